@@ -1,0 +1,101 @@
+//! Holds the library against recorded behaviour.
+//!
+//! ```sh
+//! cargo run --release --example conformance -- cases    FILE
+//! cargo run --release --example conformance -- statuses FILE
+//! ```
+//!
+//! Each mode reads JSON lines from the file (`-` is standard input) and writes
+//! one JSON line for each to standard output, in order:
+//!
+//! - `cases`: one `step` or one `resolve` with a controller that does what the
+//!   case says; what came of it is held against the case's expectations.
+//! - `statuses`: a task's status, decoded and printed again.
+//!
+//! A line that cannot be read gives `{"error":"line N: …"}`. At the end the
+//! totals go to standard error, and the exit code is 1 if a line could not be
+//! read or an expectation was missed.
+
+#[path = "conformance/cases.rs"]
+mod cases;
+#[path = "conformance/jsonl.rs"]
+mod jsonl;
+#[path = "conformance/scripted.rs"]
+mod scripted;
+
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: conformance cases|statuses FILE    (`-` is standard input)";
+
+/// What becomes of a line: its answer, in JSON, and the expectations that it
+/// missed; or why it cannot be read.
+type Answer = Result<(String, Vec<String>), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (mode, file): (fn(&str) -> Answer, _) = match args.as_slice() {
+        [mode, file] if mode == "cases" => (cases::check, file),
+        [mode, file] if mode == "statuses" => (status, file),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match open(file).and_then(|input| run(mode, input, io::stdout().lock())) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{file}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn open(file: &str) -> io::Result<Box<dyn BufRead>> {
+    Ok(match file {
+        "-" => Box::new(io::stdin().lock()),
+        path => Box::new(BufReader::new(File::open(path)?)),
+    })
+}
+
+/// Answers every line; says whether all could be read and none missed an
+/// expectation.
+fn run(mode: fn(&str) -> Answer, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+    let mut output = io::BufWriter::new(output);
+    let (mut lines, mut unreadable, mut missed) = (0, 0, 0);
+    for line in input.split(b'\n') {
+        lines += 1;
+        let read = match str::from_utf8(&line?) {
+            Ok(text) => mode(text),
+            Err(error) => Err(format!("byte {}: not UTF-8", error.valid_up_to() + 1)),
+        };
+        let answer = match read {
+            Ok((answer, unmet)) => {
+                missed += usize::from(!unmet.is_empty());
+                for what in unmet {
+                    eprintln!("line {lines}: {what}");
+                }
+                answer
+            }
+            Err(error) => {
+                unreadable += 1;
+                json!({ "error": format!("line {lines}: {error}") }).to_string()
+            }
+        };
+        writeln!(output, "{answer}")?;
+    }
+    output.flush()?;
+    let agreed = lines - unreadable - missed;
+    eprintln!("{lines} lines: {agreed} agreed, {missed} missed, {unreadable} unreadable");
+    Ok(unreadable + missed == 0)
+}
+
+/// The mode `statuses`: nothing but the library's own reading and printing.
+fn status(line: &str) -> Answer {
+    let status: onward::lifecycle::TaskStatus = jsonl::read(line)?;
+    let printed = serde_json::to_string(&status).map_err(|error| error.to_string())?;
+    Ok((printed, Vec::new()))
+}

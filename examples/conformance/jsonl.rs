@@ -1,0 +1,55 @@
+//! How lines are read, with errors that say where, and statuses printed.
+
+use onward::lifecycle::TaskStatus;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads one JSON value. It is parsed as a whole first: what is nested too
+/// deeply is refused even where nobody would have looked at it.
+pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(line).map_err(|error| {
+        let text = error.to_string();
+        // Of the parser's «at line 1 column N» only the column is news.
+        let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+        format!("column {}: {text}", error.column())
+    })?;
+    serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string() {
+        path if path == "." => error.inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
+    })
+}
+
+/// A status as JSON, without its timestamp and without empty fields.
+pub(crate) fn print(status: &TaskStatus) -> Value {
+    let mut status = status.clone();
+    status.timestamp = None;
+    let mut printed = serde_json::to_value(status).unwrap_or(Value::Null);
+    if let Some(fields) = printed.as_object_mut() {
+        fields.remove("Timestamp");
+    }
+    prune(&mut printed);
+    printed
+}
+
+/// Takes out what is empty: 0, `""`, `[]`, `{}`.
+fn prune(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(prune);
+            fields.retain(|_, value| !is_empty(value));
+        }
+        Value::Array(values) => values.iter_mut().for_each(prune),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::Null => true,
+        Value::Bool(_) => false,
+    }
+}

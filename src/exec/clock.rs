@@ -1,0 +1,30 @@
+//! Where the time in a status comes from.
+
+use time::UtcDateTime;
+
+/// Tells the time of day, which goes into statuses and nowhere else: delays
+/// never move with it.
+///
+/// A closure is a clock: `|| UtcDateTime::UNIX_EPOCH`.
+pub trait WallClock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> UtcDateTime;
+}
+
+impl<F: Fn() -> UtcDateTime + Send + Sync> WallClock for F {
+    fn now(&self) -> UtcDateTime {
+        self()
+    }
+}
+
+/// The clock of the operating system.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SystemClock;
+
+#[cfg(feature = "std")]
+impl WallClock for SystemClock {
+    fn now(&self) -> UtcDateTime {
+        UtcDateTime::now()
+    }
+}

@@ -1,0 +1,433 @@
+//! What operates a task: the trait that an embedder implements.
+
+use super::error::ControllerError;
+use super::logs::SharedLogs;
+use crate::lifecycle::{ContainerStatus, PortStatus};
+use alloc::boxed::Box;
+use core::fmt;
+use core::future::{self, Future};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+/// Operates one task: prepares, starts and ends its workload.
+///
+/// A controller is made by an [`Executor`](super::Executor). Its operations
+/// take `&mut self`, so that there is at most one in flight: the compiler sees
+/// to it. Most have a default; `start`, `wait` and `shutdown` are what a
+/// controller is. They can be written as plain `async fn`:
+///
+/// ```
+/// use onward::exec::{Controller, ControllerError};
+///
+/// /// Runs `true` without running anything.
+/// struct True;
+///
+/// impl Controller for True {
+///     type Definition = ();
+///
+///     async fn start(&mut self) -> Result<(), ControllerError> {
+///         Ok(())
+///     }
+///     async fn wait(&mut self) -> Result<(), ControllerError> {
+///         Ok(())
+///     }
+///     async fn shutdown(&mut self) -> Result<(), ControllerError> {
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// # The contract
+///
+/// **Order.** `prepare`, `start` and `wait` are called in this order, each
+/// until it succeeds or fails for good. `update` may come before any of them.
+/// `shutdown` may come at any time before the end, first of all calls too,
+/// and after it comes `terminate`, if it does not succeed. `remove` comes
+/// after the last of them, and then `close`, which is last of all and may also
+/// come at any other time.
+///
+/// **Dropped futures.** An operation that is no longer wanted is dropped, at
+/// any `.await`. The workload must not notice: what goes on in the world goes
+/// on, or can be taken up. The same operation, or another one, is called next.
+/// So what an operation begins belongs to `self` or to the world, never to the
+/// future:
+///
+/// ```
+/// # use onward::exec::{Controller, ControllerError};
+/// # struct Process; impl Process { async fn spawn() -> Result<Self, ControllerError> { Ok(Self) } async fn ready(&mut self) -> Result<(), ControllerError> { Ok(()) } async fn exit(&mut self) -> Result<(), ControllerError> { Ok(()) } }
+/// # struct Right { process: Option<Process> }
+/// # impl Controller for Right {
+/// #     type Definition = ();
+/// async fn start(&mut self) -> Result<(), ControllerError> {
+///     // Wrong: dropped while it gets ready, the process is lost, and the next
+///     // call starts another one.
+///     //
+///     //     let mut process = Process::spawn().await?;
+///     //     process.ready().await?;
+///     //     self.process = Some(process);
+///     //
+///     // Right: the process is kept as soon as it is there.
+///     let process = match &mut self.process {
+///         Some(process) => process,
+///         none => none.insert(Process::spawn().await?),
+///     };
+///     process.ready().await
+/// }
+/// #     async fn wait(&mut self) -> Result<(), ControllerError> { Ok(()) }
+/// #     async fn shutdown(&mut self) -> Result<(), ControllerError> { Ok(()) }
+/// # }
+/// ```
+///
+/// **Restarts.** An agent that comes up again makes a new controller for a
+/// task that another instance prepared or started. It finds by itself how far
+/// things are: [already prepared](ControllerError::already_prepared) and
+/// [already started](ControllerError::already_started) are good answers.
+///
+/// **Errors.** [Temporary](ControllerError::temporary) ones are tried again,
+/// all others end the task. Match on codes, never on texts, and keep the cause
+/// as [source](ControllerError::with_source).
+///
+/// In SwarmKit: `exec.Controller` (`agent/exec/controller.go`).
+pub trait Controller: Send {
+    /// What a task is; see [`Executor::Definition`](super::Executor::Definition).
+    type Definition: Send + Sync + 'static;
+
+    /// Takes a changed definition.
+    ///
+    /// *Called* before the next operation when the definition has changed, once
+    /// for however many changes; not after the task has ended, nor on the way
+    /// to it. *Must* take all of it or nothing: what it cannot change it
+    /// refuses. *May* be called in any state before the end.
+    ///
+    /// The default refuses: a controller that knows nothing of updates must not
+    /// be believed to have taken one.
+    ///
+    /// # Errors
+    ///
+    /// [`update_rejected`](ControllerError::update_rejected): the task goes on
+    /// with the definition that it has. A temporary error: it is called again,
+    /// before anything else.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is called again, perhaps with a newer definition.
+    fn update(
+        &mut self,
+        definition: &Self::Definition,
+    ) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        let _ = definition;
+        future::ready(Err(ControllerError::update_rejected("this kind of task cannot be changed")))
+    }
+
+    /// Gets everything that the workload needs.
+    ///
+    /// *Called* in PREPARING, until it succeeds or fails for good. *Must* leave
+    /// nothing for [`start`](Self::start) to create, so that a task can wait in
+    /// READY and then start at once. *May* answer that it was prepared before.
+    ///
+    /// The default does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`already_prepared`](ControllerError::already_prepared) is success. A
+    /// temporary error: called again later. Any other: the task is rejected.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is called again, or `shutdown` or `remove` is: what it has
+    /// got so far is kept for the next call, or found by it.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        future::ready(Ok(()))
+    }
+
+    /// Starts the workload; returns when it runs, and is healthy if that can be
+    /// told.
+    ///
+    /// *Called* in STARTING, until it succeeds or fails for good. *Must* never
+    /// start it twice, also after it was dropped or the agent was restarted.
+    /// *May* answer that it was started before, even that it has ended since:
+    /// `wait` says how.
+    ///
+    /// # Errors
+    ///
+    /// [`already_started`](ControllerError::already_started) is success. A
+    /// temporary error: called again later. Any other: the task has failed, so
+    /// leave nothing running.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the start goes on or is taken up by the next call; if that is
+    /// `shutdown`, it ends what was begun.
+    fn start(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
+
+    /// Waits until the workload has ended.
+    ///
+    /// *Called* in RUNNING, until the workload ends, and anew whenever it was
+    /// dropped. *Must* answer the same however often it is asked: an exit is
+    /// not an event that can be missed.
+    ///
+    /// # Errors
+    ///
+    /// The workload ended badly: the error has its
+    /// [exit code](ControllerError::with_exit_code), 128 + n for signal n. A
+    /// temporary error: it cannot be told, and may run; called again later.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the workload runs on.
+    fn wait(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
+
+    /// Ends the workload in its own good time; returns when it has ended.
+    ///
+    /// *Called* in any state before the end, when the task is to be ended.
+    /// *Must* succeed where there is nothing to end: never prepared, never
+    /// started, ended before, gone. *May* take as long as the workload's own
+    /// grace; how it ended does not matter.
+    ///
+    /// # Errors
+    ///
+    /// The workload may still run. A temporary error: called again later. Any
+    /// other ends the task in SwarmKit's `Do` and in [`step`](super::step).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the workload is still asked to end. The next call goes on from
+    /// there, or `terminate` or `remove` does.
+    fn shutdown(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
+
+    /// Ends the workload by force; returns when it has ended.
+    ///
+    /// *Called* after a `shutdown` that took too long or failed. *Must* succeed
+    /// where there is nothing to end. The default asks `shutdown` once more.
+    ///
+    /// # Errors
+    ///
+    /// The workload may still run. A temporary error: called again later. Any
+    /// other ends the task.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is called again, or `remove` is.
+    fn terminate(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        self.shutdown()
+    }
+
+    /// Frees everything that the task has in the world: its workload, if that
+    /// still runs, and all that `prepare` made.
+    ///
+    /// *Called* when the task is no longer assigned, after the last other
+    /// operation, in whatever state. *Must* succeed where there is nothing.
+    /// The default ends the workload, by [`terminate`](Self::terminate): all
+    /// that a controller with no `prepare` of its own can have.
+    ///
+    /// # Errors
+    ///
+    /// Something is left. A temporary error: called again later. Any other is
+    /// logged and given up on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is called again: perhaps by another instance, after a
+    /// restart.
+    fn remove(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        self.terminate()
+    }
+
+    /// Frees what belongs to this instance: connections, watchers, files.
+    ///
+    /// *Called* last of all, once. *Must* leave the workload and all that
+    /// `prepare` made as they are: another instance may take them up. After it,
+    /// every operation answers [`closed`](ControllerError::closed).
+    ///
+    /// The default does nothing: dropping the controller then does it all.
+    ///
+    /// # Errors
+    ///
+    /// Are logged. It is not called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the controller is dropped next.
+    fn close(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        future::ready(Ok(()))
+    }
+
+    /// Says what it knows of its container and its ports.
+    ///
+    /// *Called* after every step that leaves the task in STARTING or above. The
+    /// default says that there is nothing new, ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is called again after the next step.
+    fn inspect(&mut self) -> impl Future<Output = Inspection> + Send {
+        future::ready(Inspection::default())
+    }
+
+    /// Hands out its logs, where it has any: asked once, before the first
+    /// operation. The handle works beside the operations.
+    fn logs(&self) -> Option<SharedLogs> {
+        None
+    }
+
+    /// This controller as one of a kind with all others of its definition.
+    fn boxed(self) -> BoxController<Self::Definition>
+    where
+        Self: Sized + 'static,
+    {
+        BoxController(Box::new(self))
+    }
+}
+
+/// What a controller knows of its container and its ports.
+///
+/// In SwarmKit: `ContainerStatuser` and `PortStatuser`.
+#[derive(Default, Debug)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The container. An empty status says that there is none.
+    pub container_status: Inquiry<ContainerStatus>,
+    /// The ports. No ports is an answer too.
+    pub port_status: Inquiry<PortStatus>,
+}
+
+impl Inspection {
+    /// Answers what the container is.
+    #[must_use]
+    pub fn with_container_status(self, answer: impl Into<Inquiry<ContainerStatus>>) -> Self {
+        Self { container_status: answer.into(), ..self }
+    }
+
+    /// Answers what the ports are.
+    #[must_use]
+    pub fn with_port_status(self, answer: impl Into<Inquiry<PortStatus>>) -> Self {
+        Self { port_status: answer.into(), ..self }
+    }
+}
+
+/// The answer to one part of an inspection.
+#[derive(Default, Debug)]
+pub enum Inquiry<T> {
+    /// There is nothing new: what was known stays.
+    #[default]
+    NothingNew,
+    /// This is how it is.
+    Is(T),
+    /// It cannot be told: what was known stays, and the error is logged.
+    Failed(ControllerError),
+}
+
+impl<T> From<T> for Inquiry<T> {
+    fn from(answer: T) -> Self {
+        Self::Is(answer)
+    }
+}
+
+impl<T> From<Result<T, ControllerError>> for Inquiry<T> {
+    fn from(answer: Result<T, ControllerError>) -> Self {
+        match answer {
+            Ok(answer) => Self::Is(answer),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// A controller of any type for tasks of the definition `D`.
+///
+/// It costs one allocation for each call. [`Controller::boxed`] makes it.
+pub struct BoxController<D>(Box<dyn ErasedController<D>>);
+
+impl<D> fmt::Debug for BoxController<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxController").finish_non_exhaustive()
+    }
+}
+
+impl<D: Send + Sync + 'static> Controller for BoxController<D> {
+    type Definition = D;
+
+    async fn update(&mut self, definition: &D) -> Answer {
+        self.0.update(definition).await
+    }
+    fn prepare(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.prepare()
+    }
+    fn start(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.start()
+    }
+    fn wait(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.wait()
+    }
+    fn shutdown(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.shutdown()
+    }
+    fn terminate(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.terminate()
+    }
+    fn remove(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.remove()
+    }
+    fn close(&mut self) -> impl Future<Output = Answer> + Send {
+        self.0.close()
+    }
+    fn inspect(&mut self) -> impl Future<Output = Inspection> + Send {
+        self.0.inspect()
+    }
+    fn logs(&self) -> Option<SharedLogs> {
+        self.0.logs()
+    }
+    fn boxed(self) -> BoxController<D> {
+        self
+    }
+}
+
+/// What an operation answers.
+type Answer = Result<(), ControllerError>;
+
+/// [`Controller`] with its futures in boxes. It is private, since a public one
+/// would make `controller.prepare()` ambiguous.
+trait ErasedController<D>: Send {
+    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, Answer>;
+    fn prepare(&mut self) -> BoxFuture<'_, Answer>;
+    fn start(&mut self) -> BoxFuture<'_, Answer>;
+    fn wait(&mut self) -> BoxFuture<'_, Answer>;
+    fn shutdown(&mut self) -> BoxFuture<'_, Answer>;
+    fn terminate(&mut self) -> BoxFuture<'_, Answer>;
+    fn remove(&mut self) -> BoxFuture<'_, Answer>;
+    fn close(&mut self) -> BoxFuture<'_, Answer>;
+    fn inspect(&mut self) -> BoxFuture<'_, Inspection>;
+    fn logs(&self) -> Option<SharedLogs>;
+}
+
+impl<C: Controller> ErasedController<C::Definition> for C {
+    fn update<'a>(&'a mut self, definition: &'a C::Definition) -> BoxFuture<'a, Answer> {
+        Controller::update(self, definition).boxed()
+    }
+    fn prepare(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::prepare(self).boxed()
+    }
+    fn start(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::start(self).boxed()
+    }
+    fn wait(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::wait(self).boxed()
+    }
+    fn shutdown(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::shutdown(self).boxed()
+    }
+    fn terminate(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::terminate(self).boxed()
+    }
+    fn remove(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::remove(self).boxed()
+    }
+    fn close(&mut self) -> BoxFuture<'_, Answer> {
+        Controller::close(self).boxed()
+    }
+    fn inspect(&mut self) -> BoxFuture<'_, Inspection> {
+        Controller::inspect(self).boxed()
+    }
+    fn logs(&self) -> Option<SharedLogs> {
+        Controller::logs(self)
+    }
+}

@@ -1,0 +1,51 @@
+//! How a task gets its controller.
+
+use super::clock::WallClock;
+use super::error::ControllerError;
+use super::executor::{Assignment, Executor};
+use super::step::advance;
+use crate::lifecycle::{AnyTask, Event, TaskState};
+use alloc::boxed::Box;
+
+/// Gets the controller for a task, and records how that went.
+///
+/// With a controller, a task before ACCEPTED is accepted; any other stays as it
+/// is. Without one, a task before STARTING is rejected, one in STARTING or
+/// RUNNING has failed, and one that has ended only notes it. The task's status
+/// is to be reported either way.
+///
+/// This is SwarmKit's `Resolve`, with one difference: a status that changed
+/// carries the time of the change.
+///
+/// # Errors
+///
+/// What the executor answered. Temporary or not, it is final for the task: the
+/// status says so already.
+///
+/// # Cancel safety
+///
+/// The executor's future does not own the task. Dropped before it is ready, the
+/// task is as it was, and `resolve` can be called again.
+#[doc(alias = "Resolve")]
+pub async fn resolve<E: Executor>(
+    task: &mut AnyTask,
+    assignment: &Assignment<E::Definition>,
+    executor: &E,
+    clock: &impl WallClock,
+) -> Result<E::Controller, ControllerError> {
+    let desired = assignment.desired_state;
+    let controller = executor.controller(assignment).await;
+    match controller {
+        Ok(controller) => {
+            if task.state() < TaskState::Accepted {
+                _ = advance(task, desired, Event::Accepted, clock.now());
+            }
+            Ok(controller)
+        }
+        Err(error) => {
+            let failure = Box::new(error.to_failure());
+            _ = advance(task, desired, Event::Unresolved(failure), clock.now());
+            Err(error)
+        }
+    }
+}

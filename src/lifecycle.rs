@@ -1,0 +1,25 @@
+//! What is true: the states of a task, the edges between them, and what its
+//! status says.
+//!
+//! Everything here is pure and total: no `async`, no clock, no logging, no
+//! panic. Time comes in as a value.
+
+mod any_task;
+mod decision;
+mod edge;
+mod event;
+pub mod state;
+mod status;
+mod table;
+mod task;
+
+pub use any_task::{AnyTask, InvalidTransition, Observed, Refused};
+pub use decision::{Decision, Operation, decide};
+pub use edge::{Actor, EDGES, Edge, Transition};
+pub use event::{Event, Failure};
+pub use state::{State, TaskState, UnknownState};
+pub use status::{
+    ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus, UnknownProtocol,
+    UnknownPublishMode,
+};
+pub use task::Task;

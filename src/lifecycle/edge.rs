@@ -1,0 +1,126 @@
+//! The law: which state follows which, and who makes it so.
+//!
+//! It is written once, as a table at the end of this file. The compiler knows
+//! it as the trait [`Edge`], a program as the rows of [`EDGES`].
+
+use super::state::{self, State, TaskState};
+use super::table::lifecycle;
+use core::marker::PhantomData;
+
+/// A task in the state `Self` can move to the state `To`.
+///
+/// It is implemented for the edges of the table and for nothing else, and it
+/// is what every move of a [`Task`](super::Task) asks for.
+///
+/// ```
+/// use onward::lifecycle::{Edge, state};
+///
+/// fn holds<From: Edge<To>, To: state::State>() {}
+/// holds::<state::Ready, state::Starting>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use onward::lifecycle::{Edge, state};
+/// # fn holds<From: Edge<To>, To: state::State>() {}
+/// holds::<state::Ready, state::Complete>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a task cannot move from `{Self}` to `{To}`",
+    label = "there is no edge from `{Self}` to `{To}`",
+    note = "a task only moves onward, along the edges of `onward::lifecycle::EDGES`: a failure \
+            before `Starting` is a rejection, from `Starting` on it is a failure, and nothing \
+            follows a terminal state"
+)]
+pub trait Edge<To: State>: State {}
+
+/// One row of the table: an edge, and everyone who takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Transition {
+    /// The state that is left.
+    pub from: TaskState,
+    /// The state that is entered; always the greater one.
+    pub to: TaskState,
+    /// Who takes this edge in a swarm.
+    pub by: &'static [Actor],
+}
+
+/// A part of a swarm that moves tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Actor {
+    /// The agent on the task's node: what this library is for.
+    Agent,
+    /// The manager's allocator, which gives networks and ports.
+    Allocator,
+    /// The manager's scheduler, which gives a node.
+    Scheduler,
+    /// The manager's dispatcher, which finds that a node is lost.
+    Dispatcher,
+    /// The manager's control API, through which a node is removed.
+    ControlApi,
+}
+
+impl TaskState {
+    /// Whether there is an edge from this state to `to`.
+    pub const fn can_become(self, to: Self) -> bool {
+        let mut rows = EDGES;
+        while let [row, rest @ ..] = rows {
+            if row.from.number() == self.number() && row.to.number() == to.number() {
+                return true;
+            }
+            rows = rest;
+        }
+        false
+    }
+
+    /// Whether edges lead from this state to `to`, one or several.
+    ///
+    /// A state does not reach itself: no path goes round.
+    pub const fn can_reach(self, to: Self) -> bool {
+        let mut rows = EDGES;
+        while let [row, rest @ ..] = rows {
+            if row.from.number() == self.number()
+                && (row.to.number() == to.number() || row.to.can_reach(to))
+            {
+                return true;
+            }
+            rows = rest;
+        }
+        false
+    }
+
+    /// The states that one edge leads to, in ascending order.
+    pub fn successors(self) -> impl Iterator<Item = Self> + Clone {
+        EDGES.iter().filter(move |row| row.from == self).map(|row| row.to)
+    }
+}
+
+/// Asks the type system for an edge, in a constant: where there is one, the
+/// inherent constant shadows that of the trait.
+struct Probe<From, To>(PhantomData<(From, To)>);
+
+trait WithoutEdge {
+    const HAS_EDGE: bool = false;
+}
+
+impl<From, To> WithoutEdge for Probe<From, To> {}
+
+impl<From: Edge<To>, To: State> Probe<From, To> {
+    const HAS_EDGE: bool = true;
+}
+
+lifecycle! {
+    New       => [Pending(Allocator), Accepted(Agent), Shutdown(Agent), Rejected(Agent)];
+    Pending   => [Assigned(Scheduler), Accepted(Agent), Shutdown(Agent Scheduler), Rejected(Agent)];
+    Assigned  => [Accepted(Agent), Shutdown(Agent), Rejected(Agent), Orphaned(Dispatcher ControlApi)];
+    Accepted  => [Preparing(Agent), Shutdown(Agent), Rejected(Agent), Orphaned(Dispatcher ControlApi)];
+    Preparing => [Ready(Agent), Shutdown(Agent), Rejected(Agent), Orphaned(Dispatcher ControlApi)];
+    Ready     => [Starting(Agent), Shutdown(Agent), Rejected(Agent), Orphaned(Dispatcher ControlApi)];
+    Starting  => [Running(Agent), Shutdown(Agent), Failed(Agent), Orphaned(Dispatcher ControlApi)];
+    Running   => [Complete(Agent), Shutdown(Agent), Failed(Agent), Orphaned(Dispatcher ControlApi)];
+    Complete  => [];
+    Shutdown  => [];
+    Failed    => [];
+    Rejected  => [];
+    Remove    => [];
+    Orphaned  => [];
+}

@@ -1,0 +1,162 @@
+//! What happened to a task, as data.
+
+use super::state::TaskState;
+use super::status::ContainerStatus;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::fmt;
+use core::num::NonZeroI32;
+
+/// Something that happened to a task and that its status is to tell.
+///
+/// Each event has its own name: that an operation is done says nothing until
+/// one knows which operation it was.
+/// [`AnyTask::apply`](super::AnyTask::apply) says where each one leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The allocator gave the task its resources: NEW → PENDING.
+    Allocated,
+    /// The scheduler gave the task a node: PENDING → ASSIGNED.
+    Assigned,
+    /// The agent has a controller: NEW, PENDING, ASSIGNED → ACCEPTED.
+    Accepted,
+    /// Preparation begins: ACCEPTED → PREPARING.
+    Preparing,
+    /// The controller's `prepare` succeeded: PREPARING → READY.
+    Prepared,
+    /// The start begins: READY → STARTING.
+    Starting,
+    /// The controller's `start` succeeded: STARTING → RUNNING.
+    Started,
+    /// The controller's `wait` succeeded: RUNNING → COMPLETE.
+    Finished,
+    /// The controller's `shutdown` succeeded: → SHUTDOWN.
+    ShutDown,
+    /// The controller's `terminate` succeeded: → SHUTDOWN.
+    Terminated,
+    /// Something failed for good: before STARTING → REJECTED, from STARTING
+    /// on → FAILED.
+    Failed(Box<Failure>),
+    /// No controller was to be had: moves like [`Failed`](Self::Failed). In a
+    /// terminal state it is only noted, and no exit code is.
+    Unresolved(Box<Failure>),
+    /// An operation failed and is worth another try: its text is noted, the
+    /// state stays.
+    Delayed(Box<Failure>),
+    /// An operation was interrupted from outside: nothing was learned but,
+    /// maybe, the container's status. The state stays.
+    Interrupted(Box<Failure>),
+    /// A manager found the node lost or removed: ASSIGNED … RUNNING →
+    /// ORPHANED.
+    Orphaned,
+}
+
+impl Event {
+    /// The state that this event leads to from `from`, or `None` where it
+    /// does not move a task that is there.
+    ///
+    /// This asks for no edge: [`AnyTask::apply`](super::AnyTask::apply) does.
+    pub fn leads_to(&self, from: TaskState) -> Option<TaskState> {
+        Some(match self {
+            Self::Allocated => TaskState::Pending,
+            Self::Assigned => TaskState::Assigned,
+            Self::Accepted => TaskState::Accepted,
+            Self::Preparing => TaskState::Preparing,
+            Self::Prepared => TaskState::Ready,
+            Self::Starting => TaskState::Starting,
+            Self::Started => TaskState::Running,
+            Self::Finished => TaskState::Complete,
+            Self::ShutDown | Self::Terminated => TaskState::Shutdown,
+            Self::Failed(_) | Self::Unresolved(_) if from < TaskState::Starting => {
+                TaskState::Rejected
+            }
+            Self::Failed(_) | Self::Unresolved(_) => TaskState::Failed,
+            Self::Orphaned => TaskState::Orphaned,
+            Self::Delayed(_) | Self::Interrupted(_) => return None,
+        })
+    }
+
+    /// What this event says of the failure behind it.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure)
+            | Self::Unresolved(failure)
+            | Self::Delayed(failure)
+            | Self::Interrupted(failure) => Some(failure),
+            Self::Allocated
+            | Self::Assigned
+            | Self::Accepted
+            | Self::Preparing
+            | Self::Prepared
+            | Self::Starting
+            | Self::Started
+            | Self::Finished
+            | Self::ShutDown
+            | Self::Terminated
+            | Self::Orphaned => None,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    /// Writes the event's name, in lower case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Allocated => "allocated",
+            Self::Assigned => "assigned",
+            Self::Accepted => "accepted",
+            Self::Preparing => "preparing",
+            Self::Prepared => "prepared",
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::ShutDown => "shut down",
+            Self::Terminated => "terminated",
+            Self::Failed(_) => "failed",
+            Self::Unresolved(_) => "unresolved",
+            Self::Delayed(_) => "delayed",
+            Self::Interrupted(_) => "interrupted",
+            Self::Orphaned => "orphaned",
+        })
+    }
+}
+
+/// What is known of a failure.
+///
+/// ```
+/// use onward::lifecycle::Failure;
+///
+/// let failure = Failure::new("the disk is full").with_exit_code(137);
+/// assert_eq!(failure.exit_code.map(i32::from), Some(137));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What becomes the status' `err`: the error's text with its causes.
+    pub err: Cow<'static, str>,
+    /// What the workload exited with. It is recorded when the task ends, not
+    /// before.
+    pub exit_code: Option<NonZeroI32>,
+    /// The status of the container, where the error knows it.
+    pub container_status: Option<ContainerStatus>,
+}
+
+impl Failure {
+    /// A failure of which nothing is known but its text.
+    pub fn new(err: impl Into<Cow<'static, str>>) -> Self {
+        Self { err: err.into(), exit_code: None, container_status: None }
+    }
+
+    /// Adds what the workload exited with; 0 says nothing and is left out.
+    #[must_use]
+    pub fn with_exit_code(self, exit_code: i32) -> Self {
+        Self { exit_code: NonZeroI32::new(exit_code), ..self }
+    }
+
+    /// Adds the status of the container.
+    #[must_use]
+    pub fn with_container_status(self, status: ContainerStatus) -> Self {
+        Self { container_status: Some(status), ..self }
+    }
+}

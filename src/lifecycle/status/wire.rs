@@ -1,0 +1,304 @@
+//! The JSON of the Docker Engine API: how a status is printed and read.
+//!
+//! The private structs mirror the public ones with the API's names and
+//! defaults. They are read through [`object`], since what serde derives takes
+//! an array for a struct, which the API never prints.
+
+use super::{ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus};
+use crate::lifecycle::TaskState;
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+use core::str::FromStr;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Unexpected, Visitor};
+use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, Time, UtcDateTime};
+
+/// What Go prints for a time that was never set.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+impl Serialize for TaskState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        named(deserializer, "the name of a task state in lower case, as \"running\"")
+    }
+}
+
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        named(deserializer, "the name of a protocol, as \"tcp\"")
+    }
+}
+
+impl Serialize for PublishMode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for PublishMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        named(deserializer, "the name of a publish mode, as \"ingress\"")
+    }
+}
+
+impl Serialize for TaskStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let container_status = self.container_status.as_ref().filter(|c| !c.is_empty());
+        let mut fields = serializer.serialize_struct("TaskStatus", 6)?;
+        fields.serialize_field("Timestamp", &print_time::<S>(self.timestamp)?)?;
+        fields.serialize_field("State", &self.state)?;
+        if !self.message.is_empty() {
+            fields.serialize_field("Message", &self.message)?;
+        }
+        if !self.err.is_empty() {
+            fields.serialize_field("Err", &self.err)?;
+        }
+        if let Some(container_status) = container_status {
+            fields.serialize_field("ContainerStatus", container_status)?;
+        }
+        fields.serialize_field("PortStatus", &self.port_status)?;
+        fields.end()
+    }
+}
+
+impl Serialize for ContainerStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ContainerStatus", 3)?;
+        fields.serialize_field("ContainerID", &self.container_id)?;
+        fields.serialize_field("PID", &self.pid)?;
+        fields.serialize_field("ExitCode", &self.exit_code)?;
+        fields.end()
+    }
+}
+
+impl Serialize for PortStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("PortStatus", 1)?;
+        if !self.is_empty() {
+            fields.serialize_field("Ports", &self.ports)?;
+        }
+        fields.end()
+    }
+}
+
+impl Serialize for PortConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("PortConfig", 5)?;
+        if !self.name.is_empty() {
+            fields.serialize_field("Name", &self.name)?;
+        }
+        fields.serialize_field("Protocol", &self.protocol)?;
+        if self.target_port != 0 {
+            fields.serialize_field("TargetPort", &self.target_port)?;
+        }
+        if self.published_port != 0 {
+            fields.serialize_field("PublishedPort", &self.published_port)?;
+        }
+        fields.serialize_field("PublishMode", &self.publish_mode)?;
+        fields.end()
+    }
+}
+
+fn print_time<S: Serializer>(time: Option<UtcDateTime>) -> Result<Cow<'static, str>, S::Error> {
+    match time {
+        None => Ok(NO_TIME.into()),
+        Some(time) => time.format(&Rfc3339).map(Cow::Owned).map_err(S::Error::custom),
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatusFields {
+    #[serde(default, deserialize_with = "read_time")]
+    timestamp: Option<UtcDateTime>,
+    state: TaskState,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    err: String,
+    #[serde(default)]
+    container_status: Option<ContainerStatus>,
+    #[serde(default)]
+    port_status: Option<PortStatus>,
+}
+
+#[derive(serde::Deserialize)]
+struct ContainerFields {
+    #[serde(default, rename = "ContainerID")]
+    container_id: String,
+    #[serde(default, rename = "PID")]
+    pid: i32,
+    #[serde(default, rename = "ExitCode")]
+    exit_code: i32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PortsFields {
+    #[serde(default)]
+    ports: Option<Vec<PortConfig>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PortFields {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    protocol: Protocol,
+    #[serde(default, deserialize_with = "read_port")]
+    target_port: u16,
+    #[serde(default, deserialize_with = "read_port")]
+    published_port: u16,
+    #[serde(default)]
+    publish_mode: PublishMode,
+}
+
+impl<'de> Deserialize<'de> for TaskStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields: StatusFields = object(deserializer, "a task status, an object")?;
+        Ok(Self {
+            timestamp: fields.timestamp,
+            state: fields.state,
+            message: fields.message.into(),
+            err: fields.err.into(),
+            container_status: fields.container_status.filter(|c| !c.is_empty()),
+            port_status: fields.port_status.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ContainerStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ContainerFields { container_id, pid, exit_code } =
+            object(deserializer, "a container status, an object")?;
+        Ok(Self { container_id, pid, exit_code })
+    }
+}
+
+impl<'de> Deserialize<'de> for PortStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let PortsFields { ports } = object(deserializer, "a port status, an object")?;
+        Ok(Self { ports: ports.unwrap_or_default() })
+    }
+}
+
+impl<'de> Deserialize<'de> for PortConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let PortFields { name, protocol, target_port, published_port, publish_mode } =
+            object(deserializer, "a published port, an object")?;
+        Ok(Self { name, protocol, target_port, published_port, publish_mode })
+    }
+}
+
+/// Reads a name and nothing else, not even the number that it stands for.
+fn named<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct NameVisitor<T>(&'static str, PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for NameVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
+            name.parse().map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(NameVisitor(expected, PhantomData))
+}
+
+/// Reads an object; anything else is refused with what was `expected`.
+fn object<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct ObjectVisitor<T>(&'static str, PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(ObjectVisitor(expected, PhantomData))
+}
+
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcDateTime>, D::Error> {
+    struct TimeVisitor;
+
+    impl Visitor<'_> for TimeVisitor {
+        type Value = Option<UtcDateTime>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a time of RFC 3339, as \"2026-01-02T03:04:05.000000006Z\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            let refused = |why: &str| E::custom(format!("invalid time `{text}`: {why}"));
+            let time = OffsetDateTime::parse(text, &Rfc3339)
+                .map_err(|_| refused("expected RFC 3339, as `2026-01-02T03:04:05.000000006Z`"))?
+                .checked_to_utc()
+                // What cannot be printed again is no time either.
+                .filter(|time| (0..=9999).contains(&time.year()))
+                .ok_or_else(|| refused("expected a year from 0000 to 9999 in UTC"))?;
+            // Go's zero time and Unix' both mean that no time was set.
+            let new_year = time.ordinal() == 1 && time.time() == Time::MIDNIGHT;
+            Ok((!new_year || !matches!(time.year(), 1 | 1970)).then_some(time))
+        }
+    }
+
+    deserializer.deserialize_str(TimeVisitor)
+}
+
+fn read_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    struct PortVisitor;
+
+    impl Visitor<'_> for PortVisitor {
+        type Value = u16;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a port from 0 to 65535")
+        }
+
+        fn visit_u64<E: de::Error>(self, port: u64) -> Result<u16, E> {
+            port.try_into().map_err(|_| E::invalid_value(Unexpected::Unsigned(port), &self))
+        }
+
+        fn visit_i64<E: de::Error>(self, port: i64) -> Result<u16, E> {
+            port.try_into().map_err(|_| E::invalid_value(Unexpected::Signed(port), &self))
+        }
+    }
+
+    deserializer.deserialize_u16(PortVisitor)
+}

@@ -1,0 +1,358 @@
+//! A task whose state the compiler knows.
+
+use super::edge::Edge;
+use super::event::Failure;
+use super::state::sealed::Key;
+use super::state::{self, State, TaskState};
+use super::status::{ContainerStatus, PortStatus, TaskStatus};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use time::UtcDateTime;
+
+/// A task in the state `S`.
+///
+/// *Moves* consume the task and give it back in its next state; they are named
+/// by what has happened, and compile only where the table has the edge. *Notes*
+/// borrow it, and change what its status says without moving it. Both take the
+/// time at which it happened: the status carries that of its last change.
+///
+/// ```
+/// use onward::lifecycle::{Task, state};
+/// use time::UtcDateTime;
+///
+/// let now = UtcDateTime::UNIX_EPOCH;
+/// let task: Task<state::New> = Task::new();
+/// let task: Task<state::Preparing> = task.accepted(now).preparing(now);
+/// let task: Task<state::Ready> = task.prepared(now);
+/// assert_eq!(task.message(), "prepared");
+/// ```
+///
+/// A task that is ready has not run, so it cannot be complete:
+///
+/// ```compile_fail,E0599
+/// # use onward::lifecycle::{Task, state};
+/// # use time::UtcDateTime;
+/// # fn f(task: Task<state::Ready>, now: UtcDateTime) {
+/// task.finished(now);
+/// # }
+/// ```
+///
+/// It is one pointer in size, and is not `Clone`: a cloned task would be two
+/// truths.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a task that is dropped is forgotten"]
+pub struct Task<S: State> {
+    record: Option<Box<Record>>,
+    state: S,
+}
+
+/// What the status says beside the state.
+#[derive(PartialEq, Eq, Debug)]
+struct Record {
+    timestamp: Option<UtcDateTime>,
+    message: Cow<'static, str>,
+    err: Cow<'static, str>,
+    container_status: Option<ContainerStatus>,
+    port_status: PortStatus,
+}
+
+/// The record of a task of which nothing has been said.
+static BLANK: Record = Record::blank();
+
+impl Record {
+    const fn blank() -> Self {
+        Self {
+            timestamp: None,
+            message: Cow::Borrowed(""),
+            err: Cow::Borrowed(""),
+            container_status: None,
+            port_status: PortStatus { ports: Vec::new() },
+        }
+    }
+}
+
+impl Task<state::New> {
+    /// A new task, of which nothing is known.
+    pub const fn new() -> Self {
+        Self { record: None, state: state::New }
+    }
+
+    /// The allocator gave the task its resources.
+    pub fn allocated(self, at: UtcDateTime) -> Task<state::Pending> {
+        self.done("pending task scheduling", at)
+    }
+}
+
+impl Default for Task<state::New> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Task<state::Pending> {
+    /// The scheduler gave the task a node.
+    pub fn assigned(self, at: UtcDateTime) -> Task<state::Assigned> {
+        self.done("scheduler assigned task to node", at)
+    }
+}
+
+impl Task<state::Accepted> {
+    /// Preparation begins.
+    pub fn preparing(self, at: UtcDateTime) -> Task<state::Preparing> {
+        self.done("preparing", at)
+    }
+}
+
+impl Task<state::Preparing> {
+    /// The controller's `prepare` succeeded.
+    pub fn prepared(self, at: UtcDateTime) -> Task<state::Ready> {
+        self.done("prepared", at)
+    }
+}
+
+impl Task<state::Ready> {
+    /// The start begins.
+    pub fn starting(self, at: UtcDateTime) -> Task<state::Starting> {
+        self.done("starting", at)
+    }
+}
+
+impl Task<state::Starting> {
+    /// The controller's `start` succeeded.
+    pub fn started(self, at: UtcDateTime) -> Task<state::Running> {
+        self.done("started", at)
+    }
+}
+
+impl Task<state::Running> {
+    /// The controller's `wait` succeeded: the workload ended by itself, well.
+    pub fn finished(self, at: UtcDateTime) -> Task<state::Complete> {
+        self.done("finished", at)
+    }
+}
+
+/// Moves that several states share. The edge stands on the method, so that the
+/// compiler says which one is missing.
+impl<S: State> Task<S> {
+    /// The agent has a controller for the task.
+    pub fn accepted(self, at: UtcDateTime) -> Task<state::Accepted>
+    where
+        S: Edge<state::Accepted>,
+    {
+        self.done("accepted", at)
+    }
+
+    /// The controller's `shutdown` succeeded: the workload, if there was one,
+    /// has ended because it was asked to.
+    pub fn shut_down(self, at: UtcDateTime) -> Task<state::Shutdown>
+    where
+        S: Edge<state::Shutdown>,
+    {
+        self.done("shutdown", at)
+    }
+
+    /// The controller's `terminate` succeeded: the workload was ended by force.
+    pub fn terminated(self, at: UtcDateTime) -> Task<state::Shutdown>
+    where
+        S: Edge<state::Shutdown>,
+    {
+        self.done("terminated", at)
+    }
+
+    /// The task failed for good before it was started.
+    ///
+    /// The message stays that of the last step (as in SwarmKit's `Do`): the
+    /// failure itself is in `err`.
+    pub fn rejected(self, failure: Failure, at: UtcDateTime) -> Task<state::Rejected>
+    where
+        S: Edge<state::Rejected>,
+    {
+        self.ended(failure, at)
+    }
+
+    /// The task failed for good while it started or ran.
+    ///
+    /// The message stays that of the last step (as in SwarmKit's `Do`): the
+    /// failure itself is in `err`.
+    pub fn failed(self, failure: Failure, at: UtcDateTime) -> Task<state::Failed>
+    where
+        S: Edge<state::Failed>,
+    {
+        self.ended(failure, at)
+    }
+
+    /// A manager found that the task's node is lost or removed.
+    pub fn orphaned(self, at: UtcDateTime) -> Task<state::Orphaned>
+    where
+        S: Edge<state::Orphaned>,
+    {
+        self.done("orphaned", at)
+    }
+}
+
+/// Notes, which a task takes in any state that can still be shut down.
+impl<S: Edge<state::Shutdown>> Task<S> {
+    /// An operation failed and is worth another try: its text is noted.
+    ///
+    /// From STARTING on, the container's status is noted as well where the
+    /// error knows it. An exit code is not: the task goes on.
+    pub fn delayed(&mut self, failure: Failure, at: UtcDateTime) {
+        let Failure { err, container_status, .. } = failure;
+        self.note(at, |record| replace(&mut record.err, err));
+        self.note_container(container_status, at);
+    }
+
+    /// An operation was interrupted from outside: nothing is noted but the
+    /// container's status, from STARTING on, where the error knows it.
+    pub fn interrupted(&mut self, failure: Failure, at: UtcDateTime) {
+        self.note_container(failure.container_status, at);
+    }
+
+    fn note_container(&mut self, container_status: Option<ContainerStatus>, at: UtcDateTime) {
+        if S::VALUE >= TaskState::Starting {
+            self.inspected(container_status, None, at);
+        }
+    }
+}
+
+/// Notes that a task takes in every state.
+impl<S: State> Task<S> {
+    /// No controller was to be had for the task, for the reason `err`.
+    pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
+        self.note(at, |record| {
+            let message = "resolving controller failed".into();
+            // No `||`: both are to be written.
+            replace(&mut record.message, message) | replace(&mut record.err, err)
+        });
+    }
+
+    /// The controller told the status of its container and its ports; `None`
+    /// is nothing new. An empty container status means that there is none.
+    pub fn inspected(
+        &mut self,
+        container_status: Option<ContainerStatus>,
+        port_status: Option<PortStatus>,
+        at: UtcDateTime,
+    ) {
+        if let Some(status) = container_status {
+            let status = Some(status).filter(|status| !status.is_empty());
+            self.note(at, |record| replace(&mut record.container_status, status));
+        }
+        if let Some(ports) = port_status {
+            self.note(at, |record| replace(&mut record.port_status, ports));
+        }
+    }
+}
+
+/// What the status says.
+impl<S: State> Task<S> {
+    /// When the status last changed.
+    pub fn timestamp(&self) -> Option<UtcDateTime> {
+        self.record().timestamp
+    }
+
+    /// The last step, in a word or two.
+    pub fn message(&self) -> &str {
+        &self.record().message
+    }
+
+    /// What went wrong, with its causes; empty where nothing did.
+    pub fn err(&self) -> &str {
+        &self.record().err
+    }
+
+    /// The container, where there is one.
+    pub fn container_status(&self) -> Option<&ContainerStatus> {
+        self.record().container_status.as_ref()
+    }
+
+    /// The ports that the task has on its host.
+    pub fn port_status(&self) -> &PortStatus {
+        &self.record().port_status
+    }
+
+    /// The status, as it is reported and stored.
+    pub fn status(&self) -> TaskStatus {
+        let record = self.record();
+        TaskStatus {
+            timestamp: record.timestamp,
+            state: S::VALUE,
+            message: record.message.clone(),
+            err: record.err.clone(),
+            container_status: record.container_status.clone(),
+            port_status: record.port_status.clone(),
+        }
+    }
+
+    fn record(&self) -> &Record {
+        self.record.as_deref().unwrap_or(&BLANK)
+    }
+}
+
+/// How a task is built, moved and written: here and nowhere else.
+impl<S: State> Task<S> {
+    /// Takes up a task at a status. Only for [`AnyTask`](super::AnyTask), who
+    /// finds `S` by the status' state; `S` is the state that counts.
+    pub(super) fn resumed(status: TaskStatus) -> Self {
+        let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
+        let container_status = container_status.filter(|status| !status.is_empty());
+        let record = Record { timestamp, message, err, container_status, port_status };
+        Self { record: Some(Box::new(record)), state: S::unit(Key(())) }
+    }
+
+    /// Every move goes through here, and so over an edge of the table.
+    fn enter<To: State>(self) -> Task<To>
+    where
+        S: Edge<To>,
+    {
+        Task { record: self.record, state: To::unit(Key(())) }
+    }
+
+    /// A move that went well: its message, and no error.
+    fn done<To: State>(mut self, message: &'static str, at: UtcDateTime) -> Task<To>
+    where
+        S: Edge<To>,
+    {
+        let record = self.record_mut();
+        record.timestamp = Some(at);
+        record.message = Cow::Borrowed(message);
+        record.err = Cow::Borrowed("");
+        self.enter()
+    }
+
+    /// A move that did not go well: the error, and what the workload left.
+    fn ended<To: State>(mut self, failure: Failure, at: UtcDateTime) -> Task<To>
+    where
+        S: Edge<To>,
+    {
+        self.inspected(failure.container_status, None, at);
+        let record = self.record_mut();
+        record.timestamp = Some(at);
+        record.err = failure.err;
+        if let Some(exit_code) = failure.exit_code {
+            let container_status = record.container_status.get_or_insert_default();
+            container_status.exit_code = exit_code.get();
+        }
+        self.enter()
+    }
+
+    /// Writes what `write` says has changed, with the time of the change.
+    fn note(&mut self, at: UtcDateTime, write: impl FnOnce(&mut Record) -> bool) {
+        let record = self.record_mut();
+        if write(record) {
+            record.timestamp = Some(at);
+        }
+    }
+
+    fn record_mut(&mut self) -> &mut Record {
+        self.record.get_or_insert_with(|| Box::new(Record::blank()))
+    }
+}
+
+/// Writes a value; says whether it was another one.
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
