@@ -32,12 +32,12 @@ const USAGE: &str = "usage: conformance cases|statuses FILE    (`-` is standard 
 
 /// What becomes of a line: its answer, in JSON, and the expectations that it
 /// missed; or why it cannot be read.
-type Answer = Result<(String, Vec<String>), String>;
+pub(crate) type Answer = Result<(String, Vec<String>), String>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (mode, file): (fn(&str) -> Answer, _) = match args.as_slice() {
-        [mode, file] if mode == "cases" => (cases::check, file),
+        [mode, file] if mode == "cases" => (case, file),
         [mode, file] if mode == "statuses" => (status, file),
         _ => {
             eprintln!("{USAGE}");
@@ -63,7 +63,11 @@ fn open(file: &str) -> io::Result<Box<dyn BufRead>> {
 
 /// Answers every line; says whether all could be read and none missed an
 /// expectation.
-fn run(mode: fn(&str) -> Answer, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub(crate) fn run(
+    mode: fn(&str) -> Answer,
+    input: impl BufRead,
+    output: impl Write,
+) -> io::Result<bool> {
     let mut output = io::BufWriter::new(output);
     let (mut lines, mut unreadable, mut missed) = (0, 0, 0);
     for line in input.split(b'\n') {
@@ -93,8 +97,13 @@ fn run(mode: fn(&str) -> Answer, input: impl BufRead, output: impl Write) -> io:
     Ok(unreadable + missed == 0)
 }
 
+/// The mode `cases`.
+pub(crate) fn case(line: &str) -> Answer {
+    cases::check(line)
+}
+
 /// The mode `statuses`: nothing but the library's own reading and printing.
-fn status(line: &str) -> Answer {
+pub(crate) fn status(line: &str) -> Answer {
     let status: onward::lifecycle::TaskStatus = jsonl::read(line)?;
     let printed = serde_json::to_string(&status).map_err(|error| error.to_string())?;
     Ok((printed, Vec::new()))

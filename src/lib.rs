@@ -7,3 +7,12 @@ extern crate std;
 
 pub mod exec;
 pub mod lifecycle;
+
+#[doc(no_inline)]
+pub use exec::{
+    Assignment, BoxController, Controller, ControllerError, Executor, Outcome, resolve, step,
+};
+#[doc(no_inline)]
+pub use lifecycle::{
+    AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus, decide, state,
+};

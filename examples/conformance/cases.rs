@@ -1,8 +1,8 @@
 //! The mode `cases`: one `step` or one `resolve`, held against what SwarmKit's
 //! `Do` or `Resolve` did.
 
-use crate::jsonl;
-use crate::scripted::{ContainerScript, ErrorScript, PortScript, Scripted};
+use super::jsonl;
+use super::scripted::{ContainerScript, ErrorScript, PortScript, Scripted};
 use futures::executor::block_on;
 use onward::exec::{Assignment, Outcome, resolve, step};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
@@ -33,7 +33,7 @@ enum Call {
     Resolve,
 }
 
-pub(crate) fn check(line: &str) -> crate::Answer {
+pub(crate) fn check(line: &str) -> super::Answer {
     let case: Case = jsonl::read(line)?;
     let before = case.status.timestamp.unwrap_or(UtcDateTime::UNIX_EPOCH);
     let now = before.saturating_add(Duration::SECOND);

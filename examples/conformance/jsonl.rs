@@ -11,7 +11,7 @@ pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
         let text = error.to_string();
         // Of the parser's «at line 1 column N» only the column is news.
         let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
-        format!("column {}: {text}", error.column())
+        format!("column {}: {text}", error.column().max(1))
     })?;
     serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string() {
         path if path == "." => error.inner().to_string(),

@@ -230,6 +230,10 @@ pub(super) mod sealed {
     #[derive(Debug)]
     pub struct Key(pub(in crate::lifecycle) ());
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is not a state of a task",
+        note = "the states are the fourteen types of `onward::lifecycle::state`"
+    )]
     pub trait Sealed {
         /// The state itself, for the one place that builds tasks.
         fn unit(key: Key) -> Self;

@@ -1,0 +1,194 @@
+//! What a process task is, as a user writes it and as a keeper reads it.
+
+mod readiness;
+mod values;
+
+use std::{collections::BTreeMap, num::NonZeroU16, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use readiness::{Probe, Readiness};
+pub(crate) use values::duration;
+pub use values::{ParseSignalError, StopSignal};
+
+/// One process to run, and how it is to be started, watched and stopped.
+///
+/// What a value of this type says has been checked where it could be checked without
+/// looking at the machine: the command has a first word, the signal exists, ports are
+/// in 1..=65535. Whether the executable is there is checked by
+/// [`Keeper::prepare`](crate::keeper::Keeper::prepare).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessDefinition {
+    /// The executable and its arguments. Looked up on `PATH` unless it has a slash.
+    #[serde(deserialize_with = "values::command")]
+    pub command: Vec<String>,
+    /// Variables set in addition to the agent's own environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Working directory; the task's own directory when absent.
+    #[serde(default)]
+    pub dir: Option<PathBuf>,
+    /// The signal that asks the task to end.
+    #[serde(default)]
+    pub stop_signal: StopSignal,
+    /// Time between the stop signal and `KILL`.
+    #[serde(default = "default_stop_grace", with = "values::duration")]
+    pub stop_grace: Duration,
+    /// A command that must succeed before the task is started. Exit code 75
+    /// (`EX_TEMPFAIL`) means that it should be tried again later.
+    #[serde(default, deserialize_with = "values::some_command")]
+    pub prepare: Option<Vec<String>>,
+    /// How to find out that the task is ready; ready at once when absent.
+    #[serde(default)]
+    pub ready: Option<Readiness>,
+    /// Bytes after which the log is rotated.
+    #[serde(default = "default_log_max_size", with = "values::size")]
+    pub log_max_size: u64,
+    /// How many rotated files are kept beside the current one.
+    #[serde(default = "default_log_files")]
+    pub log_files: u32,
+    /// The ports that the task publishes.
+    #[serde(default)]
+    pub ports: Vec<PublishedPort>,
+}
+
+/// The keys of a definition, in the order of its fields.
+pub const KEYS: [&str; 10] = [
+    "command",
+    "env",
+    "dir",
+    "stop_signal",
+    "stop_grace",
+    "prepare",
+    "ready",
+    "log_max_size",
+    "log_files",
+    "ports",
+];
+
+impl ProcessDefinition {
+    /// A definition with this command and the defaults for all else.
+    pub fn new<S: Into<String>>(command: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            command: command.into_iter().map(Into::into).collect(),
+            env: BTreeMap::new(),
+            dir: None,
+            stop_signal: StopSignal::default(),
+            stop_grace: default_stop_grace(),
+            prepare: None,
+            ready: None,
+            log_max_size: default_log_max_size(),
+            log_files: default_log_files(),
+            ports: Vec::new(),
+        }
+    }
+}
+
+/// A port that the task listens on, and the one by which others reach it.
+///
+/// A process shares its host's network, so the two differ only when something outside
+/// of the agent forwards between them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "RawPort")]
+pub struct PublishedPort {
+    /// What the port is for, like `http`.
+    pub name: String,
+    /// The transport.
+    pub protocol: Protocol,
+    /// Where the task listens; the published port when absent in the text.
+    pub target: NonZeroU16,
+    /// Where others connect.
+    pub published: NonZeroU16,
+}
+
+/// The transport of a [`PublishedPort`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP, the default.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPort {
+    name: String,
+    #[serde(default)]
+    protocol: Protocol,
+    #[serde(default, deserialize_with = "values::some_port")]
+    target: Option<NonZeroU16>,
+    #[serde(deserialize_with = "values::port")]
+    published: NonZeroU16,
+}
+
+impl From<RawPort> for PublishedPort {
+    fn from(raw: RawPort) -> Self {
+        Self {
+            name: raw.name,
+            protocol: raw.protocol,
+            target: raw.target.unwrap_or(raw.published),
+            published: raw.published,
+        }
+    }
+}
+
+fn default_stop_grace() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn default_log_max_size() -> u64 {
+    10 * 1024 * 1024
+}
+
+fn default_log_files() -> u32 {
+    3
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_are_those_that_serde_knows() {
+        let text = toml::from_str::<ProcessDefinition>("command = ['x']\nxxx = 1").unwrap_err();
+        let known = KEYS.map(|key| format!("`{key}`")).join(", ");
+        assert!(text.to_string().contains(&known), "{text}");
+    }
+
+    #[test]
+    fn a_command_alone_gets_the_defaults() {
+        let read: ProcessDefinition = toml::from_str("command = ['sleep', '1']").unwrap();
+        assert_eq!(read, ProcessDefinition::new(["sleep", "1"]));
+    }
+
+    #[test]
+    fn everything_survives_toml_and_json() {
+        let text = r#"
+            command = ["web", "--port", "80"]
+            env = { A = "1" }
+            dir = "/srv"
+            stop_signal = "SIGINT"
+            stop_grace = "1m 500ms"
+            prepare = ["true"]
+            ready = { tcp = "127.0.0.1:8080", interval = "1s" }
+            log_max_size = "64KiB"
+            log_files = 0
+            ports = [{ name = "http", published = 80 }, { name = "dns", protocol = "udp", target = 5353, published = 53 }]
+        "#;
+        let read: ProcessDefinition = toml::from_str(text).unwrap();
+        assert_eq!(read.stop_grace, Duration::from_millis(60_500));
+        assert_eq!(read.log_max_size, 65_536);
+        assert_eq!(read.ports.first().unwrap().target.get(), 80);
+        let json = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<ProcessDefinition>(&json).unwrap(), read);
+        let toml = toml::to_string(&read).unwrap();
+        assert_eq!(toml::from_str::<ProcessDefinition>(&toml).unwrap(), read);
+    }
+}

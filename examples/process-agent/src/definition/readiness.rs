@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::values;
+
+/// How to find out that a started task is ready for its work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawReadiness", into = "RawReadiness")]
+pub struct Readiness {
+    /// What is tried.
+    pub probe: Probe,
+    /// Time between two tries; 200 ms unless given.
+    pub interval: Duration,
+    /// Time after which the task counts as failed to start; 30 s unless given.
+    pub timeout: Duration,
+}
+
+/// One try of a [`Readiness`] check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Ready when this command exits with 0.
+    Command(Vec<String>),
+    /// Ready when a connection to this `host:port` is accepted.
+    Tcp(String),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReadiness {
+    #[serde(default, deserialize_with = "values::some_command")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tcp: Option<String>,
+    #[serde(default = "default_interval", with = "values::duration")]
+    interval: Duration,
+    #[serde(default = "default_timeout", with = "values::duration")]
+    timeout: Duration,
+}
+
+impl TryFrom<RawReadiness> for Readiness {
+    type Error = String;
+
+    fn try_from(raw: RawReadiness) -> Result<Self, String> {
+        let probe = match (raw.command, raw.tcp) {
+            (Some(command), None) => Probe::Command(command),
+            (None, Some(address)) if is_host_and_port(&address) => Probe::Tcp(address),
+            (None, Some(address)) => {
+                return Err(format!(
+                    "{address:?} is no host with a port; write it like \"127.0.0.1:8080\""
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err("both `command` and `tcp` are given; leave out one of them".to_owned());
+            }
+            (None, None) => {
+                return Err(
+                    "neither `command` nor `tcp` is given; write `{ command = [...] }` or \
+                     `{ tcp = \"127.0.0.1:8080\" }`"
+                        .to_owned(),
+                );
+            }
+        };
+        Ok(Self { probe, interval: raw.interval, timeout: raw.timeout })
+    }
+}
+
+impl From<Readiness> for RawReadiness {
+    fn from(ready: Readiness) -> Self {
+        let (command, tcp) = match ready.probe {
+            Probe::Command(command) => (Some(command), None),
+            Probe::Tcp(address) => (None, Some(address)),
+        };
+        Self { command, tcp, interval: ready.interval, timeout: ready.timeout }
+    }
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
+}
+
+fn default_interval() -> Duration {
+    Duration::from_millis(200)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(30)
+}

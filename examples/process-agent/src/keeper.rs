@@ -1,0 +1,51 @@
+//! The keeper: a small process that holds one workload, and its client.
+//!
+//! A task has a directory of its own, in which everything lies that outlives the agent:
+//!
+//! | file | written by | content |
+//! |---|---|---|
+//! | `spec.json` | [`Keeper::prepare`] | the definition, and the task's token |
+//! | `lock` | the keeper | locked for as long as the keeper lives |
+//! | `keeper.json` | the keeper | which processes it and the workload are; there before the workload is |
+//! | `control.sock` | the keeper | where it tells its state and takes requests |
+//! | `log`, `log.1`, … | the keeper | the [output](crate::log) |
+//! | `exit.json` | the keeper | how it ended; its space is reserved beforehand |
+//! | `keeper.err` | the keeper | what it could not tell otherwise |
+//!
+//! # What survives a task
+//!
+//! As long as its keeper lives, nothing: the keeper is the subreaper of all that the
+//! workload starts, so that whatever leaves the workload's process group, session or parent
+//! becomes the keeper's child when the workload has ended, and is killed then. What is excepted
+//! are processes that the keeper's user may not kill, like a set-user-ID program.
+//!
+//! When the keeper is killed, [`Keeper::sweep`] finds what is left by the token in its
+//! environment. What has cleared its environment *and* has no living ancestor with the
+//! token escapes, and so does the workload of another keeper that ran inside the
+//! task, since its environment has that keeper's token.
+
+mod client;
+mod control;
+mod executable;
+mod exit;
+mod files;
+mod output;
+mod procfs;
+mod run;
+mod state;
+mod sweep;
+mod workload;
+
+pub use client::{End, Keeper, KeeperError, Spawned, State};
+pub use executable::{ExecutableError, find_executable};
+pub use exit::{By, Ended, Exit, NotStarted};
+pub use run::{Stage, run};
+
+/// The environment variable that marks every process of a task.
+pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";
+
+/// Leaves a line in `keeper.err`. Not by `eprintln`, which panics on a full disk.
+fn complain(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "keeper: {text}");
+}

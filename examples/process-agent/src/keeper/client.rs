@@ -1,0 +1,260 @@
+mod error;
+mod launch;
+mod look;
+mod prepare;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use time::UtcDateTime;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    control::Request,
+    exit::Exit,
+    files::{self, KeeperRecord, Spec},
+    procfs,
+    run::Launched,
+    state::Reported,
+    sweep::sweep_once,
+};
+use crate::definition::ProcessDefinition;
+pub use error::KeeperError;
+use look::{Look, next_report};
+
+/// How long a keeper that holds its lock may say nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two looks, where there is nothing to wait for.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The agent's side of one task: a directory, and the keeper there if there is one.
+///
+/// It holds nothing but paths: any number of them, in any number of agents, one after the other
+/// or at the same time, speak of the same task.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    dir: PathBuf,
+    program: PathBuf,
+}
+
+/// What [`Keeper::spawn`] found or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spawned {
+    /// This call started the keeper; the workload runs, or has ended by now.
+    Started,
+    /// A keeper was there, with a workload that runs.
+    AlreadyRunning,
+    /// A keeper was there, and its workload has ended.
+    AlreadyExited,
+}
+
+/// What [`Keeper::state`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No keeper has come to the point of starting the workload.
+    NotStarted,
+    /// A keeper is about to start the workload.
+    Starting,
+    /// The workload runs, or what it has left behind is being ended.
+    Running {
+        /// The workload's process number.
+        pid: i32,
+        /// When it was started.
+        since: UtcDateTime,
+        /// Why lines of its log are being lost, if they are.
+        log_error: Option<String>,
+    },
+    /// It has ended, and so has all that it started.
+    Exited(Exit),
+    /// The keeper was killed: the exit code will never be known, and the workload may run.
+    /// [`Keeper::sweep`] ends it.
+    Lost,
+}
+
+/// What [`Keeper::wait`] waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The workload has ended.
+    Exited(Exit),
+    /// See [`State::Lost`].
+    Lost,
+}
+
+impl Keeper {
+    /// The keeper of the task in `dir`. The running program is what will be started as
+    /// keeper: it must have the subcommand that calls [`run`](super::run).
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), program: "/proc/self/exe".into() }
+    }
+
+    /// With another program to be started as keeper.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// The task's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the task's directory and all in it that a start needs, and looks whether the
+    /// executable and the working directory are there. Blocks for some file operations.
+    ///
+    /// Preparing again is fine until a keeper has started.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way of a start, with its path; [`KeeperError::AlreadyStarted`].
+    pub fn prepare(&self, definition: &ProcessDefinition) -> Result<(), KeeperError> {
+        prepare::prepare(&self.dir, definition)
+    }
+
+    /// Starts the keeper, and returns when the workload runs or has ended. A workload that
+    /// could not be started has ended with [`Exit::NotStarted`].
+    ///
+    /// # Errors
+    ///
+    /// [`KeeperError::Lost`] if a keeper was here and was killed; [`KeeperError::Launch`] if the
+    /// keeper could not come to its start, after which nothing runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may or may not have started the keeper. Called again, it finds the same
+    /// one: a workload is started at most once.
+    pub async fn spawn(&self) -> Result<Spawned, KeeperError> {
+        match self.state().await? {
+            State::NotStarted => {}
+            State::Lost => return Err(self.lost()),
+            State::Starting | State::Running { .. } | State::Exited(_) => {
+                return self.already().await;
+            }
+        }
+        match self.launch().await? {
+            Launched::Started => Ok(Spawned::Started),
+            Launched::Busy | Launched::Finished => self.already().await,
+            Launched::Failed(reason) => Err(self.not_launched(reason)),
+        }
+    }
+
+    /// Asks for the state once.
+    ///
+    /// # Errors
+    ///
+    /// [`KeeperError::Silent`] if a keeper lives but does not answer for ten seconds;
+    /// [`KeeperError::File`] if the directory cannot be read.
+    pub async fn state(&self) -> Result<State, KeeperError> {
+        timeout(PATIENCE, async {
+            loop {
+                match self.look().await? {
+                    Look::Gone(state) => return Ok(state),
+                    Look::Connected(mut lines, _) => {
+                        if let Some(report) = next_report(&mut lines).await {
+                            return Ok(report.into());
+                        }
+                    }
+                    Look::Silent => {}
+                }
+                sleep(POLL).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    /// Waits until the workload has ended, or its keeper is lost. A task that is not
+    /// started is waited for, too.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`state`](Self::state).
+    ///
+    /// # Cancel safety
+    ///
+    /// It only looks, so it can be dropped at any time.
+    pub async fn wait(&self) -> Result<End, KeeperError> {
+        loop {
+            match self.look().await? {
+                Look::Gone(State::Exited(exit)) => return Ok(End::Exited(exit)),
+                Look::Gone(State::Lost) => return Ok(End::Lost),
+                Look::Gone(_) | Look::Silent => {}
+                Look::Connected(mut lines, _) => {
+                    while let Some(report) = next_report(&mut lines).await {
+                        if let Reported::Exited { exit } = report.state {
+                            return Ok(End::Exited(exit));
+                        }
+                    }
+                }
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Asks the workload to end: its stop signal now, `KILL` after its grace. Returns when the
+    /// keeper has been asked. Repeating it changes nothing; if the workload has ended, neither
+    /// does this.
+    ///
+    /// # Errors
+    ///
+    /// [`KeeperError::NotStarted`], also for a start that was dropped halfway and did not come
+    /// far: [`spawn`](Self::spawn) again first. [`KeeperError::Lost`]. Those of
+    /// [`state`](Self::state).
+    pub async fn stop(&self) -> Result<(), KeeperError> {
+        let request = Request { stop: true, ..Request::default() };
+        self.ask(request).await
+    }
+
+    /// Kills the workload now. Otherwise like [`stop`](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stop`](Self::stop).
+    pub async fn kill(&self) -> Result<(), KeeperError> {
+        let request = Request { kill: true, ..Request::default() };
+        self.ask(request).await
+    }
+
+    /// Kills all that is left of a task whose keeper is [`Lost`](State::Lost), and returns when
+    /// nothing is, with how many processes there were. Where no keeper was lost there is nothing
+    /// to do.
+    ///
+    /// # Errors
+    ///
+    /// [`KeeperError::StillRunning`] if the keeper lives; [`KeeperError::File`] if a process cannot
+    /// be killed. Those of [`state`](Self::state).
+    ///
+    /// # Cancel safety
+    ///
+    /// Can be dropped and called again.
+    pub async fn sweep(&self) -> Result<usize, KeeperError> {
+        match self.state().await? {
+            State::Lost => {}
+            State::NotStarted | State::Exited(_) => return Ok(0),
+            State::Starting | State::Running { .. } => {
+                let dir = self.dir.clone();
+                return Err(KeeperError::StillRunning { dir });
+            }
+        }
+        let spec: Spec = self.read(files::SPEC)?.ok_or_else(|| self.not_started())?;
+        let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
+        let boot_id = procfs::boot_id().map_err(|source| self.file("/proc", source))?;
+        let workload =
+            record.filter(|record| record.boot_id == boot_id).and_then(|record| record.workload);
+        let mut killed = BTreeSet::new();
+        loop {
+            let found = sweep_once(&spec.token, workload);
+            let found = found.map_err(|source| self.file("/proc", source))?;
+            if found.is_empty() {
+                return Ok(killed.len());
+            }
+            killed.extend(found.iter().map(|process| (process.pid, process.start_time)));
+            sleep(POLL).await;
+        }
+    }
+}

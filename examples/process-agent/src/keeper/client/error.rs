@@ -1,0 +1,111 @@
+use std::{io, path::PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::Keeper;
+use crate::keeper::{ExecutableError, files};
+
+/// Why a task could not be prepared, started, looked at or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The command cannot be executed.
+    #[error(transparent)]
+    Executable(#[from] ExecutableError),
+    /// The working directory is not there.
+    #[error("the working directory {} cannot be used: {source}; create it or change `dir`", path.display())]
+    WorkingDirectory {
+        /// The definition's `dir`.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The task's directory has been started in, and a task is started at most once.
+    #[error("{} has been started already; prepare a new task in a directory of its own", dir.display())]
+    AlreadyStarted {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// There is no keeper to be asked.
+    #[error("{} has not been started; spawn its keeper first", dir.display())]
+    NotStarted {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// The keeper could not come to the start of the workload.
+    #[error("the keeper of {} could not start: {reason}", dir.display())]
+    Launch {
+        /// The task's directory.
+        dir: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+    /// The keeper was killed.
+    #[error("the keeper of {} was killed; sweep what it left, and start a new task", dir.display())]
+    Lost {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// The keeper lives, so sweeping is not for this task.
+    #[error("the keeper of {} lives; stop or kill the task instead of sweeping it", dir.display())]
+    StillRunning {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// The keeper lives but does not answer.
+    #[error("the keeper of {} does not answer; it may be stopped, and then needs a CONT signal", dir.display())]
+    Silent {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// A file or directory of the task could not be made, read or written.
+    #[error("{}: {source}{}", path.display(), hint(source))]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "most have nothing that helps")]
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
+        io::ErrorKind::PermissionDenied => "; the agent's user needs the permission",
+        io::ErrorKind::NotFound => "; create what is missing on the way to it",
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written to",
+        io::ErrorKind::InvalidData => "; it was not written by a keeper of this version",
+        _ => "",
+    }
+}
+
+impl Keeper {
+    pub(super) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, KeeperError> {
+        files::read(&self.dir, name).map_err(|source| self.file(name, source))
+    }
+
+    pub(super) fn file(&self, name: &str, source: io::Error) -> KeeperError {
+        let path = self.dir.join(name);
+        KeeperError::File { path, source }
+    }
+
+    pub(super) fn lost(&self) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::Lost { dir }
+    }
+
+    pub(super) fn silent(&self) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::Silent { dir }
+    }
+
+    pub(super) fn not_started(&self) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::NotStarted { dir }
+    }
+
+    pub(super) fn not_launched(&self, reason: String) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::Launch { dir, reason }
+    }
+}

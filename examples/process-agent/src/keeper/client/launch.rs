@@ -1,0 +1,57 @@
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, process::Stdio};
+
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
+
+use super::{Keeper, KeeperError, Launched, PATIENCE, POLL, Spawned, State, files};
+
+impl Keeper {
+    /// In a process group of its own, so that the terminal's `Ctrl-C` is not for it.
+    pub(super) async fn launch(&self) -> Result<Launched, KeeperError> {
+        let errors = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(self.dir.join(files::ERRORS))
+            .map_err(|source| self.file(files::ERRORS, source))?;
+        let output = Command::new(&self.program)
+            .arg0("process-agent")
+            .arg("keeper")
+            .arg(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                let program = self.program.display();
+                self.not_launched(format!("{program} cannot be started: {error}"))
+            })?
+            .wait_with_output()
+            .await
+            .map_err(|error| self.not_launched(error.to_string()))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| {
+            let what = "it said nothing; does the program have the subcommand `keeper`?";
+            self.not_launched(what.to_owned())
+        })
+    }
+
+    /// What a call finds that did not start the keeper itself.
+    pub(super) async fn already(&self) -> Result<Spawned, KeeperError> {
+        timeout(PATIENCE, async {
+            loop {
+                match self.state().await? {
+                    State::Running { .. } => return Ok(Spawned::AlreadyRunning),
+                    State::Exited(_) => return Ok(Spawned::AlreadyExited),
+                    State::Lost => return Err(self.lost()),
+                    // The other keeper has the lock and not yet come further.
+                    State::NotStarted | State::Starting => sleep(POLL).await,
+                }
+            }
+        })
+        .await
+        .unwrap_or_else(|_| Err(self.silent()))
+    }
+}

@@ -1,0 +1,161 @@
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::UtcDateTime;
+
+use super::{exit::Exit, procfs::Process};
+use crate::{definition::ProcessDefinition, stamp};
+
+pub(super) const SPEC: &str = "spec.json";
+pub(super) const LOCK: &str = "lock";
+pub(super) const KEEPER: &str = "keeper.json";
+pub(super) const SOCKET: &str = "control.sock";
+pub(super) const EXIT: &str = "exit.json";
+pub(super) const ERRORS: &str = "keeper.err";
+
+/// Bytes of `exit.json`, reserved before the workload is started.
+const EXIT_SIZE: usize = 4096;
+
+/// The content of `spec.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Spec {
+    pub(super) token: String,
+    pub(super) definition: ProcessDefinition,
+}
+
+/// The content of `keeper.json`: that a keeper took charge, and which processes it has.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeeperRecord {
+    pub(super) keeper: Process,
+    /// `None` until the workload has been started.
+    pub(super) workload: Option<Process>,
+    /// From `/proc/sys/kernel/random/boot_id`: process numbers mean nothing in another.
+    pub(super) boot_id: String,
+    #[serde(with = "stamp")]
+    pub(super) started_at: UtcDateTime,
+}
+
+/// Reads a JSON file; `None` if there is none.
+pub(super) fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> io::Result<Option<T>> {
+    let path = dir.join(name);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Replaces a JSON file as a whole, so that a crash leaves the old one or the new one.
+pub(super) fn write<T: Serialize>(dir: &Path, name: &str, content: &T) -> io::Result<()> {
+    let new = dir.join(format!("{name}.new"));
+    let mut text = serde_json::to_vec(content)?;
+    text.push(b'\n');
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(&new, dir.join(name))?;
+    File::open(dir)?.sync_all()
+}
+
+/// Reserves the space of `exit.json`. Written out, not only allocated, since not every
+/// file system can allocate, and overwriting written blocks needs the least of it.
+///
+/// A file system that never overwrites in place (btrfs, ZFS) can still run out of space.
+pub(super) fn reserve_exit(dir: &Path) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(dir.join(EXIT))?;
+    // Not twice: the second time there may be a record in it.
+    if file.metadata()?.len() < EXIT_SIZE as u64 {
+        file.write_all_at(&[b' '; EXIT_SIZE], 0)?;
+    }
+    file.sync_all()
+}
+
+/// Opens the reserved file for [`write_exit`]; early, so that nothing but the write itself can
+/// fail later.
+pub(super) fn open_exit(dir: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(dir.join(EXIT))
+}
+
+/// Writes the record over the reserved space, and returns when it is on the disk.
+pub(super) fn write_exit(file: &File, exit: &Exit) -> io::Result<()> {
+    let mut text = serde_json::to_vec(exit)?;
+    if text.len() >= EXIT_SIZE {
+        return Err(io::Error::other("the exit record is larger than its file"));
+    }
+    // The newline comes last and makes the record complete.
+    text.resize(EXIT_SIZE - 1, b' ');
+    text.push(b'\n');
+    file.write_all_at(&text, 0)?;
+    file.sync_all()
+}
+
+/// The exit record, if it is there as a whole.
+pub(super) fn read_exit(dir: &Path) -> io::Result<Option<Exit>> {
+    match fs::read(dir.join(EXIT)) {
+        Ok(text) if text.ends_with(b"\n") => Ok(serde_json::from_slice(&text).ok()),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+    use crate::keeper::exit::{By, Ended};
+
+    fn exit() -> Exit {
+        Exit::Ended(Ended {
+            code: 3,
+            signal: None,
+            started: UtcDateTime::UNIX_EPOCH,
+            finished: UtcDateTime::UNIX_EPOCH,
+            by: By::Exit,
+        })
+    }
+
+    #[test]
+    fn a_reserved_exit_file_is_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        reserve_exit(dir.path()).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_written_exit_record_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        reserve_exit(dir.path()).unwrap();
+        write_exit(&open_exit(dir.path()).unwrap(), &exit()).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), Some(exit()));
+    }
+
+    #[test]
+    fn an_exit_record_without_its_newline_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(EXIT), serde_json::to_vec(&exit()).unwrap()).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_file_is_none_and_a_broken_one_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read::<Spec>(dir.path(), SPEC).unwrap().is_none());
+        fs::write(dir.path().join(SPEC), "{").unwrap();
+        assert!(read::<Spec>(dir.path(), SPEC).is_err());
+    }
+}

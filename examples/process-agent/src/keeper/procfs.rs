@@ -1,0 +1,135 @@
+use std::{fs, io, path::PathBuf};
+
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+
+/// A process that cannot be mistaken for another one of the same boot: process numbers are
+/// used again, start times go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    /// Clock ticks since boot, field 22 of `/proc/<pid>/stat`.
+    pub(super) start_time: u64,
+}
+
+impl Process {
+    /// The process that has this number now.
+    pub(super) fn of(pid: Pid) -> io::Result<Self> {
+        let pid = pid.as_raw_nonzero().get();
+        let stat = Stat::read(pid).ok_or(io::ErrorKind::NotFound)?;
+        Ok(stat.process)
+    }
+
+    /// Whether it still runs. A zombie does not.
+    pub(super) fn is_alive(self) -> bool {
+        Stat::read(self.pid).is_some_and(|stat| stat.process == self && !stat.is_dead())
+    }
+
+    pub(super) fn pid(self) -> Option<Pid> {
+        Pid::from_raw(self.pid)
+    }
+}
+
+/// What `/proc/<pid>/stat` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) process: Process,
+    pub(super) parent: i32,
+    state: u8,
+}
+
+impl Stat {
+    /// `None` if there is no such process any more.
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name in parentheses can have any bytes, so fields are counted behind its end.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(text);
+        let (pid, rest) = text.split_once(' ')?;
+        let (_, rest) = rest.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let process = Process { pid: pid.parse().ok()?, start_time: fields.get(19)?.parse().ok()? };
+        Some(Self {
+            process,
+            parent: fields.get(1)?.parse().ok()?,
+            state: *fields.first()?.as_bytes().first()?,
+        })
+    }
+
+    /// Whether it has ended, and at most waits for its parent to ask for its status.
+    pub(super) fn is_dead(self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+/// All processes there are. `/proc/<pid>/task/<tid>/children` would be the shorter way to
+/// the children of one, but not every kernel has it.
+pub(super) fn all() -> io::Result<Vec<Stat>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
+            all.extend(Stat::read(pid));
+        }
+    }
+    Ok(all)
+}
+
+/// The children of this process, zombies too.
+///
+/// None is missed as long as nobody else waits for them: a child stays in `/proc`
+/// until then, so it is there for the whole of the scan.
+pub(super) fn children() -> io::Result<Vec<Stat>> {
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    let mut all = all()?;
+    all.retain(|stat| stat.parent == me);
+    Ok(all)
+}
+
+/// Whether the environment of a process has this entry. `false` where it may not be read.
+pub(super) fn has_variable(pid: i32, entry: &str) -> bool {
+    let path = PathBuf::from(format!("/proc/{pid}/environ"));
+    fs::read(path).is_ok_and(|environment| {
+        environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+    })
+}
+
+/// An identifier of the time since the machine was started.
+pub(super) fn boot_id() -> io::Result<String> {
+    read_line("/proc/sys/kernel/random/boot_id")
+}
+
+/// A new random identifier.
+pub(super) fn random_id() -> io::Result<String> {
+    read_line("/proc/sys/kernel/random/uuid")
+}
+
+fn read_line(path: &str) -> io::Result<String> {
+    Ok(fs::read_to_string(path)?.trim_end().to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_is_no_field() {
+        let mut text = b"7 (a) Z 1 (b) R 42 ".to_vec();
+        text.extend_from_slice("0 ".repeat(17).as_bytes());
+        text.extend_from_slice(b"99 0 0");
+        let stat = Stat::parse(&text).unwrap();
+        assert_eq!((stat.process.pid, stat.parent, stat.process.start_time), (7, 42, 99));
+        assert!(!stat.is_dead());
+    }
+
+    #[test]
+    fn this_process_is_alive_and_an_older_one_of_its_number_is_not() {
+        let mut me = Process::of(rustix::process::getpid()).unwrap();
+        assert!(me.is_alive());
+        me.start_time -= 1;
+        assert!(!me.is_alive());
+    }
+}

@@ -1,0 +1,217 @@
+//! A TOML file of tasks.
+//!
+//! ```toml
+//! [[task]]
+//! name = "web"
+//! command = ["python3", "-m", "http.server", "8080"]
+//! ready = { tcp = "127.0.0.1:8080" }
+//! stop_after = "1m"
+//! ```
+//!
+//! Beside `name`, `desired` and `stop_after`, a task has the keys of a
+//! [`ProcessDefinition`].
+
+mod error;
+
+use std::{collections::BTreeMap, ops::Range, path::Path, time::Duration};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
+
+use crate::definition::{self, ProcessDefinition};
+use error::Place;
+pub use error::TaskFileError;
+
+/// What a task file says, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskFile {
+    /// The tasks; their names differ.
+    pub tasks: Vec<TaskEntry>,
+}
+
+/// One `[[task]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskEntry {
+    /// Matches `[a-z0-9][a-z0-9_.-]{0,62}`, so that it can be a directory's name.
+    pub name: String,
+    /// How far the task is to be taken.
+    pub desired: Desired,
+    /// Time after the start at which the agent asks the task to shut down.
+    pub stop_after: Option<Duration>,
+    /// What is to be run.
+    pub definition: ProcessDefinition,
+}
+
+/// How far a task is to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Desired {
+    /// Prepared, not started.
+    Ready,
+    /// Started; the default.
+    #[default]
+    Running,
+    /// Started, and expected to end by itself.
+    Complete,
+    /// Not running any more.
+    Shutdown,
+}
+
+/// The keys of a task that are not those of its definition.
+const OWN_KEYS: [&str; 3] = ["name", "desired", "stop_after"];
+
+impl TaskFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskFileError::Read`] if the file cannot be read, [`TaskFileError::NotUtf8`] and
+    /// [`TaskFileError::Invalid`] with the place of what is wrong in it.
+    pub fn read(path: &Path) -> Result<Self, TaskFileError> {
+        let file = path.display().to_string();
+        let bytes = std::fs::read(path)
+            .map_err(|source| TaskFileError::Read { file: file.clone(), source })?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(&file, text),
+            Err(error) => Err(error::not_utf8(file, &bytes, error.valid_up_to())),
+        }
+    }
+
+    /// Checks `text`; `file` is how errors call it.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskFileError::Invalid`] with the place of the first thing that is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TaskFileError> {
+        let place = Place { file, text };
+        let document = DeTable::parse(text).map_err(|error| place.toml(&error, None))?;
+        let mut tasks = Vec::new();
+        for (key, value) in document.into_inner() {
+            if key.get_ref() != "task" {
+                let problem = format!(
+                    "unknown key `{}`; a task file has only [[task]] tables",
+                    key.get_ref()
+                );
+                return Err(place.invalid(key.span(), None, problem));
+            }
+            tasks = read_tasks(&place, value)?;
+        }
+        Ok(Self { tasks })
+    }
+}
+
+fn read_tasks(
+    place: &Place<'_>,
+    value: Spanned<DeValue<'_>>,
+) -> Result<Vec<TaskEntry>, TaskFileError> {
+    let span = value.span();
+    let DeValue::Array(items) = value.into_inner() else {
+        let problem = "this is not a list of tasks; write [[task]], with two brackets".to_owned();
+        return Err(place.invalid(span, Some("task".to_owned()), problem));
+    };
+    let mut tasks = Vec::new();
+    let mut names = BTreeMap::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let at = format!("task[{index}]");
+        let span = item.span();
+        let DeValue::Table(table) = item.into_inner() else {
+            let problem = "this is not a table; write [[task]] and the keys below it".to_owned();
+            return Err(place.invalid(span, Some(at), problem));
+        };
+        let (entry, name_span) = read_task(place, &at, span, table)?;
+        if let Some(first) = names.insert(entry.name.clone(), name_span.clone()) {
+            let (line, column) = place.line_and_column(first.start);
+            let problem = format!(
+                "the name {:?} is already used at {}:{line}:{column}; give each task a name of its own",
+                entry.name, place.file
+            );
+            return Err(place.invalid(name_span, Some(format!("{at}.name")), problem));
+        }
+        tasks.push(entry);
+    }
+    Ok(tasks)
+}
+
+fn read_task(
+    place: &Place<'_>,
+    at: &str,
+    span: Range<usize>,
+    mut table: DeTable<'_>,
+) -> Result<(TaskEntry, Range<usize>), TaskFileError> {
+    let known = || OWN_KEYS.into_iter().chain(definition::KEYS);
+    for key in table.keys() {
+        if !known().any(|known| known == key.get_ref()) {
+            let known = known().map(|key| format!("`{key}`")).collect::<Vec<_>>();
+            let problem =
+                format!("unknown key `{}`; known are {}", key.get_ref(), known.join(", "));
+            return Err(place.invalid(key.span(), Some(at.to_owned()), problem));
+        }
+    }
+    for (key, example) in [("name", "\"web\""), ("command", "[\"sleep\", \"60\"]")] {
+        if !table.contains_key(key) {
+            let problem = format!("the task has no `{key}`; add one such as {key} = {example}");
+            return Err(place.invalid(span, Some(at.to_owned()), problem));
+        }
+    }
+    let name_span = table.get("name").map_or(span.clone(), Spanned::span);
+    let name: Option<String> = take(place, at, &mut table, "name")?;
+    let name = name.unwrap_or_default();
+    if !is_name(&name) {
+        let problem = format!(
+            "{name:?} is no task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', \
+             beginning with a letter or a digit"
+        );
+        return Err(place.invalid(name_span, Some(format!("{at}.name")), problem));
+    }
+    let desired: Option<Desired> = take(place, at, &mut table, "desired")?;
+    let stop_after: Option<Span> = take(place, at, &mut table, "stop_after")?;
+    let definition = deserialize(place, at, Spanned::new(span, DeValue::Table(table)))?;
+    let entry = TaskEntry {
+        name,
+        desired: desired.unwrap_or_default(),
+        stop_after: stop_after.map(|span| span.0),
+        definition,
+    };
+    Ok((entry, name_span))
+}
+
+/// A duration as text.
+#[derive(Deserialize)]
+struct Span(#[serde(with = "definition::duration")] Duration);
+
+fn take<T: DeserializeOwned>(
+    place: &Place<'_>,
+    at: &str,
+    table: &mut DeTable<'_>,
+    key: &str,
+) -> Result<Option<T>, TaskFileError> {
+    match table.remove(key) {
+        Some(value) => deserialize(place, &format!("{at}.{key}"), value).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn deserialize<T: DeserializeOwned>(
+    place: &Place<'_>,
+    at: &str,
+    value: Spanned<DeValue<'_>>,
+) -> Result<T, TaskFileError> {
+    serde_path_to_error::deserialize(ValueDeserializer::from(value)).map_err(|error| {
+        let path = error.path().to_string();
+        let field = match path.as_str() {
+            "." => at.to_owned(),
+            inner => format!("{at}.{inner}"),
+        };
+        place.toml(error.inner(), Some(field))
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 63
+        && name.starts_with(letter)
+        && name.chars().all(|c| letter(c) || matches!(c, '_' | '.' | '-'))
+}

@@ -1,0 +1,80 @@
+use std::{io, ops::Range};
+
+/// Why a task file was refused, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskFileError {
+    /// The file could not be read at all.
+    #[error("{file}: the task file cannot be read: {source}")]
+    Read {
+        /// As the caller called it.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no text.
+    #[error("{file}:{line}:{column}: the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")]
+    NotUtf8 {
+        /// As the caller called it.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// The first byte that does not fit.
+        byte: u8,
+    },
+    /// The text is no task file.
+    #[error("{file}:{line}:{column}: {}{problem}", field.as_ref().map_or(String::new(), |field| format!("{field}: ")))]
+    Invalid {
+        /// As the caller called it.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// The path of the key, like `task[0].ports[1].target`; list indices are from 0.
+        field: Option<String>,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+/// A text and how errors call it.
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl Place<'_> {
+    pub(super) fn invalid(
+        &self,
+        span: Range<usize>,
+        field: Option<String>,
+        problem: String,
+    ) -> TaskFileError {
+        let (line, column) = self.line_and_column(span.start);
+        TaskFileError::Invalid { file: self.file.to_owned(), line, column, field, problem }
+    }
+
+    pub(super) fn toml(&self, error: &toml::de::Error, field: Option<String>) -> TaskFileError {
+        self.invalid(error.span().unwrap_or(0..0), field, error.message().to_owned())
+    }
+
+    pub(super) fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        line_and_column(self.text.as_bytes(), offset)
+    }
+}
+
+pub(super) fn not_utf8(file: String, bytes: &[u8], offset: usize) -> TaskFileError {
+    let (line, column) = line_and_column(bytes, offset);
+    let byte = bytes.get(offset).copied().unwrap_or_default();
+    TaskFileError::NotUtf8 { file, line, column, byte }
+}
+
+fn line_and_column(bytes: &[u8], offset: usize) -> (usize, usize) {
+    let before = bytes.get(..offset).unwrap_or(bytes);
+    let line = before.split(|byte| *byte == b'\n').count();
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let column = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
+    (line, column.chars().count() + 1)
+}

@@ -1,0 +1,138 @@
+//! A disk without room: the exit code is kept, lost lines are counted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/task.rs"]
+mod task;
+
+use std::path::{Path, PathBuf};
+
+use process_agent::{
+    definition::ProcessDefinition,
+    keeper::{By, State},
+    log::{LogWriter, Record, Stream},
+};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use task::Task;
+use time::UtcDateTime;
+
+/// A file system of 256 KiB, for as long as it lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &Path, test: &str) -> Option<Self> {
+        std::fs::create_dir(path).unwrap();
+        match mount("none", path, "tmpfs", MountFlags::empty(), c"size=256k") {
+            Ok(()) => Some(Self(path.to_owned())),
+            Err(error) => {
+                eprintln!("skipped: {test} (a tmpfs cannot be mounted: {error})");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        unmount(&self.0, UnmountFlags::DETACH).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_the_exit_code() {
+    let mut task = Task::new();
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), "a_full_disk_keeps_the_exit_code") else {
+        return;
+    };
+    task.keeper = task::keeper(disk.0.join("task"));
+    let script = "
+        cat /dev/zero > ../fill 2>/dev/null
+        i=0; while test $i -lt 2000; do echo a line that does not fit any more $i; i=$((i+1)); done
+        while ! test -e ../../go; do sleep 0.01; done
+        exit 9
+    ";
+    let definition = ProcessDefinition::new(["sh", "-c", script]);
+    task.keeper.prepare(&definition).unwrap();
+    task.start().await;
+    loop {
+        let state = task.keeper.state().await.unwrap();
+        let State::Running { log_error, .. } = state else { panic!("{state:?}") };
+        if let Some(error) = log_error {
+            assert_eq!(error, "No space left on device (os error 28)");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    std::fs::write(task.path("go"), "").unwrap();
+    assert_eq!(task.code().await, (9, By::Exit));
+    // Not from the keeper's memory, but from the disk.
+    let keeper = format!("/proc/{}/cmdline", task.keeper_pid());
+    while std::fs::read(&keeper).is_ok_and(|command| !command.is_empty()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(task.code().await, (9, By::Exit));
+}
+
+#[tokio::test]
+async fn lost_lines_are_noted_as_soon_as_there_is_room() {
+    let mut task = Task::new();
+    let name = "lost_lines_are_noted_as_soon_as_there_is_room";
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), name) else {
+        return;
+    };
+    task.keeper = task::keeper(disk.0.clone());
+    let record = |text: &str| Record {
+        at: UtcDateTime::now(),
+        stream: Stream::Stdout,
+        bytes: text.as_bytes().to_vec(),
+        partial: false,
+    };
+    let mut writer = LogWriter::open(&disk.0, 1 << 20, 1).unwrap();
+    writer.append(&record("before"));
+    let full = std::fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
+    assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    // The page that the log has begun is written to until it is full.
+    let long = "x".repeat(5000);
+    writer.append(&record(&long));
+    writer.append(&record(&long));
+    assert_eq!(writer.error(), Some("No space left on device (os error 28)"));
+    std::fs::remove_file(disk.0.join("fill")).unwrap();
+    writer.append(&record("after"));
+    assert_eq!(writer.error(), None);
+    let records = task.records().await;
+    let (notes, lines): (Vec<_>, Vec<_>) = records.iter().partition(|r| r.stream == Stream::Note);
+    let text = |records: &[&Record]| -> Vec<String> {
+        let text = |r: &&Record| String::from_utf8(r.bytes.clone()).unwrap();
+        records.iter().map(text).collect()
+    };
+    assert_eq!(text(&lines), ["before", "after"]);
+    // A note is shorter than a line and may have found room between the two.
+    let mut lost = 0;
+    for note in text(&notes) {
+        let (number, rest) = note.split_once(' ').unwrap();
+        assert!(rest.ends_with("lost: No space left on device (os error 28)"), "{note}");
+        lost += number.parse::<u32>().unwrap();
+    }
+    assert_eq!(lost, 2);
+}
+
+#[test]
+fn a_task_that_cannot_be_prepared_on_a_full_disk_says_so() {
+    let mut task = Task::new();
+    let name = "a_task_that_cannot_be_prepared_on_a_full_disk_says_so";
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), name) else {
+        return;
+    };
+    let full = std::fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
+    assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let dir = disk.0.join("task");
+    task.keeper = task::keeper(dir.clone());
+    let error = task.keeper.prepare(&ProcessDefinition::new(["true"])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}/exit.json: No space left on device (os error 28); make room there",
+            dir.display()
+        )
+    );
+}

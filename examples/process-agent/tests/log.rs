@@ -1,0 +1,221 @@
+//! A log that is read while it is written, rotated, torn and ended.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+use std::{fs, io::Write as _, path::Path, time::Duration};
+
+use process_agent::log::{Follow, LogError, LogWriter, Options, Record, Records, Stream, records};
+use tempfile::TempDir;
+use time::UtcDateTime;
+use tokio::sync::watch;
+
+fn at(seconds: i64) -> UtcDateTime {
+    UtcDateTime::from_unix_timestamp(seconds).unwrap()
+}
+
+/// A line `n` that was written at second `n`; the even ones to standard error.
+fn record(n: i64) -> Record {
+    Record {
+        at: at(n),
+        stream: if n % 2 == 0 { Stream::Stderr } else { Stream::Stdout },
+        bytes: n.to_string().into_bytes(),
+        partial: false,
+    }
+}
+
+/// A log of lines `1..=last`, in files of about three lines.
+fn log(last: i64, files: u32) -> (TempDir, LogWriter) {
+    let dir = TempDir::new().unwrap();
+    let mut writer = LogWriter::open(dir.path(), 120, files).unwrap();
+    (1..=last).for_each(|n| writer.append(&record(n)));
+    (dir, writer)
+}
+
+async fn next(records: &mut Records) -> Option<i64> {
+    let next = tokio::time::timeout(Duration::from_secs(60), records.next()).await;
+    let record = next.expect("no record comes")?.unwrap();
+    Some(String::from_utf8(record.bytes).unwrap().parse().unwrap())
+}
+
+async fn rest(mut records: Records) -> Vec<i64> {
+    let mut all = Vec::new();
+    while let Some(n) = next(&mut records).await {
+        all.push(n);
+    }
+    all
+}
+
+async fn check(options: Options, expected: impl IntoIterator<Item = i64>) {
+    let (dir, _writer) = log(20, 100);
+    let expected: Vec<_> = expected.into_iter().collect();
+    assert_eq!(rest(records(dir.path(), options)).await, expected);
+}
+
+#[tokio::test]
+async fn all_files_are_read_oldest_first() {
+    check(Options::default(), 1..=20).await;
+}
+
+#[tokio::test]
+async fn one_stream_can_be_asked_for() {
+    let options = Options { stdout: false, ..Options::default() };
+    check(options, (2..=20).step_by(2)).await;
+}
+
+#[tokio::test]
+async fn the_last_can_be_asked_for_across_files() {
+    let options = Options { tail: Some(7), ..Options::default() };
+    check(options, 14..=20).await;
+}
+
+#[tokio::test]
+async fn the_last_none_and_the_last_thousand_are_what_they_say() {
+    check(Options { tail: Some(0), ..Options::default() }, []).await;
+    check(Options { tail: Some(1000), ..Options::default() }, 1..=20).await;
+}
+
+#[tokio::test]
+async fn the_last_are_counted_among_those_wanted() {
+    let options = Options { tail: Some(2), stdout: false, ..Options::default() };
+    check(options, [18, 20]).await;
+}
+
+#[tokio::test]
+async fn a_time_to_begin_with_can_be_given() {
+    let options = Options { since: Some(at(18)), ..Options::default() };
+    check(options, 18..=20).await;
+}
+
+#[tokio::test]
+async fn a_follower_of_the_last_goes_on_with_what_is_written() {
+    let (dir, mut writer) = log(20, 100);
+    let (ended, flag) = watch::channel(false);
+    let options = Options {
+        tail: Some(2),
+        since: Some(at(3)),
+        follow: Follow::UntilEnded(flag),
+        ..Options::default()
+    };
+    let mut following = records(dir.path(), options);
+    assert_eq!(next(&mut following).await, Some(19));
+    assert_eq!(next(&mut following).await, Some(20));
+    (1..=2).chain(21..=40).for_each(|n| writer.append(&record(n)));
+    assert_eq!(next(&mut following).await, Some(21));
+    ended.send(true).unwrap();
+    assert_eq!(rest(following).await, (22..=40).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_follower_can_come_before_the_log() {
+    let dir = TempDir::new().unwrap();
+    let options = Options { follow: Follow::Forever, ..Options::default() };
+    let mut following = records(dir.path(), options);
+    let mut first = Box::pin(next(&mut following));
+    let waiting = tokio::time::timeout(Duration::from_millis(1), &mut first);
+    assert!(waiting.await.is_err());
+    let mut writer = LogWriter::open(dir.path(), 120, 3).unwrap();
+    writer.append(&record(1));
+    assert_eq!(first.await, Some(1));
+}
+
+#[tokio::test]
+async fn a_dropped_wait_loses_nothing() {
+    let (dir, mut writer) = log(1, 100);
+    let (ended, flag) = watch::channel(false);
+    let follow = Follow::UntilEnded(flag);
+    let mut following = records(dir.path(), Options { follow, ..Options::default() });
+    let mut read = Vec::new();
+    for n in 2..=200 {
+        writer.append(&record(n));
+        tokio::select! {
+            biased;
+            Some(n) = next(&mut following) => read.push(n),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    ended.send(true).unwrap();
+    read.extend(rest(following).await);
+    assert_eq!(read, (1..=200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_follower_ends_when_nobody_can_tell_the_end_any_more() {
+    let (dir, _writer) = log(5, 100);
+    let follow = Follow::UntilEnded(watch::channel(false).1);
+    let following = records(dir.path(), Options { follow, ..Options::default() });
+    assert_eq!(rest(following).await, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_follower_that_rotation_has_overtaken_reads_what_is_there_without_repeating() {
+    let (dir, mut writer) = log(3, 1);
+    let (ended, flag) = watch::channel(false);
+    let follow = Follow::UntilEnded(flag);
+    let mut following = records(dir.path(), Options { follow, ..Options::default() });
+    assert_eq!(next(&mut following).await, Some(1));
+    (4..=30).for_each(|n| writer.append(&record(n)));
+    ended.send(true).unwrap();
+    let read = rest(following).await;
+    assert!(read.is_sorted_by(|a, b| a < b), "{read:?}");
+    assert_eq!((read.first(), read.last()), (Some(&2), Some(&30)));
+}
+
+#[test]
+fn no_more_files_are_kept_than_asked_for() {
+    for files in 0..4 {
+        let (dir, _writer) = log(50, files);
+        let mut names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let rotated = (1..=files).map(|n| format!("log.{n}"));
+        let expected: Vec<_> = std::iter::once("log".to_owned()).chain(rotated).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+fn tear(dir: &Path) {
+    let mut file = fs::OpenOptions::new().append(true).open(dir.join("log")).unwrap();
+    file.write_all(b"2026-11-22T08:33:59.1234").unwrap();
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_not_read() {
+    let (dir, _writer) = log(2, 3);
+    tear(dir.path());
+    assert_eq!(rest(records(dir.path(), Options::default())).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_cut_off_by_the_next_writer() {
+    let (dir, writer) = log(2, 3);
+    drop(writer);
+    tear(dir.path());
+    let mut writer = LogWriter::open(dir.path(), 1000, 3).unwrap();
+    writer.append(&record(3));
+    assert_eq!(rest(records(dir.path(), Options::default())).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_is_told_and_passed() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("log"), "hello\n").unwrap();
+    let mut writer = LogWriter::open(dir.path(), 1000, 3).unwrap();
+    writer.append(&record(1));
+    let mut records = records(dir.path(), Options::default());
+    let error = records.next().await.unwrap().unwrap_err();
+    assert!(matches!(&error, LogError::NoRecord { line, .. } if line == "hello"), "{error}");
+    assert_eq!(rest(records).await, [1]);
+}
+
+#[tokio::test]
+async fn a_log_without_a_directory_is_an_error() {
+    let mut records = records(Path::new("/no/such"), Options::default());
+    let error = records.next().await.unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the log in /no/such cannot be read: No such file or directory (os error 2)"
+    );
+    assert!(records.next().await.is_none());
+}

@@ -1,0 +1,93 @@
+//! What a workload says, as its keeper writes it down.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/task.rs"]
+mod task;
+
+use process_agent::{
+    keeper::By,
+    log::{Follow, MAX_RECORD, Options, Stream, records},
+};
+use task::Task;
+use tokio::sync::watch;
+
+#[tokio::test]
+async fn both_streams_come_in_their_order_with_stamps() {
+    let task = Task::shell("for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done");
+    task.start().await;
+    let ended = task.ended().await;
+    let expected = |word: &str| (1..=5).map(|i| format!("{word} {i}")).collect::<Vec<_>>();
+    assert_eq!(task.lines(Stream::Stdout).await, expected("out"));
+    assert_eq!(task.lines(Stream::Stderr).await, expected("err"));
+    let stamps: Vec<_> = task.records().await.iter().map(|r| r.at).collect();
+    assert!(stamps.is_sorted());
+    assert!(stamps.iter().all(|at| *at >= ended.started));
+}
+
+#[tokio::test]
+async fn binary_output_survives() {
+    let all: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let task = Task::shell("cat \"$TEST_HOME/bytes\"");
+    std::fs::write(task.path("bytes"), &all).unwrap();
+    task.start().await;
+    assert_eq!(task.code().await, (0, By::Exit));
+    let mut read = Vec::new();
+    for record in task.records().await {
+        assert!(record.bytes.len() <= MAX_RECORD);
+        read.extend_from_slice(&record.bytes);
+        if !record.partial {
+            read.push(b'\n');
+        }
+    }
+    assert_eq!(read, all);
+}
+
+#[tokio::test]
+async fn a_last_line_without_a_newline_and_a_very_long_line_are_partial() {
+    let task = Task::shell("head -c 40000 /dev/zero | tr '\\0' x; echo; printf end");
+    task.start().await;
+    task.end().await;
+    let records = task.records().await;
+    let pieces: Vec<_> = records.iter().map(|r| (r.bytes.len(), r.partial)).collect();
+    assert_eq!(pieces, [(MAX_RECORD, true), (MAX_RECORD, true), (7232, false), (3, true)]);
+}
+
+#[tokio::test]
+async fn a_follower_sees_every_line_through_all_rotations() {
+    let script = "i=1; while test $i -le 10000; do echo line $i; i=$((i+1)); done";
+    let task = Task::shell_with(script, |definition| {
+        definition.log_max_size = 10_000;
+        definition.log_files = 100;
+    });
+    let (ended, flag) = watch::channel(false);
+    let options = Options { follow: Follow::UntilEnded(flag), ..Options::default() };
+    let mut following = records(task.keeper.dir(), options);
+    let follower = tokio::spawn(async move {
+        let mut lines = Vec::new();
+        while let Some(record) = following.next().await {
+            lines.push(String::from_utf8(record.unwrap().bytes).unwrap());
+        }
+        lines
+    });
+    task.start().await;
+    task.end().await;
+    ended.send(true).unwrap();
+    let expected: Vec<_> = (1..=10_000).map(|i| format!("line {i}")).collect();
+    assert_eq!(follower.await.unwrap(), expected);
+    assert_eq!(task.lines(Stream::Stdout).await, expected);
+    assert!(task.keeper.dir().join("log.10").exists());
+    assert!(std::fs::metadata(task.keeper.dir().join("log.1")).unwrap().len() <= 10_000);
+}
+
+#[tokio::test]
+async fn the_output_of_a_daemon_is_there_when_its_task_has_ended() {
+    let script = "
+        (setsid sh -c 'echo from the daemon; echo > \"$TEST_HOME/x\"; sleep 1000' &)
+        while ! test -e \"$TEST_HOME/x\"; do sleep 0.01; done
+    ";
+    let task = Task::shell(script);
+    task.start().await;
+    task.end().await;
+    assert_eq!(task.lines(Stream::Stdout).await, ["from the daemon"]);
+}

@@ -1,0 +1,266 @@
+//! What a task file may say, and the full text of what is said to one that may not.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // a test fails by panicking
+
+use std::time::Duration;
+
+use process_agent::{
+    definition::Probe,
+    task_file::{Desired, TaskFile},
+};
+
+fn check(text: &str, expected: &str) {
+    let error = TaskFile::parse("tasks.toml", text).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+/// A task with `command` and one more line, which is line 4.
+fn check_line(line: &str, expected: &str) {
+    check(&format!("[[task]]\nname = \"web\"\ncommand = [\"true\"]\n{line}\n"), expected);
+}
+
+#[test]
+fn a_file_is_read_with_its_defaults() {
+    let text = r#"
+        [[task]]
+        name = "web"
+        command = ["web"]
+        ready = { command = ["probe"], timeout = "1s" }
+
+        [[task]]
+        name = "job-2"
+        command = ["job"]
+        desired = "complete"
+        stop_after = "2s"
+    "#;
+    let tasks = TaskFile::parse("tasks.toml", text).unwrap().tasks;
+    let [web, job] = tasks.as_slice() else { panic!("{tasks:?}") };
+    assert_eq!((web.desired, web.stop_after), (Desired::Running, None));
+    let ready = web.definition.ready.clone().unwrap();
+    assert_eq!(ready.probe, Probe::Command(vec!["probe".to_owned()]));
+    assert_eq!(ready.interval, Duration::from_millis(200));
+    assert_eq!(ready.timeout, Duration::from_secs(1));
+    assert_eq!(job.desired, Desired::Complete);
+    assert_eq!(job.stop_after, Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_file_without_tasks_is_fine() {
+    assert_eq!(TaskFile::parse("x", "").unwrap().tasks, []);
+}
+
+#[test]
+fn a_syntax_error_is_placed() {
+    check_line(
+        "stop_grace = ",
+        "tasks.toml:4:14: string values must be quoted, expected literal string",
+    );
+}
+
+#[test]
+fn an_unknown_key_lists_the_known_ones() {
+    check_line(
+        r#"comand = ["x"]"#,
+        "tasks.toml:4:1: task[0]: unknown key `comand`; known are `name`, `desired`, `stop_after`, `command`, `env`, `dir`, `stop_signal`, `stop_grace`, `prepare`, `ready`, `log_max_size`, `log_files`, `ports`",
+    );
+}
+
+#[test]
+fn an_unknown_key_beside_the_tasks_is_refused() {
+    check(
+        "tasks = 1\n",
+        "tasks.toml:1:1: unknown key `tasks`; a task file has only [[task]] tables",
+    );
+}
+
+#[test]
+fn a_table_instead_of_a_list_is_refused() {
+    check(
+        "[task]\nname = \"x\"\n",
+        "tasks.toml:1:1: task: this is not a list of tasks; write [[task]], with two brackets",
+    );
+}
+
+#[test]
+fn a_wrong_type_says_which_is_right() {
+    check_line("env = 3", "tasks.toml:4:7: task[0].env: invalid type: integer `3`, expected a map");
+}
+
+#[test]
+fn a_command_as_text_is_refused() {
+    check(
+        "[[task]]\nname = \"web\"\ncommand = \"sleep 60\"\n",
+        r#"tasks.toml:3:11: task[0].command: invalid type: string "sleep 60", expected a list of strings such as ["sleep", "60"]"#,
+    );
+}
+
+#[test]
+fn a_missing_command_is_refused() {
+    check(
+        "[[task]]\nname = \"web\"\n",
+        r#"tasks.toml:1:1: task[0]: the task has no `command`; add one such as command = ["sleep", "60"]"#,
+    );
+}
+
+#[test]
+fn a_missing_name_is_refused() {
+    check(
+        "[[task]]\ncommand = [\"x\"]\n",
+        r#"tasks.toml:1:1: task[0]: the task has no `name`; add one such as name = "web""#,
+    );
+}
+
+#[test]
+fn an_empty_command_is_refused() {
+    check(
+        "[[task]]\nname = \"web\"\ncommand = []\n",
+        r#"tasks.toml:3:11: task[0].command: the command is empty; its first word is the executable, as in ["sleep", "60"]"#,
+    );
+}
+
+#[test]
+fn an_empty_prepare_command_is_refused() {
+    check_line(
+        "prepare = []",
+        r#"tasks.toml:4:11: task[0].prepare: the command is empty; its first word is the executable, as in ["sleep", "60"]"#,
+    );
+}
+
+#[test]
+fn a_name_used_twice_names_both_places() {
+    check(
+        "[[task]]\nname = \"web\"\ncommand = [\"x\"]\n[[task]]\nname = \"web\"\ncommand = [\"x\"]\n",
+        r#"tasks.toml:5:8: task[1].name: the name "web" is already used at tasks.toml:2:8; give each task a name of its own"#,
+    );
+}
+
+#[test]
+fn a_bad_name_is_refused() {
+    check(
+        "[[task]]\nname = \"Web/1\"\ncommand = [\"x\"]\n",
+        r#"tasks.toml:2:8: task[0].name: "Web/1" is no task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', beginning with a letter or a digit"#,
+    );
+}
+
+#[test]
+fn port_0_is_refused() {
+    check_line(
+        r#"ports = [{ name = "http", published = 0 }]"#,
+        "tasks.toml:4:39: task[0].ports[0].published: 0 is no port; ports are 1 to 65535",
+    );
+}
+
+#[test]
+fn port_70000_is_refused() {
+    check_line(
+        r#"ports = [{ name = "http", published = 80, target = 70000 }]"#,
+        "tasks.toml:4:52: task[0].ports[0].target: 70000 is no port; ports are 1 to 65535",
+    );
+}
+
+#[test]
+fn both_readiness_kinds_are_refused() {
+    check_line(
+        r#"ready = { command = ["x"], tcp = "127.0.0.1:80" }"#,
+        "tasks.toml:4:9: task[0].ready: both `command` and `tcp` are given; leave out one of them",
+    );
+}
+
+#[test]
+fn neither_readiness_kind_is_refused() {
+    check_line(
+        r#"ready = { interval = "1s" }"#,
+        r#"tasks.toml:4:9: task[0].ready: neither `command` nor `tcp` is given; write `{ command = [...] }` or `{ tcp = "127.0.0.1:8080" }`"#,
+    );
+}
+
+#[test]
+fn a_readiness_address_without_a_port_is_refused() {
+    check_line(
+        r#"ready = { tcp = "localhost" }"#,
+        r#"tasks.toml:4:9: task[0].ready: "localhost" is no host with a port; write it like "127.0.0.1:8080""#,
+    );
+}
+
+#[test]
+fn an_unknown_readiness_key_is_refused() {
+    check_line(
+        r#"ready = { http = "/" }"#,
+        "tasks.toml:4:11: task[0].ready.http: unknown field `http`, expected one of `command`, `tcp`, `interval`, `timeout`",
+    );
+}
+
+#[test]
+fn an_unknown_signal_is_refused() {
+    check_line(
+        r#"stop_signal = "SIGSTOP""#,
+        r#"tasks.toml:4:15: task[0].stop_signal: "SIGSTOP" is no signal that can stop a task; known are HUP, INT, QUIT, ABRT, KILL, USR1, USR2, PIPE, ALRM, TERM, CONT, URG, WINCH, IO, PWR"#,
+    );
+}
+
+#[test]
+fn a_negative_duration_is_refused() {
+    check_line(
+        r#"stop_grace = "-5s""#,
+        r#"tasks.toml:4:14: task[0].stop_grace: "-5s" is no duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
+    );
+}
+
+#[test]
+fn an_unreadable_duration_is_refused() {
+    check_line(
+        r#"stop_after = "soon""#,
+        r#"tasks.toml:4:14: task[0].stop_after: "soon" is no duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
+    );
+}
+
+#[test]
+fn a_number_as_a_duration_is_refused() {
+    check_line(
+        "stop_grace = 10",
+        r#"tasks.toml:4:14: task[0].stop_grace: invalid type: integer `10`, expected a duration such as "10s", "500ms" or "1m 30s""#,
+    );
+}
+
+#[test]
+fn an_unreadable_size_is_refused() {
+    check_line(
+        r#"log_max_size = "big""#,
+        r#"tasks.toml:4:16: task[0].log_max_size: "big" is no size; write it like "64KiB", "10MiB" or 65536"#,
+    );
+}
+
+#[test]
+fn a_negative_size_is_refused() {
+    check_line(
+        "log_max_size = -1",
+        "tasks.toml:4:16: task[0].log_max_size: -1 is no size; sizes are 0 or more",
+    );
+}
+
+#[test]
+fn an_unknown_desired_state_is_refused() {
+    check_line(
+        r#"desired = "started""#,
+        "tasks.toml:4:11: task[0].desired: unknown variant `started`, expected one of `ready`, `running`, `complete`, `shutdown`",
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = TaskFile::read("/nowhere/tasks.toml".as_ref()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/nowhere/tasks.toml: the task file cannot be read: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_placed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tasks.toml");
+    std::fs::write(&path, b"[[task]]\nname = \"w\xe4b\"\n").unwrap();
+    let error = TaskFile::read(&path).unwrap_err();
+    let expected =
+        format!("{}:2:10: the byte 0xe4 is not UTF-8; save the file as UTF-8", path.display());
+    assert_eq!(error.to_string(), expected);
+}

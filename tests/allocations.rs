@@ -1,0 +1,60 @@
+//! What a step allocates: nothing of its own.
+
+use allocation_counter::measure;
+use futures::FutureExt;
+use onward::exec::{Controller, ControllerError, Outcome, step};
+use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
+use time::UtcDateTime;
+
+const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
+
+/// Does nothing, at once.
+struct Nothing;
+
+impl Controller for Nothing {
+    type Definition = ();
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+}
+
+/// From ASSIGNED to COMPLETE, and the noop after it.
+fn live(task: &mut AnyTask, controller: &mut impl Controller) {
+    let mut last = Outcome::Advanced;
+    for _ in 0..7 {
+        last = step(task, TaskState::Running, controller, &CLOCK).now_or_never().unwrap();
+    }
+    assert_eq!((last, task.state()), (Outcome::Dead, TaskState::Complete));
+}
+
+#[test]
+fn a_life_of_successful_steps_allocates_nothing() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+    let allocations = measure(|| live(&mut task, &mut Nothing));
+    assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_boxed_controller_allocates_at_most_once_a_call() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+    let mut controller = Nothing.boxed();
+    let allocations = measure(|| live(&mut task, &mut controller));
+    // prepare, start and wait, and an inquiry after each of the last four steps.
+    assert!(allocations.count_total <= 7, "{}", allocations.count_total);
+}
+
+#[test]
+fn a_refused_event_allocates_nothing() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+    let allocations = measure(|| {
+        task.advance(Event::Prepared, CLOCK()).unwrap_err();
+    });
+    assert_eq!(allocations.count_total, 0);
+}

@@ -1,0 +1,96 @@
+//! The invariants of `docs/architecture.md` that are about what is absent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    fn collect(path: &Path, into: &mut Vec<(PathBuf, String)>) {
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                collect(&entry.unwrap().path(), into);
+            }
+        } else {
+            into.push((path.to_owned(), fs::read_to_string(path).unwrap()));
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root.join(folder), &mut found);
+    if let Ok(text) = fs::read_to_string(root.join(folder).with_extension("rs")) {
+        found.push((root.join(folder).with_extension("rs"), text));
+    }
+    assert!(!found.is_empty(), "{folder} has sources");
+    found
+}
+
+/// The lines of code: without comments and docs.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+fn assert_absent(folder: &str, words: &[&str]) {
+    for (path, text) in sources(folder) {
+        for line in code(&text) {
+            for word in words {
+                assert!(!line.contains(word), "{}: `{word}` in `{line}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_lifecycle_has_no_async_no_clock_no_logging_and_no_exec() {
+    assert_absent(
+        "lifecycle",
+        &["async", ".await", "Future", "now()", "SystemTime", "Instant", "tracing", "crate::exec"],
+    );
+}
+
+#[test]
+fn a_task_is_built_in_one_file() {
+    for (path, text) in sources("") {
+        if !path.ends_with("lifecycle/task.rs") {
+            for line in code(&text) {
+                assert!(!line.contains("Key(())"), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_library_starts_no_thread_and_no_runtime_and_prints_nothing() {
+    assert_absent("", &["thread::", "block_on", "println!", "eprintln!", "sleep("]);
+}
+
+#[test]
+fn nothing_in_the_library_can_panic_by_a_word_of_its_own() {
+    assert_absent(
+        "",
+        &[
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+            "unreachable!(",
+            "todo!(",
+            "unimplemented!(",
+            "unsafe",
+        ],
+    );
+}
+
+#[test]
+fn tasks_are_not_cloned_and_not_serialized() {
+    for file in ["lifecycle/task.rs", "lifecycle/any_task.rs"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file));
+        let text = text.unwrap();
+        let types = ["pub struct Task<", "pub enum AnyTask"];
+        assert!(types.iter().any(|name| text.contains(name)));
+        assert!(!code(&text).any(|line| line.contains("serde")), "{file}");
+        for name in types {
+            if let Some(at) = text.find(name) {
+                let derives = text[..at].rfind("#[derive").unwrap();
+                assert!(!text[derives..at].contains("Clone"), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//~ an edge goes up, but Ready is not above Running
+// The table itself is checked: this one has an edge that goes back.
+#[path = "../../src/lifecycle/table.rs"]
+mod table;
+
+use onward::lifecycle::{TaskState, state};
+use std::marker::PhantomData;
+use table::lifecycle;
+
+trait Edge<To> {}
+
+struct Transition {
+    from: TaskState,
+    to: TaskState,
+    by: &'static [Actor],
+}
+
+enum Actor {
+    Agent,
+}
+
+struct Probe<From, To>(PhantomData<(From, To)>);
+
+impl<From, To> Probe<From, To> {
+    const HAS_EDGE: bool = false;
+}
+
+lifecycle! {
+    Running => [Ready(Agent)];
+}
+
+fn main() {}

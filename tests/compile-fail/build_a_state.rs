@@ -1,0 +1,7 @@
+//~ unit struct `Running` is private
+// Nor a state.
+use onward::lifecycle::state;
+
+fn main() {
+    let _ = state::Running;
+}

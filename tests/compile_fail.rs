@@ -1,0 +1,102 @@
+//! Illegal programs do not compile, and the compiler says why.
+//!
+//! Each program in `compile-fail/` begins with the sentence that its error has
+//! to contain, `…` standing for anything; that holds on every compiler. The whole texts, in the `.stderr`
+//! files, are those of one compiler, and are compared where `.ci/run` finds it.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// The sentence on the first line of each program, by the program's name.
+fn programs(folder: &Path) -> BTreeMap<String, String> {
+    let mut programs = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let sentence = text.lines().next().unwrap().strip_prefix("//~ ").unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            programs.insert(name.to_owned(), sentence.to_owned());
+        }
+    }
+    programs
+}
+
+/// A package whose binaries are the programs.
+fn write_package(package: &Path, folder: &Path, programs: &BTreeMap<String, String>) {
+    let library = env!("CARGO_MANIFEST_DIR");
+    let mut manifest = format!(
+        "[package]\nname = \"compile-fail\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nonward = {{ path = {library:?} }}\ntime = \"0.3\"\n"
+    );
+    for name in programs.keys() {
+        let path = folder.join(name).with_extension("rs");
+        manifest += &format!("\n[[bin]]\nname = {name:?}\npath = {path:?}\n");
+    }
+    fs::create_dir_all(package).unwrap();
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    // The versions that are there already: nothing is fetched.
+    fs::copy(Path::new(library).join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
+}
+
+/// What the compiler says about each program.
+fn check(package: &Path) -> BTreeMap<String, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--keep-going", "--message-format=json"])
+        .current_dir(package)
+        .env("CARGO_TARGET_DIR", package.join("target"))
+        .output()
+        .unwrap();
+    let mut errors = BTreeMap::<String, String>::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let message: Value = serde_json::from_str(line).unwrap();
+        if message["message"]["level"] == "error" {
+            let program = message["target"]["name"].as_str().unwrap().to_owned();
+            *errors.entry(program).or_default() += message["message"]["rendered"].as_str().unwrap();
+        }
+    }
+    assert!(!errors.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    errors
+}
+
+/// Whether one line of the text has all parts of the sentence, in order.
+fn says(text: &str, sentence: &str) -> bool {
+    text.lines().any(|line| {
+        let mut rest = line;
+        sentence.split('…').all(|part| match rest.split_once(part) {
+            Some((_, after)) => {
+                rest = after;
+                true
+            }
+            None => false,
+        })
+    })
+}
+
+#[test]
+fn every_illegal_program_is_refused_with_its_sentence() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile-fail");
+    let package = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compile-fail");
+    let programs = programs(&folder);
+    assert!(programs.len() >= 15);
+    write_package(&package, &folder, &programs);
+    let errors = check(&package);
+    for (name, sentence) in programs {
+        match errors.get(&name) {
+            Some(error) => assert!(says(error, &sentence), "{name}: {error}"),
+            None => panic!("{name} compiles"),
+        }
+    }
+}
+
+#[test]
+fn the_whole_texts_are_those_of_the_pinned_compiler() {
+    if env::var_os("ONWARD_PINNED_COMPILER").is_none() {
+        eprintln!("skipped: only where ONWARD_PINNED_COMPILER is set, as .ci/run does");
+        return;
+    }
+    trybuild::TestCases::new().compile_fail("tests/compile-fail/*.rs");
+}

@@ -1,0 +1,157 @@
+//! Logs are read beside the operations of the controller they come from.
+
+use futures::channel::mpsc;
+use futures::executor::block_on;
+use futures::{FutureExt, SinkExt, StreamExt, future, poll};
+use onward::exec::{
+    Controller, ControllerError, ControllerLogs, LogMessage, LogPublisher, LogPublisherProvider,
+    LogStream, LogSubscriptionOptions, SharedLogs,
+};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use time::UtcDateTime;
+
+/// Says two things, and goes on for ever where it is followed.
+struct Chatter;
+
+impl ControllerLogs for Chatter {
+    async fn logs<P: LogPublisher>(
+        &self,
+        mut publisher: P,
+        options: LogSubscriptionOptions,
+    ) -> Result<(), ControllerError> {
+        for message in [LogMessage::stdout("out\n"), LogMessage::stderr("err\n")] {
+            if options.wants(message.stream) {
+                publisher.publish(message.with_attribute("node", "n1")).await?;
+            }
+        }
+        if options.follow { future::pending().await } else { Ok(()) }
+    }
+}
+
+/// Runs for ever.
+struct Endless(SharedLogs);
+
+impl Controller for Endless {
+    type Definition = ();
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        future::pending().await
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    fn logs(&self) -> Option<SharedLogs> {
+        Some(self.0.clone())
+    }
+}
+
+#[test]
+fn logs_are_read_while_wait_is_in_flight() {
+    let mut controller = Endless(SharedLogs::new(Chatter)).boxed();
+    let logs = controller.logs().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    block_on(async {
+        let mut wait = pin!(controller.wait());
+        assert!(poll!(&mut wait).is_pending());
+        let listener = heard.clone();
+        let publisher = move |message: LogMessage| {
+            listener.lock().unwrap().push(message.data);
+            future::ready(Ok(()))
+        };
+        logs.logs(publisher, LogSubscriptionOptions::default()).await.unwrap();
+        assert!(poll!(&mut wait).is_pending());
+    });
+    assert_eq!(*heard.lock().unwrap(), [b"out\n", b"err\n"]);
+}
+
+#[test]
+fn a_stream_that_is_not_wanted_is_left_out() {
+    let options = LogSubscriptionOptions::default().with_stream(LogStream::Stderr);
+    let mut heard = Vec::new();
+    let publisher = |message: LogMessage| {
+        heard.push(message);
+        future::ready(Ok(()))
+    };
+    block_on(SharedLogs::new(Chatter).logs(publisher, options)).unwrap();
+    assert_eq!(heard, [LogMessage::stderr("err\n").with_attribute("node", "n1")]);
+}
+
+#[test]
+fn the_error_of_a_publisher_ends_the_reading() {
+    let mut published = 0;
+    let publisher = |_| {
+        published += 1;
+        future::ready(Err(ControllerError::new("nobody listens")))
+    };
+    let error =
+        block_on(SharedLogs::new(Chatter).logs(publisher, LogSubscriptionOptions::default()));
+    assert_eq!(error.unwrap_err().to_string(), "nobody listens");
+    assert_eq!(published, 1);
+}
+
+/// Publishes into channels; a closed channel is a closed subscription.
+struct Channels(Mutex<Vec<(String, mpsc::Sender<LogMessage>)>>);
+
+struct Channel(mpsc::Sender<LogMessage>);
+
+impl LogPublisher for Channel {
+    async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
+        self.0.send(message).await.map_err(ControllerError::wrap)
+    }
+}
+
+impl LogPublisherProvider for Channels {
+    type Publisher = Channel;
+
+    async fn publisher(&self, subscription_id: &str) -> Result<Channel, ControllerError> {
+        let mut open = self.0.lock().unwrap();
+        let at = open.iter().position(|(id, _)| id == subscription_id);
+        at.map(|at| Channel(open.remove(at).1))
+            .ok_or_else(|| ControllerError::new(format!("no subscription {subscription_id}")))
+    }
+}
+
+#[test]
+fn a_provider_gives_a_publisher_that_closes_when_it_is_dropped() {
+    let (sender, receiver) = mpsc::channel(8);
+    let provider = Channels(Mutex::new(vec![("s1".into(), sender)]));
+    block_on(async {
+        let unknown = provider.publisher("s2").await.err().unwrap();
+        assert_eq!(unknown.to_string(), "no subscription s2");
+
+        let publisher = provider.publisher("s1").await.unwrap();
+        let logs = SharedLogs::new(Chatter);
+        let mut reading = pin!(logs.logs(publisher, LogSubscriptionOptions::follow()).fuse());
+        assert!(poll!(&mut reading).is_pending());
+        let mut receiver = pin!(receiver);
+        assert_eq!(receiver.next().await.unwrap().data, b"out\n");
+        assert_eq!(receiver.next().await.unwrap().data, b"err\n");
+        assert!(poll!(receiver.next()).is_pending());
+    });
+}
+
+#[test]
+fn a_dropped_reading_closes_its_publisher() {
+    let (sender, receiver) = mpsc::channel(8);
+    block_on(async {
+        let logs = SharedLogs::new(Chatter);
+        let reading = logs.logs(Channel(sender), LogSubscriptionOptions::follow());
+        assert!(reading.now_or_never().is_none());
+        assert_eq!(receiver.count().await, 2, "the channel has ended after the two messages");
+    });
+}
+
+#[test]
+fn options_say_what_is_wanted() {
+    let options = LogSubscriptionOptions::follow()
+        .with_tail(3)
+        .with_since(UtcDateTime::UNIX_EPOCH)
+        .with_stream(LogStream::Stdout);
+    assert!(options.follow && options.wants(LogStream::Stdout));
+    assert!(!options.wants(LogStream::Stderr));
+    assert!(LogSubscriptionOptions::default().wants(LogStream::Stderr));
+}

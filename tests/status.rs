@@ -1,0 +1,289 @@
+//! What a task's status says after each event, and how it is printed and read.
+
+use onward::lifecycle::{
+    AnyTask, ContainerStatus, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode, Task,
+    TaskState, TaskStatus, state,
+};
+use serde_json::{Value, json};
+use time::{Duration, UtcDateTime};
+
+const THEN: UtcDateTime = UtcDateTime::UNIX_EPOCH;
+
+fn now() -> UtcDateTime {
+    THEN + Duration::HOUR
+}
+
+fn container(id: &str, exit_code: i32) -> ContainerStatus {
+    ContainerStatus { container_id: id.into(), pid: 7, exit_code }
+}
+
+/// A status that has something everywhere.
+fn full(state: TaskState) -> TaskStatus {
+    let mut status = TaskStatus::new(state);
+    status.timestamp = Some(THEN);
+    status.message = "carried over".into();
+    status.err = "earlier trouble".into();
+    status.container_status = Some(container("old", 2));
+    status.port_status =
+        [PortConfig { target_port: 80, ..PortConfig::default() }].into_iter().collect();
+    status
+}
+
+fn after(state: TaskState, event: Event) -> TaskStatus {
+    let mut task = AnyTask::resume(full(state));
+    task.advance(event, now()).unwrap();
+    task.status()
+}
+
+fn failure() -> Failure {
+    Failure::new("disk full").with_exit_code(137)
+}
+
+#[test]
+fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
+    let messages = [
+        (TaskState::New, Event::Allocated, "pending task scheduling"),
+        (TaskState::Pending, Event::Assigned, "scheduler assigned task to node"),
+        (TaskState::Assigned, Event::Accepted, "accepted"),
+        (TaskState::Accepted, Event::Preparing, "preparing"),
+        (TaskState::Preparing, Event::Prepared, "prepared"),
+        (TaskState::Ready, Event::Starting, "starting"),
+        (TaskState::Starting, Event::Started, "started"),
+        (TaskState::Running, Event::Finished, "finished"),
+        (TaskState::Running, Event::ShutDown, "shutdown"),
+        (TaskState::Running, Event::Terminated, "terminated"),
+        (TaskState::Running, Event::Orphaned, "orphaned"),
+    ];
+    for (from, event, message) in messages {
+        let to = event.leads_to(from).unwrap();
+        let mut expected = full(to);
+        expected.timestamp = Some(now());
+        expected.message = message.into();
+        expected.err = "".into();
+        assert_eq!(after(from, event), expected);
+    }
+}
+
+#[test]
+fn a_failure_keeps_the_message_of_the_last_step_and_tells_the_exit_code() {
+    let mut expected = full(TaskState::Failed);
+    expected.timestamp = Some(now());
+    expected.err = "disk full".into();
+    expected.container_status = Some(container("old", 137));
+    assert_eq!(after(TaskState::Running, Event::Failed(Box::new(failure()))), expected);
+    expected.state = TaskState::Rejected;
+    assert_eq!(after(TaskState::Preparing, Event::Failed(Box::new(failure()))), expected);
+}
+
+#[test]
+fn a_failure_that_knows_the_container_tells_it_with_the_exit_code() {
+    let failure = failure().with_container_status(container("new", 9));
+    let status = after(TaskState::Running, Event::Failed(Box::new(failure)));
+    assert_eq!(status.container_status, Some(container("new", 137)));
+}
+
+#[test]
+fn an_exit_code_of_a_task_without_a_container_is_not_lost() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+    task.advance(Event::Failed(Box::new(failure())), now()).unwrap();
+    let expected = ContainerStatus { exit_code: 137, ..ContainerStatus::default() };
+    assert_eq!(task.container_status(), Some(&expected));
+}
+
+#[test]
+fn a_failure_without_exit_code_leaves_none_where_there_was_none() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+    let failure = Failure::new("x").with_exit_code(0);
+    task.advance(Event::Failed(Box::new(failure)), now()).unwrap();
+    assert_eq!(task.container_status(), None);
+}
+
+#[test]
+fn a_delay_tells_the_error_but_no_exit_code() {
+    let mut expected = full(TaskState::Running);
+    expected.timestamp = Some(now());
+    expected.err = "disk full".into();
+    assert_eq!(after(TaskState::Running, Event::Delayed(Box::new(failure()))), expected);
+}
+
+#[test]
+fn a_delay_with_the_same_error_changes_nothing() {
+    let same = Failure::new("earlier trouble");
+    let status = after(TaskState::Running, Event::Delayed(Box::new(same)));
+    assert_eq!(status, full(TaskState::Running));
+}
+
+#[test]
+fn an_interruption_changes_nothing() {
+    let status = after(TaskState::Running, Event::Interrupted(Box::new(failure())));
+    assert_eq!(status, full(TaskState::Running));
+}
+
+#[test]
+fn an_interruption_tells_the_container_from_starting_on() {
+    let known = || Box::new(failure().with_container_status(container("new", 9)));
+    let status = after(TaskState::Preparing, Event::Interrupted(known()));
+    assert_eq!(status, full(TaskState::Preparing));
+
+    let mut expected = full(TaskState::Starting);
+    expected.timestamp = Some(now());
+    expected.container_status = Some(container("new", 9));
+    assert_eq!(after(TaskState::Starting, Event::Interrupted(known())), expected);
+}
+
+#[test]
+fn a_task_that_was_not_resolved_tells_no_exit_code() {
+    let ends = [
+        (TaskState::Assigned, TaskState::Rejected),
+        (TaskState::Ready, TaskState::Rejected),
+        (TaskState::Starting, TaskState::Failed),
+        (TaskState::Running, TaskState::Failed),
+        (TaskState::Complete, TaskState::Complete),
+        (TaskState::Remove, TaskState::Remove),
+    ];
+    for (from, to) in ends {
+        let mut expected = full(to);
+        expected.timestamp = Some(now());
+        expected.message = "resolving controller failed".into();
+        expected.err = "disk full".into();
+        assert_eq!(after(from, Event::Unresolved(Box::new(failure()))), expected);
+    }
+}
+
+#[test]
+fn an_inspection_is_noted_where_it_is_news() {
+    let mut task = AnyTask::resume(full(TaskState::Running));
+    task.inspected(None, None, now());
+    task.inspected(Some(container("old", 2)), Some(task.port_status().clone()), now());
+    assert_eq!(task.status(), full(TaskState::Running));
+
+    task.inspected(Some(container("new", 0)), None, now());
+    assert_eq!(task.timestamp(), Some(now()));
+    assert_eq!(task.container_status(), Some(&container("new", 0)));
+
+    task.inspected(Some(ContainerStatus::default()), Some(PortStatus::default()), now());
+    assert_eq!(task.container_status(), None);
+    assert!(task.port_status().is_empty());
+}
+
+#[test]
+fn a_new_task_says_nothing() {
+    let task: AnyTask = Task::<state::New>::default().into();
+    assert_eq!(task.status(), TaskStatus::new(TaskState::New));
+    assert_eq!(task.message(), "");
+    assert_eq!(task.err(), "");
+}
+
+fn read(json: &str) -> Result<TaskStatus, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_recorded_status_comes_back_equal() {
+    let recordings = include_str!("data/statuses.jsonl");
+    let mut states = std::collections::BTreeSet::new();
+    for line in recordings.lines() {
+        let status = read(line).unwrap();
+        states.insert(status.state);
+        let mut recorded: Value = serde_json::from_str(line).unwrap();
+        // An engine prints an empty container status for some tasks that have
+        // no container; it counts as none.
+        if recorded["ContainerStatus"] == json!({"ContainerID": "", "PID": 0, "ExitCode": 0}) {
+            recorded.as_object_mut().unwrap().remove("ContainerStatus");
+        }
+        assert_eq!(serde_json::to_value(&status).unwrap(), recorded);
+    }
+    assert_eq!((recordings.lines().count(), states.len()), (161, 13));
+}
+
+#[test]
+fn a_status_is_printed_with_its_fields_in_the_apis_order() {
+    let mut status = full(TaskState::Running);
+    status.port_status.ports[0] = PortConfig {
+        name: "web".into(),
+        protocol: Protocol::Udp,
+        target_port: 80,
+        published_port: 30080,
+        publish_mode: PublishMode::Host,
+    };
+    status.timestamp = Some(now() + Duration::milliseconds(20));
+    let printed = serde_json::to_string(&status).unwrap();
+    assert_eq!(
+        printed,
+        r#"{"Timestamp":"1970-01-01T01:00:00.02Z","State":"running","Message":"carried over","Err":"earlier trouble","ContainerStatus":{"ContainerID":"old","PID":7,"ExitCode":2},"PortStatus":{"Ports":[{"Name":"web","Protocol":"udp","TargetPort":80,"PublishedPort":30080,"PublishMode":"host"}]}}"#
+    );
+    assert_eq!(read(&printed), Ok(status));
+    assert_eq!(
+        serde_json::to_string(&TaskStatus::new(TaskState::New)).unwrap(),
+        r#"{"Timestamp":"0001-01-01T00:00:00Z","State":"new","PortStatus":{}}"#
+    );
+}
+
+#[test]
+fn what_may_be_absent_may_be_absent_or_null() {
+    let bare = Ok(TaskStatus::new(TaskState::Running));
+    for json in [
+        r#"{"State":"running"}"#,
+        r#"{"State":"running","PortStatus":null,"ContainerStatus":null}"#,
+        r#"{"State":"running","PortStatus":{"Ports":null}}"#,
+        r#"{"State":"running","PortStatus":{},"ContainerStatus":{}}"#,
+        r#"{"Timestamp":"0001-01-01T00:00:00Z","State":"running"}"#,
+        r#"{"Timestamp":"1970-01-01T00:00:00Z","State":"running"}"#,
+        r#"{"Timestamp":"1970-01-01T02:00:00+02:00","State":"running"}"#,
+        r#"{"State":"running","Unknown":[{"deep":[1,2,{}]}]}"#,
+    ] {
+        assert_eq!(read(json), bare, "{json}");
+    }
+    let port = read(r#"{"State":"running","PortStatus":{"Ports":[{}]}}"#).unwrap();
+    assert_eq!(port.port_status.ports, [PortConfig::default()]);
+}
+
+#[test]
+fn a_time_is_read_with_any_offset_and_printed_in_utc() {
+    let read_time = |text: &str| {
+        let status = read(&json!({"State": "new", "Timestamp": text}).to_string())?;
+        Ok::<_, String>(serde_json::to_value(status).unwrap()["Timestamp"].clone())
+    };
+    assert_eq!(
+        read_time("2026-01-02T03:04:05.000000006+02:00"),
+        Ok("2026-01-02T01:04:05.000000006Z".into())
+    );
+    assert_eq!(read_time("1970-01-01T00:00:00.5Z"), Ok("1970-01-01T00:00:00.5Z".into()));
+    for out_of_range in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"] {
+        let error = read_time(out_of_range).unwrap_err();
+        assert!(error.contains("expected a year from 0000 to 9999 in UTC"), "{error}");
+    }
+}
+
+#[test]
+fn a_bad_status_is_refused_with_what_would_have_been_right() {
+    let in_port =
+        |field: &str| format!(r#"{{"State":"new","PortStatus":{{"Ports":[{{{field}}}]}}}}"#);
+    let in_container = |field: &str| format!(r#"{{"State":"new","ContainerStatus":{{{field}}}}}"#);
+    let refusals = [
+        ("[]".into(), "invalid type: sequence, expected a task status, an object"),
+        ("null".into(), "invalid type: null, expected a task status, an object"),
+        ("{}".into(), "missing field `State`"),
+        (r#"{"State":"Running"}"#.into(), "did you mean `running`?"),
+        (r#"{"State":"completed"}"#.into(), "did you mean `complete`?"),
+        (r#"{"State":512}"#.into(), "integer `512`, expected the name of a task state"),
+        (r#"{"State":"new","PortStatus":[]}"#.into(), "expected a port status, an object"),
+        (r#"{"State":"new","ContainerStatus":["a",1,2]}"#.into(), "expected a container status"),
+        (r#"{"State":"new","PortStatus":{"Ports":[[]]}}"#.into(), "expected a published port"),
+        (r#"{"State":"new","Timestamp":"now"}"#.into(), "invalid time `now`: expected RFC 3339"),
+        (r#"{"State":"new","Timestamp":12}"#.into(), "expected a time of RFC 3339"),
+        (in_port(r#""Protocol":"icmp""#), "unknown protocol `icmp`: expected tcp, udp or sctp"),
+        (in_port(r#""Protocol":{"tcp":null}"#), "expected the name of a protocol"),
+        (in_port(r#""PublishMode":"vip""#), "unknown publish mode `vip`: expected ingress or host"),
+        (in_port(r#""TargetPort":65536"#), "integer `65536`, expected a port from 0 to 65535"),
+        (in_port(r#""PublishedPort":-1"#), "integer `-1`, expected a port from 0 to 65535"),
+        (in_container(r#""ExitCode":2147483648"#), "integer `2147483648`, expected i32"),
+        (in_container(r#""ExitCode":1.5"#), "floating point `1.5`, expected i32"),
+        (r#"{"State":"new""#.into(), "EOF while parsing an object"),
+        (r#"{"State":"new"} {}"#.into(), "trailing characters"),
+    ];
+    for (json, expected) in refusals {
+        let error = read(&json).expect_err(&json);
+        assert!(error.contains(expected), "{json}: {error}");
+    }
+}

@@ -1,0 +1,393 @@
+//! The table, and what is made of it, over all that is finite: 14 states,
+//! 196 pairs, 15 events.
+
+use onward::lifecycle::{
+    Actor, AnyTask, Decision, EDGES, Event, Failure, Observed, Operation, State, Task, TaskState,
+    TaskStatus, UnknownState, decide, state,
+};
+use std::collections::BTreeSet;
+use time::{Duration, UtcDateTime};
+
+const NOW: UtcDateTime = UtcDateTime::UNIX_EPOCH;
+
+/// The law, written out once more, by hand: what SwarmKit was seen to do.
+fn expected_edges() -> BTreeSet<(TaskState, TaskState)> {
+    use TaskState as S;
+    let mut edges = BTreeSet::from([
+        // The managers' own.
+        (S::New, S::Pending),
+        (S::Pending, S::Assigned),
+        // The agent's way onward.
+        (S::New, S::Accepted),
+        (S::Pending, S::Accepted),
+        (S::Assigned, S::Accepted),
+        (S::Accepted, S::Preparing),
+        (S::Preparing, S::Ready),
+        (S::Ready, S::Starting),
+        (S::Starting, S::Running),
+        (S::Running, S::Complete),
+        // Failure from STARTING on.
+        (S::Starting, S::Failed),
+        (S::Running, S::Failed),
+    ]);
+    for from in TaskState::ALL {
+        if from < S::Complete {
+            edges.insert((from, S::Shutdown));
+        }
+        if from < S::Starting {
+            edges.insert((from, S::Rejected));
+        }
+        if (S::Assigned..=S::Running).contains(&from) {
+            edges.insert((from, S::Orphaned));
+        }
+    }
+    edges
+}
+
+/// Every event that there is.
+fn events() -> Vec<Event> {
+    let failure = || Box::new(Failure::new("no").with_exit_code(3));
+    vec![
+        Event::Allocated,
+        Event::Assigned,
+        Event::Accepted,
+        Event::Preparing,
+        Event::Prepared,
+        Event::Starting,
+        Event::Started,
+        Event::Finished,
+        Event::ShutDown,
+        Event::Terminated,
+        Event::Failed(failure()),
+        Event::Unresolved(failure()),
+        Event::Delayed(failure()),
+        Event::Interrupted(failure()),
+        Event::Orphaned,
+    ]
+}
+
+fn pairs() -> impl Iterator<Item = (TaskState, TaskState)> {
+    TaskState::ALL.into_iter().flat_map(|a| TaskState::ALL.map(|b| (a, b)))
+}
+
+fn task_in(state: TaskState) -> AnyTask {
+    AnyTask::resume(TaskStatus::new(state))
+}
+
+#[test]
+fn the_table_has_the_32_edges_and_no_other() {
+    let edges: BTreeSet<_> = EDGES.iter().map(|row| (row.from, row.to)).collect();
+    assert_eq!(edges, expected_edges());
+    assert_eq!(EDGES.len(), 32, "no row stands twice");
+    for (from, to) in pairs() {
+        assert_eq!(from.can_become(to), edges.contains(&(from, to)), "{from} => {to}");
+        assert_eq!(from.successors().any(|next| next == to), edges.contains(&(from, to)));
+    }
+}
+
+#[test]
+fn the_agent_takes_24_edges_and_the_managers_8_of_their_own() {
+    let of = |actor| EDGES.iter().filter(move |row| row.by.contains(&actor));
+    assert_eq!(of(Actor::Agent).count(), 24);
+    assert_eq!(EDGES.iter().filter(|row| !row.by.contains(&Actor::Agent)).count(), 8);
+    let single = |actor| of(actor).map(|row| (row.from, row.to)).collect::<Vec<_>>();
+    assert_eq!(single(Actor::Allocator), [(TaskState::New, TaskState::Pending)]);
+    assert_eq!(
+        single(Actor::Scheduler),
+        [(TaskState::Pending, TaskState::Assigned), (TaskState::Pending, TaskState::Shutdown)]
+    );
+    assert_eq!(of(Actor::Dispatcher).count(), 6);
+    assert!(of(Actor::Dispatcher).all(|row| row.to == TaskState::Orphaned));
+    assert_eq!(single(Actor::Dispatcher), single(Actor::ControlApi));
+}
+
+#[test]
+fn a_terminal_state_is_one_that_no_edge_leaves() {
+    for state in TaskState::ALL {
+        assert_eq!(state.is_terminal(), state.successors().next().is_none(), "{state}");
+    }
+}
+
+#[test]
+fn a_state_reaches_what_a_chain_of_edges_reaches() {
+    // Warshall's closure, over the edges written by hand.
+    let mut closure = expected_edges();
+    for via in TaskState::ALL {
+        for (from, to) in pairs() {
+            if closure.contains(&(from, via)) && closure.contains(&(via, to)) {
+                closure.insert((from, to));
+            }
+        }
+    }
+    for (from, to) in pairs() {
+        assert_eq!(from.can_reach(to), closure.contains(&(from, to)), "{from} => {to}");
+    }
+}
+
+#[test]
+fn every_event_in_every_state_follows_an_edge_or_is_refused() {
+    for from in TaskState::ALL {
+        for event in events() {
+            let told = format!("{event} in {from}");
+            let moved = match event.leads_to(from) {
+                // Beside the moves: what is noted where it stands.
+                None => (!from.is_terminal()).then_some(from),
+                Some(_) if matches!(event, Event::Unresolved(_)) && from.is_terminal() => {
+                    Some(from)
+                }
+                Some(to) => from.can_become(to).then_some(to),
+            };
+            match (task_in(from).apply(event.clone(), NOW), moved) {
+                (Ok(task), Some(to)) => assert_eq!(task.state(), to, "{told}"),
+                (Err(refused), None) => {
+                    assert_eq!(refused.task, task_in(from), "{told}");
+                    assert_eq!(refused.reason.event, event, "{told}");
+                    assert_eq!(refused.reason.from, from, "{told}");
+                }
+                (applied, moved) => panic!("{told}: expected {moved:?}, was {applied:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn advance_does_what_apply_does_and_leaves_the_task_where_it_is_refused() {
+    for from in TaskState::ALL {
+        for event in events() {
+            let mut task = task_in(from);
+            let advanced = task.advance(event.clone(), NOW);
+            match task_in(from).apply(event, NOW) {
+                Ok(applied) => assert_eq!((task, advanced), (applied, Ok(()))),
+                Err(refused) => assert_eq!((task, advanced), (refused.task, Err(refused.reason))),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_both_states_and_what_would_have_been_legal() {
+    let refuse = |from, event| task_in(from).apply(event, NOW).unwrap_err().to_string();
+    assert_eq!(
+        refuse(TaskState::Running, Event::Prepared),
+        "`prepared` leads to ready, where a task in running cannot go: \
+         expected complete, shutdown, failed or orphaned"
+    );
+    assert_eq!(
+        refuse(TaskState::Complete, Event::ShutDown),
+        "`shut down` leads to shutdown, where a task in complete cannot go: \
+         nothing follows a terminal state"
+    );
+    assert_eq!(
+        refuse(TaskState::Failed, Event::Delayed(Box::new(Failure::new("x")))),
+        "`delayed` is no news of a task in failed: nothing follows a terminal state"
+    );
+}
+
+#[test]
+fn a_task_resumed_in_any_state_has_that_state_and_that_status() {
+    for state in TaskState::ALL {
+        let mut status = TaskStatus::new(state);
+        status.message = "carried over".into();
+        status.timestamp = Some(NOW);
+        let task = AnyTask::resume(status.clone());
+        assert_eq!(task.state(), state);
+        assert_eq!(task.status(), status);
+    }
+}
+
+/// What a state's type and its value have to do with each other.
+fn check_type<S: State>()
+where
+    Task<S>: TryFrom<AnyTask, Error = AnyTask>,
+    AnyTask: From<Task<S>>,
+{
+    assert_eq!(size_of::<S>(), 0, "{}", S::VALUE);
+    assert_eq!(size_of::<Task<S>>(), size_of::<usize>(), "{}", S::VALUE);
+    for state in TaskState::ALL {
+        match Task::<S>::try_from(task_in(state)) {
+            Ok(task) => {
+                assert_eq!(state, S::VALUE);
+                assert_eq!(AnyTask::from(task), task_in(state));
+            }
+            Err(task) => {
+                assert_ne!(state, S::VALUE);
+                assert_eq!(task, task_in(state));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_state_is_a_zero_sized_type_and_its_task_one_pointer() {
+    check_type::<state::New>();
+    check_type::<state::Pending>();
+    check_type::<state::Assigned>();
+    check_type::<state::Accepted>();
+    check_type::<state::Preparing>();
+    check_type::<state::Ready>();
+    check_type::<state::Starting>();
+    check_type::<state::Running>();
+    check_type::<state::Complete>();
+    check_type::<state::Shutdown>();
+    check_type::<state::Failed>();
+    check_type::<state::Rejected>();
+    check_type::<state::Remove>();
+    check_type::<state::Orphaned>();
+    assert_eq!(size_of::<AnyTask>(), 2 * size_of::<usize>());
+    assert_eq!(size_of::<Event>(), 2 * size_of::<usize>());
+}
+
+#[test]
+fn states_are_ordered_by_their_numbers_and_read_by_number_and_name() {
+    let numbers = [0, 64, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 800, 832];
+    assert_eq!(TaskState::ALL.map(TaskState::number), numbers);
+    for (a, b) in pairs() {
+        assert_eq!(a.cmp(&b), a.number().cmp(&b.number()));
+    }
+    for number in -1..1000 {
+        match TaskState::try_from(number) {
+            Ok(state) => assert_eq!(state.number(), number),
+            Err(error) => {
+                assert!(!numbers.contains(&number));
+                assert_eq!(error, UnknownState::Number(number));
+            }
+        }
+    }
+    for state in TaskState::ALL {
+        assert_eq!(state.to_string().parse(), Ok(state));
+        assert_eq!(state.proto_name(), state.as_str().to_uppercase());
+        assert!(state.proto_name().parse::<TaskState>().is_err());
+    }
+}
+
+#[test]
+fn an_unknown_state_is_told_what_would_have_been_one() {
+    assert_eq!(
+        TaskState::try_from(1).unwrap_err().to_string(),
+        "unknown task state 1: expected 0 (new), 64 (pending), 192 (assigned), 256 (accepted), \
+         320 (preparing), 384 (ready), 448 (starting), 512 (running), 576 (complete), \
+         640 (shutdown), 704 (failed), 768 (rejected), 800 (remove) or 832 (orphaned)"
+    );
+    let refuse = |name: &str| name.parse::<TaskState>().unwrap_err().to_string();
+    let names = "expected new, pending, assigned, accepted, preparing, ready, starting, running, \
+                 complete, shutdown, failed, rejected, remove or orphaned";
+    assert_eq!(refuse("asleep"), format!("unknown task state `asleep`: {names}"));
+    assert_eq!(
+        refuse("RUNNING"),
+        format!("unknown task state `RUNNING`: did you mean `running`? {names}")
+    );
+    assert_eq!(
+        refuse("completed"),
+        format!("unknown task state `completed`: did you mean `complete`? {names}")
+    );
+}
+
+#[test]
+fn decide_is_the_rule_of_swarmkit_for_every_pair() {
+    use TaskState as S;
+    for (observed, desired) in pairs() {
+        let next = if desired >= S::Shutdown {
+            if observed < S::Complete {
+                Decision::Perform(Operation::Shutdown)
+            } else {
+                Decision::Rest
+            }
+        } else {
+            match observed {
+                // These act at their desired state.
+                S::Preparing if desired >= observed => Decision::Perform(Operation::Prepare),
+                S::Starting if desired >= observed => Decision::Perform(Operation::Start),
+                S::Running if desired >= observed => Decision::Perform(Operation::Wait),
+                // These act below it.
+                S::New | S::Pending | S::Assigned if desired > observed => {
+                    Decision::Record(Event::Accepted)
+                }
+                S::Accepted if desired > observed => Decision::Record(Event::Preparing),
+                S::Ready if desired > observed => Decision::Record(Event::Starting),
+                _ => Decision::Rest,
+            }
+        };
+        assert_eq!(decide(observed, desired), next, "{observed} wanted {desired}");
+    }
+}
+
+#[test]
+fn what_is_decided_is_never_refused() {
+    for (observed, desired) in pairs() {
+        let done = match decide(observed, desired) {
+            Decision::Rest => continue,
+            Decision::Record(event) => event,
+            Decision::Perform(Operation::Prepare) => Event::Prepared,
+            Decision::Perform(Operation::Start) => Event::Started,
+            Decision::Perform(Operation::Wait) => Event::Finished,
+            Decision::Perform(Operation::Shutdown) => Event::ShutDown,
+            Decision::Perform(Operation::Terminate) => panic!("never decided"),
+        };
+        let fails = [
+            Event::Failed(Box::new(Failure::new("x"))),
+            Event::Delayed(Box::new(Failure::new("x"))),
+            Event::Interrupted(Box::new(Failure::new("x"))),
+        ];
+        for event in fails.into_iter().chain([done]) {
+            drop(task_in(observed).apply(event, NOW).expect("a legal move"));
+        }
+    }
+}
+
+/// What a report is to a task, by the words of the managers' rules.
+fn expected_observation(here: TaskState, there: TaskState) -> Observed {
+    use TaskState as S;
+    let decrees = [
+        (S::Starting, S::Rejected),
+        (S::Running, S::Rejected),
+        (S::New, S::Orphaned),
+        (S::Pending, S::Orphaned),
+    ];
+    if here.is_terminal() && there.is_terminal() && here != there {
+        Observed::Conflicting
+    } else if there <= here {
+        Observed::Stale
+    } else if decrees.contains(&(here, there)) || there == S::Remove {
+        Observed::Forced
+    } else if there == S::Failed || here < there {
+        Observed::Advanced
+    } else {
+        Observed::Stale
+    }
+}
+
+#[test]
+fn a_report_is_merged_for_every_pair_of_states() {
+    for (here, there) in pairs() {
+        let mut task = task_in(here);
+        let reported = TaskStatus::new(there);
+        let observed = task.observe(&reported);
+        assert_eq!(observed, expected_observation(here, there), "{here} hears {there}");
+        let expected = if observed == Observed::Advanced { there } else { here };
+        assert_eq!(task.state(), expected);
+    }
+}
+
+#[test]
+fn a_report_of_the_same_state_is_merged_if_it_is_later() {
+    for state in TaskState::ALL {
+        let at = |timestamp, message: &'static str| {
+            let mut status = TaskStatus::new(state);
+            status.timestamp = timestamp;
+            status.message = message.into();
+            status
+        };
+        let check = |here, there, expected, message| {
+            let mut task = AnyTask::resume(at(here, "here"));
+            assert_eq!(task.observe(&at(there, "there")), expected, "{state}");
+            assert_eq!(task.message(), message);
+        };
+        let later = NOW + Duration::NANOSECOND;
+        check(Some(NOW), Some(later), Observed::Advanced, "there");
+        check(None, Some(NOW), Observed::Advanced, "there");
+        check(Some(NOW), Some(NOW), Observed::Stale, "here");
+        check(Some(later), Some(NOW), Observed::Stale, "here");
+        check(Some(NOW), None, Observed::Stale, "here");
+        check(None, None, Observed::Stale, "here");
+    }
+}

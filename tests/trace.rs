@@ -1,0 +1,148 @@
+//! What is logged, with SwarmKit's fields, and what is not.
+
+use futures::executor::block_on;
+use onward::exec::{
+    Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, advance, resolve, step,
+    task_span,
+};
+use onward::lifecycle::{AnyTask, ContainerStatus, Event, PortStatus, TaskState, TaskStatus};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use time::UtcDateTime;
+use tracing_subscriber::fmt::MakeWriter;
+
+const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Buffer {
+    type Writer = Self;
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What is logged by this, one event a line.
+fn logged(of: impl FnOnce()) -> Vec<String> {
+    let buffer = Buffer::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(buffer.clone())
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || task_span("t1").in_scope(of));
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+/// Answers everything with the same error.
+struct Failing(fn() -> ControllerError);
+
+impl Controller for Failing {
+    type Definition = ();
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Err(self.0())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn inspect(&mut self) -> Inspection {
+        Inspection::default()
+            .with_container_status(Inquiry::<ContainerStatus>::Failed(self.0()))
+            .with_port_status(Inquiry::<PortStatus>::Failed(self.0()))
+    }
+}
+
+fn log_of_a_step(
+    from: TaskState,
+    desired: TaskState,
+    error: fn() -> ControllerError,
+) -> Vec<String> {
+    logged(|| {
+        let mut task = AnyTask::resume(TaskStatus::new(from));
+        _ = block_on(step(&mut task, desired, &mut Failing(error), &CLOCK));
+    })
+}
+
+#[test]
+fn a_change_of_state_is_logged_with_both_states_and_the_desired_one() {
+    assert_eq!(
+        log_of_a_step(TaskState::Ready, TaskState::Running, || ControllerError::interrupted("x")),
+        [
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=READY->STARTING state.desired="RUNNING""#
+        ]
+    );
+}
+
+#[test]
+fn a_fatal_error_and_failed_inquiries_are_logged_as_errors_with_their_causes() {
+    let error = || ControllerError::new("cannot start").with_source(io::Error::other("no disk"));
+    assert_eq!(
+        log_of_a_step(TaskState::Starting, TaskState::Running, error),
+        [
+            r#"ERROR task{task.id="t1"}: fatal task error error="cannot start: no disk""#,
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->FAILED state.desired="RUNNING""#,
+            r#"ERROR task{task.id="t1"}: container status unavailable error=cannot start: no disk"#,
+            r#"ERROR task{task.id="t1"}: container port status unavailable error=cannot start: no disk"#,
+        ]
+    );
+}
+
+#[test]
+fn an_interruption_is_not_logged_nor_is_a_step_that_changes_nothing() {
+    let interrupted = || ControllerError::interrupted("stop");
+    assert_eq!(log_of_a_step(TaskState::Starting, TaskState::Running, interrupted), [""; 0]);
+    assert_eq!(log_of_a_step(TaskState::Failed, TaskState::Running, interrupted), [""; 0]);
+}
+
+#[test]
+fn a_refused_event_is_logged_as_a_warning() {
+    let lines = logged(|| {
+        let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+        _ = advance(&mut task, TaskState::Running, Event::Prepared, CLOCK());
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"WARN task{task.id="t1"}: event refused reason=`prepared` leads to ready, where a task in running cannot go: expected complete, shutdown, failed or orphaned"#
+        ]
+    );
+}
+
+#[test]
+fn resolving_logs_the_change_of_state() {
+    struct None;
+    impl Executor for None {
+        type Definition = ();
+        type Controller = Failing;
+        async fn controller(&self, _: &Assignment<()>) -> Result<Failing, ControllerError> {
+            Err("no such kind".into())
+        }
+    }
+    let lines = logged(|| {
+        let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+        _ = block_on(resolve(&mut task, &Assignment::new("t1", ()), &None, &CLOCK));
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=ASSIGNED->REJECTED state.desired="RUNNING""#
+        ]
+    );
+}
