@@ -1,5 +1,57 @@
 //! The life of a task as a typestate machine.
+//!
+//! A task moves onward through its states or ends; it never goes back, and the
+//! compiler knows. This is the Rust form of what SwarmKit's agent does with a
+//! task.
+//!
+//! # Two layers
+//!
+//! [`lifecycle`] is what is true: the fourteen [states](lifecycle::state), the
+//! one table of [edges](lifecycle::EDGES), tasks and their statuses. It is pure.
+//!
+//! [`exec`] is what is done: [`Controller`] is what an embedder implements,
+//! [`resolve`] gets one for a task, and [`step`] takes the task one step
+//! further with it. It is async, and has no runtime of its own.
+//!
+//! # Two forms of a task
+//!
+//! [`Task<S>`](Task) knows its state at compile time. Its moves consume it, and
+//! compile only where the table has the edge:
+//!
+//! ```
+//! use onward::{Failure, Task, state};
+//! use time::UtcDateTime;
+//!
+//! let now = UtcDateTime::UNIX_EPOCH;
+//! let ready = Task::new().accepted(now).preparing(now).prepared(now);
+//!
+//! let running: Task<state::Running> = ready.starting(now).started(now);
+//! let failed: Task<state::Failed> = running.failed(Failure::new("out of memory"), now);
+//! assert_eq!((failed.message(), failed.err()), ("started", "out of memory"));
+//! ```
+//!
+//! [`AnyTask`] knows it at run time: for a loop, a map, a field. Each of its
+//! moves is one of the typed moves, so it can do nothing that they cannot; what
+//! they forbid it refuses, and gives the task back:
+//!
+//! ```
+//! use onward::{AnyTask, Event, TaskState, TaskStatus};
+//! # use time::UtcDateTime;
+//! # let now = UtcDateTime::UNIX_EPOCH;
+//!
+//! let task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+//! let refused = task.apply(Event::Accepted, now).unwrap_err();
+//! assert_eq!(refused.task.state(), TaskState::Running);
+//! ```
+//!
+//! # Features
+//!
+//! - `std` (default): the system's clock, and `io::Error` as a cause.
+//! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON.
+//!
+//! Without them the library needs `alloc` only.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -16,3 +68,15 @@ pub use exec::{
 pub use lifecycle::{
     AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus, decide, state,
 };
+
+/// The pages of `docs/`, where every block of code is compiled and run.
+#[cfg(any(doc, doctest))]
+pub mod docs {
+    #[doc = include_str!("../docs/architecture.md")]
+    pub mod architecture {}
+}
+
+/// The README, whose blocks of code are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

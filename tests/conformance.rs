@@ -1,5 +1,7 @@
 //! The recorded behaviour of SwarmKit, in `data/`, through the conformance
 //! program itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 #[path = "../examples/conformance.rs"]
 #[expect(dead_code, reason = "of the program, only its modes are run here")]

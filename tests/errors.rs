@@ -1,4 +1,6 @@
 //! What an error says of itself, however deeply it is wrapped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::exec::{ControllerError, ErrorKind};
 use onward::lifecycle::{ContainerStatus, Event, Operation};

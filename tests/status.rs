@@ -1,4 +1,6 @@
 //! What a task's status says after each event, and how it is printed and read.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::lifecycle::{
     AnyTask, ContainerStatus, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode, Task,
@@ -181,10 +183,10 @@ fn read(json: &str) -> Result<TaskStatus, String> {
 #[test]
 fn every_recorded_status_comes_back_equal() {
     let recordings = include_str!("data/statuses.jsonl");
-    let mut states = std::collections::BTreeSet::new();
+    let mut seen = std::collections::BTreeSet::new();
     for line in recordings.lines() {
         let status = read(line).unwrap();
-        states.insert(status.state);
+        seen.insert(status.state);
         let mut recorded: Value = serde_json::from_str(line).unwrap();
         // An engine prints an empty container status for some tasks that have
         // no container; it counts as none.
@@ -193,7 +195,7 @@ fn every_recorded_status_comes_back_equal() {
         }
         assert_eq!(serde_json::to_value(&status).unwrap(), recorded);
     }
-    assert_eq!((recordings.lines().count(), states.len()), (161, 13));
+    assert_eq!((recordings.lines().count(), seen.len()), (161, 13));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod values;
 
 use std::{collections::BTreeMap, num::NonZeroU16, path::PathBuf, time::Duration};
 
+use onward::lifecycle::Protocol;
 use serde::{Deserialize, Serialize};
 
 pub use readiness::{Probe, Readiness};
@@ -26,7 +27,7 @@ pub struct ProcessDefinition {
     /// Variables set in addition to the agent's own environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Working directory; the task's own directory when absent.
+    /// Working directory; one of the task's own when absent.
     #[serde(default)]
     pub dir: Option<PathBuf>,
     /// The signal that asks the task to end.
@@ -100,19 +101,6 @@ pub struct PublishedPort {
     pub target: NonZeroU16,
     /// Where others connect.
     pub published: NonZeroU16,
-}
-
-/// The transport of a [`PublishedPort`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP, the default.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
 }
 
 #[derive(Deserialize)]

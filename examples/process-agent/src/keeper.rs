@@ -11,6 +11,7 @@
 //! | `log`, `log.1`, … | the keeper | the [output](crate::log) |
 //! | `exit.json` | the keeper | how it ended; its space is reserved beforehand |
 //! | `keeper.err` | the keeper | what it could not tell otherwise |
+//! | `work/` | the workload | its working directory, unless it has another |
 //!
 //! # What survives a task
 //!

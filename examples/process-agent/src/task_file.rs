@@ -15,6 +15,7 @@ mod error;
 
 use std::{collections::BTreeMap, ops::Range, path::Path, time::Duration};
 
+use onward::TaskState;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{
     Spanned,
@@ -60,6 +61,17 @@ pub enum Desired {
     Shutdown,
 }
 
+impl From<Desired> for TaskState {
+    fn from(desired: Desired) -> Self {
+        match desired {
+            Desired::Ready => Self::Ready,
+            Desired::Running => Self::Running,
+            Desired::Complete => Self::Complete,
+            Desired::Shutdown => Self::Shutdown,
+        }
+    }
+}
+
 /// The keys of a task that are not those of its definition.
 const OWN_KEYS: [&str; 3] = ["name", "desired", "stop_after"];
 
@@ -73,7 +85,7 @@ impl TaskFile {
     pub fn read(path: &Path) -> Result<Self, TaskFileError> {
         let file = path.display().to_string();
         let bytes = std::fs::read(path)
-            .map_err(|source| TaskFileError::Read { file: file.clone(), source })?;
+            .map_err(|error| TaskFileError::Read { file: file.clone(), error })?;
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&file, text),
             Err(error) => Err(error::not_utf8(file, &bytes, error.valid_up_to())),
@@ -209,7 +221,8 @@ fn deserialize<T: DeserializeOwned>(
     })
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a task can have this name, and its directory with it.
+pub(crate) fn is_name(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.len() <= 63
         && name.starts_with(letter)

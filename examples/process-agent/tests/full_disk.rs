@@ -5,7 +5,10 @@
 #[path = "support/task.rs"]
 mod task;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use process_agent::{
     definition::ProcessDefinition,
@@ -25,7 +28,9 @@ impl SmallDisk {
         match mount("none", path, "tmpfs", MountFlags::empty(), c"size=256k") {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
-                eprintln!("skipped: {test} (a tmpfs cannot be mounted: {error})");
+                // Not by `eprintln`, which is shown for tests that fail only.
+                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})");
+                writeln!(std::io::stderr(), "{why}").unwrap();
                 None
             }
         }
@@ -46,9 +51,9 @@ async fn a_full_disk_keeps_the_exit_code() {
     };
     task.keeper = task::keeper(disk.0.join("task"));
     let script = "
-        cat /dev/zero > ../fill 2>/dev/null
+        cat /dev/zero > ../../fill 2>/dev/null
         i=0; while test $i -lt 2000; do echo a line that does not fit any more $i; i=$((i+1)); done
-        while ! test -e ../../go; do sleep 0.01; done
+        while ! test -e ../../../go; do sleep 0.01; done
         exit 9
     ";
     let definition = ProcessDefinition::new(["sh", "-c", script]);

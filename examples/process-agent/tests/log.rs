@@ -210,12 +210,28 @@ async fn a_line_that_is_no_record_is_told_and_passed() {
 }
 
 #[tokio::test]
-async fn a_log_without_a_directory_is_an_error() {
-    let mut records = records(Path::new("/no/such"), Options::default());
+async fn a_log_that_is_not_there_yet_is_empty_and_can_be_followed() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("task");
+    assert!(records(&dir, Options::default()).next().await.is_none());
+
+    let follow = Options { follow: Follow::Forever, ..Options::default() };
+    let mut following = records(&dir, follow);
+    assert!(futures::poll!(std::pin::pin!(following.next())).is_pending());
+    std::fs::create_dir(&dir).unwrap();
+    LogWriter::open(&dir, 1000, 3).unwrap().append(&record(1));
+    let _ = following.next().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_log_in_something_that_is_no_directory_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut records = records(file.path(), Options::default());
     let error = records.next().await.unwrap().unwrap_err();
+    let path = file.path().display();
     assert_eq!(
         error.to_string(),
-        "the log in /no/such cannot be read: No such file or directory (os error 2)"
+        format!("the log in {path} cannot be read: Not a directory (os error 20)")
     );
     assert!(records.next().await.is_none());
 }

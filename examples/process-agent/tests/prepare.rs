@@ -31,7 +31,7 @@ async fn the_directory_is_the_tasks_own_unless_given() {
     let task = Task::shell("pwd");
     task.start().await;
     task.end().await;
-    task.says(&task.path("task").display().to_string()).await;
+    task.says(&task.path("task/work").display().to_string()).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ fn a_missing_executable_is_found_missing_beforehand() {
 fn a_relative_executable_is_looked_for_in_the_working_directory() {
     check_prepare(
         |definition| definition.command = vec!["./x".to_owned()],
-        "the executable \"./x\" is not found; looked in HOME/task/./x",
+        "the executable \"./x\" is not found; looked in HOME/task/work/./x",
     );
 }
 

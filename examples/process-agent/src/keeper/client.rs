@@ -1,3 +1,4 @@
+mod end;
 mod error;
 mod launch;
 mod look;
@@ -102,6 +103,18 @@ impl Keeper {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The working directory of a workload whose definition names none.
+    #[must_use]
+    pub fn work_dir(&self) -> PathBuf {
+        self.dir.join(files::WORK)
+    }
+
+    /// The keeper of another process of the same task, in a directory within this one.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Self {
+        Self { dir: self.dir.join(name), program: self.program.clone() }
     }
 
     /// Makes the task's directory and all in it that a start needs, and looks whether the
@@ -243,13 +256,13 @@ impl Keeper {
         }
         let spec: Spec = self.read(files::SPEC)?.ok_or_else(|| self.not_started())?;
         let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
-        let boot_id = procfs::boot_id().map_err(|source| self.file("/proc", source))?;
+        let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
         let workload =
             record.filter(|record| record.boot_id == boot_id).and_then(|record| record.workload);
         let mut killed = BTreeSet::new();
         loop {
             let found = sweep_once(&spec.token, workload);
-            let found = found.map_err(|source| self.file("/proc", source))?;
+            let found = found.map_err(|error| self.file("/proc", error))?;
             if found.is_empty() {
                 return Ok(killed.len());
             }

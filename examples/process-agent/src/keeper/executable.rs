@@ -31,12 +31,12 @@ pub enum ExecutableError {
         what: &'static str,
     },
     /// It could not be looked at.
-    #[error("{} cannot be looked at: {source}", path.display())]
+    #[error("{} cannot be looked at: {error}", path.display())]
     Unreadable {
         /// What was looked at.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -78,7 +78,7 @@ fn check(path: &Path) -> Result<Option<PathBuf>, ExecutableError> {
     let metadata = match fs::metadata(&path) {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(source) => return Err(ExecutableError::Unreadable { path, source }),
+        Err(error) => return Err(ExecutableError::Unreadable { path, error }),
     };
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "directory" } else { "special file" };

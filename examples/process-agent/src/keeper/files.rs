@@ -17,6 +17,8 @@ pub(super) const KEEPER: &str = "keeper.json";
 pub(super) const SOCKET: &str = "control.sock";
 pub(super) const EXIT: &str = "exit.json";
 pub(super) const ERRORS: &str = "keeper.err";
+/// The working directory of a workload whose definition names none.
+pub(super) const WORK: &str = "work";
 
 /// Bytes of `exit.json`, reserved before the workload is started.
 const EXIT_SIZE: usize = 4096;

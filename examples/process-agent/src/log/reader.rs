@@ -68,12 +68,12 @@ pub enum Follow {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The system refused.
-    #[error("the log in {} cannot be read: {source}", dir.display())]
+    #[error("the log in {} cannot be read: {error}", dir.display())]
     Read {
         /// The task's directory.
         dir: PathBuf,
         /// What it said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A line was not written by a [`LogWriter`](super::LogWriter); reading can go on
     /// behind it.
@@ -169,9 +169,9 @@ impl Records {
                 Some(batch)
             }
             Err(error) => {
-                let source = std::io::Error::other(error);
+                let error = std::io::Error::other(error);
                 let dir = self.dir.clone();
-                self.ready.push_back(Err(LogError::Read { dir, source }));
+                self.ready.push_back(Err(LogError::Read { dir, error }));
                 Some(Batch::default())
             }
         }

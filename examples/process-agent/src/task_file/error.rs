@@ -4,12 +4,12 @@ use std::{io, ops::Range};
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFileError {
     /// The file could not be read at all.
-    #[error("{file}: the task file cannot be read: {source}")]
+    #[error("{file}: the task file cannot be read: {error}")]
     Read {
         /// As the caller called it.
         file: String,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file is no text.
     #[error("{file}:{line}:{column}: the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")]

@@ -12,12 +12,12 @@ pub enum KeeperError {
     #[error(transparent)]
     Executable(#[from] ExecutableError),
     /// The working directory is not there.
-    #[error("the working directory {} cannot be used: {source}; create it or change `dir`", path.display())]
+    #[error("the working directory {} cannot be used: {error}; create it or change `dir`", path.display())]
     WorkingDirectory {
         /// The definition's `dir`.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The task's directory has been started in, and a task is started at most once.
     #[error("{} has been started already; prepare a new task in a directory of its own", dir.display())]
@@ -58,12 +58,12 @@ pub enum KeeperError {
         dir: PathBuf,
     },
     /// A file or directory of the task could not be made, read or written.
-    #[error("{}: {source}{}", path.display(), hint(source))]
+    #[error("{}: {error}{}", path.display(), hint(error))]
     File {
         /// Which one.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -81,12 +81,12 @@ fn hint(error: &io::Error) -> &'static str {
 
 impl Keeper {
     pub(super) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, KeeperError> {
-        files::read(&self.dir, name).map_err(|source| self.file(name, source))
+        files::read(&self.dir, name).map_err(|error| self.file(name, error))
     }
 
-    pub(super) fn file(&self, name: &str, source: io::Error) -> KeeperError {
+    pub(super) fn file(&self, name: &str, error: io::Error) -> KeeperError {
         let path = self.dir.join(name);
-        KeeperError::File { path, source }
+        KeeperError::File { path, error }
     }
 
     pub(super) fn lost(&self) -> KeeperError {

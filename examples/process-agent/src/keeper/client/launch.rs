@@ -15,7 +15,7 @@ impl Keeper {
             .create(true)
             .mode(0o600)
             .open(self.dir.join(files::ERRORS))
-            .map_err(|source| self.file(files::ERRORS, source))?;
+            .map_err(|error| self.file(files::ERRORS, error))?;
         let output = Command::new(&self.program)
             .arg0("process-agent")
             .arg("keeper")

@@ -33,7 +33,7 @@ pub(super) async fn next_report(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> 
 impl Keeper {
     pub(super) async fn look(&self) -> Result<Look, KeeperError> {
         let keeper = self.dir.join(files::KEEPER).try_exists();
-        if !keeper.map_err(|source| self.file(files::KEEPER, source))? {
+        if !keeper.map_err(|error| self.file(files::KEEPER, error))? {
             return Ok(Look::Gone(State::NotStarted));
         }
         if let Ok(stream) = self.connect().await {
@@ -44,7 +44,7 @@ impl Keeper {
         if self.is_locked()? {
             return Ok(Look::Silent);
         }
-        let exit = files::read_exit(&self.dir).map_err(|source| self.file(files::EXIT, source))?;
+        let exit = files::read_exit(&self.dir).map_err(|error| self.file(files::EXIT, error))?;
         Ok(Look::Gone(exit.map_or(State::Lost, State::Exited)))
     }
 
@@ -60,9 +60,7 @@ impl Keeper {
         match tried {
             Ok(Ok(())) => Ok(false),
             Ok(Err(TryLockError::WouldBlock)) => Ok(true),
-            Ok(Err(TryLockError::Error(source))) | Err(source) => {
-                Err(self.file(files::LOCK, source))
-            }
+            Ok(Err(TryLockError::Error(error))) | Err(error) => Err(self.file(files::LOCK, error)),
         }
     }
 

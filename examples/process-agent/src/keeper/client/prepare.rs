@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError> {
     let file = |name: &'static str| {
         let path = dir.join(name);
-        move |source| KeeperError::File { path, source }
+        move |error| KeeperError::File { path, error }
     };
     make(dir).map_err(file(""))?;
     if dir.join(files::KEEPER).try_exists().map_err(file(files::KEEPER))? {
@@ -26,20 +26,23 @@ pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), 
         return Err(KeeperError::AlreadyStarted { dir });
     }
     let dir = &dir.canonicalize().map_err(file(""))?;
-    let mut definition = definition.clone();
-    if let Some(work_dir) = &mut definition.dir {
+    let work_dir = if let Some(given) = &definition.dir {
         // Whoever reads it later may be somewhere else.
-        *work_dir = std::path::absolute(&*work_dir)
+        std::path::absolute(given)
             .and_then(is_directory)
-            .map_err(|source| KeeperError::WorkingDirectory { path: work_dir.clone(), source })?;
-    }
-    let work_dir = definition.dir.as_deref().unwrap_or(dir);
+            .map_err(|error| KeeperError::WorkingDirectory { path: given.clone(), error })?
+    } else {
+        let work_dir = dir.join(files::WORK);
+        make(&work_dir).map_err(file(files::WORK))?;
+        work_dir
+    };
+    let definition = ProcessDefinition { dir: Some(work_dir.clone()), ..definition.clone() };
     let executable = definition.command.first().map_or("", String::as_str);
     let path = match definition.env.get("PATH") {
         Some(path) => Some(path.into()),
         None => std::env::var_os("PATH"),
     };
-    find_executable(executable, path.as_deref(), work_dir)?;
+    find_executable(executable, path.as_deref(), &work_dir)?;
     // Kept when there is one: a keeper may be reading it.
     let token = match files::read::<Spec>(dir, files::SPEC).map_err(file(files::SPEC))? {
         Some(spec) => spec.token,

@@ -59,9 +59,9 @@ impl Cursor {
         while batch.records.is_empty() && !batch.at_end {
             match self.step(&mut batch) {
                 Ok(()) => {}
-                Err(source) => {
+                Err(error) => {
                     let dir = self.dir.clone();
-                    batch.records.push(Err(LogError::Read { dir, source }));
+                    batch.records.push(Err(LogError::Read { dir, error }));
                     batch.failed = true;
                 }
             }
@@ -201,10 +201,14 @@ fn chain(dir: &Path) -> io::Result<VecDeque<File>> {
     }
 }
 
-/// The highest number of a rotated file, 0 if there is none.
+/// The highest number of a rotated file, 0 if there is none, or no directory yet.
 fn oldest(dir: &Path) -> io::Result<u32> {
     let mut oldest = 0;
-    for entry in fs::read_dir(dir)? {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(oldest),
+        entries => entries?,
+    };
+    for entry in entries {
         let name = entry?.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix("log."));
         if let Some(number) = number.and_then(|number| number.parse().ok()) {

@@ -1,0 +1,92 @@
+use onward::exec::{
+    ControllerError, ControllerLogs, LogMessage, LogPublisher, LogStream, LogSubscriptionOptions,
+    LogTail,
+};
+use tokio::sync::watch;
+
+use crate::keeper::Keeper;
+use crate::log::{Follow, Options, Record, Stream, records};
+
+/// The output of a process, as its keeper has written it down.
+pub(super) struct ProcessLogs {
+    keeper: Keeper,
+}
+
+impl ProcessLogs {
+    pub(super) fn new(keeper: Keeper) -> Self {
+        Self { keeper }
+    }
+}
+
+impl ControllerLogs for ProcessLogs {
+    async fn logs<P: LogPublisher>(
+        &self,
+        mut publisher: P,
+        options: LogSubscriptionOptions,
+    ) -> Result<(), ControllerError> {
+        let (end, ended) = watch::channel(false);
+        let mut skipped = match options.tail {
+            LogTail::Skip(records) => records,
+            LogTail::All | LogTail::Last(_) => 0,
+        };
+        let mut records = records(self.keeper.dir(), reader_options(&options, ended));
+        let reading = async {
+            while let Some(record) = records.next().await {
+                let record = record.map_err(ControllerError::wrap)?;
+                if skipped > 0 {
+                    skipped -= 1;
+                } else {
+                    publisher.publish(message(record)).await?;
+                }
+            }
+            Ok(())
+        };
+        // The keeper, not the log, knows when no more will come.
+        let watching = async {
+            if options.follow && self.keeper.wait().await.is_ok() {
+                end.send_replace(true);
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            read = reading => read,
+            never = watching => never,
+        }
+    }
+}
+
+fn reader_options(options: &LogSubscriptionOptions, ended: watch::Receiver<bool>) -> Options {
+    Options {
+        stdout: options.wants(LogStream::Stdout),
+        stderr: options.wants(LogStream::Stderr),
+        tail: match options.tail {
+            LogTail::Last(records) => Some(usize::try_from(records).unwrap_or(usize::MAX)),
+            LogTail::All | LogTail::Skip(_) => None,
+        },
+        since: options.since,
+        follow: if options.follow { Follow::UntilEnded(ended) } else { Follow::No },
+    }
+}
+
+/// A line has its newline, a piece of one has none.
+fn message(record: Record) -> LogMessage {
+    let Record { at, stream, mut bytes, partial } = record;
+    if !partial {
+        bytes.push(b'\n');
+    }
+    match stream {
+        Stream::Stdout => LogMessage::stdout(bytes).at(at),
+        Stream::Stderr => LogMessage::stderr(bytes).at(at),
+        // What the keeper says of the log itself.
+        Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute("source", "keeper"),
+    }
+}
+
+/// The last line that a process has said, with a colon before it; empty where there is none.
+pub(super) async fn last_line(keeper: &Keeper) -> String {
+    let mut records = records(keeper.dir(), Options { tail: Some(1), ..Options::default() });
+    match records.next().await {
+        Some(Ok(record)) => format!(": {}", String::from_utf8_lossy(&record.bytes)),
+        Some(Err(_)) | None => String::new(),
+    }
+}

@@ -1,0 +1,57 @@
+use onward::ControllerError;
+
+use super::{ProcessController, how_it_ended, logs, remove_dir};
+use crate::definition::ProcessDefinition;
+use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
+
+/// The exit code by which a prepare command says that it should be tried again: `EX_TEMPFAIL`
+/// of `sysexits.h`.
+const TRY_AGAIN: i32 = 75;
+
+impl ProcessController {
+    /// The keeper of the prepare command: it is a process as any other, which goes on when
+    /// `prepare` is dropped and is found again by the next call.
+    pub(super) fn prepare_command(&self) -> Keeper {
+        self.keeper.beside("prepare")
+    }
+
+    pub(super) async fn run_prepare_command(&self) -> Result<(), ControllerError> {
+        let Some(command) = self.definition.prepare.clone() else { return Ok(()) };
+        let keeper = self.prepare_command();
+        let definition = ProcessDefinition {
+            command,
+            dir: Some(self.work_dir()),
+            prepare: None,
+            ready: None,
+            ..self.definition.clone()
+        };
+        match keeper.prepare(&definition) {
+            Ok(()) | Err(KeeperError::AlreadyStarted { .. }) => {}
+            Err(error) => return Err(ControllerError::wrap(error)),
+        }
+        keeper.spawn().await.map_err(ControllerError::wrap)?;
+        let failed = |what: String| ControllerError::new(format!("the prepare command {what}"));
+        let error = match keeper.wait().await.map_err(ControllerError::wrap)? {
+            End::Exited(Exit::Ended(Ended { code: 0, .. })) => return Ok(()),
+            End::Exited(Exit::Ended(Ended { code: TRY_AGAIN, .. })) => {
+                failed(format!("asks to be tried again{}", logs::last_line(&keeper).await))
+                    .temporary()
+            }
+            End::Exited(Exit::Ended(ended)) => {
+                let how = how_it_ended(&ended);
+                failed(format!("{how}{}", logs::last_line(&keeper).await))
+                    .with_exit_code(ended.code)
+            }
+            End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
+            End::Lost => {
+                keeper.sweep().await.map_err(ControllerError::wrap)?;
+                failed("was lost: its keeper was killed".to_owned()).temporary()
+            }
+        };
+        if error.is_temporary() {
+            // The next call starts it anew, so nothing of this one may be found.
+            remove_dir(keeper.dir().to_owned()).await?;
+        }
+        Err(error)
+    }
+}

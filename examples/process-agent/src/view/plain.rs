@@ -1,0 +1,116 @@
+//! One line for each thing that happens, where there is no terminal.
+//!
+//! ```text
+//!    1.234  web     running    started (pid 4711)
+//!    1.310  disk    preparing  attempt 1 failed, next in 1.0s: no space left on device
+//!    2.001  bad     failed     started: exit code 3
+//! ```
+//!
+//! The seconds count from the start of the program.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use onward::lifecycle::{TaskState, TaskStatus};
+
+use super::text::{duration, exit_code, one_line, padded, pid, width};
+use crate::board::Row;
+
+/// Remembers what has been said of each task, so that nothing is said twice.
+#[derive(Debug)]
+pub struct Plain {
+    start: Instant,
+    said: Vec<Said>,
+}
+
+/// What has been said of one task.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    state: Option<TaskState>,
+    attempt: u32,
+    retry_at: Option<Instant>,
+    error: String,
+    /// The attempt with which the error was said: the same one again is a new one.
+    error_of: u32,
+}
+
+impl Plain {
+    /// Nothing has been said. The lines count their seconds from `start`.
+    #[must_use]
+    pub fn new(start: Instant) -> Self {
+        Self { start, said: Vec::new() }
+    }
+
+    /// The lines for what has changed since the last look, each with its line end.
+    ///
+    /// A board can change faster than it is looked at. What is between two looks is not seen,
+    /// but an end is: nothing comes after it, so that the next look finds it.
+    pub fn look(&mut self, rows: &[Row], now: Instant) -> String {
+        let seconds = now.saturating_duration_since(self.start).as_secs_f64();
+        let longest = rows.iter().map(|row| width(&one_line(&row.name))).max().unwrap_or(0);
+        self.said.resize(rows.len(), Said::default());
+        let mut lines = String::new();
+        for (row, said) in rows.iter().zip(&mut self.said) {
+            let name = padded(&one_line(&row.name), longest);
+            for text in said.news(row, now) {
+                let line = format!("{seconds:8.3}  {name}  {:<9}  {text}", row.status.state);
+                let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
+            }
+        }
+        lines
+    }
+}
+
+impl Said {
+    /// What is to be said of this task now: nothing, a line, or a state and its first failure.
+    fn news(&mut self, row: &Row, now: Instant) -> Vec<String> {
+        let mut news = Vec::new();
+        let error = one_line(&row.status.err);
+        let retry = row.retry_at.filter(|_| row.retry_at != self.retry_at);
+        let came = self.state != Some(row.status.state);
+        if came {
+            // The error of an attempt that will be repeated is said with the attempt.
+            let first = if retry.is_some() { "" } else { &error };
+            news.push(outcome(&row.status, first));
+        } else if row.attempt > self.attempt && row.attempt > 1 {
+            news.push(format!("attempt {}", row.attempt));
+        }
+        let new = error != self.error;
+        if let Some(at) = retry {
+            let wait = duration(at.saturating_duration_since(now));
+            let text = format!("attempt {} failed, next in {wait}", row.attempt);
+            let said = !came && !new && row.attempt == self.error_of;
+            news.push(joined([&text, if said { "" } else { &error }]));
+        } else if new && !came && !error.is_empty() {
+            news.push(outcome(&row.status, &error));
+        }
+        if came || new || retry.is_some() {
+            self.error = error;
+            self.error_of = row.attempt;
+        }
+        self.state = Some(row.status.state);
+        self.attempt = row.attempt;
+        self.retry_at = row.retry_at;
+        news
+    }
+}
+
+/// The status but for its state: `started (pid 4711)`, `started: exit code 3: …`.
+fn outcome(status: &TaskStatus, error: &str) -> String {
+    let mut message = one_line(&status.message);
+    if message == status.state.as_str() {
+        message.clear(); // the state stands before it
+    }
+    if let Some(pid) = pid(status).filter(|_| status.state == TaskState::Running) {
+        let space = if message.is_empty() { "" } else { " " };
+        let _ = write!(message, "{space}(pid {pid})");
+    }
+    // An error may say already what the workload "exited with".
+    let code = exit_code(status).filter(|code| !error.contains(&format!("code {code}")));
+    let code = code.map(|code| format!("exit code {code}")).unwrap_or_default();
+    joined([&message, &code, error])
+}
+
+fn joined<const N: usize>(parts: [&str; N]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+}

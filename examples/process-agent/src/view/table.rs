@@ -1,0 +1,171 @@
+//! A table of all tasks that fills as they go their way.
+//!
+//! ```text
+//! task    state             for  tries            pid  message  error
+//! web     ▰▰▰▰▰▱ running    4.2s                 4711  started
+//! disk    ▰▰▱▱▱▱ preparing  0.3s  1, next in 0.7s               no space left on device
+//! bad     ▰▰▰▰▰▱ failed 3   2.1s                       started  exited with code 3
+//! 3 tasks: 1 preparing, 1 running, 1 failed                      Ctrl-C: shut down
+//! ```
+
+mod bar;
+mod columns;
+mod footer;
+
+use std::time::Instant;
+
+use onward::lifecycle::TaskState;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
+use ratatui::text::{Line, Span};
+
+use super::text::{cut, duration, exit_code, one_line, pid, width};
+use crate::board::Row;
+use columns::{Column, Place, Widths};
+
+/// Draws the table, and remembers what its rows do not say.
+#[derive(Debug)]
+pub struct Table {
+    coloured: bool,
+    widths: Widths,
+    /// How far each task has come.
+    steps: Vec<u16>,
+}
+
+impl Table {
+    /// A table of which nothing is known yet; without colours it has bold and dim text only.
+    #[must_use]
+    pub fn new(coloured: bool) -> Self {
+        Self { coloured, widths: Widths::at_first(), steps: Vec::new() }
+    }
+
+    /// The lines of the whole table, with header and footer.
+    #[must_use]
+    pub fn height(rows: &[Row]) -> u16 {
+        u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2)
+    }
+
+    /// Notes how far the tasks have come. The end of a task does not tell where it came from:
+    /// that is known only to who has looked before.
+    pub fn look(&mut self, rows: &[Row]) {
+        self.steps.resize(rows.len(), 0);
+        for (row, steps) in rows.iter().zip(&mut self.steps) {
+            *steps = bar::steps(row.status.state).max(*steps);
+        }
+    }
+
+    /// Draws as much of the table as there is room for. The footer matters most, then the
+    /// rows, then the header.
+    pub fn draw(
+        &mut self,
+        rows: &[Row],
+        now: Instant,
+        hint: &str,
+        area: Rect,
+        canvas: &mut Buffer,
+    ) {
+        self.look(rows);
+        let area = area.intersection(canvas.area);
+        let [header, body, footer] = parts(area);
+        let shown = chosen(rows, usize::from(body.height));
+        if rows.iter().all(|row| row.status.state.is_terminal()) {
+            self.widths = Widths::at_first(); // nothing moves any more: no room for what has been
+        }
+        let mut lines = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let cells = self.cells(row, self.steps.get(index).copied().unwrap_or(0), now);
+            for (&column, cell) in Column::ALL.iter().zip(&cells) {
+                self.widths.want(column, u16::try_from(cell.width()).unwrap_or(u16::MAX));
+            }
+            if shown.contains(&index) {
+                lines.push(cells);
+            }
+        }
+        let places = self.widths.places(area.width);
+        let titles = Column::ALL.map(|column| Line::styled(column.title(), Style::new().dim()));
+        for (y, line) in header.rows().zip([titles]).chain(body.rows().zip(lines)) {
+            for place in &places {
+                put(&line, *place, y, canvas);
+            }
+        }
+        if footer.height > 0 {
+            let hidden = rows.len().saturating_sub(shown.len());
+            footer::draw(rows, hidden, hint, self.coloured, footer, canvas);
+        }
+    }
+
+    /// What stands in each column of a task's line.
+    fn cells(&self, row: &Row, steps: u16, now: Instant) -> [Line<'static>; Column::ALL.len()] {
+        let status = &row.status;
+        let ended = status.state.is_terminal();
+        let style = bar::style(status.state, self.coloured);
+        let state = match exit_code(status).filter(|_| ended) {
+            Some(code) => format!("{} {code}", status.state),
+            None => status.state.to_string(),
+        };
+        let time = duration(now.saturating_duration_since(row.since));
+        let error_style = match (status.state, self.coloured) {
+            (TaskState::Shutdown, _) => Style::new().dim(),
+            (_, false) => Style::new(),
+            (_, true) => Style::new().fg(if ended { Color::Red } else { Color::Yellow }),
+        };
+        let quiet = if ended { Style::new().dim() } else { Style::new() };
+        [
+            Line::raw(one_line(&row.name)),
+            Line::from(bar::bar(steps, style)),
+            Line::styled(state, style),
+            Line::styled(time, quiet),
+            Line::raw(tries(row, now)),
+            Line::styled(pid(status).map(|pid| pid.to_string()).unwrap_or_default(), quiet),
+            Line::styled(one_line(&status.message), quiet),
+            Line::styled(one_line(&status.err), error_style),
+        ]
+    }
+}
+
+/// Header, body and footer of an area.
+fn parts(area: Rect) -> [Rect; 3] {
+    let footer = area.height.min(1);
+    let header = u16::from(area.height > 2);
+    let body = area.height.saturating_sub(footer + header);
+    let part = |y: u16, height| Rect { y: area.y.saturating_add(y), height, ..area };
+    [part(0, header), part(header, body), part(header.saturating_add(body), footer)]
+}
+
+/// Which rows are shown where there is no room for all: those that have not ended, then those
+/// that have ended badly. They stay in their order, so that a line is found where it was.
+fn chosen(rows: &[Row], room: usize) -> Vec<usize> {
+    let mut all: Vec<_> = rows.iter().map(|row| row.status.state).enumerate().collect();
+    all.sort_by_key(|&(_, state)| (state.is_terminal(), state < TaskState::Failed));
+    let mut chosen: Vec<_> = all.into_iter().take(room).map(|(index, _)| index).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+/// How often the operation has been tried, where once was not enough.
+fn tries(row: &Row, now: Instant) -> String {
+    match row.retry_at {
+        Some(at) => {
+            format!("{}, next in {}", row.attempt, duration(at.saturating_duration_since(now)))
+        }
+        None if row.attempt > 1 => row.attempt.to_string(),
+        None => String::new(),
+    }
+}
+
+/// Puts a column of a line to its place, cut if it must be.
+fn put(line: &[Line<'_>], place: Place, y: Rect, canvas: &mut Buffer) {
+    let Some(cell) = line.get(place.column as usize) else { return };
+    let mut x = y.x.saturating_add(place.x);
+    let mut room = place.width;
+    if place.column.right_aligned() {
+        x = x.saturating_add(room.saturating_sub(u16::try_from(cell.width()).unwrap_or(room)));
+    }
+    for span in cell {
+        let text = cut(&span.content, room);
+        room = room.saturating_sub(width(&text));
+        let span = Span::styled(text, cell.style.patch(span.style));
+        (x, _) = canvas.set_span(x, y.y, &span, width(&span.content));
+    }
+}

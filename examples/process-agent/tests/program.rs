@@ -1,0 +1,201 @@
+//! The program, as its user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A folder for one run: its file of tasks, its temporary files, and what its tasks write.
+struct Run {
+    home: TempDir,
+}
+
+impl Run {
+    fn new(tasks: &str) -> Self {
+        let home = TempDir::new().unwrap();
+        std::fs::write(home.path().join("tasks.toml"), tasks).unwrap();
+        Self { home }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_process-agent"));
+        command.arg("run").args(arguments).current_dir(self.home.path());
+        command.env("TMPDIR", self.home.path()).env("TEST_HOME", self.home.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What is left of the run when it is over: processes, and files of the agent's own.
+    fn left(&self) -> (Vec<String>, Vec<String>) {
+        let entry = format!("TEST_HOME={}", self.home.path().display());
+        let mut alive = Vec::new();
+        for process in std::fs::read_dir("/proc").unwrap() {
+            let process = process.unwrap().path();
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes()) {
+                alive.push(std::fs::read_to_string(process.join("cmdline")).unwrap_or_default());
+            }
+        }
+        let files = std::fs::read_dir(self.home.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        (alive, names.filter(|name| name.starts_with("process-agent-")).collect())
+    }
+}
+
+fn nothing() -> (Vec<String>, Vec<String>) {
+    (Vec::new(), Vec::new())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The end of each task, as the plain view tells it: everything but the time.
+fn ends(output: &Output) -> Vec<String> {
+    let lines = text(&output.stdout);
+    let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+    let is_end = |line: &String| {
+        let state = line.split(' ').nth(1).unwrap_or_default();
+        ["complete", "failed", "rejected", "shutdown"].contains(&state)
+    };
+    let mut ends: Vec<_> = lines.lines().map(words).filter(is_end).collect();
+    ends.sort();
+    ends
+}
+
+const MIXED: &str = r#"
+[[task]]
+name = "good"
+command = ["true"]
+
+[[task]]
+name = "bad"
+command = ["sh", "-c", "exit 3"]
+
+[[task]]
+name = "missing"
+command = ["no-such-program"]
+
+[[task]]
+name = "long"
+command = ["sleep", "1000"]
+stop_after = "300ms"
+"#;
+
+#[test]
+fn run_takes_every_task_to_its_end_and_leaves_nothing() {
+    let run = Run::new(MIXED);
+    let output = run.output(&["tasks.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let ends = ends(&output);
+    assert_eq!(ends.len(), 4, "{ends:?}");
+    assert!(ends[0].starts_with("bad failed"), "{ends:?}");
+    assert!(ends[0].contains("exited with code 3"), "{ends:?}");
+    assert!(ends[1].starts_with("good complete"), "{ends:?}");
+    assert!(ends[2].starts_with("long shutdown"), "{ends:?}");
+    assert!(ends[3].starts_with("missing rejected"), "{ends:?}");
+    assert!(ends[3].contains("no-such-program"), "{ends:?}");
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn strict_exits_with_1_if_a_task_has_failed_or_was_rejected() {
+    let run = Run::new(MIXED);
+    assert_eq!(run.output(&["--strict", "tasks.toml"]).status.code(), Some(1));
+    let run = Run::new("[[task]]\nname = 'good'\ncommand = ['true']\n");
+    assert_eq!(run.output(&["--strict", "tasks.toml"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_exits_with_2_and_says_what_is_wrong_and_where() {
+    let run = Run::new("[[task]]\nname = 'x'\ncommand = ['true']\ncolour = 'red'\n");
+    let output = run.output(&["tasks.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(error.starts_with("process-agent: tasks.toml:4:1: "), "{error}");
+    assert!(error.contains("unknown key `colour`; known are `name`"), "{error}");
+
+    let output = run.output(&["missing.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "process-agent: missing.toml: the task file cannot be read: \
+         No such file or directory (os error 2)\n"
+    );
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn logs_shows_what_the_tasks_say() {
+    let run = Run::new("[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo hello; printf bye']\n");
+    let output = text(&run.output(&["--logs", "tasks.toml"]).stdout);
+    assert!(output.contains("x | hello\nx | bye\n"), "{output}");
+}
+
+/// A task that says so when it runs, and does not listen to `TERM`.
+const STUBBORN: &str = r#"
+[[task]]
+name = "stubborn"
+command = ["sh", "-c", "trap 'echo asked > $TEST_HOME/asked' TERM; echo up > $TEST_HOME/up; while :; do sleep 0.05; done"]
+stop_grace = "1h"
+
+[[task]]
+name = "meek"
+command = ["sleep", "1000"]
+"#;
+
+fn wait_for(path: &Path) {
+    while !path.exists() {
+        std::thread::yield_now();
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn a_first_signal_asks_and_a_second_one_kills() {
+    for signal_ in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let run = Run::new(STUBBORN);
+        let child = run.command(&["tasks.toml"]).spawn().unwrap();
+        wait_for(&run.home.path().join("up"));
+        signal(&child, signal_);
+        wait_for(&run.home.path().join("asked"));
+        signal(&child, signal_);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let ends = ends(&output);
+        assert!(ends[0].starts_with("meek shutdown"), "{ends:?}");
+        assert!(ends[1].starts_with("stubborn shutdown"), "{ends:?}");
+        assert_eq!(run.left(), nothing());
+    }
+}
+
+#[test]
+fn a_closed_output_does_not_stop_the_tasks_nor_panic() {
+    let run = Run::new("[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo up; sleep 0.2']\n");
+    let mut child = run.command(&["--logs", "tasks.toml"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_told() {
+    let run = Run::new(MIXED);
+    let output = run.command(&["tasks.toml"]).env("TMPDIR", "/no/such").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(error.contains("set TMPDIR to a directory that can be written to"), "{error}");
+}
