@@ -29,8 +29,8 @@ impl SmallDisk {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
                 // Not by `eprintln`, which is shown for tests that fail only.
-                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})");
-                writeln!(std::io::stderr(), "{why}").unwrap();
+                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
+                std::io::stderr().write_all(why.as_bytes()).unwrap();
                 None
             }
         }
