@@ -60,6 +60,9 @@ extern crate std;
 pub mod exec;
 pub mod lifecycle;
 
+/// The times in statuses are of this crate.
+pub use time;
+
 #[doc(no_inline)]
 pub use exec::{
     Assignment, BoxController, Controller, ControllerError, Executor, Outcome, resolve, step,
@@ -69,7 +72,7 @@ pub use lifecycle::{
     AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus, decide, state,
 };
 
-/// The pages of `docs/`, where every block of code is compiled and run.
+/// The pages of `docs/`.
 #[cfg(any(doc, doctest))]
 pub mod docs {
     #[doc = include_str!("../docs/architecture.md")]

@@ -15,7 +15,7 @@ mod task;
 
 pub use any_task::{AnyTask, InvalidTransition, Observed, Refused};
 pub use decision::{Decision, Operation, decide};
-pub use edge::{Actor, EDGES, Edge, Transition};
+pub use edge::{Actor, EDGES, Edge, Live, Transition};
 pub use event::{Event, Failure};
 pub use state::{State, TaskState, UnknownState};
 pub use status::{

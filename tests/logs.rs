@@ -7,11 +7,11 @@ use futures::executor::block_on;
 use futures::{FutureExt, SinkExt, StreamExt, future, poll};
 use onward::exec::{
     Controller, ControllerError, ControllerLogs, LogMessage, LogPublisher, LogPublisherProvider,
-    LogStream, LogSubscriptionOptions, SharedLogs,
+    LogStream, LogSubscriptionOptions, LogTail, SharedLogs,
 };
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use time::UtcDateTime;
+use time::{Duration, UtcDateTime};
 
 /// Says two things, and goes on for ever where it is followed.
 struct Chatter;
@@ -156,4 +156,22 @@ fn options_say_what_is_wanted() {
     assert!(options.follow && options.wants(LogStream::Stdout));
     assert!(!options.wants(LogStream::Stderr));
     assert!(LogSubscriptionOptions::default().wants(LogStream::Stderr));
+    let at = |time| LogMessage::stdout("x").at(time);
+    assert!(options.accepts(&at(UtcDateTime::UNIX_EPOCH)));
+    assert!(!options.accepts(&at(UtcDateTime::UNIX_EPOCH - Duration::NANOSECOND)));
+    assert!(options.accepts(&LogMessage::stdout("of an unknown time")));
+    assert!(!options.accepts(&LogMessage::stderr("x").at(UtcDateTime::UNIX_EPOCH)));
+}
+
+#[test]
+fn a_tail_is_a_range_of_what_there_is() {
+    assert_eq!(LogTail::All.of(3), 0..3);
+    assert_eq!(
+        [LogTail::Last(0).of(3), LogTail::Last(2).of(3), LogTail::Last(9).of(3)],
+        [3..3, 1..3, 0..3]
+    );
+    assert_eq!(
+        [LogTail::Skip(0).of(3), LogTail::Skip(2).of(3), LogTail::Skip(9).of(3)],
+        [0..3, 2..3, 3..3]
+    );
 }

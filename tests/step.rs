@@ -192,6 +192,37 @@ fn a_boxed_controller_does_what_the_controller_does() {
     }
 }
 
+#[test]
+fn a_controller_in_a_box_takes_the_updates_of_its_own_kind_only() {
+    /// Takes any number below ten.
+    struct Number(u8);
+    impl Controller for Number {
+        type Definition = u8;
+        async fn update(&mut self, definition: &u8) -> Result<(), ControllerError> {
+            self.0 = *definition;
+            if self.0 < 10 { Ok(()) } else { Err(ControllerError::update_rejected("too high")) }
+        }
+        async fn start(&mut self) -> Result<(), ControllerError> {
+            Ok(())
+        }
+        async fn wait(&mut self) -> Result<(), ControllerError> {
+            Err(ControllerError::new("exit").with_exit_code(self.0.into()))
+        }
+        async fn shutdown(&mut self) -> Result<(), ControllerError> {
+            Ok(())
+        }
+    }
+    let mut controller = Number(1).boxed_for(|either: &Result<u8, ()>| either.as_ref().ok());
+    block_on(async {
+        let refused = |answer: Result<(), ControllerError>| answer.unwrap_err().to_string();
+        controller.update(&Ok(7)).await.unwrap();
+        assert_eq!(refused(controller.update(&Ok(10)).await), "too high");
+        let other = "a task cannot become one of another kind";
+        assert_eq!(refused(controller.update(&Err(())).await), other);
+        assert_eq!(controller.wait().await.unwrap_err().exit_code(), Some(10));
+    });
+}
+
 /// Has the three operations that a controller must have, and nothing else.
 #[derive(Default)]
 struct Bare {

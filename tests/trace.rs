@@ -107,6 +107,29 @@ fn a_fatal_error_and_failed_inquiries_are_logged_as_errors_with_their_causes() {
 }
 
 #[test]
+fn a_delay_is_logged_with_its_error() {
+    let busy = || ControllerError::new("busy").temporary();
+    let lines = log_of_a_step(TaskState::Starting, TaskState::Running, busy);
+    assert_eq!(lines[0], r#"DEBUG task{task.id="t1"}: task delayed error="busy""#);
+}
+
+#[test]
+fn the_task_is_named_where_a_filter_lets_errors_through_only() {
+    let buffer = Buffer::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(buffer.clone())
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        task_span("t1").in_scope(|| tracing::error!("mine"));
+    });
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains(r#"task{task.id="t1"}: trace: mine"#), "{text}");
+}
+
+#[test]
 fn an_interruption_is_not_logged_nor_is_a_step_that_changes_nothing() {
     let interrupted = || ControllerError::interrupted("stop");
     assert_eq!(log_of_a_step(TaskState::Starting, TaskState::Running, interrupted), [""; 0]);

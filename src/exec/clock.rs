@@ -17,7 +17,7 @@ impl<F: Fn() -> UtcDateTime + Send + Sync> WallClock for F {
     }
 }
 
-/// The clock of the operating system.
+/// The clock of the operating system. It needs the feature `std`.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct SystemClock;

@@ -39,6 +39,10 @@ use futures::future::BoxFuture;
 ///
 /// # The contract
 ///
+/// **Who calls.** [`step`](super::step) calls `prepare`, `start`, `wait`,
+/// `shutdown` and `inspect`. The others, and `logs`, are called by whoever drives
+/// the task.
+///
 /// **Order.** `prepare`, `start` and `wait` are called in this order, each
 /// until it succeeds or fails for good. `update` may come before any of them.
 /// `shutdown` may come at any time before the end, first of all calls too,
@@ -83,9 +87,12 @@ use futures::future::BoxFuture;
 /// things are: [already prepared](ControllerError::already_prepared) and
 /// [already started](ControllerError::already_started) are good answers.
 ///
-/// **Errors.** [Temporary](ControllerError::temporary) ones are tried again,
-/// all others end the task. Match on codes, never on texts, and keep the cause
-/// as [source](ControllerError::with_source).
+/// **Errors.** [Temporary](ControllerError::temporary) ones and
+/// [interruptions](ControllerError::interrupted) are tried again; what else each
+/// operation may answer stands with it; all other errors end the task. Match on
+/// codes, never on texts, and keep the cause as
+/// [source](ControllerError::with_source): `.map_err(ControllerError::wrap)?` does
+/// that for any error.
 ///
 /// In SwarmKit: `exec.Controller` (`agent/exec/controller.go`).
 pub trait Controller: Send {
@@ -254,8 +261,9 @@ pub trait Controller: Send {
 
     /// Says what it knows of its container and its ports.
     ///
-    /// *Called* after every step that leaves the task in STARTING or above. The
-    /// default says that there is nothing new, ever.
+    /// *Called* after every step that leaves the task in STARTING or above, also
+    /// one that had nothing to do; not while `wait` is in flight. The default
+    /// says that there is nothing new, ever.
     ///
     /// # Cancel safety
     ///
@@ -275,7 +283,55 @@ pub trait Controller: Send {
     where
         Self: Sized + 'static,
     {
-        BoxController(Box::new(self))
+        self.boxed_for(|definition| Some(definition))
+    }
+
+    /// This controller as one of a kind with others of a wider definition, of
+    /// which `select` finds its own.
+    ///
+    /// An agent that runs several kinds of tasks has an enum for its definition.
+    /// An update to what is none of the controller's own is refused.
+    ///
+    /// ```
+    /// use onward::exec::{BoxController, Controller, ControllerError};
+    ///
+    /// struct Image(String);
+    /// struct Command(Vec<String>);
+    /// enum Work {
+    ///     Container(Image),
+    ///     Process(Command),
+    /// }
+    /// # struct ContainerController;
+    /// # struct ProcessController;
+    /// # impl Controller for ContainerController { type Definition = Image;
+    /// #     async fn start(&mut self) -> Result<(), ControllerError> { Ok(()) }
+    /// #     async fn wait(&mut self) -> Result<(), ControllerError> { Ok(()) }
+    /// #     async fn shutdown(&mut self) -> Result<(), ControllerError> { Ok(()) } }
+    /// # impl Controller for ProcessController { type Definition = Command;
+    /// #     async fn start(&mut self) -> Result<(), ControllerError> { Ok(()) }
+    /// #     async fn wait(&mut self) -> Result<(), ControllerError> { Ok(()) }
+    /// #     async fn shutdown(&mut self) -> Result<(), ControllerError> { Ok(()) } }
+    ///
+    /// fn controller(work: &Work) -> BoxController<Work> {
+    ///     match work {
+    ///         Work::Container(_) => ContainerController.boxed_for(|work| match work {
+    ///             Work::Container(image) => Some(image),
+    ///             Work::Process(_) => None,
+    ///         }),
+    ///         Work::Process(_) => ProcessController.boxed_for(|work| match work {
+    ///             Work::Process(command) => Some(command),
+    ///             Work::Container(_) => None,
+    ///         }),
+    ///     }
+    /// }
+    /// # controller(&Work::Container(Image(String::new())));
+    /// ```
+    fn boxed_for<D>(self, select: fn(&D) -> Option<&Self::Definition>) -> BoxController<D>
+    where
+        Self: Sized + 'static,
+        D: Send + Sync + 'static,
+    {
+        BoxController(Box::new(Selected { controller: self, select }))
     }
 }
 
@@ -334,7 +390,8 @@ impl<T> From<Result<T, ControllerError>> for Inquiry<T> {
 
 /// A controller of any type for tasks of the definition `D`.
 ///
-/// It costs one allocation for each call. [`Controller::boxed`] makes it.
+/// It costs one allocation for each call. [`Controller::boxed`] makes it, and
+/// [`Controller::boxed_for`].
 pub struct BoxController<D>(Box<dyn ErasedController<D>>);
 
 impl<D> fmt::Debug for BoxController<D> {
@@ -399,35 +456,45 @@ trait ErasedController<D>: Send {
     fn logs(&self) -> Option<SharedLogs>;
 }
 
-impl<C: Controller> ErasedController<C::Definition> for C {
-    fn update<'a>(&'a mut self, definition: &'a C::Definition) -> BoxFuture<'a, Answer> {
-        Controller::update(self, definition).boxed()
+/// A controller, and how it finds its own definition in a wider one.
+struct Selected<C: Controller, D> {
+    controller: C,
+    select: fn(&D) -> Option<&C::Definition>,
+}
+
+impl<C: Controller, D: Send + Sync + 'static> ErasedController<D> for Selected<C, D> {
+    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, Answer> {
+        if let Some(definition) = (self.select)(definition) {
+            return self.controller.update(definition).boxed();
+        }
+        let refused = "a task cannot become one of another kind";
+        future::ready(Err(ControllerError::update_rejected(refused))).boxed()
     }
     fn prepare(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::prepare(self).boxed()
+        self.controller.prepare().boxed()
     }
     fn start(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::start(self).boxed()
+        self.controller.start().boxed()
     }
     fn wait(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::wait(self).boxed()
+        self.controller.wait().boxed()
     }
     fn shutdown(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::shutdown(self).boxed()
+        self.controller.shutdown().boxed()
     }
     fn terminate(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::terminate(self).boxed()
+        self.controller.terminate().boxed()
     }
     fn remove(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::remove(self).boxed()
+        self.controller.remove().boxed()
     }
     fn close(&mut self) -> BoxFuture<'_, Answer> {
-        Controller::close(self).boxed()
+        self.controller.close().boxed()
     }
     fn inspect(&mut self) -> BoxFuture<'_, Inspection> {
-        Controller::inspect(self).boxed()
+        self.controller.inspect().boxed()
     }
     fn logs(&self) -> Option<SharedLogs> {
-        Controller::logs(self)
+        self.controller.logs()
     }
 }

@@ -26,6 +26,12 @@ impl<D> Assignment<D> {
         Self { id: id.into(), version: 1, desired_state: TaskState::Running, definition }
     }
 
+    /// The same with another version of the definition.
+    #[must_use]
+    pub fn with_version(self, version: u64) -> Self {
+        Self { version, ..self }
+    }
+
     /// The same with another desired state.
     #[must_use]
     pub fn with_desired_state(self, desired_state: TaskState) -> Self {
@@ -37,11 +43,13 @@ impl<D> Assignment<D> {
 ///
 /// What runs containers, processes or virtual machines implements this. One
 /// agent with several kinds of controllers has an enum for its definition and
-/// a [`BoxController`](super::BoxController) for its controller.
+/// a [`BoxController`](super::BoxController) for its controller; see
+/// [`Controller::boxed_for`].
 ///
 /// In SwarmKit: `exec.Executor` (`agent/exec/executor.go`).
 pub trait Executor: Send + Sync {
-    /// What a task is.
+    /// What a task is. It is compared, to see whether it has changed, and cloned,
+    /// to be offered to the controller.
     type Definition: Clone + PartialEq + Send + Sync + 'static;
 
     /// What operates a task.
@@ -59,7 +67,7 @@ pub trait Executor: Send + Sync {
     /// # Errors
     ///
     /// The definition is not one that this executor can run. Every error is
-    /// final for the task, a temporary one too: see [`resolve`](super::resolve).
+    /// final for the task, a temporary one too: see [`resolve`](super::resolve()).
     fn controller(
         &self,
         assignment: &Assignment<Self::Definition>,

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
+use core::ops::Range;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use time::UtcDateTime;
@@ -17,6 +18,29 @@ use time::UtcDateTime;
 /// [`Controller`](super::Controller): logs are read while `wait` is in flight,
 /// and that has the controller for itself. A controller hands it out as
 /// [`SharedLogs`].
+///
+/// ```
+/// use onward::exec::{
+///     ControllerError, ControllerLogs, LogMessage, LogPublisher, LogSubscriptionOptions,
+/// };
+///
+/// /// What a workload has said, that has ended.
+/// struct Said(Vec<LogMessage>);
+///
+/// impl ControllerLogs for Said {
+///     async fn logs<P: LogPublisher>(
+///         &self,
+///         mut publisher: P,
+///         options: LogSubscriptionOptions,
+///     ) -> Result<(), ControllerError> {
+///         let wanted: Vec<_> = self.0.iter().filter(|message| options.accepts(message)).collect();
+///         for message in &wanted[options.tail.of(wanted.len())] {
+///             publisher.publish((*message).clone()).await?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 ///
 /// In SwarmKit: `exec.ControllerLogs`.
 pub trait ControllerLogs: Send + Sync + 'static {
@@ -43,7 +67,9 @@ pub trait ControllerLogs: Send + Sync + 'static {
 
 /// Takes log messages, one after the other.
 ///
-/// A closure is a publisher:
+/// A closure is a publisher. Its argument needs its type; one that changes what
+/// it captures is not written as an `async` closure but returns a future that is
+/// ready:
 ///
 /// ```
 /// use onward::exec::{ControllerError, LogMessage, LogPublisher};
@@ -57,7 +83,16 @@ pub trait ControllerLogs: Send + Sync + 'static {
 ///     println!("{}", String::from_utf8_lossy(&message.data));
 ///     Ok(())
 /// })
-/// # ; show(|message: LogMessage| async move { assert_eq!(message.data, b"hello"); Ok(()) }).await
+/// .await?;
+///
+/// let mut heard = Vec::new();
+/// show(|message: LogMessage| {
+///     heard.push(message.data);
+///     std::future::ready(Ok(()))
+/// })
+/// .await?;
+/// assert_eq!(heard, [b"hello"]);
+/// # Ok::<(), ControllerError>(())
 /// # }).unwrap();
 /// ```
 ///
@@ -180,7 +215,8 @@ pub struct LogSubscriptionOptions {
     pub streams: Vec<LogStream>,
     /// Whether to go on with what is still to come.
     pub follow: bool,
-    /// How much to begin with of what there is.
+    /// How much to begin with of what there is, counted among what is wanted by
+    /// its stream and its time.
     pub tail: LogTail,
     /// Leave out what was said before this time.
     pub since: Option<UtcDateTime>,
@@ -205,10 +241,27 @@ impl LogSubscriptionOptions {
         Self { tail: LogTail::Last(messages), ..self }
     }
 
+    /// The same, without the first `messages`.
+    #[must_use]
+    pub fn with_skip(self, messages: u64) -> Self {
+        Self { tail: LogTail::Skip(messages), ..self }
+    }
+
     /// The same, without what was said before `time`.
     #[must_use]
     pub fn with_since(self, time: UtcDateTime) -> Self {
         Self { since: Some(time), ..self }
+    }
+
+    /// Whether a message is wanted, by its stream and its time.
+    ///
+    /// One without a time is wanted whatever `since` says.
+    pub fn accepts(&self, message: &LogMessage) -> bool {
+        let recent = match (self.since, message.timestamp) {
+            (Some(since), Some(timestamp)) => timestamp >= since,
+            (None, _) | (_, None) => true,
+        };
+        recent && self.wants(message.stream)
     }
 
     /// Whether messages on this stream are wanted.
@@ -230,6 +283,18 @@ pub enum LogTail {
     Last(u64),
     /// All but that many of the first ones.
     Skip(u64),
+}
+
+impl LogTail {
+    /// Which of so many messages to begin with.
+    pub fn of(self, messages: usize) -> Range<usize> {
+        let at_most = |n| usize::try_from(n).unwrap_or(usize::MAX).min(messages);
+        match self {
+            Self::All => 0..messages,
+            Self::Last(n) => messages.saturating_sub(at_most(n))..messages,
+            Self::Skip(n) => at_most(n)..messages,
+        }
+    }
 }
 
 /// A handle on the logs of a controller, to keep, clone and read from beside

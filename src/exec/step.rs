@@ -7,19 +7,24 @@ use crate::lifecycle::{AnyTask, Decision, Event, Failure, Operation, TaskState, 
 use core::num::NonZeroI32;
 use time::UtcDateTime;
 
-/// What a step came to.
+/// What a step came to, and so what to do next.
+///
+/// It does not say whether the status has changed: any step can change that,
+/// also one that had nothing to do but ask for the container, or one that was
+/// dropped while it asked. Report the status whenever it differs from the one
+/// that was reported last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use = "it says what to do next"]
 pub enum Outcome {
-    /// The task has moved: report its status, and step on.
+    /// The task has moved: step on.
     Advanced,
-    /// There is nothing to do until the task is updated.
+    /// There is nothing to do until another state is desired: wait for that.
     #[doc(alias = "ErrTaskNoop")]
     Noop,
     /// The task has ended: there is nothing to do any more, ever.
     #[doc(alias = "ErrTaskDead")]
     Dead,
-    /// The operation is to be tried again: report the status, wait, step again.
+    /// The operation is to be tried again: wait a while, then step again.
     #[doc(alias = "ErrTaskRetry")]
     Retry,
 }
@@ -36,7 +41,7 @@ pub enum Outcome {
 ///
 /// # Cancel safety
 ///
-/// The operation's future does not own the task. Dropped before the operation
+/// The operation's future does not own the task, so it is never lost. Dropped before the operation
 /// has returned, the task is where it was; dropped after, during the inquiry,
 /// it is where the operation took it. The next `step` goes on from there.
 ///
@@ -54,6 +59,7 @@ pub enum Outcome {
 /// # let mut controller = Nothing;
 ///
 /// # futures::executor::block_on(async {
+/// // A controller that never asks for another try needs no more of a loop.
 /// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
 /// while step(&mut task, TaskState::Running, &mut controller, &SystemClock).await
 ///     == Outcome::Advanced
@@ -87,7 +93,22 @@ pub async fn step<C: Controller>(
     outcome
 }
 
-/// Performs an operation and says what happened.
+/// Performs an operation and says what happened; [`advance`] records it.
+///
+/// ```
+/// use onward::exec::{Controller, Outcome, WallClock, advance, perform};
+/// use onward::lifecycle::{AnyTask, Operation, TaskState};
+///
+/// /// The last resort, which `step` never takes.
+/// async fn terminate(
+///     task: &mut AnyTask,
+///     controller: &mut impl Controller,
+///     clock: &impl WallClock,
+/// ) -> Outcome {
+///     let event = perform(Operation::Terminate, controller).await;
+///     advance(task, TaskState::Shutdown, event, clock.now())
+/// }
+/// ```
 ///
 /// # Cancel safety
 ///
@@ -112,7 +133,7 @@ pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) ->
 /// [`perform`] never make one.
 pub fn advance(task: &mut AnyTask, desired: TaskState, event: Event, at: UtcDateTime) -> Outcome {
     let from = task.state();
-    trace::fatal(&event);
+    trace::failure(&event);
     if let Err(refused) = task.advance(event, at) {
         trace::refused(&refused);
         return Outcome::Noop;
@@ -124,7 +145,9 @@ pub fn advance(task: &mut AnyTask, desired: TaskState, event: Event, at: UtcDate
 /// Asks the controller for its container and its ports, and notes the answer;
 /// what is `known` from the operation's own error comes before it.
 ///
-/// A failed inquiry is logged and changes nothing.
+/// A failed inquiry is logged and changes nothing. Where there was no operation,
+/// nothing is `known`: `Known::default()`. So it can be called between two
+/// steps, too, for instance to look again while a task runs.
 ///
 /// # Cancel safety
 ///

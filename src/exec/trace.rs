@@ -4,10 +4,17 @@ use super::error::{ControllerError, ErrorKind};
 use crate::lifecycle::{Event, InvalidTransition, TaskState};
 use core::fmt;
 
-/// The span in which everything about a task is to happen, so that every event
-/// inside says which task it is about.
+/// The span in which everything about a task is to happen: `task`, with its
+/// `task.id`.
 ///
-/// Whoever runs the task opens it, once, around its whole life:
+/// Whoever runs the task opens it, once, around its whole life. Its target is
+/// `onward` and its level ERROR, the last that a filter drops: with a filter by
+/// targets, let `onward=error` through, or the events inside do not say which
+/// task they are about.
+///
+/// Inside, this library logs every change of state (DEBUG, with SwarmKit's fields
+/// `state.transition` and `state.desired`), every failure that is to be tried
+/// again (DEBUG), refused events (WARN), fatal errors and failed inquiries (ERROR).
 ///
 /// ```
 /// use onward::exec::task_span;
@@ -18,7 +25,7 @@ use core::fmt;
 /// run().instrument(task_span("8ixqbvoj5f"));
 /// ```
 pub fn task_span(id: &str) -> tracing::Span {
-    tracing::info_span!("task", task.id = id)
+    tracing::error_span!(target: "onward", "task", task.id = id)
 }
 
 /// SwarmKit's `logStateChange`.
@@ -32,10 +39,13 @@ pub(super) fn state_change(from: TaskState, to: TaskState, desired: TaskState) {
     }
 }
 
-/// An error that ends the task.
-pub(super) fn fatal(event: &Event) {
+/// An error that ends the task, or that delays it.
+pub(super) fn failure(event: &Event) {
     if let Event::Failed(failure) = event {
         tracing::error!(error = &*failure.err, "fatal task error");
+    }
+    if let Event::Delayed(failure) = event {
+        tracing::debug!(error = &*failure.err, "task delayed");
     }
 }
 

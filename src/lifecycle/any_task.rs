@@ -3,7 +3,7 @@
 use super::event::{Event, Failure};
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
-use super::task::Task;
+use super::task::{Task, resumed};
 use alloc::boxed::Box;
 use core::fmt;
 use core::mem;
@@ -95,20 +95,20 @@ impl AnyTask {
     /// again. All fourteen states are taken, REMOVE too, which no edge enters.
     pub fn resume(status: TaskStatus) -> Self {
         match status.state {
-            TaskState::New => Self::New(Task::resumed(status)),
-            TaskState::Pending => Self::Pending(Task::resumed(status)),
-            TaskState::Assigned => Self::Assigned(Task::resumed(status)),
-            TaskState::Accepted => Self::Accepted(Task::resumed(status)),
-            TaskState::Preparing => Self::Preparing(Task::resumed(status)),
-            TaskState::Ready => Self::Ready(Task::resumed(status)),
-            TaskState::Starting => Self::Starting(Task::resumed(status)),
-            TaskState::Running => Self::Running(Task::resumed(status)),
-            TaskState::Complete => Self::Complete(Task::resumed(status)),
-            TaskState::Shutdown => Self::Shutdown(Task::resumed(status)),
-            TaskState::Failed => Self::Failed(Task::resumed(status)),
-            TaskState::Rejected => Self::Rejected(Task::resumed(status)),
-            TaskState::Remove => Self::Remove(Task::resumed(status)),
-            TaskState::Orphaned => Self::Orphaned(Task::resumed(status)),
+            TaskState::New => Self::New(resumed(status)),
+            TaskState::Pending => Self::Pending(resumed(status)),
+            TaskState::Assigned => Self::Assigned(resumed(status)),
+            TaskState::Accepted => Self::Accepted(resumed(status)),
+            TaskState::Preparing => Self::Preparing(resumed(status)),
+            TaskState::Ready => Self::Ready(resumed(status)),
+            TaskState::Starting => Self::Starting(resumed(status)),
+            TaskState::Running => Self::Running(resumed(status)),
+            TaskState::Complete => Self::Complete(resumed(status)),
+            TaskState::Shutdown => Self::Shutdown(resumed(status)),
+            TaskState::Failed => Self::Failed(resumed(status)),
+            TaskState::Rejected => Self::Rejected(resumed(status)),
+            TaskState::Remove => Self::Remove(resumed(status)),
+            TaskState::Orphaned => Self::Orphaned(resumed(status)),
         }
     }
 
@@ -205,7 +205,18 @@ impl AnyTask {
     }
 
     /// Merges a status that was reported elsewhere, in whatever order reports
-    /// arrive. Only an [advanced](Observed::Advanced) one is taken.
+    /// arrive. Only an [advanced](Observed::Advanced) one is taken, as a whole:
+    /// its time with it, even where that is the earlier one.
+    ///
+    /// ```
+    /// use onward::lifecycle::{AnyTask, Observed, TaskState, TaskStatus};
+    ///
+    /// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Ready));
+    /// assert_eq!(task.observe(&TaskStatus::new(TaskState::Accepted)), Observed::Stale);
+    /// assert_eq!(task.observe(&TaskStatus::new(TaskState::Running)), Observed::Advanced);
+    /// assert_eq!(task.observe(&TaskStatus::new(TaskState::Rejected)), Observed::Forced);
+    /// assert_eq!(task.state(), TaskState::Running);
+    /// ```
     pub fn observe(&mut self, reported: &TaskStatus) -> Observed {
         let observed = self.compare(reported);
         if observed == Observed::Advanced {
@@ -321,8 +332,8 @@ pub enum Observed {
     Forced,
     /// A lower state, or the same at no later time: old news.
     Stale,
-    /// Another terminal state than the task's own: one of the two is wrong,
-    /// and neither follows from the other.
+    /// Another terminal state than the task's own, REMOVE among them: neither
+    /// follows from the other, and which one is true is not for a task to say.
     Conflicting,
 }
 

@@ -63,6 +63,9 @@ impl fmt::Display for Operation {
 ///   at their desired state too, and may end one past it.
 /// - All others wait until more is desired.
 ///
+/// Of the states, READY, RUNNING and SHUTDOWN are what is usually desired;
+/// COMPLETE is the same as RUNNING, and all above SHUTDOWN the same as that.
+///
 /// ```
 /// use onward::lifecycle::{Decision, Operation, TaskState, decide};
 ///

@@ -33,6 +33,26 @@ use core::marker::PhantomData;
 )]
 pub trait Edge<To: State>: State {}
 
+/// A state that an edge leaves: something can still happen to the task.
+///
+/// ```
+/// use onward::lifecycle::{Live, state};
+///
+/// fn holds<S: Live>() {}
+/// holds::<state::Ready>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use onward::lifecycle::{Live, state};
+/// # fn holds<S: Live>() {}
+/// holds::<state::Complete>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a task in `{Self}` has ended",
+    label = "nothing happens to a task in `{Self}` any more"
+)]
+pub trait Live: State {}
+
 /// One row of the table: an edge, and everyone who takes it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Transition {

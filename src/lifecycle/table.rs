@@ -4,7 +4,8 @@
 
 /// Expands each arrow `From => To(Actor …)` into `impl Edge<To> for From`, a
 /// row of [`EDGES`](super::EDGES), and an assertion that the arrow goes up;
-/// and asserts for every pair of states that types and rows agree.
+/// makes `Live` each state that has one; and asserts for every pair of states
+/// that types and rows agree.
 macro_rules! lifecycle {
     ($($from:ident => [$($to:ident($($actor:ident)+)),*];)*) => {
         $($(
@@ -17,6 +18,8 @@ macro_rules! lifecycle {
                 ),
             );
         )*)*
+
+        $(lifecycle!(@live $from [$($to)*]);)*
 
         /// Every edge that a task can take, in ascending order of `from`.
         ///
@@ -31,6 +34,12 @@ macro_rules! lifecycle {
         )*)*];
 
         lifecycle!(@agree [$($from)*] [$($from)*]);
+    };
+
+    // A state is live if an edge leaves it.
+    (@live $from:ident []) => {};
+    (@live $from:ident [$($to:ident)+]) => {
+        impl Live for state::$from {}
     };
 
     // All pairs of states: the type has the edge exactly where the table does.

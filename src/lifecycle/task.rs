@@ -1,6 +1,6 @@
 //! A task whose state the compiler knows.
 
-use super::edge::Edge;
+use super::edge::{Edge, Live};
 use super::event::Failure;
 use super::state::sealed::Key;
 use super::state::{self, State, TaskState};
@@ -191,13 +191,16 @@ impl<S: State> Task<S> {
     }
 }
 
-/// Notes, which a task takes in any state that can still be shut down.
-impl<S: Edge<state::Shutdown>> Task<S> {
+/// Notes, of which the first two are for a task that has not ended.
+impl<S: State> Task<S> {
     /// An operation failed and is worth another try: its text is noted.
     ///
     /// From STARTING on, the container's status is noted as well where the
     /// error knows it. An exit code is not: the task goes on.
-    pub fn delayed(&mut self, failure: Failure, at: UtcDateTime) {
+    pub fn delayed(&mut self, failure: Failure, at: UtcDateTime)
+    where
+        S: Live,
+    {
         let Failure { err, container_status, .. } = failure;
         self.note(at, |record| replace(&mut record.err, err));
         self.note_container(container_status, at);
@@ -205,7 +208,10 @@ impl<S: Edge<state::Shutdown>> Task<S> {
 
     /// An operation was interrupted from outside: nothing is noted but the
     /// container's status, from STARTING on, where the error knows it.
-    pub fn interrupted(&mut self, failure: Failure, at: UtcDateTime) {
+    pub fn interrupted(&mut self, failure: Failure, at: UtcDateTime)
+    where
+        S: Live,
+    {
         self.note_container(failure.container_status, at);
     }
 
@@ -214,10 +220,7 @@ impl<S: Edge<state::Shutdown>> Task<S> {
             self.inspected(container_status, None, at);
         }
     }
-}
 
-/// Notes that a task takes in every state.
-impl<S: State> Task<S> {
     /// No controller was to be had for the task, for the reason `err`.
     pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
         self.note(at, |record| {
@@ -290,17 +293,17 @@ impl<S: State> Task<S> {
     }
 }
 
-/// How a task is built, moved and written: here and nowhere else.
-impl<S: State> Task<S> {
-    /// Takes up a task at a status. Only for [`AnyTask`](super::AnyTask), who
-    /// finds `S` by the status' state; `S` is the state that counts.
-    pub(super) fn resumed(status: TaskStatus) -> Self {
-        let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
-        let container_status = container_status.filter(|status| !status.is_empty());
-        let record = Record { timestamp, message, err, container_status, port_status };
-        Self { record: Some(Box::new(record)), state: S::unit(Key(())) }
-    }
+/// Takes up a task at a status. Only for [`AnyTask`](super::AnyTask), who finds
+/// `S` by the status' state; `S` is the state that counts.
+pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
+    let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
+    let container_status = container_status.filter(|status| !status.is_empty());
+    let record = Record { timestamp, message, err, container_status, port_status };
+    Task { record: Some(Box::new(record)), state: S::unit(Key(())) }
+}
 
+/// How a task is moved and written: here and nowhere else.
+impl<S: State> Task<S> {
     /// Every move goes through here, and so over an edge of the table.
     fn enter<To: State>(self) -> Task<To>
     where

@@ -9,6 +9,8 @@ use table::lifecycle;
 
 trait Edge<To> {}
 
+trait Live {}
+
 struct Transition {
     from: TaskState,
     to: TaskState,
