@@ -16,7 +16,7 @@ mod task;
 pub use any_task::{AnyTask, InvalidTransition, Observed, Refused};
 pub use decision::{Decision, Operation, decide};
 pub use edge::{Actor, EDGES, Edge, Live, Transition};
-pub use event::{Event, Failure};
+pub use event::{Event, EventKind, Failure};
 pub use state::{State, TaskState, UnknownState};
 pub use status::{
     ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus, UnknownProtocol,

@@ -46,7 +46,8 @@ fn a_life_of_successful_steps_allocates_nothing() {
 #[test]
 fn a_boxed_controller_allocates_at_most_once_a_call() {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-    let mut controller = Nothing.boxed();
+    // Once more does not make it two.
+    let mut controller = Nothing.boxed().boxed();
     let allocations = measure(|| live(&mut task, &mut controller));
     // prepare, start and wait, and an inquiry after each of the last four steps.
     assert!(allocations.count_total <= 7, "{}", allocations.count_total);
@@ -59,4 +60,15 @@ fn a_refused_event_allocates_nothing() {
         task.advance(Event::Prepared, CLOCK()).unwrap_err();
     });
     assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_new_task_allocates_its_record_at_its_first_move() {
+    let mut task = AnyTask::from(onward::Task::new());
+    let allocations = measure(|| {
+        for event in [Event::Accepted, Event::Preparing, Event::Prepared, Event::Starting] {
+            task.advance(event, CLOCK()).unwrap();
+        }
+    });
+    assert_eq!(allocations.count_total, 1);
 }

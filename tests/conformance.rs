@@ -50,7 +50,7 @@ fn a_line_that_cannot_be_read_is_answered_and_does_not_stop_the_others() {
         r#"{"error":"line 1: column 14: EOF while parsing an object"}
 {"error":"line 2: byte 11: not UTF-8"}
 {"error":"line 3: column 1: EOF while parsing a value"}
-{"error":"line 4: PortStatus.Ports[0].TargetPort: invalid value: integer `70000`, expected a port from 0 to 65535"}
+{"error":"line 4: column 57: PortStatus.Ports[0].TargetPort: invalid value: integer `70000`, expected a port from 0 to 65535"}
 {"Timestamp":"0001-01-01T00:00:00Z","State":"new","PortStatus":{}}
 "#
     );

@@ -5,6 +5,7 @@
 use onward::exec::{ControllerError, ErrorKind};
 use onward::lifecycle::{ContainerStatus, Event, Operation};
 use std::error::Error;
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// Somebody else's error, which wraps.
@@ -23,16 +24,37 @@ impl Error for Foreign {
     }
 }
 
+/// Passes itself off as what it wraps, as `thiserror` does for `transparent`.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Transparent(#[from] ControllerError);
+
+/// Shares what it wraps.
+#[derive(Debug, thiserror::Error)]
+#[error("sharing")]
+struct Sharing(#[source] Arc<dyn Error + Send + Sync>);
+
 /// Every way that the tests know to wrap an error.
-fn wrappings(error: fn() -> ControllerError) -> [ControllerError; 6] {
-    [
+fn wrappings(error: fn() -> ControllerError) -> Vec<ControllerError> {
+    let outer = || ControllerError::new("outer");
+    vec![
         error(),
+        error().clone(),
         ControllerError::wrap(error()),
-        ControllerError::new("outer").with_source(error()),
-        ControllerError::new("outer").with_source(Foreign(error().into())),
+        outer().with_source(error()),
+        outer().with_source(Foreign(error().into())),
         ControllerError::wrap(Foreign(Foreign(error().into()).into())),
-        ControllerError::new("a")
-            .with_source(io::Error::other(ControllerError::new("b").with_source(error()))),
+        outer().with_source(io::Error::other(outer().with_source(error()))),
+        ControllerError::from(io::Error::other(error())),
+        ControllerError::wrap(Transparent(error())),
+        ControllerError::wrap(io::Error::other(Transparent(error()))),
+        ControllerError::wrap(Arc::new(error())),
+        ControllerError::wrap(Foreign(Box::new(Arc::new(error())))),
+        outer().with_source(Sharing(Arc::new(error()))),
+        outer().with_source(Sharing(Arc::new(io::Error::other(Transparent(error()))))),
+        ControllerError::from(Box::<dyn Error + Send + Sync>::from(Transparent(error()))),
+        ControllerError::wrap(anyhow::Error::from(error())),
+        ControllerError::wrap(anyhow::Error::from(error()).context("pulling")),
     ]
 }
 
@@ -77,9 +99,25 @@ fn what_an_error_knows_is_found_through_any_wrapping() {
 
 #[test]
 fn what_the_outer_error_says_itself_comes_first() {
-    let inner = ControllerError::closed().with_exit_code(3);
-    let outer = ControllerError::interrupted("y").with_exit_code(4).with_source(inner);
+    let status = |exit_code| ContainerStatus { exit_code, ..ContainerStatus::default() };
+    let inner = ControllerError::closed().with_exit_code(3).with_container_status(status(5));
+    let outer = ControllerError::interrupted("y")
+        .with_exit_code(4)
+        .with_container_status(status(6))
+        .with_source(inner.clone());
     assert_eq!((outer.kind(), outer.exit_code()), (ErrorKind::Interrupted, Some(4)));
+    assert_eq!(outer.container_status(), Some(&status(6)));
+    // An exit code of 0 says nothing, and so hides none.
+    let outer = ControllerError::new("z").with_exit_code(0).with_source(inner);
+    assert_eq!((outer.kind(), outer.exit_code()), (ErrorKind::Closed, Some(3)));
+}
+
+#[test]
+fn another_source_takes_the_place_of_the_first() {
+    let error = ControllerError::new("o")
+        .with_source(ControllerError::new("x").temporary())
+        .with_source(ControllerError::new("y"));
+    assert_eq!((format!("{error:#}"), error.is_temporary()), ("o: y".to_owned(), false));
 }
 
 #[test]
@@ -90,17 +128,45 @@ fn the_text_has_the_causes_once_each() {
     assert_eq!(format!("{error:#}"), "pulling alpine: foreign: connection reset");
     assert_eq!(error.to_failure().err, "pulling alpine: foreign: connection reset");
 
-    let said =
-        ControllerError::new("cannot pull: no space").with_source(io::Error::other("no space"));
-    assert_eq!(format!("{said:#}"), "cannot pull: no space");
+    let of = |text: &'static str, source: &'static str| {
+        format!("{:#}", ControllerError::new(text).with_source(io::Error::other(source)))
+    };
+    assert_eq!(of("cannot pull: no space", "no space"), "cannot pull: no space");
+    assert_eq!(of("no space", "no space"), "no space");
+    assert_eq!(of("exit status 1", "1"), "exit status 1: 1");
+    assert_eq!(of("no space left", "no space"), "no space left: no space");
+    let repeated = ControllerError::new("a: b")
+        .with_source(ControllerError::new("b").with_source(ControllerError::new("a")));
+    assert_eq!(format!("{repeated:#}"), "a: b: a");
+
     let wrapped = ControllerError::wrap(io::Error::other("no space"));
     assert_eq!(format!("{wrapped:#}"), "no space");
+    assert_eq!(format!("{:#}", anyhow::Error::from(wrapped)), "no space");
     assert_eq!(format!("{:#}", ControllerError::from("plain")), "plain");
+    assert_eq!(format!("{:#}", ControllerError::from("owned".to_owned())), "owned");
+}
+
+#[test]
+fn what_an_error_is_stands_in_the_chain_but_not_in_its_text() {
+    let error = ControllerError::new("task failed").with_exit_code(3);
+    assert_eq!(format!("{error:#}"), "task failed");
+    assert_eq!(format!("{:#}", anyhow::Error::from(error)), "task failed: exit code 3");
+}
+
+#[test]
+fn a_wrapped_error_is_still_there() {
+    let missing = io::Error::from(io::ErrorKind::NotFound);
+    let error = ControllerError::wrap(missing);
+    let inside = error.get_ref().and_then(|error| error.downcast_ref::<io::Error>()).unwrap();
+    assert_eq!(inside.kind(), io::ErrorKind::NotFound);
+    assert!(ControllerError::new("x").with_source(inside.to_string()).get_ref().is_none());
+    assert!(format!("{error:?}").contains("NotFound"), "{error:?}");
 }
 
 #[test]
 fn an_error_is_one_word_and_travels() {
-    fn check<T: Error + Send + Sync + 'static>() {}
+    // Clone: what a pull that several calls share answers.
+    fn check<T: Error + Clone + Send + Sync + 'static>() {}
     check::<ControllerError>();
     assert_eq!(size_of::<Result<(), ControllerError>>(), size_of::<usize>());
 }
@@ -114,7 +180,7 @@ fn an_error_is_classed_in_the_order_of_swarmkit() {
         Event::Interrupted(_) => "interrupted",
         Event::Delayed(_) => "delayed",
         Event::Failed(_) => "failed",
-        other => panic!("{other}"),
+        other => panic!("{other:?}"),
     };
     for operation in [O::Prepare, O::Start, O::Wait, O::Shutdown, O::Terminate] {
         let as_prepare = if operation == O::Prepare { "prepared" } else { "failed" };

@@ -156,6 +156,8 @@ fn options_say_what_is_wanted() {
     assert!(options.follow && options.wants(LogStream::Stdout));
     assert!(!options.wants(LogStream::Stderr));
     assert!(LogSubscriptionOptions::default().wants(LogStream::Stderr));
+    assert_eq!((options.tail, options.since), (LogTail::Last(3), Some(UtcDateTime::UNIX_EPOCH)));
+    assert_eq!(options.clone().with_skip(2).tail, LogTail::Skip(2));
     let at = |time| LogMessage::stdout("x").at(time);
     assert!(options.accepts(&at(UtcDateTime::UNIX_EPOCH)));
     assert!(!options.accepts(&at(UtcDateTime::UNIX_EPOCH - Duration::NANOSECOND)));

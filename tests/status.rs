@@ -57,7 +57,7 @@ fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
         (TaskState::Running, Event::Orphaned, "orphaned"),
     ];
     for (from, event, message) in messages {
-        let to = event.leads_to(from).unwrap();
+        let to = event.kind().leads_to(from).unwrap();
         let mut expected = full(to);
         expected.timestamp = Some(now());
         expected.message = message.into();
@@ -106,6 +106,32 @@ fn a_delay_tells_the_error_but_no_exit_code() {
     expected.timestamp = Some(now());
     expected.err = "disk full".into();
     assert_eq!(after(TaskState::Running, Event::Delayed(Box::new(failure()))), expected);
+}
+
+#[test]
+fn a_delay_tells_the_container_from_starting_on() {
+    let known = || Box::new(failure().with_container_status(container("new", 9)));
+    for state in TaskState::ALL.into_iter().filter(|state| !state.is_terminal()) {
+        let told = after(state, Event::Delayed(known())).container_status;
+        let expected = if state < TaskState::Starting { ("old", 2) } else { ("new", 9) };
+        assert_eq!(told, Some(container(expected.0, expected.1)), "{state}");
+    }
+}
+
+#[test]
+fn a_container_status_that_says_anything_is_not_empty() {
+    let empty = ContainerStatus::default();
+    assert!(empty.is_empty());
+    assert!(!ContainerStatus { container_id: "x".into(), ..empty.clone() }.is_empty());
+    assert!(!ContainerStatus { pid: 1, ..empty.clone() }.is_empty());
+    assert!(!ContainerStatus { exit_code: 1, ..empty.clone() }.is_empty());
+    // An empty one counts as none, wherever it comes from.
+    let mut status = full(TaskState::Running);
+    status.container_status = Some(empty.clone());
+    assert_eq!(AnyTask::resume(status.clone()).container_status(), None);
+    assert!(!serde_json::to_string(&status).unwrap().contains("ContainerStatus"));
+    let failure = Failure::new("x").with_container_status(empty);
+    assert_eq!(after(TaskState::Running, Event::Failed(Box::new(failure))).container_status, None);
 }
 
 #[test]
@@ -222,6 +248,29 @@ fn a_status_is_printed_with_its_fields_in_the_apis_order() {
 }
 
 #[test]
+fn a_status_survives_a_format_that_counts_its_fields() {
+    let mut all = full(TaskState::Running);
+    all.timestamp = Some(now());
+    for status in [all, TaskStatus::new(TaskState::New)] {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&status, &mut bytes).unwrap();
+        assert_eq!(ciborium::from_reader::<TaskStatus, _>(bytes.as_slice()).unwrap(), status);
+    }
+}
+
+#[test]
+fn ports_have_an_order_and_names() {
+    let port = |target_port, protocol| PortConfig { target_port, protocol, ..Default::default() };
+    let mut ports = [port(2, Protocol::Tcp), port(1, Protocol::Udp), port(1, Protocol::Tcp)];
+    ports.sort();
+    assert_eq!(ports, [port(1, Protocol::Tcp), port(2, Protocol::Tcp), port(1, Protocol::Udp)]);
+    let names = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|name| name.to_string());
+    assert_eq!(names, ["tcp", "udp", "sctp"]);
+    let modes = [PublishMode::Ingress, PublishMode::Host].map(|name| name.to_string());
+    assert_eq!(modes, ["ingress", "host"]);
+}
+
+#[test]
 fn what_may_be_absent_may_be_absent_or_null() {
     let bare = Ok(TaskStatus::new(TaskState::Running));
     for json in [
@@ -250,6 +299,15 @@ fn a_time_is_read_with_any_offset_and_printed_in_utc() {
         read_time("2026-01-02T03:04:05.000000006+02:00"),
         Ok("2026-01-02T01:04:05.000000006Z".into())
     );
+    for new_year in ["2026-01-01T00:00:00Z", "1971-01-01T00:00:00Z", "0002-01-01T00:00:00Z"] {
+        assert_eq!(read_time(new_year), Ok(new_year.into()));
+    }
+    for unset in ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"] {
+        assert_eq!(read_time(unset), Ok("0001-01-01T00:00:00Z".into()));
+    }
+    for almost in ["1970-01-01T00:00:01Z", "0001-01-02T00:00:00Z", "1970-01-02T00:00:00Z"] {
+        assert_eq!(read_time(almost), Ok(almost.into()));
+    }
     assert_eq!(read_time("1970-01-01T00:00:00.5Z"), Ok("1970-01-01T00:00:00.5Z".into()));
     for out_of_range in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"] {
         let error = read_time(out_of_range).unwrap_err();
@@ -273,6 +331,9 @@ fn a_bad_status_is_refused_with_what_would_have_been_right() {
         (r#"{"State":"new","ContainerStatus":["a",1,2]}"#.into(), "expected a container status"),
         (r#"{"State":"new","PortStatus":{"Ports":[[]]}}"#.into(), "expected a published port"),
         (r#"{"State":"new","Timestamp":"now"}"#.into(), "invalid time `now`: expected RFC 3339"),
+        (r#"{"State":"new","Timestamp":"2026-01-02 03:04:05Z"}"#.into(), "expected RFC 3339"),
+        (r#"{"State":"new","Timestamp":"2026-01-02x03:04:05Z"}"#.into(), "expected RFC 3339"),
+        (r#"{"State":"new","State":"new"}"#.into(), "duplicate field `State`"),
         (r#"{"State":"new","Timestamp":12}"#.into(), "expected a time of RFC 3339"),
         (in_port(r#""Protocol":"icmp""#), "unknown protocol `icmp`: expected tcp, udp or sctp"),
         (in_port(r#""Protocol":{"tcp":null}"#), "expected the name of a protocol"),

@@ -7,12 +7,14 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use onward::exec::{
     Assignment, BoxController, Controller, ControllerError, Executor, Inquiry, Inspection, Outcome,
-    resolve, step,
+    WallClock, advance, perform, resolve, step,
 };
-use onward::lifecycle::{AnyTask, ContainerStatus, TaskState, TaskStatus};
+use onward::lifecycle::{AnyTask, ContainerStatus, Event, Operation, TaskState, TaskStatus};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker};
-use time::UtcDateTime;
+use time::{Duration, UtcDateTime};
 
 const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
 
@@ -52,7 +54,11 @@ impl Controller for Slow {
     }
     async fn inspect(&mut self) -> Inspection {
         yield_times(self.yields).await;
-        let container = ContainerStatus { container_id: "c".into(), pid: 1, exit_code: 0 };
+        let exit_code = match self.returned.contains(&"wait") || self.returned.contains(&"start") {
+            true => self.fails.and_then(|error| error().exit_code()).unwrap_or(0),
+            false => 0,
+        };
+        let container = ContainerStatus { container_id: "c".into(), pid: 1, exit_code };
         Inspection::default().with_container_status(container)
     }
 }
@@ -78,41 +84,58 @@ fn poll_times(future: impl Future, times: usize) -> bool {
     (0..times).any(|_| future.poll_unpin(&mut context).is_ready())
 }
 
-fn check_drop_at_every_poll(from: TaskState, desired: TaskState, to: TaskState) {
+/// Drops a step at every poll: the task is where it was, or where the operation
+/// took it, and the next steps go on from there.
+fn check_drop_at_every_poll(
+    from: TaskState,
+    desired: TaskState,
+    to: TaskState,
+    fails: Option<fn() -> ControllerError>,
+) {
     for polls in 0.. {
         let mut task = task_in(from);
-        let mut controller = Slow { yields: 5, ..Slow::default() };
+        let mut controller = Slow { yields: 5, fails, ..Slow::default() };
         let done = poll_times(step(&mut task, desired, &mut controller, &CLOCK), polls);
 
         let returned = !controller.returned.is_empty();
         assert_eq!(task.state(), if returned { to } else { from }, "{from}, {polls} polls");
-
+        if returned && fails.is_some() {
+            assert_eq!(task.container_status().unwrap().exit_code, 137);
+        }
+        if done {
+            assert!(polls > 5, "the operation was dropped at every poll");
+            return;
+        }
         // The next steps go on from there, to the same end.
         let drive = async {
             while step(&mut task, desired, &mut controller, &CLOCK).await == Outcome::Advanced {}
         };
         assert!(poll_times(drive, 1000));
-        let end = if desired == TaskState::Shutdown { desired } else { TaskState::Complete };
-        assert_eq!(task.state(), end);
         assert_eq!(
-            controller.returned.iter().collect::<std::collections::BTreeSet<_>>().len(),
-            controller.returned.len(),
-            "nothing that returned is called again: {:?}",
-            controller.returned
+            task.state(),
+            match (fails, desired) {
+                (Some(_), _) => to,
+                (None, TaskState::Shutdown) => TaskState::Shutdown,
+                (None, _) => TaskState::Complete,
+            }
         );
-        if done {
-            assert!(polls > 10, "the operation and the inquiry were both dropped at every poll");
-            return;
-        }
+        let mut returned = controller.returned.clone();
+        returned.dedup();
+        assert_eq!(returned, controller.returned, "nothing that returned is called again");
     }
 }
 
 #[test]
 fn a_dropped_operation_leaves_the_task_where_it_was_and_one_that_returned_is_not_forgotten() {
-    check_drop_at_every_poll(TaskState::Starting, TaskState::Running, TaskState::Running);
-    check_drop_at_every_poll(TaskState::Running, TaskState::Running, TaskState::Complete);
-    check_drop_at_every_poll(TaskState::Preparing, TaskState::Shutdown, TaskState::Shutdown);
-    check_drop_at_every_poll(TaskState::Running, TaskState::Shutdown, TaskState::Shutdown);
+    use TaskState as S;
+    check_drop_at_every_poll(S::Preparing, S::Running, S::Ready, None);
+    check_drop_at_every_poll(S::Starting, S::Running, S::Running, None);
+    check_drop_at_every_poll(S::Running, S::Running, S::Complete, None);
+    check_drop_at_every_poll(S::Preparing, S::Shutdown, S::Shutdown, None);
+    check_drop_at_every_poll(S::Running, S::Shutdown, S::Shutdown, None);
+    let exit: fn() -> ControllerError = || ControllerError::new("exit").with_exit_code(137);
+    check_drop_at_every_poll(S::Starting, S::Running, S::Failed, Some(exit));
+    check_drop_at_every_poll(S::Running, S::Running, S::Failed, Some(exit));
 }
 
 #[test]
@@ -221,6 +244,178 @@ fn a_controller_in_a_box_takes_the_updates_of_its_own_kind_only() {
         assert_eq!(refused(controller.update(&Err(())).await), other);
         assert_eq!(controller.wait().await.unwrap_err().exit_code(), Some(10));
     });
+}
+
+/// Tells the time, a second later whenever it is asked, and how often it was.
+#[derive(Default)]
+struct Counting(AtomicI64);
+
+impl WallClock for Counting {
+    fn now(&self) -> UtcDateTime {
+        UtcDateTime::UNIX_EPOCH + Duration::seconds(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Counting {
+    fn reads(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
+    let clock = Counting::default();
+    let mut task = task_in(TaskState::Assigned);
+    let mut controller = Slow::default();
+    let mut reads = Vec::new();
+    for _ in 0..7 {
+        _ = block_on(step(&mut task, TaskState::Running, &mut controller, &clock));
+        reads.push(clock.reads());
+    }
+    // The container is news once, after the fourth step, and then no more.
+    assert_eq!(reads, [1, 2, 3, 5, 6, 7, 7]);
+
+    let clock = Counting::default();
+    let mut task = task_in(TaskState::Running);
+    let mut slow = Slow { yields: 3, ..Slow::default() };
+    let mut waiting = pin!(step(&mut task, TaskState::Running, &mut slow, &clock));
+    assert!(waiting.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(clock.reads(), 0, "what finishes later has not finished now");
+}
+
+#[test]
+fn a_clock_behind_a_reference_is_a_clock() {
+    let clock: Arc<dyn WallClock> = Arc::new(Counting::default());
+    let mut task = task_in(TaskState::Ready);
+    let outcome = block_on(step(&mut task, TaskState::Running, &mut Slow::default(), &*clock));
+    assert_eq!((outcome, task.state()), (Outcome::Advanced, TaskState::Starting));
+}
+
+#[test]
+fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not() {
+    struct Never;
+    impl Executor for Never {
+        type Definition = ();
+        type Controller = Slow;
+        async fn controller(&self, assignment: &Assignment<()>) -> Result<Slow, ControllerError> {
+            assert_eq!((assignment.id.as_str(), assignment.version), ("t", 4));
+            yield_times(1).await;
+            Err(ControllerError::new("no such kind").with_source(ControllerError::new("x")))
+        }
+    }
+    let assignment = Assignment::new("t", ()).with_version(4);
+    let clock = Counting::default();
+    let mut task = task_in(TaskState::Assigned);
+    let executor = Arc::new(Never);
+    {
+        let mut resolving = pin!(resolve(&mut task, &assignment, &executor, &clock));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(resolving.poll_unpin(&mut context).is_pending());
+        assert_eq!(clock.reads(), 0);
+        assert!(resolving.poll_unpin(&mut context).is_ready());
+    }
+    assert_eq!((task.state(), task.err()), (TaskState::Rejected, "no such kind: x"));
+}
+
+#[test]
+fn what_is_refused_makes_no_progress() {
+    let mut task = task_in(TaskState::Running);
+    let refused = advance(&mut task, TaskState::Running, Event::Prepared, CLOCK()).unwrap_err();
+    assert_eq!((refused.from, refused.event), (TaskState::Running, Event::Prepared));
+    assert_eq!(Assignment::new("t", ()).version, 1);
+}
+
+#[test]
+fn terminate_is_performed_by_its_own_name() {
+    let mut controller = Named::default();
+    let event = block_on(perform(Operation::Terminate, &mut controller));
+    assert_eq!((event, controller.calls), (Event::Terminated, vec!["terminate"]));
+}
+
+/// Remembers each call by its name, and answers with it.
+#[derive(Default)]
+struct Named {
+    calls: Vec<&'static str>,
+}
+
+impl Controller for Named {
+    type Definition = ();
+
+    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
+        self.calls.push("update");
+        Ok(())
+    }
+    async fn prepare(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("prepare");
+        Ok(())
+    }
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("start");
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("wait");
+        Ok(())
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("shutdown");
+        Ok(())
+    }
+    async fn terminate(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("terminate");
+        Ok(())
+    }
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("remove");
+        Ok(())
+    }
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        self.calls.push("close");
+        // The only way to tell, from behind a box.
+        Err(ControllerError::new(self.calls.join(" ")))
+    }
+}
+
+#[test]
+fn a_box_calls_each_operation_by_its_own_name() {
+    let mut controller = Named::default().boxed();
+    let calls = block_on(async {
+        controller.update(&()).await.unwrap();
+        controller.prepare().await.unwrap();
+        controller.start().await.unwrap();
+        controller.wait().await.unwrap();
+        controller.shutdown().await.unwrap();
+        controller.terminate().await.unwrap();
+        controller.remove().await.unwrap();
+        controller.close().await.unwrap_err().to_string()
+    });
+    assert_eq!(calls, "update prepare start wait shutdown terminate remove close");
+}
+
+#[test]
+fn the_default_remove_terminates() {
+    #[derive(Default)]
+    struct Forceful(Vec<&'static str>);
+    impl Controller for Forceful {
+        type Definition = ();
+        async fn start(&mut self) -> Result<(), ControllerError> {
+            Ok(())
+        }
+        async fn wait(&mut self) -> Result<(), ControllerError> {
+            Ok(())
+        }
+        async fn shutdown(&mut self) -> Result<(), ControllerError> {
+            self.0.push("shutdown");
+            Ok(())
+        }
+        async fn terminate(&mut self) -> Result<(), ControllerError> {
+            self.0.push("terminate");
+            Ok(())
+        }
+    }
+    let mut controller = Forceful::default();
+    block_on(controller.remove()).unwrap();
+    assert_eq!(controller.0, ["terminate"]);
 }
 
 /// Has the three operations that a controller must have, and nothing else.

@@ -4,8 +4,9 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::lifecycle::{
-    Actor, AnyTask, Decision, EDGES, Event, Failure, Observed, Operation, State, Task, TaskState,
-    TaskStatus, UnknownState, decide, state,
+    Actor, AnyTask, ContainerStatus, Decision, EDGES, Event, EventKind, Failure, Observed,
+    Operation, PortConfig, PortStatus, State, Task, TaskState, TaskStatus, UnknownState, decide,
+    state,
 };
 use std::collections::BTreeSet;
 use time::{Duration, UtcDateTime};
@@ -130,14 +131,12 @@ fn a_state_reaches_what_a_chain_of_edges_reaches() {
 fn every_event_in_every_state_follows_an_edge_or_is_refused() {
     for from in TaskState::ALL {
         for event in events() {
-            let told = format!("{event} in {from}");
-            let moved = match event.leads_to(from) {
-                // Beside the moves: what is noted where it stands.
-                None => (!from.is_terminal()).then_some(from),
-                Some(_) if matches!(event, Event::Unresolved(_)) && from.is_terminal() => {
-                    Some(from)
-                }
+            let told = format!("{} in {from}", event.kind());
+            let moved = match event.kind().leads_to(from) {
                 Some(to) => from.can_become(to).then_some(to),
+                // Beside the moves: what is noted where it stands.
+                None if event.kind() == EventKind::Unresolved => Some(from),
+                None => (!from.is_terminal()).then_some(from),
             };
             match (task_in(from).apply(event.clone(), NOW), moved) {
                 (Ok(task), Some(to)) => assert_eq!(task.state(), to, "{told}"),
@@ -150,6 +149,101 @@ fn every_event_in_every_state_follows_an_edge_or_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn an_event_is_known_by_its_kind_and_tells_its_failure() {
+    let kinds: Vec<_> = events().iter().map(|event| event.kind().to_string()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "allocated",
+            "assigned",
+            "accepted",
+            "preparing",
+            "prepared",
+            "starting",
+            "started",
+            "finished",
+            "shut down",
+            "terminated",
+            "failed",
+            "unresolved",
+            "delayed",
+            "interrupted",
+            "orphaned",
+        ]
+    );
+    for event in events() {
+        let tells = ["failed", "unresolved", "delayed", "interrupted"];
+        assert_eq!(event.failure().is_some(), tells.contains(&event.kind().as_str()));
+    }
+    assert_eq!(Event::failed("no"), Event::Failed(Box::new(Failure::new("no"))));
+    assert_eq!(Event::delayed("no"), Event::Delayed(Box::new(Failure::new("no"))));
+}
+
+#[test]
+fn an_operation_is_named_as_its_method_and_succeeds_with_its_own_event() {
+    let named = [
+        (Operation::Prepare, "prepare", Event::Prepared),
+        (Operation::Start, "start", Event::Started),
+        (Operation::Wait, "wait", Event::Finished),
+        (Operation::Shutdown, "shutdown", Event::ShutDown),
+        (Operation::Terminate, "terminate", Event::Terminated),
+    ];
+    for (operation, name, event) in named {
+        assert_eq!((operation.to_string().as_str(), operation.succeeded()), (name, event));
+    }
+}
+
+#[test]
+fn tasks_are_equal_if_their_statuses_are() {
+    let new = || AnyTask::from(Task::new());
+    assert_eq!(new(), task_in(TaskState::New));
+    assert_ne!(new(), task_in(TaskState::Pending));
+    let mut noted = new();
+    noted.inspected(Some(ContainerStatus::default()), None, NOW);
+    assert_eq!(noted, new());
+    let all: [fn(&mut TaskStatus); 5] = [
+        |status| status.timestamp = Some(NOW),
+        |status| status.message = "x".into(),
+        |status| status.err = "x".into(),
+        |status| status.container_status = Some(ContainerStatus { pid: 1, ..Default::default() }),
+        |status| status.port_status.ports = vec![PortConfig::default()],
+    ];
+    for change in all {
+        let mut status = TaskStatus::new(TaskState::New);
+        change(&mut status);
+        assert_ne!(AnyTask::resume(status), new());
+    }
+}
+
+#[test]
+fn a_changed_status_is_taken_once_and_a_resumed_one_is_none() {
+    let mut task = task_in(TaskState::Running);
+    assert_eq!(task.take_changed(), None);
+    let mut check = |change: &dyn Fn(&mut AnyTask), changed| {
+        change(&mut task);
+        assert_eq!(task.take_changed(), Some(task.status()).filter(|_| changed));
+        assert_eq!(task.take_changed(), None);
+    };
+    check(&|task| task.advance(Event::delayed("busy"), NOW).unwrap(), true);
+    check(&|task| task.advance(Event::delayed("busy"), NOW).unwrap(), false);
+    check(&|task| task.inspected(None, Some(PortStatus::default()), NOW), false);
+    let container = ContainerStatus { pid: 1, ..ContainerStatus::default() };
+    check(&|task| task.inspected(Some(container.clone()), None, NOW), true);
+    check(&|task| _ = task.advance(Event::Prepared, NOW).unwrap_err(), false);
+    check(&|task| task.advance(Event::failed("gone"), NOW).unwrap(), true);
+    check(&|task| task.advance(Event::Unresolved(Box::new("x".into())), NOW).unwrap(), true);
+
+    let mut new = Task::new();
+    assert_eq!(new.take_changed(), None);
+    let mut pending = new.allocated(NOW);
+    assert_eq!(pending.take_changed().unwrap().state, TaskState::Pending);
+    assert_eq!(pending.take_changed(), None);
+    // What was not taken before a move is taken after it.
+    let mut accepted = pending.assigned(NOW).accepted(NOW);
+    assert_eq!(accepted.take_changed().unwrap().message, "accepted");
 }
 
 #[test]
@@ -171,17 +265,17 @@ fn a_refusal_names_both_states_and_what_would_have_been_legal() {
     let refuse = |from, event| task_in(from).apply(event, NOW).unwrap_err().to_string();
     assert_eq!(
         refuse(TaskState::Running, Event::Prepared),
-        "`prepared` leads to ready, where a task in running cannot go: \
+        "`prepared` leads to ready, where no edge leads from running: \
          expected complete, shutdown, failed or orphaned"
     );
     assert_eq!(
         refuse(TaskState::Complete, Event::ShutDown),
-        "`shut down` leads to shutdown, where a task in complete cannot go: \
+        "`shut down` leads to shutdown, where no edge leads from complete: \
          nothing follows a terminal state"
     );
     assert_eq!(
         refuse(TaskState::Failed, Event::Delayed(Box::new(Failure::new("x")))),
-        "`delayed` is no news of a task in failed: nothing follows a terminal state"
+        "`delayed` cannot happen to a task that is failed: nothing follows a terminal state"
     );
 }
 
@@ -279,6 +373,10 @@ fn an_unknown_state_is_told_what_would_have_been_one() {
         format!("unknown task state `RUNNING`: did you mean `running`? {names}")
     );
     assert_eq!(
+        refuse(" Ready"),
+        format!("unknown task state ` Ready`: did you mean `ready`? {names}")
+    );
+    assert_eq!(
         refuse("completed"),
         format!("unknown task state `completed`: did you mean `complete`? {names}")
     );
@@ -368,6 +466,19 @@ fn a_report_is_merged_for_every_pair_of_states() {
         let expected = if observed == Observed::Advanced { there } else { here };
         assert_eq!(task.state(), expected);
     }
+}
+
+#[test]
+fn a_report_that_is_taken_is_taken_whole() {
+    let mut reported = TaskStatus::new(TaskState::Failed);
+    reported.timestamp = Some(NOW);
+    reported.message = "started".into();
+    reported.err = "exit".into();
+    reported.container_status = Some(ContainerStatus { pid: 1, ..ContainerStatus::default() });
+    reported.port_status.ports = vec![PortConfig::default()];
+    let mut task = task_in(TaskState::Running);
+    assert_eq!(task.observe(&reported), Observed::Advanced);
+    assert_eq!(task.status(), reported);
 }
 
 #[test]

@@ -140,12 +140,16 @@ fn an_interruption_is_not_logged_nor_is_a_step_that_changes_nothing() {
 fn a_refused_event_is_logged_as_a_warning() {
     let lines = logged(|| {
         let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
-        _ = advance(&mut task, TaskState::Running, Event::Prepared, CLOCK());
+        advance(&mut task, TaskState::Running, Event::Prepared, CLOCK()).unwrap_err();
+        let mut ended = AnyTask::resume(TaskStatus::new(TaskState::Complete));
+        // A failure that is refused has not ended anything.
+        advance(&mut ended, TaskState::Running, Event::failed("x"), CLOCK()).unwrap_err();
     });
     assert_eq!(
         lines,
         [
-            r#"WARN task{task.id="t1"}: event refused reason=`prepared` leads to ready, where a task in running cannot go: expected complete, shutdown, failed or orphaned"#
+            r#"WARN task{task.id="t1"}: event refused reason=`prepared` leads to ready, where no edge leads from running: expected complete, shutdown, failed or orphaned"#,
+            r#"WARN task{task.id="t1"}: event refused reason=`failed` leads to failed, where no edge leads from complete: nothing follows a terminal state"#,
         ]
     );
 }

@@ -3,20 +3,27 @@
 use onward::lifecycle::TaskStatus;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Path;
 
 /// Reads one JSON value. It is parsed as a whole first: what is nested too
 /// deeply is refused even where nobody would have looked at it.
 pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| {
-        let text = error.to_string();
-        // Of the parser's «at line 1 column N» only the column is news.
-        let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
-        format!("column {}: {text}", error.column().max(1))
-    })?;
-    serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string() {
-        path if path == "." => error.inner().to_string(),
-        path => format!("{path}: {}", error.inner()),
-    })
+    serde_json::from_str::<Value>(line).map_err(|error| told(None, &error))?;
+    let mut text = serde_json::Deserializer::from_str(line);
+    serde_path_to_error::deserialize(&mut text)
+        .map_err(|error| told(Some(error.path()), error.inner()))
+}
+
+/// Where it is wrong, and what.
+fn told(path: Option<&Path>, error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // Of the parser's «at line 1 column N» only the column is news.
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+    let column = error.column().max(1);
+    match path.map(Path::to_string).filter(|path| path != ".") {
+        Some(path) => format!("column {column}: {path}: {text}"),
+        None => format!("column {column}: {text}"),
+    }
 }
 
 /// A status as JSON, without its timestamp and without empty fields.

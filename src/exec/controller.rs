@@ -250,7 +250,7 @@ pub trait Controller: Send {
     ///
     /// # Errors
     ///
-    /// Are logged. It is not called again.
+    /// They are logged. It is not called again.
     ///
     /// # Cancel safety
     ///
@@ -263,7 +263,9 @@ pub trait Controller: Send {
     ///
     /// *Called* after every step that leaves the task in STARTING or above, also
     /// one that had nothing to do; not while `wait` is in flight. The default
-    /// says that there is nothing new, ever.
+    /// says that there is nothing new, ever. *Must* answer soon: the step waits for
+    /// it. Once the workload has ended, *must* tell the exit code that `wait` told:
+    /// what it says of a task that has ended stands.
     ///
     /// # Cancel safety
     ///

@@ -4,16 +4,19 @@ use crate::lifecycle::{ContainerStatus, Event, Failure, Operation};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
+use core::iter;
+use core::num::NonZeroI32;
 
 /// Why an operation of a [`Controller`](super::Controller) did not succeed.
 ///
 /// An error has a [kind](ErrorKind), is [temporary](Self::is_temporary) or
 /// not, and may know the workload's exit code and its container's status. All
-/// of these are found through any wrapping: an error whose
-/// [source](Self::with_source) is, or wraps, another `ControllerError` takes
-/// from it what it does not say itself.
+/// of these are found through any wrapping that keeps the chain of
+/// [sources](Error::source): what an error does not say itself, the next one in
+/// its chain does.
 ///
 /// ```
 /// use onward::exec::{ControllerError, ErrorKind};
@@ -34,21 +37,40 @@ use core::fmt;
 /// In SwarmKit these are sentinel errors and interfaces: `ErrTaskPrepared`,
 /// `ErrTaskStarted`, `ErrTaskUpdateRejected`, `ErrControllerClosed`,
 /// `Temporary`, `ExitCoder`, `ContainerStatuser`.
+#[derive(Clone)]
 pub struct ControllerError(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     message: Cow<'static, str>,
-    class: Class,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    node: Node,
 }
 
-/// What an error is, apart from its text.
+/// What an error is, apart from its text, and what is behind it.
+///
+/// It is an error of its own, and the source of a [`ControllerError`]: what
+/// wraps that, and passes itself off as it, still has this in its chain.
 #[derive(Clone, Default, Debug)]
+struct Node {
+    class: Class,
+    source: Option<Source>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug)]
 struct Class {
     kind: ErrorKind,
     temporary: bool,
-    exit_code: Option<i32>,
+    exit_code: Option<NonZeroI32>,
     container_status: Option<ContainerStatus>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// The reason for the error.
+    Reason(Arc<dyn Error + Send + Sync>),
+    /// The error itself, which has been given another type: its text is the
+    /// error's own, and only what is behind it is news.
+    Wrapped(Arc<dyn Error + Send + Sync>),
 }
 
 /// What kind of error a [`ControllerError`] is.
@@ -78,17 +100,16 @@ impl ControllerError {
         Self::of_kind(ErrorKind::Failure, message)
     }
 
-    /// A failure that another error is the reason for, and whose text it has.
-    pub fn wrap(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let source = source.into();
-        match source.downcast::<Self>() {
+    /// Any other error, as one of this type: it has that one's text and causes,
+    /// and all that its chain says. It is still there, in
+    /// [`get_ref`](Self::get_ref).
+    pub fn wrap(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        match error.into().downcast::<Self>() {
             Ok(error) => *error,
-            Err(source) => {
-                let mut error = Self::new(source.to_string());
-                error.learn_from(Some(&*source));
-                // Its text is ours already: go on with its own causes.
-                error.0.source = Some(source);
-                error
+            Err(error) => {
+                let message = error.to_string().into();
+                let source = Some(Source::Wrapped(error.into()));
+                Self(Box::new(Inner { message, node: Node { source, ..Node::default() } }))
             }
         }
     }
@@ -125,21 +146,21 @@ impl ControllerError {
     /// An error of any kind.
     pub fn of_kind(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let class = Class { kind, ..Class::default() };
-        Self(Box::new(Inner { message: message.into(), class, source: None }))
+        Self(Box::new(Inner { message: message.into(), node: Node { class, source: None } }))
     }
 
     /// Says that another try may succeed.
     #[must_use]
     pub fn temporary(mut self) -> Self {
-        self.0.class.temporary = true;
+        self.0.node.class.temporary = true;
         self
     }
 
-    /// Adds what the workload exited with.
+    /// Adds what the workload exited with; 0 says nothing and is left out.
     #[doc(alias = "ExitCoder")]
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: i32) -> Self {
-        self.0.class.exit_code = Some(exit_code);
+        self.0.node.class.exit_code = NonZeroI32::new(exit_code);
         self
     }
 
@@ -147,37 +168,52 @@ impl ControllerError {
     #[doc(alias = "ContainerStatuser")]
     #[must_use]
     pub fn with_container_status(mut self, status: ContainerStatus) -> Self {
-        self.0.class.container_status = Some(status);
+        self.0.node.class.container_status = Some(status);
         self
     }
 
-    /// Adds the reason, and takes from it what this error does not say itself.
+    /// Adds the reason; what this error does not say itself, that one does.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let source = source.into();
-        self.learn_from(Some(&*source));
-        self.0.source = Some(source);
+        self.0.node.source = Some(Source::Reason(source.into().into()));
         self
     }
 
     /// The kind: that of the first error in the chain that is no mere failure.
     pub fn kind(&self) -> ErrorKind {
-        self.0.class.kind
+        let mut kinds = self.classes().map(|class| class.kind);
+        kinds.find(|kind| *kind != ErrorKind::Failure).unwrap_or_default()
     }
 
     /// Whether another try may succeed: whether any error in the chain says so.
     pub fn is_temporary(&self) -> bool {
-        self.0.class.temporary
+        self.classes().any(|class| class.temporary)
     }
 
-    /// What the workload exited with: what the first error in the chain says.
+    /// What the workload exited with: what the first error in the chain says
+    /// that knows it. It is not 0.
     pub fn exit_code(&self) -> Option<i32> {
-        self.0.class.exit_code
+        self.classes().find_map(|class| class.exit_code).map(NonZeroI32::get)
     }
 
-    /// The status of the container: what the first error in the chain says.
+    /// The status of the container: what the first error in the chain says that
+    /// knows it.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
-        self.0.class.container_status.as_ref()
+        self.classes().find_map(|class| class.container_status.as_ref())
+    }
+
+    /// The error that was [wrapped](Self::wrap), if this is one.
+    pub fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.node.source {
+            Some(Source::Wrapped(error)) => Some(&**error),
+            Some(Source::Reason(_)) | None => None,
+        }
+    }
+
+    /// What each error of the chain says of itself, this one first.
+    fn classes(&self) -> impl Iterator<Item = &Class> {
+        let behind = chain(self.0.node.source()).filter_map(|error| error.downcast_ref::<Node>());
+        iter::once(&self.0.node).chain(behind).map(|node| &node.class)
     }
 
     /// What this error, as the answer of an operation, means for the task.
@@ -197,50 +233,43 @@ impl ControllerError {
     /// What a task's status says of this error: its text with its causes, the
     /// exit code and the container's status.
     pub fn to_failure(&self) -> Failure {
-        let err = match (&self.0.message, &self.0.source) {
-            (Cow::Borrowed(text), None) => Cow::Borrowed(*text),
-            _ => Cow::Owned(alloc::format!("{self:#}")),
+        let err = match &self.0.message {
+            Cow::Borrowed(text) if self.0.node.source.is_none() => Cow::Borrowed(*text),
+            Cow::Borrowed(_) | Cow::Owned(_) => Cow::Owned(alloc::format!("{self:#}")),
         };
-        let mut failure = Failure::new(err).with_exit_code(self.exit_code().unwrap_or(0));
-        failure.container_status = self.container_status().cloned();
-        failure
-    }
-
-    /// Takes from the errors of a chain what this one does not say itself.
-    fn learn_from(&mut self, mut source: Option<&(dyn Error + 'static)>) {
-        while let Some(error) = source {
-            if let Some(Self(inner)) = error.downcast_ref() {
-                // It has learned from its own chain already.
-                return self.0.class.learn(&inner.class);
-            }
-            source = next_in_chain(error);
+        let failure = Failure::new(err).with_exit_code(self.exit_code().unwrap_or(0));
+        match self.container_status() {
+            Some(status) => failure.with_container_status(status.clone()),
+            None => failure,
         }
     }
 }
 
-impl Class {
-    fn learn(&mut self, other: &Self) {
-        if self.kind == ErrorKind::Failure {
-            self.kind = other.kind;
-        }
-        self.temporary |= other.temporary;
-        self.exit_code = self.exit_code.or(other.exit_code);
-        if self.container_status.is_none() {
-            self.container_status.clone_from(&other.container_status);
+/// An error and all that is behind it.
+fn chain<'a>(
+    first: Option<&'a (dyn Error + 'static)>,
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(first, |&error| error.source())
+}
+
+impl Error for Node {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.source.as_ref()? {
+            Source::Reason(reason) => Some(&**reason),
+            Source::Wrapped(error) => error.source(),
         }
     }
 }
 
-/// What an error wraps.
-///
-/// An `io::Error` made from another error has that one's text, and for its
-/// source that one's source: `source` alone would leave it out.
-fn next_in_chain<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    #[cfg(feature = "std")]
-    if let Some(wrapped) = error.downcast_ref().and_then(std::io::Error::get_ref) {
-        return Some(wrapped);
+impl fmt::Display for Node {
+    /// Says what the error is, for those who print a whole chain.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.class.exit_code, self.class.temporary) {
+            (Some(exit_code), _) => write!(f, "exit code {exit_code}"),
+            (None, true) => f.write_str("temporary failure"),
+            (None, false) => write!(f, "{:?}", self.class.kind),
+        }
     }
-    error.source()
 }
 
 impl fmt::Display for ControllerError {
@@ -251,15 +280,14 @@ impl fmt::Display for ControllerError {
             return Ok(());
         }
         let mut shown = self.0.message.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
+        for error in chain(self.0.node.source()).filter(|error| !error.is::<Node>()) {
             let text = error.to_string();
             // Many errors end in the text of their source: said once is enough.
-            if !shown.ends_with(&text) {
+            let said = shown.strip_suffix(&*text);
+            if !said.is_some_and(|before| before.is_empty() || before.ends_with(": ")) {
                 write!(f, ": {text}")?;
             }
             shown = text;
-            source = error.source();
         }
         Ok(())
     }
@@ -267,13 +295,10 @@ impl fmt::Display for ControllerError {
 
 impl fmt::Debug for ControllerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { message, class, source } = &*self.0;
+        let Inner { message, node: Node { class, source } } = &*self.0;
         f.debug_struct("ControllerError")
             .field("message", message)
-            .field("kind", &class.kind)
-            .field("temporary", &class.temporary)
-            .field("exit_code", &class.exit_code)
-            .field("container_status", &class.container_status)
+            .field("class", class)
             .field("source", source)
             .finish()
     }
@@ -281,7 +306,10 @@ impl fmt::Debug for ControllerError {
 
 impl Error for ControllerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        if self.0.node.class == Class::default() {
+            return self.0.node.source();
+        }
+        Some(&self.0.node)
     }
 }
 
@@ -300,6 +328,12 @@ impl From<&'static str> for ControllerError {
 impl From<String> for ControllerError {
     fn from(message: String) -> Self {
         Self::new(message)
+    }
+}
+
+impl From<Box<dyn Error + Send + Sync>> for ControllerError {
+    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
+        Self::wrap(error)
     }
 }
 

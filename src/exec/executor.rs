@@ -4,6 +4,7 @@ use super::controller::Controller;
 use super::error::ControllerError;
 use crate::lifecycle::TaskState;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::future::Future;
 
 /// What somebody wants of this agent: a task, and the state to bring it to.
@@ -72,4 +73,16 @@ pub trait Executor: Send + Sync {
         &self,
         assignment: &Assignment<Self::Definition>,
     ) -> impl Future<Output = Result<Self::Controller, ControllerError>> + Send;
+}
+
+impl<E: Executor> Executor for Arc<E> {
+    type Definition = E::Definition;
+    type Controller = E::Controller;
+
+    fn controller(
+        &self,
+        assignment: &Assignment<E::Definition>,
+    ) -> impl Future<Output = Result<E::Controller, ControllerError>> + Send {
+        (**self).controller(assignment)
+    }
 }

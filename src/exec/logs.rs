@@ -228,26 +228,26 @@ impl LogSubscriptionOptions {
         Self { follow: true, ..Self::default() }
     }
 
-    /// The same, of one stream only.
+    /// Adds a stream to those that are wanted.
     #[must_use]
     pub fn with_stream(mut self, stream: LogStream) -> Self {
         self.streams.push(stream);
         self
     }
 
-    /// The same, beginning with the last `messages`.
+    /// With the last `messages` only of what there is.
     #[must_use]
     pub fn with_tail(self, messages: u64) -> Self {
         Self { tail: LogTail::Last(messages), ..self }
     }
 
-    /// The same, without the first `messages`.
+    /// Without the first `messages` of what there is.
     #[must_use]
     pub fn with_skip(self, messages: u64) -> Self {
         Self { tail: LogTail::Skip(messages), ..self }
     }
 
-    /// The same, without what was said before `time`.
+    /// Without what was said before `time`.
     #[must_use]
     pub fn with_since(self, time: UtcDateTime) -> Self {
         Self { since: Some(time), ..self }
@@ -279,9 +279,9 @@ pub enum LogTail {
     /// All of them.
     #[default]
     All,
-    /// That many of the last ones.
+    /// The last so many of them.
     Last(u64),
-    /// All but that many of the first ones.
+    /// All but the first so many of them.
     Skip(u64),
 }
 

@@ -31,21 +31,15 @@ pub async fn resolve<E: Executor>(
     task: &mut AnyTask,
     assignment: &Assignment<E::Definition>,
     executor: &E,
-    clock: &impl WallClock,
+    clock: &(impl WallClock + ?Sized),
 ) -> Result<E::Controller, ControllerError> {
-    let desired = assignment.desired_state;
     let controller = executor.controller(assignment).await;
-    match controller {
-        Ok(controller) => {
-            if task.state() < TaskState::Accepted {
-                _ = advance(task, desired, Event::Accepted, clock.now());
-            }
-            Ok(controller)
-        }
-        Err(error) => {
-            let failure = Box::new(error.to_failure());
-            _ = advance(task, desired, Event::Unresolved(failure), clock.now());
-            Err(error)
-        }
-    }
+    let event = match &controller {
+        Ok(_) if task.state() < TaskState::Accepted => Event::Accepted,
+        Ok(_) => return controller,
+        Err(error) => Event::Unresolved(Box::new(error.to_failure())),
+    };
+    // Neither is ever refused: every state takes the one or the other.
+    _ = advance(task, assignment.desired_state, event, clock.now());
+    controller
 }

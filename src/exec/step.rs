@@ -1,9 +1,12 @@
 //! One step of a task: decide, perform, advance, inspect.
 
 use super::clock::WallClock;
-use super::controller::{Controller, Inquiry};
+use super::controller::{Controller, Inquiry, Inspection};
 use super::trace;
-use crate::lifecycle::{AnyTask, Decision, Event, Failure, Operation, TaskState, decide};
+use crate::lifecycle::{
+    AnyTask, ContainerStatus, Decision, Event, EventKind, InvalidTransition, Operation, TaskState,
+    decide,
+};
 use core::num::NonZeroI32;
 use time::UtcDateTime;
 
@@ -11,8 +14,7 @@ use time::UtcDateTime;
 ///
 /// It does not say whether the status has changed: any step can change that,
 /// also one that had nothing to do but ask for the container, or one that was
-/// dropped while it asked. Report the status whenever it differs from the one
-/// that was reported last.
+/// dropped while it asked. [`AnyTask::take_changed`] says that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use = "it says what to do next"]
 pub enum Outcome {
@@ -34,7 +36,11 @@ pub enum Outcome {
 ///
 /// It decides with [`decide`], [`perform`]s the operation, [`advance`]s the
 /// task, and [`inspect`]s what came of it. Errors of the controller are the
-/// task's and go into its status.
+/// task's and go into its status. What happens is logged; call it inside the
+/// task's [span](super::task_span), so that the log says which task it is.
+///
+/// Of the controller it calls `prepare`, `start`, `wait`, `shutdown` and
+/// `inspect`. `update`, `terminate`, `remove` and `close` are for whoever loops.
 ///
 /// This is SwarmKit's `Do` (`agent/exec/controller.go`), with the differences
 /// that `docs/architecture.md` lists.
@@ -64,7 +70,9 @@ pub enum Outcome {
 /// while step(&mut task, TaskState::Running, &mut controller, &SystemClock).await
 ///     == Outcome::Advanced
 /// {
-///     println!("{}", task.message());
+///     if let Some(status) = task.take_changed() {
+///         println!("{}: {}", status.state, status.message);
+///     }
 /// }
 /// assert_eq!(task.state(), TaskState::Complete);
 /// # });
@@ -74,39 +82,39 @@ pub async fn step<C: Controller>(
     task: &mut AnyTask,
     desired: TaskState,
     controller: &mut C,
-    clock: &impl WallClock,
+    clock: &(impl WallClock + ?Sized),
 ) -> Outcome {
-    let mut known = Known::default();
-    let outcome = match decide(task.state(), desired) {
-        Decision::Rest if task.state().is_terminal() => Outcome::Dead,
-        Decision::Rest => Outcome::Noop,
-        Decision::Record(event) => advance(task, desired, event, clock.now()),
-        Decision::Perform(operation) => {
-            let event = perform(operation, controller).await;
-            known = Known::from(&event);
-            advance(task, desired, event, clock.now())
-        }
+    let event = match decide(task.state(), desired) {
+        Decision::Rest => None,
+        Decision::Record(event) => Some(event),
+        Decision::Perform(operation) => Some(perform(operation, controller).await),
+    };
+    let progress = match event {
+        Some(event) => advance(task, desired, event, clock.now()).unwrap_or_default(),
+        None => Progress::resting(task),
     };
     if task.state() >= TaskState::Starting {
-        inspect(task, controller, known, clock).await;
+        inspect(task, controller, progress, clock).await;
     }
-    outcome
+    progress.outcome
 }
 
 /// Performs an operation and says what happened; [`advance`] records it.
 ///
 /// ```
-/// use onward::exec::{Controller, Outcome, WallClock, advance, perform};
-/// use onward::lifecycle::{AnyTask, Operation, TaskState};
+/// use onward::exec::{Controller, WallClock, advance, inspect, perform};
+/// use onward::lifecycle::{AnyTask, InvalidTransition, Operation, TaskState};
 ///
 /// /// The last resort, which `step` never takes.
 /// async fn terminate(
 ///     task: &mut AnyTask,
 ///     controller: &mut impl Controller,
 ///     clock: &impl WallClock,
-/// ) -> Outcome {
+/// ) -> Result<(), InvalidTransition> {
 ///     let event = perform(Operation::Terminate, controller).await;
-///     advance(task, TaskState::Shutdown, event, clock.now())
+///     let progress = advance(task, TaskState::Shutdown, event, clock.now())?;
+///     inspect(task, controller, progress, clock).await;
+///     Ok(())
 /// }
 /// ```
 ///
@@ -114,40 +122,85 @@ pub async fn step<C: Controller>(
 ///
 /// That of the operation; see [`Controller`].
 pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) -> Event {
-    let (answer, done) = match operation {
-        Operation::Prepare => (controller.prepare().await, Event::Prepared),
-        Operation::Start => (controller.start().await, Event::Started),
-        Operation::Wait => (controller.wait().await, Event::Finished),
-        Operation::Shutdown => (controller.shutdown().await, Event::ShutDown),
-        Operation::Terminate => (controller.terminate().await, Event::Terminated),
+    let answer = match operation {
+        Operation::Prepare => controller.prepare().await,
+        Operation::Start => controller.start().await,
+        Operation::Wait => controller.wait().await,
+        Operation::Shutdown => controller.shutdown().await,
+        Operation::Terminate => controller.terminate().await,
     };
     match answer {
-        Ok(()) => done,
+        Ok(()) => operation.succeeded(),
         Err(error) => error.into_event(operation),
     }
 }
 
-/// Records an event on a task, and logs the change of its state.
-///
-/// An event that the task refuses changes nothing and is logged; [`decide`] and
-/// [`perform`] never make one.
-pub fn advance(task: &mut AnyTask, desired: TaskState, event: Event, at: UtcDateTime) -> Outcome {
-    let from = task.state();
-    trace::failure(&event);
-    if let Err(refused) = task.advance(event, at) {
-        trace::refused(&refused);
-        return Outcome::Noop;
-    }
-    trace::state_change(from, task.state(), desired);
-    if task.state() == from { Outcome::Retry } else { Outcome::Advanced }
+/// What recording an event came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What to do next.
+    pub outcome: Outcome,
+    /// Whether the event had the container's status.
+    container_is_known: bool,
+    /// The exit code that was recorded, as the task ended with it.
+    exit_code: Option<NonZeroI32>,
 }
 
-/// Asks the controller for its container and its ports, and notes the answer;
-/// what is `known` from the operation's own error comes before it.
+impl Default for Progress {
+    /// None: there was nothing to record.
+    fn default() -> Self {
+        Self { outcome: Outcome::Noop, container_is_known: false, exit_code: None }
+    }
+}
+
+impl Progress {
+    /// There was nothing to do, for now or for ever.
+    fn resting(task: &AnyTask) -> Self {
+        let outcome = if task.state().is_terminal() { Outcome::Dead } else { Outcome::Noop };
+        Self { outcome, ..Self::default() }
+    }
+}
+
+/// Records an event on a task, and logs what it was.
 ///
-/// A failed inquiry is logged and changes nothing. Where there was no operation,
-/// nothing is `known`: `Known::default()`. So it can be called between two
-/// steps, too, for instance to look again while a task runs.
+/// # Errors
+///
+/// The event that the task refused. It is logged, and nothing has changed. What
+/// [`decide`] and [`perform`] make is never refused.
+pub fn advance(
+    task: &mut AnyTask,
+    desired: TaskState,
+    event: Event,
+    at: UtcDateTime,
+) -> Result<Progress, InvalidTransition> {
+    let from = task.state();
+    let kind = event.kind();
+    let failure = event.failure();
+    let ends = kind == EventKind::Failed;
+    let container_is_known = failure.is_some_and(|failure| failure.container_status.is_some());
+    let exit_code = failure.filter(|_| ends).and_then(|failure| failure.exit_code);
+
+    task.advance(event, at).inspect_err(trace::refused)?;
+    trace::recorded(kind, task);
+    trace::state_change(from, task.state(), desired);
+    let outcome = if task.state() != from {
+        Outcome::Advanced
+    } else if from.is_terminal() {
+        Outcome::Dead
+    } else {
+        Outcome::Retry
+    };
+    Ok(Progress { outcome, container_is_known, exit_code })
+}
+
+/// Asks the controller for its container and its ports, and notes the answer.
+/// What an error has told of the container, in the `progress` before this, comes
+/// before what the controller says.
+///
+/// A failed inquiry is logged and changes nothing. Where there was no progress,
+/// there is `Progress::default()`: so a task can be looked at between two steps,
+/// too.
 ///
 /// # Cancel safety
 ///
@@ -155,40 +208,33 @@ pub fn advance(task: &mut AnyTask, desired: TaskState, event: Event, at: UtcDate
 pub async fn inspect<C: Controller>(
     task: &mut AnyTask,
     controller: &mut C,
-    known: Known,
-    clock: &impl WallClock,
+    progress: Progress,
+    clock: &(impl WallClock + ?Sized),
 ) {
     let inspection = controller.inspect().await;
+    note(task, inspection, progress, clock);
+}
+
+/// Notes what a controller has said of its container and its ports; see
+/// [`inspect`].
+pub fn note(
+    task: &mut AnyTask,
+    inspection: Inspection,
+    progress: Progress,
+    clock: &(impl WallClock + ?Sized),
+) {
     let container_status = answer("container status", inspection.container_status)
-        .filter(|_| !known.container_status)
-        .map(|mut status| {
-            if let Some(exit_code) = known.exit_code {
-                status.exit_code = exit_code.get();
-            }
-            status
-        });
-    let port_status = answer("container port status", inspection.port_status);
+        .filter(|_| !progress.container_is_known)
+        .map(|status| match progress.exit_code {
+            Some(exit_code) => ContainerStatus { exit_code: exit_code.get(), ..status },
+            None => status,
+        })
+        .filter(|status| task.container_status() != Some(status).filter(|s| !s.is_empty()));
+    let port_status = answer("container port status", inspection.port_status)
+        .filter(|ports| task.port_status() != ports);
+    // The clock is read only where there is something to write.
     if container_status.is_some() || port_status.is_some() {
         task.inspected(container_status, port_status, clock.now());
-    }
-}
-
-/// What an operation's own error has said of the container already.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Known {
-    /// Whether it had the container's status.
-    container_status: bool,
-    /// The exit code that was recorded, as the task ended with it.
-    exit_code: Option<NonZeroI32>,
-}
-
-impl From<&Event> for Known {
-    fn from(event: &Event) -> Self {
-        let carried = |failure: &Failure| failure.container_status.is_some();
-        Self {
-            container_status: event.failure().is_some_and(carried),
-            exit_code: if let Event::Failed(failure) = event { failure.exit_code } else { None },
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is logged, with SwarmKit's fields, as `tracing` events.
 
 use super::error::{ControllerError, ErrorKind};
-use crate::lifecycle::{Event, InvalidTransition, TaskState};
+use crate::lifecycle::{AnyTask, EventKind, InvalidTransition, TaskState};
 use core::fmt;
 
 /// The span in which everything about a task is to happen: `task`, with its
@@ -39,13 +39,13 @@ pub(super) fn state_change(from: TaskState, to: TaskState, desired: TaskState) {
     }
 }
 
-/// An error that ends the task, or that delays it.
-pub(super) fn failure(event: &Event) {
-    if let Event::Failed(failure) = event {
-        tracing::error!(error = &*failure.err, "fatal task error");
+/// An error that ended the task, or that has delayed it.
+pub(super) fn recorded(event: EventKind, task: &AnyTask) {
+    if event == EventKind::Failed {
+        tracing::error!(error = task.err(), "fatal task error");
     }
-    if let Event::Delayed(failure) = event {
-        tracing::debug!(error = &*failure.err, "task delayed");
+    if event == EventKind::Delayed {
+        tracing::debug!(error = task.err(), "task delayed");
     }
 }
 

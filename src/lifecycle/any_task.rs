@@ -27,7 +27,7 @@ use time::UtcDateTime;
 /// let refused = task.advance(Event::Prepared, now).unwrap_err();
 /// assert_eq!(
 ///     refused.to_string(),
-///     "`prepared` leads to ready, where a task in running cannot go: \
+///     "`prepared` leads to ready, where no edge leads from running: \
 ///      expected complete, shutdown, failed or orphaned",
 /// );
 /// assert_eq!(task.state(), TaskState::Running);
@@ -244,6 +244,15 @@ impl AnyTask {
         }
     }
 
+    /// The status, if it has changed since it was last taken or the task was
+    /// resumed: what is to be reported and stored.
+    ///
+    /// What has changed is not forgotten before it is taken, also where the step
+    /// that changed it was dropped.
+    pub fn take_changed(&mut self) -> Option<TaskStatus> {
+        each!(self, task => task.take_changed())
+    }
+
     /// The state.
     pub fn state(&self) -> TaskState {
         fn state<S: State>(_: &Task<S>) -> TaskState {
@@ -318,6 +327,7 @@ conversions! {
 }
 
 /// What a reported status is to a task; see [`AnyTask::observe`].
+#[must_use = "a decree is not obeyed by itself"]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Observed {
     /// The same state at a later time, or a higher one that edges lead to: the
@@ -350,9 +360,10 @@ pub struct InvalidTransition {
 impl fmt::Display for InvalidTransition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, event } = self;
+        let event = event.kind();
         match event.leads_to(*from) {
-            Some(to) => write!(f, "`{event}` leads to {to}, where a task in {from} cannot go: ")?,
-            None => write!(f, "`{event}` is no news of a task in {from}: ")?,
+            Some(to) => write!(f, "`{event}` leads to {to}, where no edge leads from {from}: ")?,
+            None => write!(f, "`{event}` cannot happen to a task that is {from}: ")?,
         }
         if from.is_terminal() {
             return f.write_str("nothing follows a terminal state");

@@ -18,7 +18,7 @@ pub enum Decision {
 }
 
 /// An operation of a controller whose outcome moves its task.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operation {
     /// `Controller::prepare`.
     Prepare,
@@ -34,6 +34,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// What has happened when this has succeeded.
+    pub const fn succeeded(self) -> Event {
+        match self {
+            Self::Prepare => Event::Prepared,
+            Self::Start => Event::Started,
+            Self::Wait => Event::Finished,
+            Self::Shutdown => Event::ShutDown,
+            Self::Terminate => Event::Terminated,
+        }
+    }
+
     /// The name of the controller's method.
     pub const fn as_str(self) -> &'static str {
         match self {

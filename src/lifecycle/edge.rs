@@ -55,6 +55,7 @@ pub trait Live: State {}
 
 /// One row of the table: an edge, and everyone who takes it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Transition {
     /// The state that is left.
     pub from: TaskState,
@@ -66,6 +67,7 @@ pub struct Transition {
 
 /// A part of a swarm that moves tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Actor {
     /// The agent on the task's node: what this library is for.
     Agent,

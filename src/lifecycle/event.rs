@@ -38,8 +38,9 @@ pub enum Event {
     /// Something failed for good: before STARTING → REJECTED, from STARTING
     /// on → FAILED.
     Failed(Box<Failure>),
-    /// No controller was to be had: moves like [`Failed`](Self::Failed). In a
-    /// terminal state it is only noted, and no exit code is.
+    /// No controller was to be had: moves like [`Failed`](Self::Failed), but in a
+    /// terminal state it is only noted. An exit code and a container's status
+    /// are not looked at: there was no workload.
     Unresolved(Box<Failure>),
     /// An operation failed and is worth another try: its text is noted, the
     /// state stays.
@@ -53,31 +54,38 @@ pub enum Event {
 }
 
 impl Event {
-    /// The state that this event leads to from `from`, or `None` where it
-    /// does not move a task that is there.
-    ///
-    /// This asks for no edge: [`AnyTask::apply`](super::AnyTask::apply) does.
-    pub fn leads_to(&self, from: TaskState) -> Option<TaskState> {
-        Some(match self {
-            Self::Allocated => TaskState::Pending,
-            Self::Assigned => TaskState::Assigned,
-            Self::Accepted => TaskState::Accepted,
-            Self::Preparing => TaskState::Preparing,
-            Self::Prepared => TaskState::Ready,
-            Self::Starting => TaskState::Starting,
-            Self::Started => TaskState::Running,
-            Self::Finished => TaskState::Complete,
-            Self::ShutDown | Self::Terminated => TaskState::Shutdown,
-            Self::Failed(_) | Self::Unresolved(_) if from < TaskState::Starting => {
-                TaskState::Rejected
-            }
-            Self::Failed(_) | Self::Unresolved(_) => TaskState::Failed,
-            Self::Orphaned => TaskState::Orphaned,
-            Self::Delayed(_) | Self::Interrupted(_) => return None,
-        })
+    /// The task failed for good.
+    pub fn failed(failure: impl Into<Failure>) -> Self {
+        Self::Failed(Box::new(failure.into()))
     }
 
-    /// What this event says of the failure behind it.
+    /// An operation failed and is worth another try.
+    pub fn delayed(failure: impl Into<Failure>) -> Self {
+        Self::Delayed(Box::new(failure.into()))
+    }
+
+    /// Which event this is, apart from what it tells.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Allocated => EventKind::Allocated,
+            Self::Assigned => EventKind::Assigned,
+            Self::Accepted => EventKind::Accepted,
+            Self::Preparing => EventKind::Preparing,
+            Self::Prepared => EventKind::Prepared,
+            Self::Starting => EventKind::Starting,
+            Self::Started => EventKind::Started,
+            Self::Finished => EventKind::Finished,
+            Self::ShutDown => EventKind::ShutDown,
+            Self::Terminated => EventKind::Terminated,
+            Self::Failed(_) => EventKind::Failed,
+            Self::Unresolved(_) => EventKind::Unresolved,
+            Self::Delayed(_) => EventKind::Delayed,
+            Self::Interrupted(_) => EventKind::Interrupted,
+            Self::Orphaned => EventKind::Orphaned,
+        }
+    }
+
+    /// What this event tells of the failure behind it.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure)
@@ -99,10 +107,55 @@ impl Event {
     }
 }
 
-impl fmt::Display for Event {
-    /// Writes the event's name, in lower case.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+/// Which [`Event`] it was.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the event of its name")]
+pub enum EventKind {
+    Allocated,
+    Assigned,
+    Accepted,
+    Preparing,
+    Prepared,
+    Starting,
+    Started,
+    Finished,
+    ShutDown,
+    Terminated,
+    Failed,
+    Unresolved,
+    Delayed,
+    Interrupted,
+    Orphaned,
+}
+
+impl EventKind {
+    /// The state that such an event leads to from `from`, or `None` where it
+    /// does not move a task.
+    ///
+    /// This asks for no edge: [`AnyTask::apply`](super::AnyTask::apply) does.
+    pub fn leads_to(self, from: TaskState) -> Option<TaskState> {
+        Some(match self {
+            Self::Allocated => TaskState::Pending,
+            Self::Assigned => TaskState::Assigned,
+            Self::Accepted => TaskState::Accepted,
+            Self::Preparing => TaskState::Preparing,
+            Self::Prepared => TaskState::Ready,
+            Self::Starting => TaskState::Starting,
+            Self::Started => TaskState::Running,
+            Self::Finished => TaskState::Complete,
+            Self::ShutDown | Self::Terminated => TaskState::Shutdown,
+            Self::Orphaned => TaskState::Orphaned,
+            Self::Delayed | Self::Interrupted => return None,
+            Self::Unresolved if from.is_terminal() => return None,
+            Self::Failed | Self::Unresolved if from < TaskState::Starting => TaskState::Rejected,
+            Self::Failed | Self::Unresolved => TaskState::Failed,
+        })
+    }
+
+    /// The name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Allocated => "allocated",
             Self::Assigned => "assigned",
             Self::Accepted => "accepted",
@@ -113,12 +166,18 @@ impl fmt::Display for Event {
             Self::Finished => "finished",
             Self::ShutDown => "shut down",
             Self::Terminated => "terminated",
-            Self::Failed(_) => "failed",
-            Self::Unresolved(_) => "unresolved",
-            Self::Delayed(_) => "delayed",
-            Self::Interrupted(_) => "interrupted",
+            Self::Failed => "failed",
+            Self::Unresolved => "unresolved",
+            Self::Delayed => "delayed",
+            Self::Interrupted => "interrupted",
             Self::Orphaned => "orphaned",
-        })
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -158,5 +217,11 @@ impl Failure {
     #[must_use]
     pub fn with_container_status(self, status: ContainerStatus) -> Self {
         Self { container_status: Some(status), ..self }
+    }
+}
+
+impl From<&'static str> for Failure {
+    fn from(err: &'static str) -> Self {
+        Self::new(err)
     }
 }

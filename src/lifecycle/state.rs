@@ -220,7 +220,7 @@ impl From<TaskState> for i32 {
     message = "`{Self}` is not a state of a task",
     note = "the states are the fourteen types of `onward::lifecycle::state`"
 )]
-pub trait State: Copy + fmt::Debug + Send + Sync + Unpin + 'static + sealed::Sealed {
+pub trait State: Copy + Eq + fmt::Debug + Send + Sync + Unpin + 'static + sealed::Sealed {
     /// The same state as a value.
     const VALUE: TaskState;
 }
@@ -335,7 +335,7 @@ pub struct Shutdown;
 #[non_exhaustive]
 pub struct Failed;
 
-/// The task could not be had ready: the workload never started. Nothing
+/// The task was never ready: it failed before the workload was started. Nothing
 /// follows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]

@@ -4,6 +4,7 @@ use super::state::TaskState;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::str::FromStr;
 use time::UtcDateTime;
 
@@ -101,7 +102,7 @@ impl FromIterator<PortConfig> for PortStatus {
 }
 
 /// One published port.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct PortConfig {
     /// A name for it; may be empty.
     pub name: String,
@@ -116,7 +117,7 @@ pub struct PortConfig {
 }
 
 /// A transport protocol.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub enum Protocol {
     /// TCP.
     #[default]
@@ -135,6 +136,12 @@ impl Protocol {
             Self::Udp => "udp",
             Self::Sctp => "sctp",
         }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -157,7 +164,7 @@ impl FromStr for Protocol {
 pub struct UnknownProtocol(String);
 
 /// Where a published port is open.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub enum PublishMode {
     /// On every node of the swarm, through its routing mesh.
     #[default]
@@ -173,6 +180,12 @@ impl PublishMode {
             Self::Ingress => "ingress",
             Self::Host => "host",
         }
+    }
+}
+
+impl fmt::Display for PublishMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

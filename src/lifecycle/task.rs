@@ -8,6 +8,7 @@ use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
 use time::UtcDateTime;
 
 /// A task in the state `S`.
@@ -40,7 +41,7 @@ use time::UtcDateTime;
 ///
 /// It is one pointer in size, and is not `Clone`: a cloned task would be two
 /// truths.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Debug)]
 #[must_use = "a task that is dropped is forgotten"]
 pub struct Task<S: State> {
     record: Option<Box<Record>>,
@@ -48,13 +49,15 @@ pub struct Task<S: State> {
 }
 
 /// What the status says beside the state.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Debug)]
 struct Record {
     timestamp: Option<UtcDateTime>,
     message: Cow<'static, str>,
     err: Cow<'static, str>,
     container_status: Option<ContainerStatus>,
     port_status: PortStatus,
+    /// Whether any of it, or the state, has changed since it was last taken.
+    changed: bool,
 }
 
 /// The record of a task of which nothing has been said.
@@ -68,9 +71,25 @@ impl Record {
             err: Cow::Borrowed(""),
             container_status: None,
             port_status: PortStatus { ports: Vec::new() },
+            changed: false,
         }
     }
 }
+
+/// Tasks in the same state are equal if their statuses are.
+impl<S: State> PartialEq for Task<S> {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (self.record(), other.record());
+        self.state == other.state
+            && a.timestamp == b.timestamp
+            && a.message == b.message
+            && a.err == b.err
+            && a.container_status == b.container_status
+            && a.port_status == b.port_status
+    }
+}
+
+impl<S: State> Eq for Task<S> {}
 
 impl Task<state::New> {
     /// A new task, of which nothing is known.
@@ -221,7 +240,9 @@ impl<S: State> Task<S> {
         }
     }
 
-    /// No controller was to be had for the task, for the reason `err`.
+    /// No controller was to be had for the task, for the reason `err`. Where the
+    /// task has not ended, [`rejected`](Self::rejected) or
+    /// [`failed`](Self::failed) follows.
     pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
         self.note(at, |record| {
             let message = "resolving controller failed".into();
@@ -288,6 +309,13 @@ impl<S: State> Task<S> {
         }
     }
 
+    /// The status, if it has changed since it was last taken; see
+    /// [`AnyTask::take_changed`](super::AnyTask::take_changed).
+    pub fn take_changed(&mut self) -> Option<TaskStatus> {
+        let changed = self.record.as_deref_mut().is_some_and(|r| mem::take(&mut r.changed));
+        changed.then(|| self.status())
+    }
+
     fn record(&self) -> &Record {
         self.record.as_deref().unwrap_or(&BLANK)
     }
@@ -298,7 +326,7 @@ impl<S: State> Task<S> {
 pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
     let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
     let container_status = container_status.filter(|status| !status.is_empty());
-    let record = Record { timestamp, message, err, container_status, port_status };
+    let record = Record { timestamp, message, err, container_status, port_status, changed: false };
     Task { record: Some(Box::new(record)), state: S::unit(Key(())) }
 }
 
@@ -319,6 +347,7 @@ impl<S: State> Task<S> {
     {
         let record = self.record_mut();
         record.timestamp = Some(at);
+        record.changed = true;
         record.message = Cow::Borrowed(message);
         record.err = Cow::Borrowed("");
         self.enter()
@@ -332,6 +361,7 @@ impl<S: State> Task<S> {
         self.inspected(failure.container_status, None, at);
         let record = self.record_mut();
         record.timestamp = Some(at);
+        record.changed = true;
         record.err = failure.err;
         if let Some(exit_code) = failure.exit_code {
             let container_status = record.container_status.get_or_insert_default();
@@ -345,6 +375,7 @@ impl<S: State> Task<S> {
         let record = self.record_mut();
         if write(record) {
             record.timestamp = Some(at);
+            record.changed = true;
         }
     }
 

@@ -113,7 +113,7 @@ async fn next(
 ) -> Outcome {
     if wished == Wish::Kill && !task.state().is_terminal() {
         let event = perform(Operation::Terminate, controller).await;
-        advance(task, desired, event, SystemClock.now())
+        advance(task, desired, event, SystemClock.now()).map_or(Outcome::Dead, |done| done.outcome)
     } else {
         step(task, desired, controller, &SystemClock).await
     }

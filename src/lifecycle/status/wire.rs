@@ -1,8 +1,9 @@
 //! The JSON of the Docker Engine API: how a status is printed and read.
 //!
 //! The private structs mirror the public ones with the API's names and
-//! defaults. They are read through [`object`], since what serde derives takes
-//! an array for a struct, which the API never prints.
+//! defaults, once for printing and once for reading. They are read through
+//! [`object`], since what serde derives takes an array for a struct, which the
+//! API never prints.
 
 use super::{ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus};
 use crate::lifecycle::TaskState;
@@ -12,10 +13,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU16;
 use core::str::FromStr;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Unexpected, Visitor};
-use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
+use serde::ser::{Error as _, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, Time, UtcDateTime};
 
@@ -60,60 +62,88 @@ impl<'de> Deserialize<'de> for PublishMode {
 
 impl Serialize for TaskStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let container_status = self.container_status.as_ref().filter(|c| !c.is_empty());
-        let mut fields = serializer.serialize_struct("TaskStatus", 6)?;
-        fields.serialize_field("Timestamp", &print_time::<S>(self.timestamp)?)?;
-        fields.serialize_field("State", &self.state)?;
-        if !self.message.is_empty() {
-            fields.serialize_field("Message", &self.message)?;
-        }
-        if !self.err.is_empty() {
-            fields.serialize_field("Err", &self.err)?;
-        }
-        if let Some(container_status) = container_status {
-            fields.serialize_field("ContainerStatus", container_status)?;
-        }
-        fields.serialize_field("PortStatus", &self.port_status)?;
-        fields.end()
+        let fields = PrintedStatus {
+            timestamp: print_time::<S>(self.timestamp)?,
+            state: self.state,
+            message: &self.message,
+            err: &self.err,
+            container_status: self.container_status.as_ref().filter(|c| !c.is_empty()),
+            port_status: &self.port_status,
+        };
+        fields.serialize(serializer)
     }
 }
 
 impl Serialize for ContainerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("ContainerStatus", 3)?;
-        fields.serialize_field("ContainerID", &self.container_id)?;
-        fields.serialize_field("PID", &self.pid)?;
-        fields.serialize_field("ExitCode", &self.exit_code)?;
-        fields.end()
+        let Self { container_id, pid, exit_code } = self;
+        let (pid, exit_code) = (*pid, *exit_code);
+        PrintedContainer { container_id, pid, exit_code }.serialize(serializer)
     }
 }
 
 impl Serialize for PortStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PortStatus", 1)?;
-        if !self.is_empty() {
-            fields.serialize_field("Ports", &self.ports)?;
-        }
-        fields.end()
+        PrintedPorts { ports: &self.ports }.serialize(serializer)
     }
 }
 
 impl Serialize for PortConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PortConfig", 5)?;
-        if !self.name.is_empty() {
-            fields.serialize_field("Name", &self.name)?;
-        }
-        fields.serialize_field("Protocol", &self.protocol)?;
-        if self.target_port != 0 {
-            fields.serialize_field("TargetPort", &self.target_port)?;
-        }
-        if self.published_port != 0 {
-            fields.serialize_field("PublishedPort", &self.published_port)?;
-        }
-        fields.serialize_field("PublishMode", &self.publish_mode)?;
-        fields.end()
+        let fields = PrintedPort {
+            name: &self.name,
+            protocol: self.protocol,
+            target_port: NonZeroU16::new(self.target_port),
+            published_port: NonZeroU16::new(self.published_port),
+            publish_mode: self.publish_mode,
+        };
+        fields.serialize(serializer)
     }
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename = "TaskStatus", rename_all = "PascalCase")]
+struct PrintedStatus<'a> {
+    timestamp: Cow<'static, str>,
+    state: TaskState,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    err: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container_status: Option<&'a ContainerStatus>,
+    port_status: &'a PortStatus,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename = "ContainerStatus")]
+struct PrintedContainer<'a> {
+    #[serde(rename = "ContainerID")]
+    container_id: &'a str,
+    #[serde(rename = "PID")]
+    pid: i32,
+    #[serde(rename = "ExitCode")]
+    exit_code: i32,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename = "PortStatus", rename_all = "PascalCase")]
+struct PrintedPorts<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ports: &'a [PortConfig],
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename = "PortConfig", rename_all = "PascalCase")]
+struct PrintedPort<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_port: Option<NonZeroU16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published_port: Option<NonZeroU16>,
+    publish_mode: PublishMode,
 }
 
 fn print_time<S: Serializer>(time: Option<UtcDateTime>) -> Result<Cow<'static, str>, S::Error> {
@@ -266,8 +296,11 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcDat
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
             let refused = |why: &str| E::custom(format!("invalid time `{text}`: {why}"));
+            // `time` takes anything between the date and the time of day.
             let time = OffsetDateTime::parse(text, &Rfc3339)
-                .map_err(|_| refused("expected RFC 3339, as `2026-01-02T03:04:05.000000006Z`"))?
+                .ok()
+                .filter(|_| matches!(text.as_bytes().get(10), Some(b'T' | b't')))
+                .ok_or_else(|| refused("expected RFC 3339, as `2026-01-02T03:04:05.000000006Z`"))?
                 .checked_to_utc()
                 // What cannot be printed again is no time either.
                 .filter(|time| (0..=9999).contains(&time.year()))
