@@ -54,10 +54,9 @@ impl Controller for Slow {
     }
     async fn inspect(&mut self) -> Inspection {
         yield_times(self.yields).await;
-        let exit_code = match self.returned.contains(&"wait") || self.returned.contains(&"start") {
-            true => self.fails.and_then(|error| error().exit_code()).unwrap_or(0),
-            false => 0,
-        };
+        // As the contract has it: what `wait` told, once it has.
+        let told = self.fails.filter(|_| !self.returned.is_empty());
+        let exit_code = told.and_then(|error| error().exit_code()).unwrap_or(0);
         let container = ContainerStatus { container_id: "c".into(), pid: 1, exit_code };
         Inspection::default().with_container_status(container)
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use onward::exec::{SystemClock, WallClock, advance, perform, task_span};
 use onward::{
-    AnyTask, Assignment, Controller, ControllerError, Operation, Outcome, TaskState, TaskStatus,
-    resolve, step,
+    AnyTask, Assignment, Controller, ControllerError, Executor, Operation, Outcome, TaskState,
+    TaskStatus, resolve, step,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::board::Board;
 use crate::controller::{ProcessController, ProcessExecutor};
+use crate::definition::ProcessDefinition;
 use crate::output::Output;
 use crate::task_file::{TaskEntry, TaskFile};
 
@@ -33,24 +34,57 @@ pub enum Wish {
     Kill,
 }
 
+/// What has become of the tasks of a file, in its order.
+#[derive(Debug)]
+pub struct Report {
+    /// Their last statuses.
+    pub statuses: Vec<TaskStatus>,
+    /// What could not be removed, and why: the name of the task and the error.
+    pub left: Vec<(String, ControllerError)>,
+}
+
 /// Runs all tasks at once, each with a directory of its own in `root`, until all have ended and
-/// nothing of them is left. Returns their last statuses, in the order of the file.
+/// nothing of them is left.
 pub async fn run(
     file: TaskFile,
     root: &Path,
     board: Arc<Board>,
     wish: watch::Receiver<Wish>,
     output: Output,
-) -> Vec<TaskStatus> {
+) -> Report {
+    let executor = ProcessExecutor::new(root);
     let mut lives = JoinSet::new();
-    for (index, entry) in file.tasks.into_iter().enumerate() {
+    for (index, entry) in file.tasks.iter().cloned().enumerate() {
         let span = task_span(&entry.name);
-        let executor = ProcessExecutor::new(root);
         let shown = Shown { board: Arc::clone(&board), index };
-        lives.spawn(live(entry, executor, shown, wish.clone(), output).instrument(span));
+        let life = live(entry, executor.clone(), shown, wish.clone(), output.clone());
+        lives.spawn(life.instrument(span));
     }
-    lives.join_all().await;
-    board.rows().into_iter().map(|row| row.status).collect()
+    while let Some(life) = lives.join_next().await {
+        if let Err(panic) = life {
+            // The others go on; what is left of this one is removed below.
+            tracing::error!("a task's life has ended before the task: {panic}");
+        }
+    }
+    let mut left = Vec::new();
+    for TaskEntry { name, definition, .. } in file.tasks {
+        let assignment = Assignment::new(&name, definition);
+        if let Err(error) = remove(&executor, &assignment).await {
+            left.push((name, error));
+        }
+    }
+    let statuses = board.rows().into_iter().map(|row| row.status).collect();
+    Report { statuses, left }
+}
+
+/// Nothing of the task is left after this, but for what the error tells.
+async fn remove(
+    executor: &ProcessExecutor,
+    assignment: &Assignment<ProcessDefinition>,
+) -> Result<(), ControllerError> {
+    let mut controller = executor.controller(assignment).await?;
+    controller.remove().await?;
+    controller.close().await
 }
 
 /// One task's whole life.
@@ -67,7 +101,7 @@ async fn live(
     let resolved = resolve(&mut task, &assignment, &executor, &SystemClock).await;
     shown.task(&task, None);
     let Ok(mut controller) = resolved else { return };
-    let said = output.follow(name, &controller);
+    let said = output.follow(&name, &controller);
 
     let mut stop = std::pin::pin!(sleep(stop_after.unwrap_or(Duration::MAX)));
     let mut stopped = false;
@@ -83,13 +117,14 @@ async fn live(
             () = &mut stop, if !stopped => { stopped = true; continue }
             outcome = next => outcome,
         };
+        // Also where there was nothing to do: the step before may have been dropped.
+        shown.task(&task, (outcome == Outcome::Retry).then_some(RETRY_DELAY));
         let pause = match outcome {
             Outcome::Advanced => Duration::ZERO,
             Outcome::Retry => RETRY_DELAY,
             Outcome::Noop => Duration::MAX,
             Outcome::Dead => break,
         };
-        shown.task(&task, (outcome == Outcome::Retry).then_some(pause));
         tokio::select! {
             biased;
             Ok(()) = wish.changed() => {}
@@ -98,9 +133,12 @@ async fn live(
         }
         shown.next_attempt();
     }
-    said.finish(task.container_status().is_some()).await;
-    if let Err(error) = remove(&mut controller).await {
-        tracing::error!(error = format_args!("{error:#}"), "the task could not be removed");
+    // Of a task that has not started nothing will come; and whoever kills does not wait.
+    if task.container_status().is_some() {
+        tokio::select! {
+            () = said.finish() => {}
+            _ = wish.wait_for(|wish| *wish == Wish::Kill) => {}
+        }
     }
 }
 
@@ -117,12 +155,6 @@ async fn next(
     } else {
         step(task, desired, controller, &SystemClock).await
     }
-}
-
-/// Nothing of the task is left after this, but for what the error tells.
-async fn remove(controller: &mut ProcessController) -> Result<(), ControllerError> {
-    let removed = controller.remove().await;
-    removed.and(controller.close().await)
 }
 
 /// Where a task is shown.

@@ -173,7 +173,11 @@ impl<W: AsyncWrite + Unpin> Out<W> {
             Err(error) => Err(error),
         };
         match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            // A terminal that is gone says the latter.
+            Err(error)
+                if error.kind() == ErrorKind::BrokenPipe
+                    || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) =>
+            {
                 self.0 = None;
                 Ok(())
             }

@@ -137,7 +137,8 @@ fn a_file_that_cannot_be_used_exits_with_2_and_says_what_is_wrong_and_where() {
 fn logs_shows_what_the_tasks_say() {
     let run = Run::new("[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo hello; printf bye']\n");
     let output = text(&run.output(&["--logs", "tasks.toml"]).stdout);
-    assert!(output.contains("x | hello\nx | bye\n"), "{output}");
+    let said: Vec<_> = output.lines().filter(|line| line.starts_with("x | ")).collect();
+    assert_eq!(said, ["x | hello", "x | bye"]);
 }
 
 /// A task that says so when it runs, and does not listen to `TERM`.
@@ -198,4 +199,65 @@ fn a_place_that_cannot_be_written_to_is_told() {
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(error.contains("set TMPDIR to a directory that can be written to"), "{error}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_the_tasks() {
+    let run = Run::new(MIXED);
+    let mut child = run.command(&["tasks.toml"]).env("RUST_LOG", "debug").spawn().unwrap();
+    drop(child.stderr.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), ends(&output).len()), (Some(0), 4));
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn an_output_that_nobody_reads_stops_neither_signals_nor_the_end() {
+    let chatty = "command = ['sh', '-c', 'echo up > $TEST_HOME/up; exec yes some line']\n";
+    let tasks = ["a", "b", "c"].map(|name| format!("[[task]]\nname = '{name}'\n{chatty}"));
+    let run = Run::new(&tasks.concat());
+    let mut child = run.command(&["--logs", "tasks.toml"]).spawn().unwrap();
+    wait_for(&run.home.path().join("up"));
+    signal(&child, Signal::INT);
+    // Until it has taken the first; a second one that comes too early would be the same one.
+    while child.try_wait().unwrap().is_none() {
+        signal(&child, Signal::INT);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn a_signal_ends_the_reading_of_a_file_that_never_comes() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let run = Run::new("");
+    let fifo = run.home.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let child = run.command(&["fifo"]).spawn().unwrap();
+    signal(&child, Signal::INT);
+    let status = child.wait_with_output().unwrap().status;
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+    assert_eq!(run.left(), nothing());
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    let run = Run::new(
+        "[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo up > $TEST_HOME/up; read x < $TEST_HOME/go']\n",
+    );
+    let go = run.home.path().join("go");
+    assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
+    let program = env!("CARGO_BIN_EXE_process-agent");
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" run tasks.toml", program]);
+    nohup.current_dir(run.home.path()).env("TMPDIR", run.home.path());
+    nohup.env("TEST_HOME", run.home.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = nohup.spawn().unwrap();
+    wait_for(&run.home.path().join("up"));
+    signal(&child, Signal::HUP);
+    std::fs::write(&go, "x\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(ends(&output)[0].starts_with("x complete"), "{:?}", ends(&output));
+    assert_eq!(run.left(), nothing());
 }
