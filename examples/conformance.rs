@@ -1,8 +1,9 @@
 //! Holds the library against recorded behaviour.
 //!
 //! ```sh
-//! cargo run --release --example conformance -- cases    FILE
-//! cargo run --release --example conformance -- statuses FILE
+//! cargo run --release --example conformance -- cases     FILE
+//! cargo run --release --example conformance -- scenarios FILE
+//! cargo run --release --example conformance -- statuses  FILE
 //! ```
 //!
 //! Each mode reads JSON lines from the file (`-` is standard input) and writes
@@ -10,6 +11,8 @@
 //!
 //! - `cases`: one `step` or one `resolve` with a controller that does what the
 //!   case says; what came of it is held against the case's expectations.
+//! - `scenarios`: a task's whole life under the driver, in virtual time, with a
+//!   controller and an agent that do what the scenario says.
 //! - `statuses`: a task's status, decoded and printed again.
 //!
 //! A line that cannot be read gives `{"error":"line N: …"}`. At the end the
@@ -20,6 +23,8 @@
 mod cases;
 #[path = "conformance/jsonl.rs"]
 mod jsonl;
+#[path = "conformance/scenarios.rs"]
+mod scenarios;
 #[path = "conformance/scripted.rs"]
 mod scripted;
 
@@ -28,7 +33,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: conformance cases|statuses FILE    (`-` is standard input)";
+const USAGE: &str = "usage: conformance cases|scenarios|statuses FILE    (`-` is standard input)";
 
 /// What becomes of a line: its answer, in JSON, and the expectations that it
 /// missed; or why it cannot be read.
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (mode, file): (fn(&str) -> Answer, _) = match args.as_slice() {
         [mode, file] if mode == "cases" => (case, file),
+        [mode, file] if mode == "scenarios" => (scenarios::run, file),
         [mode, file] if mode == "statuses" => (status, file),
         _ => {
             eprintln!("{USAGE}");

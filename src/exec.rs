@@ -24,5 +24,5 @@ pub use logs::{
     LogSubscriptionOptions, LogTail, SharedLogs,
 };
 pub use resolve::resolve;
-pub use step::{Outcome, Progress, advance, inspect, note, perform, step};
+pub use step::{Outcome, Progress, advance, inspect, note, outcome, perform, step};
 pub use trace::task_span;

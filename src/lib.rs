@@ -57,8 +57,12 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod agent;
 pub mod exec;
 pub mod lifecycle;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// The times in statuses are of this crate.
 pub use time;

@@ -2,6 +2,7 @@
 
 use super::clock::WallClock;
 use super::controller::{Controller, Inquiry, Inspection};
+use super::error::ControllerError;
 use super::trace;
 use crate::lifecycle::{
     AnyTask, ContainerStatus, Decision, Event, EventKind, InvalidTransition, Operation, TaskState,
@@ -129,6 +130,11 @@ pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) ->
         Operation::Shutdown => controller.shutdown().await,
         Operation::Terminate => controller.terminate().await,
     };
+    outcome(operation, answer)
+}
+
+/// What has happened when an operation has answered this.
+pub fn outcome(operation: Operation, answer: Result<(), ControllerError>) -> Event {
     match answer {
         Ok(()) => operation.succeeded(),
         Err(error) => error.into_event(operation),

@@ -1,0 +1,303 @@
+//! The mode `scenarios`: a task's whole life under the driver, in virtual time.
+
+use super::jsonl;
+use super::scripted::ErrorScript;
+use futures::FutureExt;
+use futures::executor::block_on;
+use onward::agent::{Driver, DriverHandle, Policy, Surroundings, UpdateRefused};
+use onward::exec::{Assignment, Controller, ControllerError, Executor, resolve};
+use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
+use onward::testing::{Turn, VirtualTime};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+use time::UtcDateTime;
+
+#[derive(Deserialize)]
+struct Scenario {
+    #[serde(rename = "scenario")]
+    name: Value,
+    task: Task,
+    #[serde(default)]
+    policy: Policy,
+    #[serde(default)]
+    controller: Script,
+    #[serde(default)]
+    script: Vec<Entry>,
+    until_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct Task {
+    id: String,
+    desired_state: TaskState,
+    status: TaskStatus,
+}
+
+/// What the first, second, … call of each operation does; the last one repeats.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Script {
+    update: Vec<CallScript>,
+    prepare: Vec<CallScript>,
+    start: Vec<CallScript>,
+    wait: Vec<CallScript>,
+    shutdown: Vec<CallScript>,
+    terminate: Vec<CallScript>,
+    remove: Vec<CallScript>,
+    close: Vec<CallScript>,
+}
+
+#[derive(Clone, Deserialize)]
+struct CallScript {
+    /// `null` never returns by itself.
+    #[serde(default = "at_once")]
+    takes_ms: Option<u64>,
+    #[serde(default)]
+    error: Option<ErrorScript>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what serde asks for")]
+fn at_once() -> Option<u64> {
+    Some(0)
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    at_ms: u64,
+    #[serde(flatten)]
+    action: Action,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Update(Update),
+    Remove(bool),
+    Close(bool),
+}
+
+#[derive(Deserialize)]
+struct Update {
+    id: Option<String>,
+    desired_state: Option<TaskState>,
+    version: Option<u64>,
+}
+
+pub(crate) fn run(line: &str) -> super::Answer {
+    let scenario: Scenario = jsonl::read(line)?;
+    let name = scenario.name.clone();
+    let (trace, status) = live(scenario)?;
+    let answer = json!({ "scenario": name, "trace": trace, "final_status": status });
+    Ok((answer.to_string(), Vec::new()))
+}
+
+/// Everything that happens, and what the status is at the end.
+fn live(scenario: Scenario) -> Result<(Vec<Value>, Value), String> {
+    let Scenario { task, policy, controller, mut script, until_ms, .. } = scenario;
+    let time = VirtualTime::new();
+    let trace = Trace { time: time.clone(), entries: Arc::new(Mutex::new(Some(Vec::new()))) };
+    // The first of January 2000.
+    let clock = time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(10_957));
+
+    let assignment = Assignment::new(task.id, ()).with_desired_state(task.desired_state);
+    let executor = Scripted { script: controller, trace: trace.clone(), calls: HashMap::new() };
+    let mut task = AnyTask::resume(task.status);
+    let controller = block_on(resolve(&mut task, &assignment, &executor, &clock))
+        .map_err(|error| error.to_string())?;
+    let reports = trace.clone();
+    let sink = move |_: &str, status: TaskStatus| {
+        reports.put("status", json!({ "status": jsonl::print(&status) }));
+    };
+    let surroundings = Surroundings::new(time.timer(), clock, sink).with_policy(policy);
+    let surroundings = surroundings.map_err(|error| error.to_string())?;
+    let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
+
+    // As many of the same time as there are come in their order.
+    script.sort_by_key(|entry| entry.at_ms);
+    let mut script = script.into_iter().peekable();
+    let mut run = pin!(driver.run());
+    while !poll_until_it_waits(run.as_mut()) {
+        let event = time.next();
+        let entry = script.peek().map(|entry| (Duration::from_millis(entry.at_ms), Turn::Script));
+        let Some(next) = event.into_iter().chain(entry).min() else { break };
+        if next.0 > Duration::from_millis(until_ms) {
+            break;
+        }
+        time.advance_to(next.0);
+        match script.next_if(|_| Some(next) == entry) {
+            Some(entry) => act(entry.action, &handle, &trace),
+            None => _ = time.advance(),
+        }
+    }
+    if handle.snapshot().has_ended {
+        trace.put("ended", json!({}));
+    }
+    // What is in flight now is dropped by nobody but the end of this function.
+    let entries = trace.take();
+    Ok((entries, jsonl::print(&handle.status())))
+}
+
+fn act(action: Action, handle: &DriverHandle<()>, trace: &Trace) {
+    match action {
+        Action::Update(update) => {
+            let now = handle.snapshot();
+            let id = update.id.unwrap_or_else(|| handle.id().to_owned());
+            let assignment = Assignment::new(id, ())
+                .with_desired_state(update.desired_state.unwrap_or(now.desired_state))
+                .with_version(update.version.unwrap_or(now.version));
+            match handle.update(assignment) {
+                // What follows the end is ignored.
+                Ok(()) | Err(UpdateRefused::Ended) => {}
+                Err(reason) => trace.put("refused", json!({ "reason": reason.to_string() })),
+            }
+        }
+        Action::Remove(true) => handle.remove(),
+        Action::Close(true) => handle.close(),
+        Action::Remove(false) | Action::Close(false) => {}
+    }
+}
+
+/// Polls until the future is ready, and says so, or waits.
+fn poll_until_it_waits(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(woken.clone());
+    while woken.0.swap(false, Ordering::Relaxed) {
+        if future.poll_unpin(&mut Context::from_waker(&waker)).is_ready() {
+            return true;
+        }
+    }
+    false
+}
+
+/// What has happened so far; nothing more once it was taken.
+#[derive(Clone)]
+struct Trace {
+    time: VirtualTime,
+    entries: Arc<Mutex<Option<Vec<Value>>>>,
+}
+
+impl Trace {
+    fn put(&self, event: &str, more: Value) {
+        let mut entry = json!({ "at_ms": self.time.now().as_millis(), "event": event });
+        if let (Some(entry), Value::Object(more)) = (entry.as_object_mut(), more) {
+            entry.extend(more);
+        }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entries) = &mut *entries {
+            entries.push(entry);
+        }
+    }
+
+    fn take(&self) -> Vec<Value> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+}
+
+/// The controller of a scenario, and the executor that hands it out.
+#[derive(Clone)]
+struct Scripted {
+    script: Script,
+    trace: Trace,
+    /// How often each operation was called.
+    calls: HashMap<&'static str, usize>,
+}
+
+impl Scripted {
+    async fn call(
+        &mut self,
+        operation: &'static str,
+        script: fn(&Script) -> &[CallScript],
+    ) -> Result<(), ControllerError> {
+        let calls = self.calls.entry(operation).or_default();
+        let script = script(&self.script);
+        let script = script.get(*calls).or(script.last()).cloned();
+        *calls += 1;
+        let unscripted = || CallScript {
+            takes_ms: if operation == "wait" { None } else { Some(0) },
+            error: None,
+        };
+        let CallScript { takes_ms, error } = script.unwrap_or_else(unscripted);
+
+        self.trace.put("call", json!({ "operation": operation }));
+        let mut flight = InFlight { operation, trace: &self.trace, landed: false };
+        match takes_ms {
+            None => future::pending().await,
+            Some(0) => {}
+            Some(ms) => {
+                let time = &self.trace.time;
+                time.sleep_until(time.now() + Duration::from_millis(ms), Turn::Controller).await;
+            }
+        }
+        flight.landed = true;
+        let error = error.map(|error| error.error());
+        let message = error.as_ref().map(ToString::to_string);
+        self.trace.put("return", json!({ "operation": operation, "error": message }));
+        error.map_or(Ok(()), Err)
+    }
+}
+
+/// An operation that is under way; if it is dropped, that is told.
+struct InFlight<'a> {
+    operation: &'static str,
+    trace: &'a Trace,
+    landed: bool,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.trace.put("cancel", json!({ "operation": self.operation }));
+        }
+    }
+}
+
+impl Controller for Scripted {
+    type Definition = ();
+
+    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
+        self.call("update", |script| &script.update).await
+    }
+    async fn prepare(&mut self) -> Result<(), ControllerError> {
+        self.call("prepare", |script| &script.prepare).await
+    }
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        self.call("start", |script| &script.start).await
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        self.call("wait", |script| &script.wait).await
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        self.call("shutdown", |script| &script.shutdown).await
+    }
+    async fn terminate(&mut self) -> Result<(), ControllerError> {
+        self.call("terminate", |script| &script.terminate).await
+    }
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        self.call("remove", |script| &script.remove).await
+    }
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        self.call("close", |script| &script.close).await
+    }
+}
+
+impl Executor for Scripted {
+    type Definition = ();
+    type Controller = Self;
+
+    async fn controller(&self, _: &Assignment<()>) -> Result<Self, ControllerError> {
+        Ok(self.clone())
+    }
+}

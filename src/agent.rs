@@ -1,0 +1,16 @@
+//! What goes on: the loops around a task, with time.
+//!
+//! It needs the feature `std`. It starts no thread and has no runtime: what
+//! loops is a future, for the embedder to run.
+
+mod driver;
+mod policy;
+mod timer;
+
+pub use driver::{
+    Driver, DriverHandle, Past, Snapshot, StatusSink, StatusWatch, Surroundings, UpdateRefused,
+};
+pub use policy::{InvalidPolicy, Policy};
+pub use timer::Timer;
+#[cfg(feature = "tokio")]
+pub use timer::TokioTimer;

@@ -1,0 +1,305 @@
+//! One task's whole life: the loop around its controller.
+
+mod handle;
+mod history;
+mod life;
+mod refusal;
+
+use super::policy::{InvalidPolicy, Policy};
+use super::timer::Timer;
+use crate::exec::{Assignment, Controller, ControllerError, Inquiry, Inspection, WallClock};
+use crate::lifecycle::{AnyTask, ContainerStatus, Operation, TaskStatus};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::any::Any;
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::mem;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use core::time::Duration;
+use handle::Shared;
+use life::{Call, Life, Next};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use handle::{DriverHandle, Snapshot, StatusWatch};
+pub use history::Past;
+pub use refusal::UpdateRefused;
+
+/// Awaits an operation that may be interrupted; `None` if it was.
+///
+/// A macro, since a function would take the future by value, and so store it
+/// twice.
+macro_rules! race {
+    ($race:ident, $operation:expr) => {{
+        // Called inside, where a panic is caught.
+        let mut operation = pin!(async { $operation.await });
+        poll_fn(|context| $race.poll(operation.as_mut(), context)).await
+    }};
+}
+/// Takes the statuses of tasks as they change.
+///
+/// It is called by the driver, in the middle of its work, so it must not block:
+/// it puts the status where something else takes it on. A closure is a sink.
+pub trait StatusSink: Send + Sync {
+    /// The status of the task of this id has changed to this.
+    fn changed(&self, id: &str, status: TaskStatus);
+}
+
+impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
+    fn changed(&self, id: &str, status: TaskStatus) {
+        self(id, status);
+    }
+}
+
+/// What a driver needs of its surroundings. One does for all drivers of an agent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Surroundings<T, W, S> {
+    /// Measures delays.
+    pub timer: T,
+    /// Tells the time of day, for statuses.
+    pub clock: W,
+    /// Takes the statuses.
+    pub sink: S,
+    /// How patient to be.
+    pub policy: Arc<Policy>,
+}
+
+impl<T, W, S> Surroundings<T, W, S> {
+    /// These, with the default policy.
+    pub fn new(timer: T, clock: W, sink: S) -> Self {
+        Self { timer, clock, sink, policy: Arc::default() }
+    }
+
+    /// The same with another policy.
+    ///
+    /// # Errors
+    ///
+    /// The policy is absurd.
+    pub fn with_policy(self, policy: Policy) -> Result<Self, InvalidPolicy> {
+        policy.check()?;
+        Ok(Self { policy: Arc::new(policy), ..self })
+    }
+}
+
+/// Drives one task through its life. It is the only owner of the task and of
+/// its controller, so there is one operation at a time.
+///
+/// [`run`](Self::run) is what an embedder spawns; the [`DriverHandle`] is how it
+/// tells the driver what is wanted, and sees how far things are. What the driver
+/// does, rule by rule, is in `docs/driver.md`.
+pub struct Driver<C: Controller, T, W, S> {
+    shared: Arc<Shared<C::Definition>>,
+    controller: C,
+    surroundings: Surroundings<T, W, S>,
+}
+
+impl<C, T, W, S> Driver<C, T, W, S>
+where
+    C: Controller<Definition: Clone>,
+    T: Timer,
+    W: WallClock,
+    S: StatusSink,
+{
+    /// A driver for a task that was [resolved](crate::exec::resolve()), and its
+    /// handle.
+    ///
+    /// What resolving has changed is reported by [`run`](Self::run).
+    pub fn new(
+        task: AnyTask,
+        assignment: Assignment<C::Definition>,
+        controller: C,
+        surroundings: Surroundings<T, W, S>,
+    ) -> (Self, DriverHandle<C::Definition>) {
+        let id = assignment.id.clone();
+        let policy = Arc::clone(&surroundings.policy);
+        let life = Life::new(task, assignment, policy, surroundings.clock.now());
+        let shared = Arc::new(Shared::new(id, life));
+        let handle = DriverHandle::new(Arc::clone(&shared));
+        (Self { shared, controller, surroundings }, handle)
+    }
+
+    /// Drives the task until it is removed or closed.
+    ///
+    /// A controller that panics is caught, where panics unwind: it has failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any point, nothing is lost; it can be called again and goes on.
+    /// The operation that was under way is dropped with it, and called again.
+    pub async fn run(&mut self) {
+        loop {
+            self.publish();
+            let next = self.shared.lock().life.next();
+            match next {
+                Next::Record(event) => {
+                    let at = self.surroundings.clock.now();
+                    self.shared.lock().life.record(event, at);
+                }
+                Next::Call(call) => self.call(call).await,
+                Next::Wait(until) => self.wait(until).await,
+                Next::Nothing => break,
+            }
+        }
+        self.shared.end();
+    }
+
+    /// Hands on what has changed.
+    fn publish(&self) {
+        if let Some(status) = self.shared.take_changed() {
+            self.surroundings.sink.changed(&self.shared.id, status);
+        }
+    }
+
+    /// Waits for news, or until a moment.
+    async fn wait(&self, until: Option<Duration>) {
+        // Boxed: most tasks wait without end, and have no use for its size.
+        let mut sleep = until.map(|until| Box::pin(self.surroundings.timer.sleep_until(until)));
+        poll_fn(|context| {
+            self.shared.driver.register(context.waker());
+            if self.shared.lock().life.news {
+                return Poll::Ready(());
+            }
+            match (&mut sleep, until) {
+                (Some(sleep), Some(until)) => sleep.as_mut().poll(context).map(|()| {
+                    self.shared.lock().life.passed = until;
+                }),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// Calls the controller, and records what it answered, if it came to that.
+    async fn call(&mut self, call: Call) {
+        let Self { shared, controller, surroundings: Surroundings { timer, clock, .. } } = self;
+        let offer = {
+            let life = &mut shared.lock().life;
+            life.begin(call, timer, clock);
+            (call == Call::Update).then(|| life.offer())
+        };
+        let mut race = Race { shared, timer, call, slow: false, deadline: None };
+        let answer = match (call, &offer) {
+            (Call::Operate(Operation::Prepare), _) => race!(race, controller.prepare()),
+            (Call::Operate(Operation::Start), _) => race!(race, controller.start()),
+            (Call::Operate(Operation::Wait), _) => race!(race, controller.wait()),
+            (Call::Operate(Operation::Shutdown), _) => race!(race, controller.shutdown()),
+            (Call::Operate(Operation::Terminate), _) => race!(race, controller.terminate()),
+            (Call::Update, Some(offer)) => race!(race, controller.update(&offer.definition)),
+            (Call::Remove, _) => race!(race, controller.remove()),
+            (Call::Close, _) => race!(race, controller.close()),
+            (Call::Inspect, _) => {
+                let inspection = race!(race, controller.inspect());
+                let inspection = inspection.map(|answer| answer.unwrap_or_else(not_inspected));
+                if let Some(inspection) = inspection {
+                    shared.lock().life.inspected(inspection, clock);
+                }
+                return;
+            }
+            (Call::Update, None) => return,
+        };
+        // Dropped: what is to be done instead is decided anew.
+        let Some(answer) = answer else { return };
+        let answer = answer.unwrap_or_else(|panic| Err(panicked(&panic)));
+        let life = &mut shared.lock().life;
+        match (call, offer) {
+            (Call::Operate(operation), _) => life.operated(operation, answer, timer, clock),
+            (Call::Update, Some(offer)) => life.updated(&offer, answer, timer),
+            (Call::Remove, _) => life.removed(answer, timer),
+            (Call::Close, _) => {
+                if let Err(error) = answer {
+                    tracing::error!(error = format_args!("{error:#}"), "controller not closed");
+                }
+            }
+            (Call::Update, None) | (Call::Inspect, _) => {}
+        }
+    }
+}
+
+impl<C: Controller, T, W, S> Drop for Driver<C, T, W, S> {
+    /// Whoever watches is told that no more will come.
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+impl<C: Controller, T, W, S> fmt::Debug for Driver<C, T, W, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}
+
+/// An operation in flight, against all that may end it.
+struct Race<'a, D, T> {
+    shared: &'a Shared<D>,
+    timer: &'a T,
+    call: Call,
+    /// Whether the operation was not ready once. Most are at once, and then no
+    /// deadline is asked for.
+    slow: bool,
+    deadline: Option<Deadline<'a>>,
+}
+
+/// When an operation has taken too long, and the sleep until then. Boxed: most
+/// operations have none.
+type Deadline<'a> = (Duration, Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
+
+impl<D, T: Timer> Race<'_, D, T> {
+    fn poll<F: Future>(
+        &mut self,
+        operation: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<F::Output, Panic>>> {
+        // What the operation has to say comes first.
+        if let Poll::Ready(answer) = poll_caught(operation, context) {
+            return Poll::Ready(Some(answer));
+        }
+        self.shared.driver.register(context.waker());
+        let Self { shared, timer, call, .. } = *self;
+        let life = shared.lock();
+        if life.life.interrupts(call) {
+            return Poll::Ready(None);
+        }
+        if !mem::replace(&mut self.slow, true) {
+            let at = life.life.deadline_of(call, timer);
+            self.deadline = at.map(|at| (at, Box::pin(timer.sleep_until(at)) as Pin<Box<_>>));
+        }
+        drop(life);
+        let Some((at, sleep)) = &mut self.deadline else { return Poll::Pending };
+        sleep.as_mut().poll(context).map(|()| {
+            shared.lock().life.passed = *at;
+            None
+        })
+    }
+}
+
+/// What a panic said.
+type Panic = Box<dyn Any + Send>;
+
+/// Polls a future; a panic in it is an answer.
+fn poll_caught<F: Future>(
+    future: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<Result<F::Output, Panic>> {
+    // The controller may be broken after that, which its contract leaves to it;
+    // nothing else is touched by it.
+    match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    }
+}
+
+fn panicked(panic: &Panic) -> ControllerError {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    ControllerError::new(format!("the controller panicked: {}", text.unwrap_or("no text")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `unwrap_or_else` gives")]
+fn not_inspected(panic: Panic) -> Inspection {
+    let failed: Inquiry<ContainerStatus> = Inquiry::Failed(panicked(&panic));
+    Inspection::default().with_container_status(failed)
+}

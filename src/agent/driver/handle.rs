@@ -1,0 +1,234 @@
+//! How others tell a driver what is wanted, and see how far it is.
+
+use super::history::Past;
+use super::life::{Goal, Life};
+use super::refusal::UpdateRefused;
+use crate::exec::Assignment;
+use crate::lifecycle::{TaskState, TaskStatus};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use futures::Stream;
+use futures::task::AtomicWaker;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use time::UtcDateTime;
+
+/// What a driver and its handles have in common.
+pub(super) struct Shared<D> {
+    pub(super) id: String,
+    locked: Mutex<Locked<D>>,
+    /// Wakes the driver.
+    pub(super) driver: AtomicWaker,
+}
+
+pub(super) struct Locked<D> {
+    pub(super) life: Life<D>,
+    /// Counts the statuses that were handed on.
+    changes: u32,
+    /// Wakes who watches.
+    watchers: Vec<Waker>,
+}
+
+impl<D> Shared<D> {
+    pub(super) fn new(id: String, life: Life<D>) -> Self {
+        let locked = Locked { life, changes: 0, watchers: Vec::new() };
+        Self { id, locked: Mutex::new(locked), driver: AtomicWaker::new() }
+    }
+
+    /// Never for long: no controller, timer or sink is called under this lock.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Locked<D>> {
+        // What is under it is whole at any time, a panic elsewhere or not.
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The status, if it has changed; tells who watches.
+    pub(super) fn take_changed(&self) -> Option<TaskStatus> {
+        let mut locked = self.lock();
+        let status = locked.life.task.take_changed()?;
+        locked.changes = locked.changes.wrapping_add(1);
+        locked.wake();
+        Some(status)
+    }
+
+    /// No more will come.
+    pub(super) fn end(&self) {
+        let mut locked = self.lock();
+        locked.life.goal = Goal::Gone;
+        locked.wake();
+    }
+}
+
+impl<D> Locked<D> {
+    fn wake(&mut self) {
+        self.watchers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// How an embedder talks to a [`Driver`](super::Driver): what is wanted of its
+/// task, and how far it is.
+///
+/// It is cheap to clone, and works from any thread. Everything it tells the
+/// driver is in force at once; the driver acts on it the next time it is polled.
+pub struct DriverHandle<D>(Arc<Shared<D>>);
+
+impl<D> DriverHandle<D> {
+    pub(super) fn new(shared: Arc<Shared<D>>) -> Self {
+        Self(shared)
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Tells what is wanted of the task now: the desired state, and the
+    /// definition, whose version says whether it has changed.
+    ///
+    /// It never waits. Several updates before the driver has seen the first are
+    /// one: the latest. One that changes nothing is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The update is for another task, would lower the desired state, or comes too
+    /// late. It is refused whole, and logged.
+    pub fn update(&self, assignment: Assignment<D>) -> Result<(), UpdateRefused> {
+        let refused = if assignment.id == self.0.id {
+            self.change(|life| life.update(assignment))
+        } else {
+            Err(UpdateRefused::OtherTask { id: self.0.id.clone(), given: assignment.id })
+        };
+        refused.inspect_err(|reason| tracing::warn!(task.id = self.0.id, %reason, "update refused"))
+    }
+
+    /// Says that the task is no longer assigned: what it has is removed, then its
+    /// controller closed. What follows is ignored, but for a
+    /// [`close`](Self::close).
+    pub fn remove(&self) {
+        self.change(Life::remove);
+    }
+
+    /// Says that the agent goes away: the controller is closed, and the task left
+    /// as it is. What follows is ignored.
+    pub fn close(&self) {
+        self.change(Life::close);
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Life<D>) -> R) -> R {
+        let mut locked = self.0.lock();
+        let result = change(&mut locked.life);
+        let news = locked.life.news;
+        drop(locked);
+        if news {
+            self.0.driver.wake();
+        }
+        result
+    }
+
+    /// The status.
+    pub fn status(&self) -> TaskStatus {
+        self.0.lock().life.task.status()
+    }
+
+    /// The statuses from now on: the present one first, then the newest whenever
+    /// it has changed. It ends with the driver.
+    pub fn watch(&self) -> StatusWatch<D> {
+        StatusWatch { shared: Arc::clone(&self.0), seen: None }
+    }
+
+    /// All that there is to see of the task.
+    pub fn snapshot(&self) -> Snapshot {
+        let locked = self.0.lock();
+        let life = &locked.life;
+        Snapshot {
+            status: life.task.status(),
+            desired_state: life.desired,
+            version: life.version,
+            since: life.since,
+            attempt: life.attempt(),
+            next_attempt: life.retry_at,
+            shutting_down_since: life.shutting_down,
+            terminating_since: life.terminating,
+            refused_definition: life.refused.as_deref().cloned(),
+            history: life.history.to_vec(),
+            has_ended: life.goal == Goal::Gone,
+        }
+    }
+}
+
+impl<D> Clone for DriverHandle<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D> fmt::Debug for DriverHandle<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverHandle").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// All that there is to see of a task and its driver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The status; its `err` is the last error.
+    pub status: TaskStatus,
+    /// The state that the task is wanted in.
+    pub desired_state: TaskState,
+    /// The version of the definition that it is to have.
+    pub version: u64,
+    /// Since when it has been in its state.
+    pub since: UtcDateTime,
+    /// Which attempt of its operation this is, from 1; 0 where it has none.
+    pub attempt: u32,
+    /// When the next attempt is made, in the time of the driver's timer, where the
+    /// task waits for it.
+    pub next_attempt: Option<Duration>,
+    /// Since when its workload is asked to end.
+    pub shutting_down_since: Option<UtcDateTime>,
+    /// Since when its workload is being ended by force.
+    pub terminating_since: Option<UtcDateTime>,
+    /// The version that the controller refused last, and why.
+    pub refused_definition: Option<(u64, String)>,
+    /// The last few things that happened to it, the oldest first.
+    pub history: Vec<Past>,
+    /// Whether the driver is done with it.
+    pub has_ended: bool,
+}
+
+/// The statuses of a task as they change; see [`DriverHandle::watch`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct StatusWatch<D> {
+    shared: Arc<Shared<D>>,
+    seen: Option<u32>,
+}
+
+impl<D> Stream for StatusWatch<D> {
+    type Item = TaskStatus;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<TaskStatus>> {
+        let shared = Arc::clone(&self.shared);
+        let mut locked = shared.lock();
+        if self.seen != Some(locked.changes) {
+            self.seen = Some(locked.changes);
+            return Poll::Ready(Some(locked.life.task.status()));
+        }
+        if locked.life.goal == Goal::Gone {
+            return Poll::Ready(None);
+        }
+        if !locked.watchers.iter().any(|waker| waker.will_wake(context.waker())) {
+            locked.watchers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<D> fmt::Debug for StatusWatch<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusWatch").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,522 @@
+//! What a driver does next: its whole logic, without a single `.await`.
+//!
+//! The driver asks [`Life::next`], does that, and tells what came of it; its
+//! handle tells what somebody wants. Nothing here waits, calls a controller or
+//! reads a clock, so nothing here can be interrupted.
+//!
+//! The numbers in comments are those of the rules in `docs/driver.md`.
+
+use super::history::History;
+use super::refusal::UpdateRefused;
+use crate::agent::policy::Policy;
+use crate::agent::timer::Timer;
+use crate::exec::{
+    Assignment, ControllerError, ErrorKind, Inspection, Progress, WallClock, advance, note, outcome,
+};
+use crate::lifecycle::{
+    AnyTask, Decision, Event, EventKind, Failure, Operation, TaskState, decide,
+};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::mem;
+use core::time::Duration;
+use time::UtcDateTime;
+
+/// What a driver calls on a controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Call {
+    /// An operation whose outcome moves the task.
+    Operate(Operation),
+    Update,
+    Inspect,
+    Remove,
+    Close,
+}
+
+/// What a driver does next.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// Record this; no call is needed for it.
+    Record(Event),
+    /// Call this.
+    Call(Call),
+    /// Wait for news, or until this moment.
+    Wait(Option<Duration>),
+    /// Nothing, ever again.
+    Nothing,
+}
+
+/// How far the driver is to go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Goal {
+    /// Take the task to its desired state.
+    Live,
+    /// Remove what the task has, then close.
+    Remove,
+    /// Close the controller, and leave the task as it is.
+    Close,
+    /// Done.
+    Gone,
+}
+
+/// Why a task is terminated, and so what it is when that has succeeded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Because {
+    /// Its shutdown did not succeed, or not in time: it is shut down.
+    Shutdown,
+    /// It did not start in time: it has failed.
+    StartDeadline,
+}
+
+/// One task's life, and all that is wanted of it.
+pub(super) struct Life<D> {
+    pub(super) task: AnyTask,
+    /// Since when the task has been in its state.
+    pub(super) since: UtcDateTime,
+    pub(super) desired: TaskState,
+    pub(super) version: u64,
+    pub(super) definition: D,
+    pub(super) policy: Arc<Policy>,
+    pub(super) goal: Goal,
+    /// Since when the workload is asked to end.
+    pub(super) shutting_down: Option<UtcDateTime>,
+    /// Since when the workload is being ended by force.
+    pub(super) terminating: Option<UtcDateTime>,
+    /// Why it is, or is about to be, ended by force.
+    last_resort: Option<Because>,
+    /// When what is next to be called is to be called again.
+    pub(super) retry_at: Option<Duration>,
+    pub(super) retries: Retries,
+    pub(super) history: History,
+    /// The definition that the controller refused, and what it said.
+    pub(super) refused: Option<Box<(u64, String)>>,
+    update_retry_at: Option<Duration>,
+    /// When the phase that the task is in has lasted too long.
+    deadline: Option<Duration>,
+    /// The last moment that the timer has said has come. No clock is asked whether
+    /// it has: what comes first at the same moment is then the timer's to say.
+    pub(super) passed: Duration,
+    /// Counts the changes of the definition; the controller has taken so many.
+    changes: u32,
+    taken: u32,
+    inspection_due: bool,
+    progress: Progress,
+    /// Somebody wants the end, and it has not been called for.
+    urgent: bool,
+    /// Somebody wants something that the driver has not seen.
+    pub(super) news: bool,
+    /// The state of the generator of jitter.
+    seed: u64,
+}
+
+/// How often each call has been tried again, in its row.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Retries([u16; 7]);
+
+impl Retries {
+    fn of(&mut self, call: Call) -> Option<&mut u16> {
+        let index = match call {
+            Call::Operate(Operation::Prepare) => 0,
+            Call::Operate(Operation::Start) => 1,
+            Call::Operate(Operation::Wait) => 2,
+            Call::Operate(Operation::Shutdown) => 3,
+            Call::Operate(Operation::Terminate) => 4,
+            Call::Update => 5,
+            Call::Remove => 6,
+            Call::Inspect | Call::Close => return None,
+        };
+        self.0.get_mut(index)
+    }
+}
+
+impl<D> Life<D> {
+    pub(super) fn new(
+        task: AnyTask,
+        assignment: Assignment<D>,
+        policy: Arc<Policy>,
+        since: UtcDateTime,
+    ) -> Self {
+        let Assignment { id, version, desired_state, definition } = assignment;
+        // Of the id, so that the same task has the same delays; FNV-1a spreads it.
+        let seed = id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Self {
+            since: task.timestamp().unwrap_or(since),
+            task,
+            desired: desired_state,
+            version,
+            definition,
+            policy,
+            goal: Goal::Live,
+            shutting_down: None,
+            terminating: None,
+            last_resort: None,
+            retry_at: None,
+            retries: Retries::default(),
+            history: History::default(),
+            refused: None,
+            update_retry_at: None,
+            deadline: None,
+            passed: Duration::ZERO,
+            changes: 0,
+            taken: 0,
+            inspection_due: false,
+            progress: Progress::default(),
+            urgent: false,
+            news: false,
+            seed,
+        }
+    }
+
+    /// What to do next.
+    pub(super) fn next(&mut self) -> Next {
+        self.news = false;
+        match self.goal {
+            Goal::Gone => return Next::Nothing,
+            Goal::Close => return Next::Call(Call::Close),
+            Goal::Remove => return self.when_due(Call::Remove),
+            Goal::Live => {}
+        }
+        if self.inspection_due {
+            return Next::Call(Call::Inspect);
+        }
+        if self.task.state().is_terminal() {
+            return Next::Wait(None);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= self.passed) {
+            return self.too_late();
+        }
+        if self.last_resort.is_some() {
+            return self.when_due(Call::Operate(Operation::Terminate));
+        }
+        if self.is_changed() && self.desired < TaskState::Shutdown {
+            return match self.update_retry_at {
+                Some(at) if at > self.passed => Next::Wait(earlier(Some(at), self.deadline)),
+                _ => Next::Call(Call::Update),
+            };
+        }
+        match decide(self.task.state(), self.desired) {
+            Decision::Rest => Next::Wait(None),
+            Decision::Record(event) => Next::Record(event),
+            Decision::Perform(operation) => self.when_due(Call::Operate(operation)),
+        }
+    }
+
+    fn when_due(&self, call: Call) -> Next {
+        match self.retry_at {
+            Some(at) if at > self.passed => Next::Wait(earlier(Some(at), self.deadline)),
+            _ => Next::Call(call),
+        }
+    }
+
+    /// The deadline of the phase has passed (rules 4 and 10).
+    fn too_late(&mut self) -> Next {
+        self.deadline = None;
+        if self.desired >= TaskState::Shutdown {
+            return self.resort(Because::Shutdown);
+        }
+        if self.task.state() == TaskState::Starting {
+            return self.resort(Because::StartDeadline);
+        }
+        Next::Record(Event::failed(exceeded(Operation::Prepare, self.policy.prepare_deadline)))
+    }
+
+    /// From here on nothing but `terminate` is called, until it has done it.
+    fn resort(&mut self, because: Because) -> Next {
+        self.last_resort = Some(because);
+        self.deadline = None;
+        self.retry_at = None;
+        Next::Call(Call::Operate(Operation::Terminate))
+    }
+
+    /// A call begins.
+    pub(super) fn begin(&mut self, call: Call, timer: &impl Timer, clock: &impl WallClock) {
+        match call {
+            Call::Operate(operation) => {
+                self.retry_at = None;
+                self.begin_operation(operation, timer, clock);
+            }
+            Call::Remove => self.retry_at = None,
+            Call::Update => self.update_retry_at = None,
+            // Dropped or not, neither is called again.
+            Call::Inspect => self.inspection_due = false,
+            Call::Close => self.goal = Goal::Gone,
+        }
+    }
+
+    fn begin_operation(
+        &mut self,
+        operation: Operation,
+        timer: &impl Timer,
+        clock: &impl WallClock,
+    ) {
+        let allowed = match operation {
+            Operation::Prepare => self.policy.prepare_deadline,
+            Operation::Start => self.policy.start_deadline,
+            Operation::Shutdown => {
+                self.urgent = false;
+                // The grace runs from the first call.
+                if self.shutting_down.is_some() {
+                    return;
+                }
+                self.shutting_down = Some(clock.now());
+                self.policy.shutdown_grace
+            }
+            Operation::Terminate => {
+                self.urgent = false;
+                self.terminating.get_or_insert_with(|| clock.now());
+                return;
+            }
+            Operation::Wait => return,
+        };
+        if self.deadline.is_none() {
+            self.deadline = allowed.and_then(|allowed| timer.now().checked_add(allowed));
+        }
+    }
+
+    /// Whether a call in flight is no longer wanted (rules 3, 5 and 9).
+    pub(super) fn interrupts(&self, call: Call) -> bool {
+        match (self.goal, call) {
+            (Goal::Gone, _) | (Goal::Live, Call::Operate(Operation::Terminate)) => false,
+            (Goal::Live, Call::Operate(Operation::Wait)) => self.urgent || self.is_changed(),
+            (Goal::Live, _) => self.urgent,
+            (Goal::Remove, call) => call != Call::Remove,
+            (Goal::Close, _) => true,
+        }
+    }
+
+    /// When a call in flight has taken too long. A `terminate` never does: it is
+    /// the last resort (rule 4).
+    pub(super) fn deadline_of(&self, call: Call, timer: &impl Timer) -> Option<Duration> {
+        match call {
+            Call::Operate(Operation::Terminate) | Call::Remove | Call::Close => None,
+            Call::Operate(_) | Call::Update => self.deadline,
+            Call::Inspect => {
+                let allowed = self.policy.inspect_deadline;
+                let inquiry = allowed.and_then(|allowed| timer.now().checked_add(allowed));
+                earlier(self.deadline, inquiry)
+            }
+        }
+    }
+
+    /// An operation has returned.
+    pub(super) fn operated(
+        &mut self,
+        operation: Operation,
+        answer: Result<(), ControllerError>,
+        timer: &impl Timer,
+        clock: &impl WallClock,
+    ) {
+        let event = outcome(operation, answer);
+        let again = matches!(event.kind(), EventKind::Delayed | EventKind::Interrupted);
+        let retry_at = self.delay(Call::Operate(operation), timer, again);
+        let event = match (event, operation, self.last_resort) {
+            (Event::Failed(failure), Operation::Shutdown, _) => {
+                self.resort(Because::Shutdown);
+                // Not the end: it is noted, and the workload ended by force.
+                Event::Delayed(failure)
+            }
+            (Event::Terminated, _, Some(Because::StartDeadline)) => {
+                Event::failed(exceeded(Operation::Start, self.policy.start_deadline))
+            }
+            (Event::Failed(mut failure), Operation::Terminate, Some(Because::StartDeadline)) => {
+                let late = exceeded(Operation::Start, self.policy.start_deadline).err;
+                failure.err = format!("{late}; terminate: {}", failure.err).into();
+                Event::Failed(failure)
+            }
+            (event, _, _) => event,
+        };
+        self.record(event, clock.now());
+        self.retry_at = retry_at;
+    }
+
+    /// The controller has taken, or not taken, the definition after so many
+    /// changes (rule 5).
+    pub(super) fn updated(
+        &mut self,
+        offer: &Offer<D>,
+        answer: Result<(), ControllerError>,
+        timer: &impl Timer,
+    ) {
+        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        self.update_retry_at = self.delay(Call::Update, timer, again);
+        if self.update_retry_at.is_some() {
+            return;
+        }
+        self.taken = offer.changes;
+        self.refused = answer.err().map(|error| {
+            let reason = format!("{error:#}");
+            tracing::warn!(version = offer.version, error = reason, "definition refused");
+            Box::new((offer.version, reason))
+        });
+    }
+
+    /// The controller has removed what the task had, or has not (rule 9).
+    pub(super) fn removed(&mut self, answer: Result<(), ControllerError>, timer: &impl Timer) {
+        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        self.retry_at = self.delay(Call::Remove, timer, again);
+        if self.retry_at.is_none() {
+            self.goal = self.goal.max(Goal::Close);
+            if let Err(error) = answer {
+                tracing::error!(error = format_args!("{error:#}"), "task not removed");
+            }
+        }
+    }
+
+    /// When a call that has returned is tried again, if it is; counts how often
+    /// it was (rule 7).
+    fn delay(&mut self, call: Call, timer: &impl Timer, again: bool) -> Option<Duration> {
+        let retries = self.retries.of(call)?;
+        let before = mem::replace(retries, if again { retries.saturating_add(1) } else { 0 });
+        if !again {
+            return None;
+        }
+        let chance = self.chance();
+        let delay = self.policy.delay(before.into(), chance);
+        Some(timer.now().saturating_add(delay))
+    }
+
+    /// The random factor of a delay: from one minus to one plus the jitter.
+    fn chance(&mut self) -> f64 {
+        // SplitMix64: one task's delays need to be unlike another's, no more.
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
+        let unit = (z >> 11) as f64 / (1_u64 << 53) as f64;
+        1.0 + self.policy.retry_jitter * (2.0 * unit - 1.0)
+    }
+
+    /// Records an event.
+    pub(super) fn record(&mut self, event: Event, at: UtcDateTime) {
+        let before = self.task.state();
+        self.history.push(at, event.kind());
+        self.progress = advance(&mut self.task, self.desired, event, at).unwrap_or_default();
+        let after = self.task.state();
+        // Not before the end is called for: an inquiry may take its time.
+        let pressing = self.urgent || (self.last_resort.is_some() && !after.is_terminal());
+        self.inspection_due = after >= TaskState::Starting && !pressing;
+        if before != after {
+            self.since = at;
+            self.retries = Retries::default();
+            self.retry_at = None;
+            self.update_retry_at = None;
+            self.deadline = None;
+        }
+    }
+
+    /// The controller has said what its container and its ports are.
+    pub(super) fn inspected(&mut self, inspection: Inspection, clock: &impl WallClock) {
+        note(&mut self.task, inspection, mem::take(&mut self.progress), clock);
+    }
+
+    /// Somebody wants another desired state, or has another definition.
+    pub(super) fn update(&mut self, assignment: Assignment<D>) -> Result<(), UpdateRefused> {
+        let Assignment { desired_state: desired, version, definition, .. } = assignment;
+        if self.goal != Goal::Live {
+            return Err(UpdateRefused::Ended);
+        }
+        if desired < self.desired {
+            return Err(UpdateRefused::LowerDesiredState { present: self.desired, given: desired });
+        }
+        let raised = desired > self.desired;
+        let changed = version != self.version;
+        let shuts_down = desired >= TaskState::Shutdown;
+        let shut_down_before = self.desired >= TaskState::Shutdown;
+        self.desired = desired;
+        if changed {
+            self.version = version;
+            self.definition = definition;
+        }
+        if self.task.state().is_terminal() {
+            return Ok(());
+        }
+        // On the way to its end a task has no use for another definition.
+        let ending = shuts_down || self.last_resort.is_some();
+        if changed && !ending {
+            self.changes = self.changes.wrapping_add(1);
+        }
+        if shuts_down && !shut_down_before {
+            self.urgent = true;
+            self.inspection_due = false;
+            if self.last_resort.is_none() {
+                self.deadline = None;
+            }
+        }
+        // What was to be tried again is tried at once (rule 7).
+        if raised || (changed && !ending) {
+            self.retry_at = None;
+            self.update_retry_at = None;
+            self.news = true;
+        }
+        Ok(())
+    }
+
+    /// The task is no longer assigned (rule 9).
+    pub(super) fn remove(&mut self) {
+        if self.goal == Goal::Live {
+            self.goal = Goal::Remove;
+            self.retry_at = None;
+            self.news = true;
+        }
+    }
+
+    /// The agent goes away (rule 9).
+    pub(super) fn close(&mut self) {
+        if self.goal < Goal::Close {
+            self.goal = Goal::Close;
+            self.news = true;
+        }
+    }
+
+    /// Which attempt of its operation the task is at, from 1; 0 where it has none.
+    pub(super) fn attempt(&self) -> u32 {
+        let operation = match decide(self.task.state(), self.desired) {
+            Decision::Perform(_) if self.last_resort.is_some() => Operation::Terminate,
+            Decision::Perform(operation) => operation,
+            Decision::Rest | Decision::Record(_) => return 0,
+        };
+        let mut retries = self.retries;
+        retries.of(Call::Operate(operation)).map_or(0, |retries| u32::from(*retries) + 1)
+    }
+
+    fn is_changed(&self) -> bool {
+        self.changes != self.taken
+    }
+}
+
+/// Whether a call that was answered so is tried again.
+fn is_worth_another_try(error: &ControllerError) -> bool {
+    error.is_temporary() || error.kind() == ErrorKind::Interrupted
+}
+
+impl<D: Clone> Life<D> {
+    /// What is offered to the controller by an `update` now.
+    pub(super) fn offer(&self) -> Offer<D> {
+        Offer { changes: self.changes, version: self.version, definition: self.definition.clone() }
+    }
+}
+
+/// What is offered to the controller in an `update`.
+pub(super) struct Offer<D> {
+    changes: u32,
+    version: u64,
+    pub(super) definition: D,
+}
+
+/// A deadline that has passed, as the end of a task.
+fn exceeded(operation: Operation, deadline: Option<Duration>) -> Failure {
+    Failure::new(format!("{operation}: deadline of {:?} exceeded", deadline.unwrap_or_default()))
+}
+
+fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
