@@ -5,12 +5,16 @@
 
 mod driver;
 mod policy;
+mod reporter;
 mod timer;
 
 pub use driver::{
     Driver, DriverHandle, Past, Snapshot, StatusSink, StatusWatch, Surroundings, UpdateRefused,
 };
 pub use policy::{InvalidPolicy, Policy};
+pub use reporter::{
+    ReportError, Reporter, ReporterHandle, StatusReporter, StatusUpdate, TaskReportError,
+};
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;

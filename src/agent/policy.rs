@@ -123,6 +123,33 @@ impl Policy {
     }
 }
 
+/// Where the chance in delays comes from. One task's delays need to be unlike
+/// another's, no more: this is SplitMix64.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    /// Of a name, so that the same task has the same delays.
+    pub(super) fn of(name: &str) -> Self {
+        // FNV-1a spreads it.
+        Self(name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        }))
+    }
+
+    /// The delay before the retry that follows `retries` others.
+    pub(super) fn delay(&mut self, policy: &Policy, retries: u32) -> Duration {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
+        let chance = (z >> 11) as f64 / (1_u64 << 53) as f64;
+        policy.delay(retries, 1.0 + policy.retry_jitter * (2.0 * chance - 1.0))
+    }
+}
+
 #[expect(clippy::cast_precision_loss)] // exact for the first 285,000 years
 fn millis(duration: Duration) -> f64 {
     duration.as_millis() as f64

@@ -8,7 +8,7 @@
 
 use super::history::History;
 use super::refusal::UpdateRefused;
-use crate::agent::policy::Policy;
+use crate::agent::policy::{Jitter, Policy};
 use crate::agent::timer::Timer;
 use crate::exec::{
     Assignment, ControllerError, ErrorKind, Inspection, Progress, WallClock, advance, note, outcome,
@@ -107,8 +107,7 @@ pub(super) struct Life<D> {
     urgent: bool,
     /// Somebody wants something that the driver has not seen.
     pub(super) news: bool,
-    /// The state of the generator of jitter.
-    seed: u64,
+    jitter: Jitter,
 }
 
 /// How often each call has been tried again, in its row.
@@ -139,10 +138,7 @@ impl<D> Life<D> {
         since: UtcDateTime,
     ) -> Self {
         let Assignment { id, version, desired_state, definition } = assignment;
-        // Of the id, so that the same task has the same delays; FNV-1a spreads it.
-        let seed = id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
+        let jitter = Jitter::of(&id);
         Self {
             since: task.timestamp().unwrap_or(since),
             task,
@@ -167,7 +163,7 @@ impl<D> Life<D> {
             progress: Progress::default(),
             urgent: false,
             news: false,
-            seed,
+            jitter,
         }
     }
 
@@ -374,22 +370,8 @@ impl<D> Life<D> {
         if !again {
             return None;
         }
-        let chance = self.chance();
-        let delay = self.policy.delay(before.into(), chance);
+        let delay = self.jitter.delay(&self.policy, before.into());
         Some(timer.now().saturating_add(delay))
-    }
-
-    /// The random factor of a delay: from one minus to one plus the jitter.
-    fn chance(&mut self) -> f64 {
-        // SplitMix64: one task's delays need to be unlike another's, no more.
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
-        let unit = (z >> 11) as f64 / (1_u64 << 53) as f64;
-        1.0 + self.policy.retry_jitter * (2.0 * unit - 1.0)
     }
 
     /// Records an event.

@@ -1,0 +1,332 @@
+//! Statuses arrive: the newest, in batches, never a lower one, whatever the
+//! connection does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+
+use futures::FutureExt;
+use onward::agent::{
+    Policy, ReportError, Reporter, ReporterHandle, StatusReporter, StatusSink, StatusUpdate,
+    TaskReportError,
+};
+use onward::lifecycle::{TaskState, TaskStatus};
+use onward::testing::{Turn, VirtualTime, VirtualTimer};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+/// What becomes of one call.
+#[derive(Clone, Debug)]
+enum Fate {
+    Arrives,
+    Unreachable,
+    /// Nobody knows the tasks whose id has this letter.
+    Unknown(char),
+    /// The call is refused if a task whose id has this letter is in it.
+    RefusedFor(char),
+    /// The tasks whose id has this letter are not taken.
+    NotTaken(char),
+    /// It takes so many milliseconds, then arrives.
+    Slow(u64),
+}
+
+/// A connection that does what is said; then everything arrives.
+#[derive(Clone, Default)]
+struct Upstream {
+    fates: Arc<Mutex<VecDeque<Fate>>>,
+    calls: Arc<Mutex<Vec<(Duration, Vec<String>)>>>,
+    arrived: Arc<Mutex<Vec<(String, TaskState)>>>,
+    time: VirtualTime,
+}
+
+impl Upstream {
+    fn arrive(&self, updates: &[StatusUpdate], but: impl Fn(&str) -> bool) {
+        let mut arrived = self.arrived.lock().unwrap();
+        let those = updates.iter().filter(|update| !but(&update.id));
+        arrived.extend(those.map(|update| (update.id.to_string(), update.status.state)));
+    }
+
+    fn arrived(&self) -> Vec<String> {
+        let arrived = std::mem::take(&mut *self.arrived.lock().unwrap());
+        arrived.into_iter().map(|(id, state)| format!("{id} {state}")).collect()
+    }
+
+    /// The calls so far: when, and for which tasks.
+    fn calls(&self) -> Vec<String> {
+        let calls = std::mem::take(&mut *self.calls.lock().unwrap());
+        calls.into_iter().map(|(at, ids)| format!("{} {}", at.as_millis(), ids.join(""))).collect()
+    }
+}
+
+impl StatusReporter for Upstream {
+    async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
+        let ids = updates.iter().map(|update| update.id.to_string()).collect();
+        self.calls.lock().unwrap().push((self.time.now(), ids));
+        let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Arrives);
+        let those = |letter: char| {
+            let indices = updates.iter().enumerate();
+            indices.filter(move |(_, update)| update.id.contains(letter)).map(|(index, _)| index)
+        };
+        match fate {
+            Fate::Arrives => self.arrive(updates, |_| false),
+            Fate::Unreachable => return Err(ReportError::Unreachable("cut".into())),
+            Fate::Slow(ms) => {
+                let until = self.time.now() + Duration::from_millis(ms);
+                self.time.sleep_until(until, Turn::Controller).await;
+                self.arrive(updates, |_| false);
+            }
+            Fate::RefusedFor(letter) if those(letter).next().is_some() => {
+                // As long as it is in there.
+                self.fates.lock().unwrap().push_front(Fate::RefusedFor(letter));
+                return Err(ReportError::Refused("not yours".into()));
+            }
+            Fate::RefusedFor(letter) => {
+                self.fates.lock().unwrap().push_front(Fate::RefusedFor(letter));
+                self.arrive(updates, |_| false);
+            }
+            Fate::Unknown(letter) | Fate::NotTaken(letter) => {
+                self.arrive(updates, |id| id.contains(letter));
+                let error = || match fate {
+                    Fate::Unknown(_) => TaskReportError::UnknownTask,
+                    _ => TaskReportError::Refused("busy".into()),
+                };
+                let failed = those(letter).map(|index| (index, error())).collect();
+                return Err(ReportError::Tasks(failed));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct World {
+    time: VirtualTime,
+    upstream: Upstream,
+    handle: ReporterHandle,
+    reporter: Reporter<Upstream, VirtualTimer>,
+}
+
+impl World {
+    fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
+        let time = VirtualTime::new();
+        let fates = Arc::new(Mutex::new(fates.into_iter().collect()));
+        let upstream = Upstream { fates, time: time.clone(), ..Upstream::default() };
+        let policy = Policy::default().with_jitter(0.0);
+        let reporter = Reporter::new(upstream.clone(), time.timer(), Arc::new(policy));
+        Self { handle: reporter.handle(), time, upstream, reporter }
+    }
+
+    fn put(&self, id: &str, state: TaskState) {
+        self.handle.changed(id, TaskStatus::new(state));
+    }
+
+    /// Runs the reporter until it waits for more than `until`; then drops the run.
+    fn run_until(&mut self, until: Duration) {
+        let Self { time, reporter, .. } = self;
+        let mut run = pin!(reporter.run());
+        drive(time, run.as_mut(), until);
+    }
+
+    fn run(&mut self) {
+        self.run_until(Duration::from_secs(3600));
+    }
+}
+
+/// Polls a future, and lets time go on, until it is ready or nothing comes by then.
+fn drive<F: Future>(
+    time: &VirtualTime,
+    mut future: Pin<&mut F>,
+    until: Duration,
+) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.poll_unpin(&mut context) {
+            return Some(output);
+        }
+        if time.next().is_none_or(|(at, _)| at > until) {
+            return None;
+        }
+        time.advance();
+    }
+}
+
+const RUNNING: TaskState = TaskState::Running;
+const READY: TaskState = TaskState::Ready;
+
+#[test]
+fn only_the_newest_status_is_delivered_and_all_in_one_call() {
+    let mut world = World::new([]);
+    for state in [TaskState::Accepted, READY, RUNNING] {
+        world.put("a", state);
+    }
+    world.put("b", READY);
+    assert_eq!(world.handle.pending(), 2);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a running", "b ready"]);
+    assert_eq!(world.upstream.calls(), ["0 ab"]);
+    assert_eq!(world.handle.pending(), 0);
+}
+
+#[test]
+fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
+    let mut world = World::new([]);
+    world.put("a", RUNNING);
+    world.put("a", READY);
+    world.run();
+    world.put("a", READY);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a running"]);
+    // The same state may say something else.
+    world.put("a", RUNNING);
+    world.put("a", TaskState::Failed);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a failed"]);
+}
+
+#[test]
+fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
+    let mut world = World::new([Fate::Slow(100)]);
+    world.put("a", RUNNING);
+    world.run_until(Duration::from_millis(50));
+    world.put("a", READY);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a running"]);
+}
+
+#[test]
+fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
+    let mut world = World::new([Fate::Unreachable, Fate::Unreachable, Fate::Unreachable]);
+    world.put("a", READY);
+    world.run_until(Duration::from_millis(1500));
+    // It does not hasten what cannot be reached.
+    world.put("b", RUNNING);
+    world.run();
+    assert_eq!(world.upstream.calls(), ["0 a", "1000 a", "3000 ab", "7000 ab"]);
+    assert_eq!(world.upstream.arrived(), ["a ready", "b running"]);
+}
+
+#[test]
+fn a_task_that_nobody_knows_counts_as_delivered() {
+    let mut world = World::new([Fate::Unknown('b')]);
+    world.put("a", READY);
+    world.put("b", READY);
+    world.run();
+    assert_eq!((world.upstream.calls().len(), world.handle.pending()), (1, 0));
+    assert_eq!(world.upstream.arrived(), ["a ready"]);
+}
+
+#[test]
+fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
+    let mut world = World::new([Fate::NotTaken('b'), Fate::NotTaken('b')]);
+    for id in ["a", "b", "c"] {
+        world.put(id, READY);
+    }
+    world.run();
+    assert_eq!(world.upstream.calls(), ["0 abc", "1000 b", "3000 b"]);
+    assert_eq!(world.upstream.arrived(), ["a ready", "c ready", "b ready"]);
+}
+
+#[test]
+fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
+    let mut world = World::new([Fate::RefusedFor('c')]);
+    for id in ["a", "b", "c", "d", "e"] {
+        world.put(id, READY);
+    }
+    world.run_until(Duration::ZERO);
+    assert_eq!(world.upstream.calls(), ["0 abcde", "0 ab", "0 cde", "0 c", "0 de"]);
+    assert_eq!(world.upstream.arrived(), ["a ready", "b ready", "d ready", "e ready"]);
+    assert_eq!(world.handle.pending(), 1);
+    world.put("f", READY);
+    world.run_until(Duration::from_millis(1000));
+    assert_eq!(world.upstream.calls(), ["0 f", "1000 c"]);
+    // When it is gone, so is what is still to be delivered of it.
+    world.handle.forget("c");
+    assert_eq!(world.handle.pending(), 0);
+}
+
+#[test]
+fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
+    let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
+    handle.changed("a", TaskStatus::new(READY));
+    let mut run = pin!(reporter.run());
+    drive(&time, run.as_mut(), Duration::from_millis(50));
+    handle.changed("a", TaskStatus::new(RUNNING));
+    drive(&time, run.as_mut(), Duration::from_secs(1));
+    assert_eq!(upstream.arrived(), ["a ready", "a running"]);
+}
+
+#[test]
+fn a_flush_delivers_what_there_is_or_gives_it_back() {
+    let World { time, upstream, handle, mut reporter } = World::new([Fate::Unreachable]);
+    handle.changed("a", TaskStatus::new(READY));
+    let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
+    assert_eq!(flushed, Some(Ok(())));
+    assert_eq!(upstream.arrived(), ["a ready"]);
+
+    let World { time, handle, mut reporter, .. } = World::new(vec![Fate::Unreachable; 9]);
+    handle.changed("a", TaskStatus::new(READY));
+    let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
+    let left = flushed.unwrap().unwrap_err();
+    assert_eq!((&*left[0].id, left[0].status.state, left.len()), ("a", READY, 1));
+    assert_eq!(time.now(), Duration::from_secs(5));
+    // It was given back, not away.
+    assert_eq!(handle.pending(), 1);
+}
+
+#[test]
+fn more_than_fits_into_a_call_goes_into_several() {
+    let mut world = World::new([]);
+    for task in 0..2500 {
+        world.put(&format!("t{task}"), READY);
+    }
+    world.run();
+    let calls = world.upstream.calls.lock().unwrap();
+    assert_eq!(calls.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let letter = || select(vec!['a', 'b', 'c']);
+    prop_oneof![
+        Just(Fate::Arrives),
+        Just(Fate::Unreachable),
+        letter().prop_map(Fate::Unknown),
+        letter().prop_map(Fate::NotTaken),
+        (0_u64..3000).prop_map(Fate::Slow),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_connection_does_states_never_fall_and_the_last_one_arrives(
+        fates in vec(fate(), 0..20),
+        script in vec((select(vec!["a", "b", "c"]), select(TaskState::ALL.as_slice()), 0_u64..4000), 1..40),
+    ) {
+        let unknown = fates.iter().any(|fate| matches!(fate, Fate::Unknown(_)));
+        let mut world = World::new(fates);
+        let mut highest = BTreeMap::new();
+        let mut now = 0;
+        for (id, state, pause) in script {
+            world.put(id, state);
+            let known = highest.entry(id).or_insert(state);
+            *known = state.max(*known);
+            now += pause;
+            // Each time, the run is dropped, in the middle of a call or not.
+            world.run_until(Duration::from_millis(now));
+            world.time.advance_to(Duration::from_millis(now));
+        }
+        world.run();
+        prop_assert_eq!(world.handle.pending(), 0);
+        let mut last = BTreeMap::new();
+        for (id, state) in &*world.upstream.arrived.lock().unwrap() {
+            let before = last.insert(id.clone(), *state);
+            prop_assert!(before.is_none_or(|before| before <= *state));
+        }
+        if !unknown {
+            for (id, state) in highest {
+                prop_assert_eq!(last.get(id), Some(&state));
+            }
+        }
+    }
+}
