@@ -4,7 +4,7 @@
 //! compiler knows. This is the Rust form of what SwarmKit's agent does with a
 //! task.
 //!
-//! # Two layers
+//! # Three layers
 //!
 //! [`lifecycle`] is what is true: the fourteen [states](lifecycle::state), the
 //! one table of [edges](lifecycle::EDGES), tasks and their statuses. It is pure.
@@ -12,6 +12,10 @@
 //! [`exec`] is what is done: [`Controller`] is what an embedder implements,
 //! [`resolve`] gets one for a task, and [`step`] takes the task one step
 //! further with it. It is async, and has no runtime of its own.
+//!
+//! [`agent`] is what goes on: a [`Driver`](agent::Driver) takes one task through
+//! its whole life, with retries, deadlines and a way out of every hang; a
+//! [`Reporter`](agent::Reporter) delivers its statuses.
 //!
 //! # Two forms of a task
 //!
@@ -46,8 +50,12 @@
 //!
 //! # Features
 //!
-//! - `std` (default): the system's clock, and `io::Error` as a cause.
-//! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON.
+//! - `std` (default): the layer [`agent`], the system's clock, and `io::Error` as
+//!   a cause.
+//! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
+//!   policies.
+//! - `tokio`: tokio's timer, for drivers.
+//! - `testing`: virtual time.
 //!
 //! Without them the library needs `alloc` only.
 #![no_std]
@@ -81,6 +89,9 @@ pub use lifecycle::{
 pub mod docs {
     #[doc = include_str!("../docs/architecture.md")]
     pub mod architecture {}
+
+    #[doc = include_str!("../docs/driver.md")]
+    pub mod driver {}
 }
 
 /// The README, whose blocks of code are compiled and run.
