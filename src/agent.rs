@@ -9,7 +9,7 @@ mod reporter;
 mod timer;
 
 pub use driver::{
-    Driver, DriverHandle, Past, Snapshot, StatusSink, StatusWatch, Surroundings, UpdateRefused,
+    Driver, DriverHandle, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
 };
 pub use policy::{InvalidPolicy, Policy};
 pub use reporter::{

@@ -24,7 +24,7 @@ use handle::Shared;
 use life::{Call, Life, Next};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use handle::{DriverHandle, Snapshot, StatusWatch};
+pub use handle::{DriverHandle, Snapshot, Watch};
 pub use history::Past;
 pub use refusal::UpdateRefused;
 
@@ -149,7 +149,7 @@ where
 
     /// Hands on what has changed.
     fn publish(&self) {
-        if let Some(status) = self.shared.take_changed() {
+        if let Some(status) = self.shared.stepped() {
             self.surroundings.sink.changed(&self.shared.id, status);
         }
     }

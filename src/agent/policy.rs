@@ -124,7 +124,7 @@ impl Policy {
 }
 
 /// Where the chance in delays comes from. One task's delays need to be unlike
-/// another's, no more: this is SplitMix64.
+/// another's, no more: this is `SplitMix64`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Jitter(u64);
 

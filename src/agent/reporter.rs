@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
 use core::future::{Future, poll_fn};
+use core::iter;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
@@ -190,7 +191,7 @@ async fn report<R: StatusReporter>(
     policy: &Policy,
     batch: &Batch,
 ) -> bool {
-    let mut parts = vec![0..batch.updates.len()];
+    let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
     while let Some(part) = parts.pop() {
         let Some(updates) = batch.updates.get(part.clone()) else { continue };
         let told = match upstream.report(updates).await {

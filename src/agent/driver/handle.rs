@@ -28,14 +28,16 @@ pub(super) struct Shared<D> {
 pub(super) struct Locked<D> {
     pub(super) life: Life<D>,
     /// Counts the statuses that were handed on.
-    changes: u32,
+    statuses: u32,
+    /// Counts the steps of the driver.
+    steps: u32,
     /// Wakes who watches.
     watchers: Vec<Waker>,
 }
 
 impl<D> Shared<D> {
     pub(super) fn new(id: String, life: Life<D>) -> Self {
-        let locked = Locked { life, changes: 0, watchers: Vec::new() };
+        let locked = Locked { life, statuses: 0, steps: 0, watchers: Vec::new() };
         Self { id, locked: Mutex::new(locked), driver: AtomicWaker::new() }
     }
 
@@ -45,13 +47,15 @@ impl<D> Shared<D> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The status, if it has changed; tells who watches.
-    pub(super) fn take_changed(&self) -> Option<TaskStatus> {
+    /// The driver has done a step: tells who watches, and gives the status if it
+    /// has changed.
+    pub(super) fn stepped(&self) -> Option<TaskStatus> {
         let mut locked = self.lock();
-        let status = locked.life.task.take_changed()?;
-        locked.changes = locked.changes.wrapping_add(1);
+        let status = locked.life.task.take_changed();
+        locked.steps = locked.steps.wrapping_add(1);
+        locked.statuses = locked.statuses.wrapping_add(status.is_some().into());
         locked.wake();
-        Some(status)
+        status
     }
 
     /// No more will come.
@@ -135,26 +139,38 @@ impl<D> DriverHandle<D> {
 
     /// The statuses from now on: the present one first, then the newest whenever
     /// it has changed. It ends with the driver.
-    pub fn watch(&self) -> StatusWatch<D> {
-        StatusWatch { shared: Arc::clone(&self.0), seen: None }
+    pub fn watch(&self) -> Watch<D, TaskStatus> {
+        let look: Look<D, TaskStatus> = |locked| (locked.statuses, locked.life.task.status());
+        Watch { shared: Arc::clone(&self.0), seen: None, look }
+    }
+
+    /// The snapshots from now on: the present one first, then the newest whenever
+    /// the driver has done something. It ends with the driver.
+    pub fn snapshots(&self) -> Watch<D, Snapshot> {
+        let look: Look<D, Snapshot> = |locked| (locked.steps, locked.life.snapshot());
+        Watch { shared: Arc::clone(&self.0), seen: None, look }
     }
 
     /// All that there is to see of the task.
     pub fn snapshot(&self) -> Snapshot {
-        let locked = self.0.lock();
-        let life = &locked.life;
+        self.0.lock().life.snapshot()
+    }
+}
+
+impl<D> Life<D> {
+    fn snapshot(&self) -> Snapshot {
         Snapshot {
-            status: life.task.status(),
-            desired_state: life.desired,
-            version: life.version,
-            since: life.since,
-            attempt: life.attempt(),
-            next_attempt: life.retry_at,
-            shutting_down_since: life.shutting_down,
-            terminating_since: life.terminating,
-            refused_definition: life.refused.as_deref().cloned(),
-            history: life.history.to_vec(),
-            has_ended: life.goal == Goal::Gone,
+            status: self.task.status(),
+            desired_state: self.desired,
+            version: self.version,
+            since: self.since,
+            attempt: self.attempt(),
+            next_attempt: self.retry_at,
+            shutting_down_since: self.shutting_down,
+            terminating_since: self.terminating,
+            refused_definition: self.refused.as_deref().cloned(),
+            history: self.history.to_vec(),
+            has_ended: self.goal == Goal::Gone,
         }
     }
 }
@@ -200,22 +216,28 @@ pub struct Snapshot {
     pub has_ended: bool,
 }
 
-/// The statuses of a task as they change; see [`DriverHandle::watch`].
+/// What there is to see of a task, as it changes; see [`DriverHandle::watch`] and
+/// [`DriverHandle::snapshots`].
 #[must_use = "a stream does nothing until it is polled"]
-pub struct StatusWatch<D> {
+pub struct Watch<D, V> {
     shared: Arc<Shared<D>>,
     seen: Option<u32>,
+    look: Look<D, V>,
 }
 
-impl<D> Stream for StatusWatch<D> {
-    type Item = TaskStatus;
+/// What is seen, and its number.
+type Look<D, V> = fn(&Locked<D>) -> (u32, V);
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<TaskStatus>> {
+impl<D, V> Stream for Watch<D, V> {
+    type Item = V;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
         let shared = Arc::clone(&self.shared);
         let mut locked = shared.lock();
-        if self.seen != Some(locked.changes) {
-            self.seen = Some(locked.changes);
-            return Poll::Ready(Some(locked.life.task.status()));
+        let (number, view) = (self.look)(&locked);
+        if self.seen != Some(number) {
+            self.seen = Some(number);
+            return Poll::Ready(Some(view));
         }
         if locked.life.goal == Goal::Gone {
             return Poll::Ready(None);
@@ -227,8 +249,8 @@ impl<D> Stream for StatusWatch<D> {
     }
 }
 
-impl<D> fmt::Debug for StatusWatch<D> {
+impl<D, V> fmt::Debug for Watch<D, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatusWatch").field("id", &self.shared.id).finish_non_exhaustive()
+        f.debug_struct("Watch").field("id", &self.shared.id).finish_non_exhaustive()
     }
 }
