@@ -33,11 +33,14 @@ enum Fate {
     Slow(u64),
 }
 
+/// When a call was made, and for which tasks.
+type Call = (Duration, Vec<String>);
+
 /// A connection that does what is said; then everything arrives.
 #[derive(Clone, Default)]
 struct Upstream {
     fates: Arc<Mutex<VecDeque<Fate>>>,
-    calls: Arc<Mutex<Vec<(Duration, Vec<String>)>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
     arrived: Arc<Mutex<Vec<(String, TaskState)>>>,
     time: VirtualTime,
 }
@@ -89,9 +92,13 @@ impl StatusReporter for Upstream {
             }
             Fate::Unknown(letter) | Fate::NotTaken(letter) => {
                 self.arrive(updates, |id| id.contains(letter));
-                let error = || match fate {
-                    Fate::Unknown(_) => TaskReportError::UnknownTask,
-                    _ => TaskReportError::Refused("busy".into()),
+                let error = || {
+                    let unknown = matches!(fate, Fate::Unknown(_));
+                    if unknown {
+                        TaskReportError::UnknownTask
+                    } else {
+                        TaskReportError::Refused("busy".into())
+                    }
                 };
                 let failed = those(letter).map(|index| (index, error())).collect();
                 return Err(ReportError::Tasks(failed));
@@ -239,7 +246,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
     assert_eq!(world.upstream.arrived(), ["a ready", "b ready", "d ready", "e ready"]);
     assert_eq!(world.handle.pending(), 1);
     world.put("f", READY);
-    world.run_until(Duration::from_millis(1000));
+    world.run_until(Duration::from_secs(1));
     assert_eq!(world.upstream.calls(), ["0 f", "1000 c"]);
     // When it is gone, so is what is still to be delivered of it.
     world.handle.forget("c");
