@@ -3,6 +3,7 @@
 mod logs;
 mod preparation;
 mod readiness;
+mod removal;
 
 use std::io;
 use std::path::PathBuf;
@@ -11,11 +12,13 @@ use onward::exec::{
     Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
+use rustix::io::Errno;
 
 use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
 use crate::task_file::is_name;
 use logs::ProcessLogs;
+use removal::remove_dir;
 
 /// Hands out the controllers of process tasks, each with a directory of its own.
 #[derive(Clone, Debug)]
@@ -86,7 +89,7 @@ impl Controller for ProcessController {
                 "`prepare` cannot be changed once the task is assigned",
             ));
         }
-        match self.prepare_keeper(definition.clone()).await {
+        match prepare(&self.keeper, definition.clone()).await {
             Ok(()) => {
                 self.definition = definition.clone();
                 Ok(())
@@ -94,54 +97,53 @@ impl Controller for ProcessController {
             Err(KeeperError::AlreadyStarted { .. }) => Err(ControllerError::update_rejected(
                 "a process cannot be changed once it has started; assign a new task",
             )),
-            Err(error) => Err(ControllerError::wrap(error)),
+            Err(error) => Err(wrap(error)),
         }
     }
 
     async fn prepare(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        match self.prepare_keeper(self.definition.clone()).await {
+        match prepare(&self.keeper, self.definition.clone()).await {
             Err(KeeperError::AlreadyStarted { .. }) => {
                 return Err(ControllerError::already_prepared());
             }
-            prepared => prepared.map_err(ControllerError::wrap)?,
+            prepared => prepared.map_err(wrap)?,
         }
         self.run_prepare_command().await
     }
 
     async fn start(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        self.keeper.spawn().await.map_err(ControllerError::wrap)?;
+        self.keeper.spawn().await.map_err(wrap)?;
         let Some(ready) = self.definition.ready.clone() else {
             // One that has ended by now was started: `wait` says how it ended. One that could
             // not be started was not.
-            let state = self.keeper.state().await.map_err(ControllerError::wrap)?;
+            let state = self.keeper.state().await.map_err(wrap)?;
             if let State::Exited(Exit::NotStarted(refused)) = state {
                 return Err(ControllerError::wrap(refused));
             }
             return Ok(());
         };
-        let work_dir = self.work_dir();
-        let ready = readiness::until_ready(&ready, &self.definition.env, &work_dir);
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            end = self.keeper.wait() => {
-                let end = end.map_err(ControllerError::wrap)?;
-                Err(self.ended_badly(end, "ended before it was ready: ").await)
+            end = self.keeper.wait() => Err(end.map_err(wrap)?),
+            ready = self.until_ready(&ready) => Ok(ready),
+        };
+        let probe_ended = self.end_probe().await;
+        match outcome {
+            Ok(Ok(())) => probe_ended,
+            // A probe that could not be ended is ended by `remove`, or tells there why not.
+            Ok(Err(error)) => {
+                self.keeper.end(false).await.map_err(wrap)?;
+                Err(error)
             }
-            ready = ready => match ready {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    self.keeper.end(false).await.map_err(ControllerError::wrap)?;
-                    Err(error)
-                }
-            },
+            Err(end) => Err(self.ended_badly(end, "ended before it was ready: ").await),
         }
     }
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        let end = self.keeper.wait().await.map_err(ControllerError::wrap)?;
+        let end = self.keeper.wait().await.map_err(wrap)?;
         if let End::Exited(Exit::Ended(Ended { code: 0, .. })) = end {
             return Ok(());
         }
@@ -180,7 +182,7 @@ impl Controller for ProcessController {
             Ok(State::NotStarted | State::Starting | State::Exited(_)) => Inspection::default(),
             Ok(State::Lost) => Inspection::default().with_port_status(PortStatus::default()),
             Err(error) => {
-                let failed = Inquiry::<ContainerStatus>::Failed(ControllerError::wrap(error));
+                let failed = Inquiry::<ContainerStatus>::Failed(wrap(error));
                 Inspection::default().with_container_status(failed)
             }
         }
@@ -196,27 +198,17 @@ impl ProcessController {
         if self.closed { Err(ControllerError::closed()) } else { Ok(()) }
     }
 
-    /// In a thread for blocking work; dropped, it goes on to its end, and the next call finds
-    /// what it has done.
-    async fn prepare_keeper(&self, definition: ProcessDefinition) -> Result<(), KeeperError> {
-        let keeper = self.keeper.clone();
-        let prepared = tokio::task::spawn_blocking(move || keeper.prepare(&definition));
-        prepared.await.unwrap_or_else(|error| {
-            let path = self.keeper.dir().to_owned();
-            Err(KeeperError::File { path, error: io::Error::other(error) })
-        })
-    }
-
     fn work_dir(&self) -> PathBuf {
         self.definition.dir.clone().unwrap_or_else(|| self.keeper.work_dir())
     }
 
     async fn end(&self, force: bool) -> Result<(), ControllerError> {
         self.check_open()?;
-        // Not one after the other: the grace is for both.
-        let preparing = self.prepare_command();
-        let (preparing, process) = tokio::join!(preparing.end(force), self.keeper.end(force));
-        preparing.and(process).map_err(ControllerError::wrap)
+        // Not one after the other: the grace is for all. A probe has nothing to bring to an end.
+        let (preparing, probe) = (self.prepare_command(), self.probe_command());
+        let (preparing, probe, process) =
+            tokio::join!(preparing.end(force), probe.end(true), self.keeper.end(force));
+        preparing.and(probe).and(process).map_err(wrap)
     }
 
     /// Why a workload that has ended is not one that has ended well.
@@ -243,6 +235,27 @@ impl ProcessController {
     }
 }
 
+/// In a thread for blocking work; dropped, it goes on to its end, and the next call finds what it
+/// has done.
+async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), KeeperError> {
+    let preparing = keeper.clone();
+    let prepared = tokio::task::spawn_blocking(move || preparing.prepare(&definition));
+    prepared.await.unwrap_or_else(|error| {
+        let path = keeper.dir().to_owned();
+        Err(KeeperError::File { path, error: io::Error::other(error) })
+    })
+}
+
+/// What the system has too little of for the moment is worth another try: descriptors, processes
+/// and memory are given back.
+fn wrap(error: KeeperError) -> ControllerError {
+    let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+    let errno = error.errno();
+    let wrapped = ControllerError::wrap(error);
+    let is_scarce = scarce.iter().any(|scarce| Some(scarce.raw_os_error()) == errno);
+    if is_scarce { wrapped.temporary() } else { wrapped }
+}
+
 fn how_it_ended(ended: &Ended) -> String {
     match ended.signal {
         Some(signal) => {
@@ -263,27 +276,28 @@ fn port_config(port: &PublishedPort) -> PortConfig {
     }
 }
 
-/// Removes a task's directory, in a thread for blocking work. It is given another name first: a
-/// keeper that comes late, because the `start` that began it was dropped, does not find it any more
-/// and so puts nothing into it. One that is not there is as good as removed.
-async fn remove_dir(dir: PathBuf) -> Result<(), ControllerError> {
-    let told = dir.display().to_string();
-    let removed = tokio::task::spawn_blocking(move || {
-        let name = dir.file_name().unwrap_or_default().to_string_lossy();
-        // No task can have a name with a dot before it.
-        let doomed = dir.with_file_name(format!(".{name}.removing"));
-        unless_missing(std::fs::remove_dir_all(&doomed))?;
-        unless_missing(std::fs::rename(&dir, &doomed))?;
-        unless_missing(std::fs::remove_dir_all(&doomed))
-    });
-    removed.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
-        ControllerError::new(format!("{told} cannot be removed")).with_source(error).temporary()
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn unless_missing(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
+    fn check(errno: Errno, temporary: bool) {
+        let errno = errno.raw_os_error();
+        let file =
+            KeeperError::File { path: "x".into(), error: io::Error::from_raw_os_error(errno) };
+        assert_eq!(wrap(file).is_temporary(), temporary);
+        let reason = "because".to_owned();
+        let launch = KeeperError::Launch { dir: "x".into(), reason, errno: Some(errno) };
+        assert_eq!(wrap(launch).is_temporary(), temporary);
+    }
+
+    #[test]
+    fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM] {
+            check(errno, true);
+        }
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOSPC, Errno::IO] {
+            check(errno, false);
+        }
+        assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
     }
 }

@@ -25,10 +25,10 @@ pub struct ProcessDefinition {
     #[serde(deserialize_with = "values::command")]
     pub command: Vec<String>,
     /// Variables set in addition to the agent's own environment.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::env")]
     pub env: BTreeMap<String, String>,
     /// Working directory; one of the task's own when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::some_path")]
     pub dir: Option<PathBuf>,
     /// The signal that asks the task to end.
     #[serde(default)]
@@ -43,11 +43,11 @@ pub struct ProcessDefinition {
     /// How to find out that the task is ready; ready at once when absent.
     #[serde(default)]
     pub ready: Option<Readiness>,
-    /// Bytes after which the log is rotated.
+    /// Bytes after which the log is rotated; at least 4096 and at most 2^60.
     #[serde(default = "default_log_max_size", with = "values::size")]
     pub log_max_size: u64,
-    /// How many rotated files are kept beside the current one.
-    #[serde(default = "default_log_files")]
+    /// How many rotated files are kept beside the current one; at most 1000.
+    #[serde(default = "default_log_files", deserialize_with = "values::log_files")]
     pub log_files: u32,
     /// The ports that the task publishes.
     #[serde(default)]

@@ -12,13 +12,22 @@
 //! | `exit.json` | the keeper | how it ended; its space is reserved beforehand |
 //! | `keeper.err` | the keeper | what it could not tell otherwise |
 //! | `work/` | the workload | its working directory, unless it has another |
+//! | `prepare/`, `probe/` | the [controller](crate::controller) | as this one, for the prepare command and the try of a readiness probe that runs |
 //!
 //! # What survives a task
 //!
 //! As long as its keeper lives, nothing: the keeper is the subreaper of all that the
 //! workload starts, so that whatever leaves the workload's process group, session or parent
 //! becomes the keeper's child when the workload has ended, and is killed then. What is excepted
-//! are processes that the keeper's user may not kill, like a set-user-ID program.
+//! are processes that the keeper's user may not kill, like a set-user-ID program. A workload that
+//! is killed and does not end is held by a tracer, so all its descendants are killed with it, in
+//! whatever group they are.
+//!
+//! When the task's directory is removed, nobody can ask for anything any more: the keeper looks
+//! every second whether its `keeper.json` is still there, and stops the workload if not.
+//!
+//! When the keeper is stopped, [`Keeper::end`] wakes it, or kills it if that does not help and
+//! the end is forced.
 //!
 //! When the keeper is killed, [`Keeper::sweep`] finds what is left by the token in its
 //! environment. What has cleared its environment *and* has no living ancestor with the

@@ -13,7 +13,9 @@
 
 mod error;
 
-use std::{collections::BTreeMap, ops::Range, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap, fs::File, io, io::Read as _, ops::Range, path::Path, time::Duration,
+};
 
 use onward::TaskState;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -75,17 +77,24 @@ impl From<Desired> for TaskState {
 /// The keys of a task that are not those of its definition.
 const OWN_KEYS: [&str; 3] = ["name", "desired", "stop_after"];
 
+/// Bytes of the largest file that is read: more than anybody writes, and less than hurts.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
+
 impl TaskFile {
     /// Reads and checks a file.
     ///
     /// # Errors
     ///
-    /// [`TaskFileError::Read`] if the file cannot be read, [`TaskFileError::NotUtf8`] and
-    /// [`TaskFileError::Invalid`] with the place of what is wrong in it.
+    /// [`TaskFileError::Read`] if the file cannot be read, [`TaskFileError::TooLarge`] beyond
+    /// 16 MiB, [`TaskFileError::NotUtf8`] and [`TaskFileError::Invalid`] with the place of what is
+    /// wrong in it.
     pub fn read(path: &Path) -> Result<Self, TaskFileError> {
         let file = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|error| TaskFileError::Read { file: file.clone(), error })?;
+        let bytes =
+            read(path).map_err(|error| TaskFileError::Read { file: file.clone(), error })?;
+        if bytes.len() as u64 > MAX_SIZE {
+            return Err(TaskFileError::TooLarge { file, limit: MAX_SIZE });
+        }
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&file, text),
             Err(error) => Err(error::not_utf8(file, &bytes, error.valid_up_to())),
@@ -113,6 +122,13 @@ impl TaskFile {
         }
         Ok(Self { tasks })
     }
+}
+
+/// At most one byte more than is allowed: not every file has an end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_tasks(
@@ -212,9 +228,10 @@ fn deserialize<T: DeserializeOwned>(
     value: Spanned<DeValue<'_>>,
 ) -> Result<T, TaskFileError> {
     serde_path_to_error::deserialize(ValueDeserializer::from(value)).map_err(|error| {
-        let path = error.path().to_string();
-        let field = match path.as_str() {
-            "." => at.to_owned(),
+        // A key that is empty or has a NUL byte is refused by its text; a path cannot show it.
+        let path = error.path().to_string().replace(char::is_control, "");
+        let field = match path.trim_end_matches('.') {
+            "" => at.to_owned(),
             inner => format!("{at}.{inner}"),
         };
         place.toml(error.inner(), Some(field))

@@ -209,6 +209,35 @@ async fn a_wait_that_is_dropped_is_asked_again_and_answers_the_same() {
 }
 
 #[tokio::test]
+async fn a_start_that_lacks_descriptors_is_tried_again() {
+    use onward::{Assignment, Executor};
+    use process_agent::controller::ProcessExecutor;
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let program = home.path().join("program");
+    let agent = env!("CARGO_BIN_EXE_process-agent");
+    let script = format!(
+        "#!/bin/sh\ntest -e {}/enough || ulimit -n 5\nexec {agent} \"$@\"\n",
+        home.path().display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let executor = ProcessExecutor::new(home.path()).with_program(&program);
+    let assignment = Assignment::new("task", ProcessDefinition::new(["true"]));
+    let mut controller = executor.controller(&assignment).await.unwrap();
+    controller.prepare().await.unwrap();
+    for _ in 0..2 {
+        let error = controller.start().await.unwrap_err();
+        assert!(error.to_string().contains("Too many open files"), "{error}");
+        assert!(error.is_temporary(), "{error}");
+    }
+    std::fs::write(home.path().join("enough"), "").unwrap();
+    controller.start().await.unwrap();
+    controller.wait().await.unwrap();
+    controller.remove().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_prepare_command_that_asks_for_it_is_tried_again() {
     let more = "prepare = ['sh', '-c', 'echo >> tries; test $(wc -l < tries) -ge 3 || { echo busy >&2; exit 75; }']";
     let mut life = Life::of(definition("exit 0", more));

@@ -179,6 +179,16 @@ async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Ou
 }
 
 #[tokio::test]
+async fn a_keeper_is_called_by_its_name_in_a_list_of_processes() {
+    let task = Task::shell(RUNS);
+    task.start().await;
+    let name = fs::read_to_string(format!("/proc/{}/comm", task.keeper_pid())).unwrap();
+    assert_eq!(name, "process-agent\n");
+    let name = fs::read_to_string(format!("/proc/{}/comm", task.pid().await)).unwrap();
+    assert_eq!(name, "sh\n");
+}
+
+#[tokio::test]
 async fn the_agent_has_no_child_left_and_the_keeper_is_in_a_session_of_its_own() {
     let task = Task::shell(RUNS);
     task.start().await;

@@ -233,8 +233,123 @@ fn an_unreadable_size_is_refused() {
 fn a_negative_size_is_refused() {
     check_line(
         "log_max_size = -1",
-        "tasks.toml:4:16: task[0].log_max_size: -1 is no size; sizes are 0 or more",
+        "tasks.toml:4:16: task[0].log_max_size: -1 is no size for a log; give 4096 (\"4KiB\") to \"1EiB\"",
     );
+}
+
+#[test]
+fn a_size_below_4_kib_or_beyond_1_eib_is_refused_however_it_is_written() {
+    for size in
+        ["4095", "0", "\"1B\"", "\"2EiB\"", "9223372036854775807", "\"99999999999999999999PiB\""]
+    {
+        check_line(
+            &format!("log_max_size = {size}"),
+            &format!(
+                "tasks.toml:4:16: task[0].log_max_size: {size} is no size for a log; give 4096 (\"4KiB\") to \"1EiB\""
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_number_that_no_type_holds_is_refused_like_any_other() {
+    let huge = "99999999999999999999";
+    check_line(
+        &format!("log_max_size = {huge}"),
+        &format!(
+            "tasks.toml:4:16: task[0].log_max_size: {huge} is no size for a log; give 4096 (\"4KiB\") to \"1EiB\""
+        ),
+    );
+    check_line(
+        &format!("log_files = {huge}"),
+        &format!("tasks.toml:4:13: task[0].log_files: {huge} files cannot be kept; give 0 to 1000"),
+    );
+    check_line(
+        &format!("ports = [{{ name = \"http\", published = {huge} }}]"),
+        &format!(
+            "tasks.toml:4:39: task[0].ports[0].published: {huge} is no port; ports are 1 to 65535"
+        ),
+    );
+}
+
+#[test]
+fn more_than_1000_log_files_and_less_than_none_are_refused() {
+    for number in ["1001", "4000000000", "-1"] {
+        check_line(
+            &format!("log_files = {number}"),
+            &format!(
+                "tasks.toml:4:13: task[0].log_files: {number} files cannot be kept; give 0 to 1000"
+            ),
+        );
+    }
+    check_line(
+        "log_files = \"3\"",
+        "tasks.toml:4:13: task[0].log_files: invalid type: string \"3\", expected a number of files from 0 to 1000",
+    );
+}
+
+#[test]
+fn a_name_that_no_variable_can_have_is_refused() {
+    for (name, field, shown) in [
+        (r#""""#, "env", r#""""#),
+        (r#""A=B""#, "env.A=B", r#""A=B""#),
+        (r#""A\u0000""#, "env.A", r#""A\0""#),
+    ] {
+        check_line(
+            &format!("env = {{ OK = \"1\", {name} = \"x\" }}"),
+            &format!(
+                "tasks.toml:4:19: task[0].{field}: {shown} is no variable's name; use at least one character, and neither '=' nor NUL"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_nul_byte_is_refused_wherever_it_would_be_handed_on() {
+    let has_nul = r#""a\0" has a NUL byte, at which the system would cut it off; leave it out"#;
+    check_line(r#"env = { A = "a\u0000" }"#, &format!("tasks.toml:4:13: task[0].env.A: {has_nul}"));
+    check_line(r#"dir = "a\u0000""#, &format!("tasks.toml:4:7: task[0].dir: {has_nul}"));
+    check_line(
+        r#"prepare = ["x", "a\u0000"]"#,
+        &format!("tasks.toml:4:17: task[0].prepare[1]: {has_nul}"),
+    );
+    check_line(
+        r#"ready = { command = ["x", "a\u0000"] }"#,
+        &format!("tasks.toml:4:27: task[0].ready.command[1]: {has_nul}"),
+    );
+    check(
+        "[[task]]\nname = \"web\"\ncommand = [\"a\\u0000\"]\n",
+        &format!("tasks.toml:3:12: task[0].command[0]: {has_nul}"),
+    );
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_named() {
+    check_line(
+        "command = [\"false\"]",
+        "tasks.toml:4:1: the key `command` is given twice; leave out one of them",
+    );
+    check_line(
+        "env = { A = \"1\", A = \"2\" }",
+        "tasks.toml:4:18: the key `A` is given twice; leave out one of them",
+    );
+}
+
+#[test]
+fn a_file_that_is_too_large_or_has_no_end_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tasks.toml");
+    std::fs::write(&path, "#".repeat((16 << 20) + 1)).unwrap();
+    for path in [path.as_path(), "/dev/zero".as_ref()] {
+        let error = TaskFile::read(path).unwrap_err();
+        let expected = format!(
+            "{}: the task file is larger than 16777216 bytes; split it into several",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    std::fs::write(&path, "#".repeat(16 << 20)).unwrap();
+    assert_eq!(TaskFile::read(&path).unwrap().tasks, []);
 }
 
 #[test]

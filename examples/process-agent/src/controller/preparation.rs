@@ -1,6 +1,7 @@
 use onward::ControllerError;
 
-use super::{ProcessController, how_it_ended, logs, remove_dir};
+use super::removal::remove_dir;
+use super::{ProcessController, how_it_ended, logs, prepare, wrap};
 use crate::definition::ProcessDefinition;
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
 
@@ -25,13 +26,13 @@ impl ProcessController {
             ready: None,
             ..self.definition.clone()
         };
-        match keeper.prepare(&definition) {
+        match prepare(&keeper, definition).await {
             Ok(()) | Err(KeeperError::AlreadyStarted { .. }) => {}
-            Err(error) => return Err(ControllerError::wrap(error)),
+            Err(error) => return Err(wrap(error)),
         }
-        keeper.spawn().await.map_err(ControllerError::wrap)?;
+        keeper.spawn().await.map_err(wrap)?;
         let failed = |what: String| ControllerError::new(format!("the prepare command {what}"));
-        let error = match keeper.wait().await.map_err(ControllerError::wrap)? {
+        let error = match keeper.wait().await.map_err(wrap)? {
             End::Exited(Exit::Ended(Ended { code: 0, .. })) => return Ok(()),
             End::Exited(Exit::Ended(Ended { code: TRY_AGAIN, .. })) => {
                 failed(format!("asks to be tried again{}", logs::last_line(&keeper).await))
@@ -44,7 +45,7 @@ impl ProcessController {
             }
             End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
             End::Lost => {
-                keeper.sweep().await.map_err(ControllerError::wrap)?;
+                keeper.sweep().await.map_err(wrap)?;
                 failed("was lost: its keeper was killed".to_owned()).temporary()
             }
         };

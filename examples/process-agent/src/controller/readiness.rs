@@ -1,78 +1,94 @@
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Stdio;
-
 use onward::exec::ControllerError;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::definition::{Probe, Readiness};
+use super::removal::remove_dir;
+use super::{ProcessController, how_it_ended, logs, prepare, wrap};
+use crate::definition::{Probe, ProcessDefinition, Readiness};
+use crate::keeper::{End, Ended, Exit, Keeper};
 
-/// Tries the probe until it succeeds.
-///
-/// # Errors
-///
-/// It has not succeeded for as long as the readiness allows; with what the last try said.
-///
-/// # Cancel safety
-///
-/// Dropped, a probe that runs is killed.
-pub(super) async fn until_ready(
-    readiness: &Readiness,
-    env: &BTreeMap<String, String>,
-    dir: &Path,
-) -> Result<(), ControllerError> {
-    let mut last = "no try has come to an end".to_owned();
-    let tries = async {
-        loop {
-            match probe(&readiness.probe, env, dir).await {
-                Ok(()) => return,
-                Err(why) => last = why,
-            }
-            sleep(readiness.interval).await;
-        }
-    };
-    if timeout(readiness.timeout, tries).await.is_ok() {
-        return Ok(());
+impl ProcessController {
+    /// The keeper of the readiness probe: a new one for each try, so that nothing which a try
+    /// starts outlives it.
+    pub(super) fn probe_command(&self) -> Keeper {
+        self.keeper.beside("probe")
     }
-    let patience = humantime::format_duration(readiness.timeout);
-    Err(ControllerError::new(format!("not ready within {patience}: {last}")))
-}
 
-async fn probe(probe: &Probe, env: &BTreeMap<String, String>, dir: &Path) -> Result<(), String> {
-    match probe {
-        Probe::Tcp(address) => match TcpStream::connect(address).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("{address}: {error}")),
-        },
-        Probe::Command(command) => {
-            let (executable, arguments) = command.split_first().ok_or("the probe is empty")?;
-            let mut process = Command::new(executable);
-            process.args(arguments).envs(env).current_dir(dir).process_group(0);
-            process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let spawned = process.spawn();
-            let mut group = Group(spawned.map_err(|error| format!("{executable}: {error}"))?);
-            match group.0.wait().await {
-                Ok(status) if status.success() => Ok(()),
-                Ok(status) => Err(format!("{executable}: {status}")),
-                Err(error) => Err(format!("{executable}: {error}")),
+    /// Tries the probe until it succeeds.
+    ///
+    /// # Errors
+    ///
+    /// It has not succeeded for as long as the readiness allows; with what the last try said.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, a probe may run: [`end_probe`](Self::end_probe) ends it.
+    pub(super) async fn until_ready(&self, readiness: &Readiness) -> Result<(), ControllerError> {
+        let mut last = "no try has come to an end".to_owned();
+        let tries = async {
+            loop {
+                match self.probe(&readiness.probe).await {
+                    Ok(()) => return,
+                    Err(why) => last = why,
+                }
+                sleep(readiness.interval).await;
+            }
+        };
+        if timeout(readiness.timeout, tries).await.is_ok() {
+            return Ok(());
+        }
+        let patience = humantime::format_duration(readiness.timeout);
+        Err(ControllerError::new(format!("not ready within {patience}: {last}")))
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<(), String> {
+        match probe {
+            Probe::Tcp(address) => match TcpStream::connect(address).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("{address}: {error}")),
+            },
+            Probe::Command(command) => {
+                let tried = self.run_probe(command).await;
+                let executable = command.first().map_or("", String::as_str);
+                // With its causes: it becomes the text of another error.
+                tried.map_err(|error| format!("{executable}: {error:#}"))
             }
         }
     }
-}
 
-/// A probe and all that it starts: none of them outlives the try.
-struct Group(Child);
+    async fn run_probe(&self, command: &[String]) -> Result<(), ControllerError> {
+        let keeper = self.probe_command();
+        let definition = ProcessDefinition {
+            command: command.to_vec(),
+            dir: Some(self.work_dir()),
+            prepare: None,
+            ready: None,
+            ..self.definition.clone()
+        };
+        // What an earlier try has left that was dropped or could not be ended.
+        self.end_probe().await?;
+        prepare(&keeper, definition).await.map_err(wrap)?;
+        keeper.spawn().await.map_err(wrap)?;
+        let tried = match keeper.wait().await.map_err(wrap)? {
+            End::Exited(Exit::Ended(Ended { code: 0, .. })) => Ok(()),
+            End::Exited(Exit::Ended(ended)) => {
+                let said = logs::last_line(&keeper).await;
+                Err(ControllerError::new(format!("{}{said}", how_it_ended(&ended))))
+            }
+            End::Exited(Exit::NotStarted(refused)) => Err(ControllerError::wrap(refused)),
+            End::Lost => Err(ControllerError::new("its keeper was killed")),
+        };
+        self.end_probe().await?;
+        tried
+    }
 
-impl Drop for Group {
-    fn drop(&mut self) {
-        // The number is ours until the child has been waited for; then there is none.
-        let pid = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // It may have ended by itself just now.
-            _ = kill_process_group(pid, Signal::KILL);
+    /// Kills a probe that runs and removes what there is of it.
+    pub(super) async fn end_probe(&self) -> Result<(), ControllerError> {
+        let keeper = self.probe_command();
+        if keeper.dir().try_exists().is_ok_and(|there| !there) {
+            return Ok(());
         }
+        keeper.end(true).await.map_err(wrap)?;
+        remove_dir(keeper.dir().to_owned()).await
     }
 }

@@ -1,10 +1,15 @@
-use std::{fmt, num::NonZeroU16, str::FromStr};
+mod number;
+pub(super) mod size;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use rustix::process::Signal;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Error as _, SeqAccess, Visitor},
 };
+
+pub(super) use number::{log_files, port, some_port};
 
 /// A signal by its name, `TERM` unless given. Read with or without `SIG` in front,
 /// in capitals; written without.
@@ -113,12 +118,7 @@ impl<'de> Visitor<'de> for CommandVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Vec<String>, A::Error> {
         let mut command = Vec::new();
-        while let Some(word) = words.next_element::<String>()? {
-            if word.contains('\0') {
-                return Err(A::Error::custom(format!(
-                    "the word {word:?} has a NUL byte, which no argument can have"
-                )));
-            }
+        while let Some(Text(word)) = words.next_element()? {
             command.push(word);
         }
         match command.first() {
@@ -130,18 +130,63 @@ impl<'de> Visitor<'de> for CommandVisitor {
     }
 }
 
-pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
-    let number = i64::deserialize(deserializer)?;
-    u16::try_from(number)
-        .ok()
-        .and_then(NonZeroU16::new)
-        .ok_or_else(|| D::Error::custom(format!("{number} is no port; ports are 1 to 65535")))
+/// A text that can be handed to another program.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_string(TextVisitor)
+    }
 }
 
-pub(super) fn some_port<'de, D: Deserializer<'de>>(
+/// Refuses in the visitor, not behind it, so that the error has the text's place and not that of
+/// the list around it.
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+        if text.contains('\0') {
+            return Err(E::custom(format!(
+                "{text:?} has a NUL byte, at which the system would cut it off; leave it out"
+            )));
+        }
+        Ok(Text(text.to_owned()))
+    }
+}
+
+/// The name of a variable.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(D::Error::custom(format!(
+                "{name:?} is no variable's name; use at least one character, and neither '=' nor NUL"
+            )));
+        }
+        Ok(Self(name))
+    }
+}
+
+pub(super) fn env<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<NonZeroU16>, D::Error> {
-    port(deserializer).map(Some)
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let env = BTreeMap::<Name, Text>::deserialize(deserializer)?;
+    Ok(env.into_iter().map(|(name, value)| (name.0, value.0)).collect())
+}
+
+pub(super) fn some_path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    Ok(Option::<Text>::deserialize(deserializer)?.map(|path| path.0.into()))
 }
 
 /// Durations as text like `10s` or `1m 30s`.
@@ -177,50 +222,5 @@ pub(crate) mod duration {
             }
         }
         deserializer.deserialize_str(Text)
-    }
-}
-
-/// Sizes as a number of bytes or as text like `64KiB`. Written as a number, since the
-/// text form rounds.
-pub(super) mod size {
-    use bytesize::ByteSize;
-
-    use super::{Deserializer, Visitor, de, fmt};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(crate) fn serialize<S: serde::Serializer>(
-        size: &u64,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(*size)
-    }
-
-    pub(crate) fn deserialize<'de, T: Deserializer<'de>>(deserializer: T) -> Result<u64, T::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = u64;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a number of bytes or a size such as \"64KiB\"")
-            }
-
-            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<u64, E> {
-                Ok(bytes)
-            }
-
-            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<u64, E> {
-                u64::try_from(bytes)
-                    .map_err(|_| E::custom(format!("{bytes} is no size; sizes are 0 or more")))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-                text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(|_| {
-                    E::custom(format!(
-                        "{text:?} is no size; write it like \"64KiB\", \"10MiB\" or 65536"
-                    ))
-                })
-            }
-        }
-        deserializer.deserialize_any(Bytes)
     }
 }

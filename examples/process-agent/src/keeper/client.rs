@@ -152,7 +152,7 @@ impl Keeper {
         match self.launch().await? {
             Launched::Started => Ok(Spawned::Started),
             Launched::Busy | Launched::Finished => self.already().await,
-            Launched::Failed(reason) => Err(self.not_launched(reason)),
+            Launched::Failed { reason, errno } => Err(self.not_launched(reason, errno)),
         }
     }
 

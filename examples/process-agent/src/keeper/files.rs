@@ -8,7 +8,10 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::UtcDateTime;
 
-use super::{exit::Exit, procfs::Process};
+use super::{
+    exit::{Exit, NotStarted},
+    procfs::Process,
+};
 use crate::{definition::ProcessDefinition, stamp};
 
 pub(super) const SPEC: &str = "spec.json";
@@ -95,6 +98,9 @@ pub(super) fn open_exit(dir: &Path) -> io::Result<File> {
 /// Writes the record over the reserved space, and returns when it is on the disk.
 pub(super) fn write_exit(file: &File, exit: &Exit) -> io::Result<()> {
     let mut text = serde_json::to_vec(exit)?;
+    if let (Exit::NotStarted(refused), true) = (exit, text.len() >= EXIT_SIZE) {
+        text = serde_json::to_vec(&cut(refused)?)?;
+    }
     if text.len() >= EXIT_SIZE {
         return Err(io::Error::other("the exit record is larger than its file"));
     }
@@ -103,6 +109,24 @@ pub(super) fn write_exit(file: &File, exit: &Exit) -> io::Result<()> {
     text.push(b'\n');
     file.write_all_at(&text, 0)?;
     file.sync_all()
+}
+
+/// The record with as much of its text as its file has room for: most of a reason is better than
+/// none. Counted as written, since a character can take six bytes in JSON.
+fn cut(refused: &NotStarted) -> io::Result<NotStarted> {
+    let none = NotStarted { spawn_error: "…".to_owned(), errno: refused.errno };
+    let mut room = EXIT_SIZE - 1 - serde_json::to_vec(&none)?.len();
+    let mut spawn_error = String::new();
+    for c in refused.spawn_error.chars() {
+        let quoted = serde_json::to_string(&c)?;
+        let Some(left) = room.checked_sub(quoted.len() - 2) else {
+            break;
+        };
+        room = left;
+        spawn_error.push(c);
+    }
+    spawn_error.push('…');
+    Ok(NotStarted { spawn_error, ..none })
 }
 
 /// The exit record, if it is there as a whole.
@@ -144,6 +168,30 @@ mod tests {
         reserve_exit(dir.path()).unwrap();
         write_exit(&open_exit(dir.path()).unwrap(), &exit()).unwrap();
         assert_eq!(read_exit(dir.path()).unwrap(), Some(exit()));
+    }
+
+    fn check_cut(piece: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        reserve_exit(dir.path()).unwrap();
+        let spawn_error = piece.repeat(EXIT_SIZE);
+        let exit = Exit::NotStarted(NotStarted { spawn_error, errno: Some(7) });
+        write_exit(&open_exit(dir.path()).unwrap(), &exit).unwrap();
+        assert_eq!(fs::metadata(dir.path().join(EXIT)).unwrap().len(), EXIT_SIZE as u64);
+        let Some(Exit::NotStarted(read)) = read_exit(dir.path()).unwrap() else {
+            unreachable!("it was not started");
+        };
+        let kept = read.spawn_error.strip_suffix('…').unwrap();
+        assert!(piece.repeat(EXIT_SIZE).starts_with(kept));
+        let written = serde_json::to_vec(kept).unwrap().len();
+        assert!((EXIT_SIZE - 60..EXIT_SIZE).contains(&written), "{written}");
+        assert_eq!(read.errno, Some(7));
+    }
+
+    #[test]
+    fn a_reason_that_is_too_long_is_cut_to_what_its_file_has_room_for() {
+        for piece in ["x", "\u{1}", "ü", "\"\\", "x\u{1}🦀"] {
+            check_cut(piece);
+        }
     }
 
     #[test]

@@ -1,6 +1,13 @@
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
-use rustix::process::Pid;
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use serde::{Deserialize, Serialize};
 
 /// A process that cannot be mistaken for another one of the same boot: process numbers are
@@ -27,6 +34,26 @@ impl Process {
 
     pub(super) fn pid(self) -> Option<Pid> {
         Pid::from_raw(self.pid)
+    }
+
+    /// Sends a signal, unless it has ended.
+    ///
+    /// The descriptor is taken first and the process looked at again then: should the number
+    /// have gone to another process in between, the start time tells.
+    pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
+        let Some(pid) = self.pid() else {
+            return Ok(());
+        };
+        let sent = pidfd_open(pid, PidfdFlags::empty()).and_then(|descriptor| {
+            if self.is_alive() { pidfd_send_signal(&descriptor, signal) } else { Ok(()) }
+        });
+        match sent {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(io::Error::new(
+                io::Error::from(error).kind(),
+                format!("process {} cannot be sent {signal:?}: {error}", self.pid),
+            )),
+        }
     }
 }
 
@@ -86,6 +113,30 @@ pub(super) fn children() -> io::Result<Vec<Stat>> {
     let mut all = all()?;
     all.retain(|stat| stat.parent == me);
     Ok(all)
+}
+
+/// The keepers that live and were started for this directory, which must be absolute. Known by
+/// their arguments, so that they are found when the directory is not; and by their mounts, since
+/// the same path is another directory in another container.
+pub(super) fn keepers(dir: &Path) -> io::Result<Vec<Process>> {
+    let mounts = fs::read_link("/proc/self/ns/mnt")?;
+    let mut all = all()?;
+    all.retain(|stat| {
+        let pid = stat.process.pid;
+        keeper_argument(pid).is_some_and(|of| of == dir)
+            && fs::read_link(format!("/proc/{pid}/ns/mnt")).is_ok_and(|of| of == mounts)
+    });
+    Ok(all.into_iter().map(|stat| stat.process).collect())
+}
+
+/// The directory that a keeper was started for; `None` if the process is no keeper. A
+/// zombie is none: it has no arguments.
+pub(super) fn keeper_argument(pid: i32) -> Option<PathBuf> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = line.split(|byte| *byte == 0).skip(1);
+    let is_keeper = words.next()? == b"keeper" && words.next()? == b"--keep";
+    let dir = std::ffi::OsStr::from_bytes(words.next()?);
+    is_keeper.then(|| dir.into())
 }
 
 /// Whether the environment of a process has this entry. `false` where it may not be read.

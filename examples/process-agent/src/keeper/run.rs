@@ -8,7 +8,10 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use rustix::process::{getpid, set_child_subreaper, setsid};
+use rustix::{
+    process::{getpid, set_child_subreaper, setsid},
+    thread::set_name,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -39,7 +42,11 @@ pub(super) enum Launched {
     /// A keeper was here and is gone.
     Finished,
     /// It could not come to a start; nothing was started.
-    Failed(String),
+    Failed {
+        reason: String,
+        /// The system's error number, if it was the system that refused.
+        errno: Option<i32>,
+    },
 }
 
 /// The hidden subcommand `keeper DIR` of the program, and `keeper --keep DIR`, by which the
@@ -49,6 +56,8 @@ pub(super) enum Launched {
 /// when the workload has ended and nothing of it is left.
 #[must_use]
 pub fn run(dir: &Path, stage: Stage) -> ExitCode {
+    // Both are started as `/proc/self/exe`, and would be called `exe` in a list of processes.
+    let _ = set_name(c"process-agent");
     let told = match stage {
         Stage::Launch => launch(dir),
         Stage::Keep => keep(dir),
@@ -57,7 +66,7 @@ pub fn run(dir: &Path, stage: Stage) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());
-            tell(&Launched::Failed(error.to_string()));
+            tell(&Launched::Failed { reason: error.to_string(), errno: error.raw_os_error() });
             ExitCode::FAILURE
         }
     }

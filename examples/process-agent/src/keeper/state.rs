@@ -11,6 +11,12 @@ use time::UtcDateTime;
 use super::exit::{By, Exit};
 use crate::stamp;
 
+/// Time between two looks at whether the task's directory is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a workload that was killed may take, and the time between two tries to help it.
+const KILL_TAKES: Duration = Duration::from_millis(100);
+
 /// What a keeper tells: one line of JSON at once, and one at each change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Report {
@@ -127,31 +133,46 @@ impl Shared {
         if !inner.ended {
             inner.by = By::Kill;
             send(&inner, Signal::KILL);
+            self.changed.notify_all();
         }
     }
 
-    /// Waits for the time to kill, and kills. Returns when the workload has ended.
-    pub(super) fn keep_deadline(&self) {
+    /// Waits for the time to kill, and kills; stops the workload when the task's directory is
+    /// not there any more. Returns when the workload has ended.
+    ///
+    /// A workload that was killed and has not ended is held by a tracer: if that has left the
+    /// group, `kill_family` must reach it.
+    pub(super) fn keep(&self, is_there: impl Fn() -> bool, kill_family: impl Fn()) {
         let mut inner = self.lock();
         while !inner.ended {
+            let killed = inner.by == By::Kill && inner.group.is_some();
             let left =
                 inner.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            inner = match left {
-                Some(Duration::ZERO) => {
-                    inner.by = By::Kill;
-                    inner.deadline = None;
-                    send(&inner, Signal::KILL);
-                    inner
+            if left == Some(Duration::ZERO) {
+                inner.by = By::Kill;
+                inner.deadline = None;
+                send(&inner, Signal::KILL);
+                continue;
+            }
+            let pause = if killed { KILL_TAKES } else { left.unwrap_or(LOOK).min(LOOK) };
+            let waited = self.changed.wait_timeout(inner, pause);
+            let (woken, over) = waited.unwrap_or_else(PoisonError::into_inner);
+            inner = woken;
+            if inner.ended || inner.group.is_none() || !over.timed_out() {
+                continue;
+            }
+            // Not with the lock: the disk or a long list of processes may take its time.
+            let by = inner.by;
+            drop(inner);
+            match by {
+                By::Exit if !is_there() => {
+                    super::complain("the task's directory is gone, so the task is stopped");
+                    self.stop();
                 }
-                Some(left) => {
-                    let waited = self.changed.wait_timeout(inner, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let waited = self.changed.wait(inner);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
-            };
+                By::Kill if killed => kill_family(),
+                By::Exit | By::Stop | By::Kill => {}
+            }
+            inner = self.lock();
         }
     }
 

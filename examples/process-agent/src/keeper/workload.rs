@@ -3,6 +3,8 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -14,6 +16,9 @@ use rustix::{
 };
 
 use super::{TOKEN_VARIABLE, complain, exit::NotStarted, files::Spec, procfs};
+
+/// The longest pause between two looks at children that are being killed.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the workload in a process group of its own.
 pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
@@ -80,9 +85,13 @@ pub(super) fn reap_orphans(workload: Pid) {
 /// Kills all children until there are none, which is when nothing of the task is left: what
 /// a child leaves behind becomes our child as it ends.
 ///
+/// All are killed before one is waited for, and none is waited for by blocking: a child that is
+/// traced by another can be waited for only when its tracer has ended.
+///
 /// Nobody else may wait for children at the same time; so the numbers stay theirs.
 pub(super) fn kill_all() {
     let mut immortal = Vec::new();
+    let mut pause = Duration::from_millis(1);
     loop {
         let mut children = match procfs::children() {
             Ok(children) => children,
@@ -92,22 +101,27 @@ pub(super) fn kill_all() {
         if children.is_empty() {
             return;
         }
-        for child in children {
-            let Some(pid) = child.process.pid() else {
-                continue;
-            };
-            match kill_process(pid, Signal::KILL) {
-                Err(Errno::PERM) if !child.is_dead() => {
-                    complain(&format!("process {} may not be killed", child.process.pid));
-                    immortal.push(child.process);
-                }
-                _ => reap(pid, WaitOptions::empty()),
+        for child in &children {
+            let refused = child.process.pid().map(|pid| kill_process(pid, Signal::KILL));
+            if refused == Some(Err(Errno::PERM)) && !child.is_dead() {
+                complain(&format!("process {} may not be killed", child.process.pid));
+                immortal.push(child.process);
             }
+        }
+        let pids = children.iter().filter_map(|child| child.process.pid());
+        if pids.filter(|pid| reap(*pid, WaitOptions::NOHANG)).count() == 0 {
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
 
-/// Asks for a child's status, after which its number is free.
-pub(super) fn reap(pid: Pid, options: WaitOptions) {
-    while matches!(waitpid(Some(pid), options), Err(Errno::INTR)) {}
+/// Asks for a child's status. `true` if it was had, after which its number is free.
+pub(super) fn reap(pid: Pid, options: WaitOptions) -> bool {
+    loop {
+        match waitpid(Some(pid), options) {
+            Err(Errno::INTR) => {}
+            waited => return matches!(waited, Ok(Some(_))),
+        }
+    }
 }

@@ -89,7 +89,8 @@ pub enum LogError {
 /// The records of the log in `dir`, oldest first, while it is being written and rotated.
 ///
 /// None is repeated, and none is skipped as long as the reader is not slower than
-/// the rotation deletes files: it holds those open that it still has to read.
+/// the rotation deletes files: it holds those open that it still has to read. Where one may have
+/// been, a [`Stream::Note`] says so.
 #[must_use]
 pub fn records(dir: &Path, options: Options) -> Records {
     Records {

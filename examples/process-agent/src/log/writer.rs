@@ -138,6 +138,9 @@ impl LogWriter {
 
     /// `log.1` becomes `log.2` and so on, then `log` becomes `log.1`. A step that fails
     /// leaves every file under some name, and the next write tries again.
+    ///
+    /// Only what is there is renamed, up to the first number that is free: how many files there
+    /// may be says nothing of how many there are.
     fn rotate(&mut self) -> io::Result<()> {
         let path = |n| self.dir.join(file_name(n));
         let step = |done: io::Result<()>| match done {
@@ -147,7 +150,11 @@ impl LogWriter {
         if self.files == 0 {
             step(fs::remove_file(path(0)))?;
         }
-        for n in (0..self.files).rev() {
+        let mut taken = 0;
+        while taken < self.files && path(taken).try_exists()? {
+            taken += 1;
+        }
+        for n in (0..taken).rev() {
             step(fs::rename(path(n), path(n + 1)))?;
         }
         self.file = None;

@@ -23,6 +23,14 @@ pub enum TaskFileError {
         /// The first byte that does not fit.
         byte: u8,
     },
+    /// The file is too large.
+    #[error("{file}: the task file is larger than {limit} bytes; split it into several")]
+    TooLarge {
+        /// As the caller called it.
+        file: String,
+        /// The most that is read.
+        limit: u64,
+    },
     /// The text is no task file.
     #[error("{file}:{line}:{column}: {}{problem}", field.as_ref().map_or(String::new(), |field| format!("{field}: ")))]
     Invalid {
@@ -57,7 +65,13 @@ impl Place<'_> {
     }
 
     pub(super) fn toml(&self, error: &toml::de::Error, field: Option<String>) -> TaskFileError {
-        self.invalid(error.span().unwrap_or(0..0), field, error.message().to_owned())
+        let span = error.span().unwrap_or(0..0);
+        let mut problem = error.message().to_owned();
+        if problem == "duplicate key" {
+            let key = self.text.get(span.clone()).unwrap_or_default();
+            problem = format!("the key `{key}` is given twice; leave out one of them");
+        }
+        self.invalid(span, field, problem)
     }
 
     pub(super) fn line_and_column(&self, offset: usize) -> (usize, usize) {

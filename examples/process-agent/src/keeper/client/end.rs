@@ -1,23 +1,35 @@
 use std::{
     fs::{OpenOptions, TryLockError},
+    io,
     os::unix::fs::OpenOptionsExt as _,
 };
 
-use rustix::process::getpid;
+use rustix::process::{Signal, getpid};
 use time::UtcDateTime;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::{Keeper, KeeperError, POLL, Request, State, files};
+use super::{Keeper, KeeperError, PATIENCE, POLL, Request, State, files};
 use crate::keeper::{
     exit::{Exit, NotStarted},
     files::KeeperRecord,
-    procfs,
+    procfs::{self, Process},
+    sweep::kill_family,
 };
 
 impl Keeper {
     /// Ends the task, whatever its state, and returns when nothing of it is left: stops it, or
     /// with `force` kills it; sweeps what a lost keeper has left. A task that has not been
     /// started cannot be started any more.
+    ///
+    /// A keeper that does not answer is woken with `CONT`; if it still does not, `force` kills it
+    /// and sweeps.
+    ///
+    /// When the task's directory has been removed, its keeper notices within a second and stops
+    /// the workload. This call then finds the keeper by the path it was started for, and waits for
+    /// its end. What it cannot find is a keeper of another user or in another PID or mount namespace,
+    /// one that was started for another path to the directory (a symbolic link, a rename), and what a
+    /// keeper left that was killed: then nothing tells a directory that was removed from one that
+    /// never was.
     ///
     /// # Errors
     ///
@@ -27,21 +39,115 @@ impl Keeper {
     ///
     /// Dropped, the task still ends if it was asked to. Can be called again.
     pub async fn end(&self, force: bool) -> Result<(), KeeperError> {
-        let request = Request { stop: !force, kill: force };
+        let mut silences = 0;
         loop {
-            self.bar()?;
-            match self.state().await? {
-                State::Exited(_) => return Ok(()),
-                State::Lost => return self.sweep().await.map(drop),
-                State::NotStarted if !self.is_prepared()? => return Ok(()),
+            match self.come_closer(force).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(KeeperError::Silent { .. }) if silences == 0 => {
+                    self.signal_keepers(Signal::CONT).await?;
+                    silences = 1;
+                }
+                Err(KeeperError::Silent { .. }) if silences == 1 && force => {
+                    self.signal_keepers(Signal::KILL).await?;
+                    silences = 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One step towards the end. `true` if it is reached.
+    async fn come_closer(&self, force: bool) -> Result<bool, KeeperError> {
+        self.bar()?;
+        match self.state().await? {
+            State::Exited(_) => Ok(true),
+            State::Lost => self.sweep().await.map(|_| true),
+            State::NotStarted if self.is_prepared()? => {
                 // A keeper has the lock but has not come far.
-                State::NotStarted => sleep(POLL).await,
-                State::Starting | State::Running { .. } => {
-                    self.ask(request).await?;
-                    self.wait().await?;
+                let further = timeout(PATIENCE, self.further()).await;
+                further.unwrap_or_else(|_| Err(self.silent())).map(|()| false)
+            }
+            State::NotStarted => self.end_without_directory(force).await.map(|()| true),
+            State::Starting | State::Running { .. } => {
+                match self.ask(Request { stop: !force, kill: force }).await {
+                    // It has changed since; another look says how.
+                    Err(KeeperError::Lost { .. } | KeeperError::NotStarted { .. }) => {
+                        return Ok(false);
+                    }
+                    asked => asked?,
+                }
+                // Not for ever: the keeper may be stopped by now, or its directory be gone.
+                match timeout(PATIENCE, self.wait()).await {
+                    Ok(waited) => waited.map(|_| false),
+                    Err(_) => Ok(false),
                 }
             }
         }
+    }
+
+    /// Waits until a keeper on its way has come to its start, has failed or is barred.
+    async fn further(&self) -> Result<(), KeeperError> {
+        while self.is_prepared()? && self.state().await? == State::NotStarted {
+            sleep(POLL).await;
+            self.bar()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the keepers of a directory that is not there.
+    async fn end_without_directory(&self, force: bool) -> Result<(), KeeperError> {
+        let end = async {
+            loop {
+                let keepers = self.keepers().await?;
+                if keepers.is_empty() {
+                    return Ok(());
+                }
+                for keeper in keepers {
+                    // A stopped one would not look whether its directory is there.
+                    let done = keeper
+                        .signal(Signal::CONT)
+                        .and_then(|()| if force { kill_family(keeper.pid, None) } else { Ok(()) });
+                    done.map_err(|error| self.file("", error))?;
+                }
+                sleep(POLL).await;
+            }
+        };
+        if !force {
+            // As long as the grace allows.
+            return end.await;
+        }
+        timeout(PATIENCE, end).await.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    /// The keepers that live and were started for this path. In a thread for blocking work: it
+    /// looks at all processes.
+    async fn keepers(&self) -> Result<Vec<Process>, KeeperError> {
+        let dir = std::path::absolute(&self.dir);
+        let found = tokio::task::spawn_blocking(move || procfs::keepers(&dir?)).await;
+        let found = found.unwrap_or_else(|error| Err(io::Error::other(error)));
+        found.map_err(|error| self.file("", error))
+    }
+
+    /// Sends a signal to the keeper of the record, or, where there is no record yet, to
+    /// those that were started for this path.
+    async fn signal_keepers(&self, signal: Signal) -> Result<(), KeeperError> {
+        let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
+        let keepers = match record {
+            Some(record) => {
+                let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
+                // Whoever has barred the task is in the record too, and is no keeper.
+                let is_keeper = record.boot_id == boot_id
+                    && procfs::keeper_argument(record.keeper.pid).is_some();
+                if is_keeper { vec![record.keeper] } else { Vec::new() }
+            }
+            None => self.keepers().await?,
+        };
+        for keeper in keepers {
+            // Its start time is compared there.
+            keeper.signal(signal).map_err(|error| self.file(files::KEEPER, error))?;
+        }
+        Ok(())
     }
 
     /// Whether there is anything that a keeper could start.

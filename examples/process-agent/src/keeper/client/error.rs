@@ -38,6 +38,8 @@ pub enum KeeperError {
         dir: PathBuf,
         /// What it said.
         reason: String,
+        /// The system's error number, if it was the system that refused.
+        errno: Option<i32>,
     },
     /// The keeper was killed.
     #[error("the keeper of {} was killed; sweep what it left, and start a new task", dir.display())]
@@ -79,6 +81,25 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+impl KeeperError {
+    /// The system's error number, if it was the system that refused.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Executable(ExecutableError::Unreadable { error, .. })
+            | Self::WorkingDirectory { error, .. }
+            | Self::File { error, .. } => error.raw_os_error(),
+            Self::Launch { errno, .. } => *errno,
+            Self::Executable(_)
+            | Self::AlreadyStarted { .. }
+            | Self::NotStarted { .. }
+            | Self::Lost { .. }
+            | Self::StillRunning { .. }
+            | Self::Silent { .. } => None,
+        }
+    }
+}
+
 impl Keeper {
     pub(super) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, KeeperError> {
         files::read(&self.dir, name).map_err(|error| self.file(name, error))
@@ -104,8 +125,8 @@ impl Keeper {
         KeeperError::NotStarted { dir }
     }
 
-    pub(super) fn not_launched(&self, reason: String) -> KeeperError {
+    pub(super) fn not_launched(&self, reason: String, errno: Option<i32>) -> KeeperError {
         let dir = self.dir.clone();
-        KeeperError::Launch { dir, reason }
+        KeeperError::Launch { dir, reason, errno }
     }
 }

@@ -16,10 +16,12 @@ impl Keeper {
             .mode(0o600)
             .open(self.dir.join(files::ERRORS))
             .map_err(|error| self.file(files::ERRORS, error))?;
+        // Absolute, so that the keeper is known by it: see `procfs::keepers`.
+        let dir = std::path::absolute(&self.dir).map_err(|error| self.file("", error))?;
         let output = Command::new(&self.program)
             .arg0("process-agent")
             .arg("keeper")
-            .arg(&self.dir)
+            .arg(&dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)
@@ -27,14 +29,15 @@ impl Keeper {
             .spawn()
             .map_err(|error| {
                 let program = self.program.display();
-                self.not_launched(format!("{program} cannot be started: {error}"))
+                let reason = format!("{program} cannot be started: {error}");
+                self.not_launched(reason, error.raw_os_error())
             })?
             .wait_with_output()
             .await
-            .map_err(|error| self.not_launched(error.to_string()))?;
+            .map_err(|error| self.not_launched(error.to_string(), error.raw_os_error()))?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             let what = "it said nothing; does the program have the subcommand `keeper`?";
-            self.not_launched(what.to_owned())
+            self.not_launched(what.to_owned(), None)
         })
     }
 

@@ -7,7 +7,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::process::{Pid, WaitOptions, getpid};
+use rustix::{
+    fs::{AtFlags, statat},
+    io::Errno,
+    process::{Pid, WaitOptions, getpid},
+};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -24,6 +28,7 @@ use crate::{
         output,
         procfs::{self, Process},
         state::Shared,
+        sweep::kill_family,
         workload,
     },
     log::LogWriter,
@@ -60,8 +65,7 @@ impl<'a> Session<'a> {
     pub(super) fn run(mut self) -> io::Result<()> {
         let children = Arc::new(Children::default());
         handle_signals(&self.shared, &children)?;
-        let deadlines = Arc::clone(&self.shared);
-        thread::Builder::new().spawn(move || deadlines.keep_deadline())?;
+        self.keep_watch()?;
         let end = io::pipe()?;
         // From here on the start counts: it is not tried again.
         files::write(self.dir, files::KEEPER, &self.record)?;
@@ -86,6 +90,22 @@ impl<'a> Session<'a> {
         tell(&Launched::Started);
         self.server.finish();
         Ok(())
+    }
+
+    /// In a thread of its own. It looks at the directory that is held open, so that neither a
+    /// rename nor another directory in its place is taken for a removal.
+    fn keep_watch(&self) -> io::Result<()> {
+        let (shared, token) = (Arc::clone(&self.shared), self.spec.token.clone());
+        let dir = File::open(self.dir)?;
+        // Only this answer says that it is gone; a disk that fails says nothing.
+        let is_there = move || {
+            let found = statat(&dir, files::KEEPER, AtFlags::SYMLINK_NOFOLLOW);
+            !matches!(found, Err(Errno::NOENT))
+        };
+        let me = getpid().as_raw_nonzero().get();
+        // What cannot be killed is told by `workload::kill_all`.
+        let kill_family = move || _ = kill_family(me, Some(&token));
+        thread::Builder::new().spawn(move || shared.keep(is_there, kill_family)).map(drop)
     }
 
     /// Not having it is no reason to end: the token finds the workload too.

@@ -1,17 +1,24 @@
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fs::{self, File},
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
+use time::UtcDateTime;
+
 use super::{LogError, Options, Record};
-use crate::log::file_name;
+use crate::log::{Stream, file_name};
 
 /// Bytes read at a time. More than the longest record, whose 16 KiB of text are at most
 /// 64 KiB when escaped.
 const BLOCK: usize = 128 * 1024;
+
+/// How often a log is opened anew when it was rotated while it was opened.
+const TRIES: usize = 100;
+
+const MISSING: &str = "lines may be missing: the log was rotated faster than it was read";
 
 /// Where a reader is in a log. Everything here blocks.
 ///
@@ -75,7 +82,7 @@ impl Cursor {
         if self.read_block(batch)? {
             return Ok(());
         }
-        if complete && self.go_on()? {
+        if complete && self.go_on(batch)? {
             return Ok(());
         }
         if let Some(tail) = self.tail.take() {
@@ -125,6 +132,10 @@ impl Cursor {
                 line: String::from_utf8_lossy(line).chars().take(80).collect(),
             }),
         };
+        self.keep(record, batch);
+    }
+
+    fn keep(&mut self, record: Result<Record, LogError>, batch: &mut Batch) {
         match (&mut self.tail, self.options.tail) {
             (Some(tail), Some(most)) => {
                 tail.push_back(record);
@@ -146,7 +157,7 @@ impl Cursor {
     }
 
     /// Leaves a file that is read to its end. `false` if there is none behind it.
-    fn go_on(&mut self) -> io::Result<bool> {
+    fn go_on(&mut self, batch: &mut Batch) -> io::Result<bool> {
         let Some(left) = self.files.front() else {
             self.files = chain(&self.dir)?;
             self.offset = 0;
@@ -159,13 +170,20 @@ impl Cursor {
             for file in &chain {
                 ids.push(identity(&file.metadata()?));
             }
-            // A file that is gone was older than all that are there.
+            // A file that is gone was older than all that are there, and others may have been
+            // between.
             let at = ids.iter().position(|id| *id == left);
             let newer = chain.split_off(at.map_or(0, |at| at + 1));
             if newer.is_empty() {
                 return Ok(false);
             }
             self.files.extend(newer);
+            if at.is_none() {
+                let bytes = MISSING.as_bytes().to_vec();
+                let at = UtcDateTime::now();
+                let note = Record { at, stream: Stream::Note, bytes, partial: false };
+                self.keep(Ok(note), batch);
+            }
         }
         self.files.pop_front();
         self.offset = 0;
@@ -173,49 +191,61 @@ impl Cursor {
     }
 }
 
-/// All files of a log, oldest first, as they were at one moment.
+/// All files of a log, oldest first, as they were at one moment. Under a writer that leaves no such
+/// moment, as they were opened: those that came later are found behind the last of them.
 fn chain(dir: &Path) -> io::Result<VecDeque<File>> {
+    chain_while(dir, || {})
+}
+
+/// With what happens between the opening of the files and the look whether that was one moment.
+fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<File>> {
+    let mut tries = 0;
     loop {
+        tries += 1;
         let mut files = VecDeque::new();
         let mut ids = Vec::new();
-        let oldest = oldest(dir)?;
-        for n in 0..=oldest {
-            match File::open(dir.join(file_name(n))) {
+        let numbers = numbers(dir)?;
+        for n in &numbers {
+            match File::open(dir.join(file_name(*n))) {
                 Ok(file) => {
-                    ids.push(Some(identity(&file.metadata()?)));
-                    files.push_front(file);
+                    let id = Some(identity(&file.metadata()?));
+                    // Met again under a higher number after a rotation in between.
+                    if !ids.contains(&id) {
+                        files.push_front(file);
+                    }
+                    ids.push(id);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => ids.push(None),
                 Err(error) => return Err(error),
             }
         }
+        between();
         // A rotation in between has moved at least one file to a higher number, where it
         // is met here; the open files keep their inodes from being used again.
-        let mut same = self::oldest(dir)? == oldest;
-        for (n, id) in (0..).zip(&ids) {
-            same = same && at_path(dir, n)? == *id;
+        let mut same = self::numbers(dir)? == numbers;
+        for (n, id) in numbers.iter().zip(&ids) {
+            same = same && at_path(dir, *n)? == *id;
         }
-        if same {
+        if same || tries == TRIES {
             return Ok(files);
         }
     }
 }
 
-/// The highest number of a rotated file, 0 if there is none, or no directory yet.
-fn oldest(dir: &Path) -> io::Result<u32> {
-    let mut oldest = 0;
+/// The numbers of the files that are there: 0, and those of the rotated ones. Not those below the
+/// highest: anybody can have put a file there whose number is high.
+fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
+    let mut numbers = BTreeSet::from([0]);
     let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(oldest),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
         entries => entries?,
     };
     for entry in entries {
         let name = entry?.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix("log."));
-        if let Some(number) = number.and_then(|number| number.parse().ok()) {
-            oldest = oldest.max(number);
-        }
+        numbers.extend(number.and_then(|number| number.parse::<u32>().ok()));
     }
-    Ok(oldest)
+    Ok(numbers)
 }
 
 type Identity = (u64, u64);
@@ -229,5 +259,31 @@ fn at_path(dir: &Path, n: u32) -> io::Result<Option<Identity>> {
         Ok(metadata) => Ok(Some(identity(&metadata))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+    use crate::log::LogWriter;
+
+    #[test]
+    fn a_writer_that_rotates_all_the_time_does_not_hold_up_a_reader() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record {
+            at: UtcDateTime::now(),
+            stream: Stream::Stdout,
+            bytes: Vec::new(),
+            partial: false,
+        };
+        let mut writer = LogWriter::open(dir.path(), 1, 3).unwrap();
+        (0..10).for_each(|_| writer.append(&record));
+        let mut rotations = 0;
+        let files = chain_while(dir.path(), || {
+            writer.append(&record);
+            rotations += 1;
+        });
+        assert_eq!((files.unwrap().len(), rotations), (4, TRIES));
     }
 }

@@ -1,0 +1,133 @@
+//! Directories that are removed, and those that do not let themselves be removed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/task.rs"]
+mod task;
+
+use std::{
+    fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, time::Duration,
+};
+
+use process_agent::keeper::By;
+use task::{GUARD, Task};
+
+const IGNORES_TERM: &str = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+
+fn is_running(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// A task that runs, its workload and its keeper.
+async fn running(script: &str, grace: Duration) -> (Task, i32, i32) {
+    let task = Task::shell_with(script, |definition| definition.stop_grace = grace);
+    task.start().await;
+    task.says("ready").await;
+    let (workload, keeper) = (task.pid().await, task.keeper_pid());
+    (task, workload, keeper)
+}
+
+#[tokio::test]
+async fn a_task_whose_directory_is_removed_is_stopped() {
+    let script = "
+        trap 'echo > \"$TEST_HOME/bye\"; exit' TERM
+        setsid sleep 1000 &
+        echo ready
+        while :; do sleep 0.05; done
+    ";
+    let (task, workload, keeper) = running(script, GUARD).await;
+    fs::remove_dir_all(task.keeper.dir()).unwrap();
+    let gone = async {
+        while is_running(workload) || is_running(keeper) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(GUARD, gone).await.expect("the task goes on");
+    assert!(task.path("bye").exists(), "it is asked before it is killed");
+}
+
+#[tokio::test]
+async fn a_task_whose_directory_is_renamed_goes_on() {
+    let (mut task, _, keeper) = running("echo ready; while :; do sleep 0.05; done", GUARD).await;
+    fs::rename(task.keeper.dir(), task.path("moved")).unwrap();
+    // Nothing else wakes it: these are two of its looks.
+    let before = wakeups(keeper);
+    while wakeups(keeper) < before + 2 {
+        tokio::task::yield_now().await;
+    }
+    task.keeper = task::keeper(task.path("moved"));
+    task.keeper.end(true).await.unwrap();
+    assert_eq!(task.code().await, (137, By::Kill), "nobody has stopped it before");
+}
+
+/// How often the threads of a process have woken up.
+fn wakeups(pid: i32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let status = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")));
+    let count = |status: std::io::Result<String>| -> u64 {
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.map_or(0, |count| count.trim().parse().unwrap())
+    };
+    status.map(count).sum()
+}
+
+async fn check_end(script: &str, grace: Duration, force: bool) {
+    let (task, workload, keeper) = running(script, grace).await;
+    fs::remove_dir_all(task.keeper.dir()).unwrap();
+    let ended = tokio::time::timeout(GUARD, task.keeper.end(force)).await;
+    ended.expect("the end does not come").unwrap();
+    assert!(!is_running(workload));
+    assert!(!is_running(keeper));
+}
+
+#[tokio::test]
+async fn the_end_of_a_task_whose_directory_is_removed_is_that_of_its_keeper() {
+    check_end(IGNORES_TERM, Duration::from_millis(100), false).await;
+}
+
+#[tokio::test]
+async fn a_forced_end_of_a_task_whose_directory_is_removed_does_not_wait_for_the_grace() {
+    check_end(IGNORES_TERM, Duration::from_secs(100_000), true).await;
+}
+
+const PROTECTS: &str = r#"
+[[task]]
+name = "protects"
+command = ["sh", "-c", "mkdir -p cache/deep; echo x > cache/deep/f; chmod 555 cache/deep cache; chmod 000 cache; chmod 500 . .."]
+"#;
+
+/// As an ordinary user: root may remove everything.
+#[test]
+fn what_a_workload_has_protected_is_removed_with_its_task() {
+    let test = "what_a_workload_has_protected_is_removed_with_its_task";
+    let home = tempfile::tempdir().unwrap();
+    let program = home.path().join("process-agent");
+    fs::copy(env!("CARGO_BIN_EXE_process-agent"), &program).unwrap();
+    fs::write(home.path().join("tasks.toml"), PROTECTS).unwrap();
+    let tmp = home.path().join("tmp");
+    fs::create_dir(&tmp).unwrap();
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+
+    let mut command = if rustix::process::geteuid().is_root() {
+        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+        if !Command::new("setpriv").args(user).arg("true").status().is_ok_and(|s| s.success()) {
+            // Not by `eprintln`, which is shown for tests that fail only.
+            let why = format!("skipped: {test} (no setpriv to become an ordinary user)\n");
+            std::io::stderr().write_all(why.as_bytes()).unwrap();
+            return;
+        }
+        let mut command = Command::new("setpriv");
+        command.args(user).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    command.args(["run", "--strict"]).arg(home.path().join("tasks.toml"));
+    let run = command.env("TMPDIR", &tmp).current_dir(&tmp).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+    let left: Vec<_> = fs::read_dir(&tmp).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new(), "{said}");
+}

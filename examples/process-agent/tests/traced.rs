@@ -1,0 +1,126 @@
+//! Tasks and keepers that are traced or stopped end all the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/task.rs"]
+mod task;
+
+use std::{fs, io::Write as _, process::Command, time::Duration};
+
+use process_agent::keeper::{By, State};
+use rustix::process::Signal;
+use task::{GUARD, Task};
+
+/// Says `ready` when it can be signalled, and then runs until a signal ends it.
+const RUNS: &str = "echo ready; while :; do sleep 0.05; done";
+
+/// A task that runs `script` when the tracer is there as `$TEST_HOME/tracer`. `None` where it
+/// cannot be compiled.
+fn shell(script: &str, test: &str) -> Option<Task> {
+    let task = Task::shell_with(script, |definition| {
+        definition.stop_grace = Duration::from_millis(100);
+    });
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tracer.c");
+    let compiled = Command::new("cc").arg(source).arg("-o").arg(task.path("tracer")).status();
+    if compiled.is_ok_and(|status| status.success()) {
+        return Some(task);
+    }
+    skip(test, "there is no C compiler");
+    None
+}
+
+fn skip(test: &str, why: &str) {
+    // Not by `eprintln`, which is shown for tests that fail only.
+    std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
+}
+
+/// Waits until the tracer has said how it went. `false` if it was refused.
+async fn is_traced(task: &Task, test: &str) -> bool {
+    while !task.path("traced").exists() {
+        tokio::task::yield_now().await;
+    }
+    let said = fs::read_to_string(task.path("traced")).unwrap();
+    if said != "traced" {
+        skip(test, &format!("tracing is refused: {said}"));
+    }
+    said == "traced"
+}
+
+#[tokio::test]
+async fn a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_end() {
+    let test = "a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_end";
+    let script = "
+        setsid sleep 1000 &
+        setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $! &
+        while ! test -e \"$TEST_HOME/traced\"; do sleep 0.01; done
+        exit 6
+    ";
+    let Some(task) = shell(script, test) else { return };
+    task.start().await;
+    if is_traced(&task, test).await {
+        assert_eq!(task.code().await, (6, By::Exit));
+        assert_eq!(task.alive(), Vec::<String>::new());
+    }
+}
+
+/// The tracer has left the group, so that the `KILL` for it does not reach it.
+const TRACED: &str = "
+    setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $$ &
+    while :; do sleep 0.05; done
+";
+
+#[tokio::test]
+async fn a_workload_that_is_traced_by_its_child_can_be_killed() {
+    let test = "a_workload_that_is_traced_by_its_child_can_be_killed";
+    let Some(task) = shell(TRACED, test) else { return };
+    task.start().await;
+    if is_traced(&task, test).await {
+        task.keeper.kill().await.unwrap();
+        assert_eq!(task.code().await, (137, By::Kill));
+        assert_eq!(task.alive(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_workload_that_is_traced_by_its_child_is_killed_after_the_grace() {
+    let test = "a_workload_that_is_traced_by_its_child_is_killed_after_the_grace";
+    let Some(task) = shell(TRACED, test) else { return };
+    task.start().await;
+    if is_traced(&task, test).await {
+        task.keeper.stop().await.unwrap();
+        assert_eq!(task.code().await, (137, By::Kill));
+        assert_eq!(task.alive(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_keeper_that_is_stopped_is_woken_to_end_its_task() {
+    let task = Task::shell(RUNS);
+    task.start().await;
+    task.says("ready").await;
+    Task::signal(task.keeper_pid(), Signal::STOP);
+    let ended = tokio::time::timeout(GUARD, task.keeper.end(false)).await;
+    ended.expect("the task does not end").unwrap();
+    assert_eq!(task.code().await, (143, By::Stop));
+}
+
+#[tokio::test]
+async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
+    let test = "a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only";
+    let Some(task) = shell(RUNS, test) else { return };
+    task.start().await;
+    task.says("ready").await;
+    let mut tracer = Command::new(task.path("tracer"))
+        .arg(task.path("traced"))
+        .args([&task.keeper_pid().to_string(), "stop"])
+        .spawn()
+        .unwrap();
+    if is_traced(&task, test).await {
+        let ended = tokio::time::timeout(GUARD, task.keeper.end(true)).await;
+        ended.expect("the task does not end").unwrap();
+        assert_eq!(task.keeper.state().await.unwrap(), State::Lost);
+        assert_eq!(task.alive(), Vec::<String>::new());
+    }
+    tracer.kill().unwrap();
+    tracer.wait().unwrap();
+}
