@@ -1,27 +1,26 @@
-//! The agent: takes every task of a file through its life.
+//! The agent: a driver for every task of a file.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onward::exec::{SystemClock, WallClock, advance, perform, task_span};
+use futures::{StreamExt as _, future};
+use onward::agent::{Driver, DriverHandle, Snapshot, Surroundings, Timer as _, TokioTimer};
+use onward::exec::{SystemClock, task_span};
 use onward::{
-    AnyTask, Assignment, Controller, ControllerError, Executor, Operation, Outcome, TaskState,
-    TaskStatus, resolve, step,
+    AnyTask, Assignment, Controller, ControllerError, Executor, TaskState, TaskStatus, resolve,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::board::Board;
-use crate::controller::{ProcessController, ProcessExecutor};
+use crate::board::{Board, Row};
+use crate::controller::ProcessExecutor;
 use crate::definition::ProcessDefinition;
 use crate::output::Output;
 use crate::task_file::{TaskEntry, TaskFile};
-
-/// How long a task waits before it tries again what failed for the moment.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// How far whoever runs the agent wants it to go. It only ever grows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,10 +52,11 @@ pub async fn run(
     output: Output,
 ) -> Report {
     let executor = ProcessExecutor::new(root);
+    let timer = TokioTimer::new();
     let mut lives = JoinSet::new();
     for (index, entry) in file.tasks.iter().cloned().enumerate() {
         let span = task_span(&entry.name);
-        let shown = Shown { board: Arc::clone(&board), index };
+        let shown = Shown { board: Arc::clone(&board), index, timer };
         let life = live(entry, executor.clone(), shown, wish.clone(), output.clone());
         lives.spawn(life.instrument(span));
     }
@@ -92,68 +92,60 @@ async fn live(
     entry: TaskEntry,
     executor: ProcessExecutor,
     shown: Shown,
-    mut wish: watch::Receiver<Wish>,
+    wish: watch::Receiver<Wish>,
     output: Output,
 ) {
-    let TaskEntry { name, desired, stop_after, definition } = entry;
+    let TaskEntry { name, desired, stop_after, policy, definition } = entry;
     let assignment = Assignment::new(&name, definition).with_desired_state(desired.into());
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     let resolved = resolve(&mut task, &assignment, &executor, &SystemClock).await;
-    shown.task(&task, None);
-    let Ok(mut controller) = resolved else { return };
+    let Ok(controller) = resolved else { return shown.status(task.status()) };
     let said = output.follow(&name, &controller);
-
-    let mut stop = std::pin::pin!(sleep(stop_after.unwrap_or(Duration::MAX)));
-    let mut stopped = false;
-    loop {
-        let wished = *wish.borrow_and_update();
-        let stopping = stopped || wished > Wish::Run;
-        let desired = if stopping { TaskState::Shutdown } else { assignment.desired_state };
-        let next = next(&mut task, desired, &mut controller, wished);
-        // Dropping the step that is under way loses nothing: another one takes its place.
-        let outcome = tokio::select! {
-            biased;
-            Ok(()) = wish.changed() => continue,
-            () = &mut stop, if !stopped => { stopped = true; continue }
-            outcome = next => outcome,
-        };
-        // Also where there was nothing to do: the step before may have been dropped.
-        shown.task(&task, (outcome == Outcome::Retry).then_some(RETRY_DELAY));
-        let pause = match outcome {
-            Outcome::Advanced => Duration::ZERO,
-            Outcome::Retry => RETRY_DELAY,
-            Outcome::Noop => Duration::MAX,
-            Outcome::Dead => break,
-        };
-        tokio::select! {
-            biased;
-            Ok(()) = wish.changed() => {}
-            () = &mut stop, if !stopped => stopped = true,
-            () = sleep(pause) => {}
+    let surroundings = Surroundings::new(shown.timer, SystemClock, |_: &str, _| {});
+    // It was checked when it was read.
+    let Ok(surroundings) = surroundings.with_policy(policy) else { return };
+    let (mut driver, handle) = Driver::new(task, assignment.clone(), controller, surroundings);
+    let followed = async {
+        shown.follow(&handle).await;
+        // Of a task that has not started nothing will come; and whoever kills does not wait.
+        if handle.status().container_status.is_some() {
+            let mut wish = wish.clone();
+            tokio::select! {
+                () = said.finish() => {}
+                _ = wish.wait_for(|wish| *wish == Wish::Kill) => {}
+            }
         }
-        shown.next_attempt();
-    }
-    // Of a task that has not started nothing will come; and whoever kills does not wait.
-    if task.container_status().is_some() {
-        tokio::select! {
-            () = said.finish() => {}
-            _ = wish.wait_for(|wish| *wish == Wish::Kill) => {}
-        }
+        handle.remove();
+    };
+    let commanded = command(&handle, &executor, &assignment, stop_after, wish.clone());
+    let mut run = pin!(driver.run());
+    tokio::select! {
+        () = &mut run => {}
+        ((), ()) = future::join(followed, commanded) => run.await,
     }
 }
 
-/// The next step, or the last resort.
-async fn next(
-    task: &mut AnyTask,
-    desired: TaskState,
-    controller: &mut ProcessController,
-    wished: Wish,
-) -> Outcome {
-    if wished == Wish::Kill && !task.state().is_terminal() {
-        let event = perform(Operation::Terminate, controller).await;
-        advance(task, desired, event, SystemClock.now()).map_or(Outcome::Dead, |done| done.outcome)
-    } else {
-        step(task, desired, controller, &SystemClock).await
+/// Tells the driver what is wished, when it is.
+async fn command(
+    handle: &DriverHandle<ProcessDefinition>,
+    executor: &ProcessExecutor,
+    assignment: &Assignment<ProcessDefinition>,
+    stop_after: Option<Duration>,
+    mut wish: watch::Receiver<Wish>,
+) {
+    tokio::select! {
+        _ = wish.wait_for(|wish| *wish > Wish::Run) => {}
+        () = sleep(stop_after.unwrap_or(Duration::MAX)) => {}
+    }
+    let stopped = assignment.clone().with_desired_state(TaskState::Shutdown);
+    // Refused only where the task is gone already.
+    _ = handle.update(stopped);
+    // Nobody wishes any more, which is no wish to kill.
+    let Ok(_) = wish.wait_for(|wish| *wish == Wish::Kill).await else { return };
+    // Beside the driver, whose shutdown then succeeds.
+    let killed = async { executor.controller(assignment).await?.terminate().await };
+    if let Err(error) = killed.await {
+        tracing::error!(error = format_args!("{error:#}"), "the task could not be killed");
     }
 }
 
@@ -161,28 +153,39 @@ async fn next(
 struct Shown {
     board: Arc<Board>,
     index: usize,
+    timer: TokioTimer,
 }
 
 impl Shown {
-    /// Shows the status, and when the operation is tried again.
-    fn task(&self, task: &AnyTask, retry_in: Option<Duration>) {
-        let now = Instant::now();
-        self.board.update(self.index, |row| {
-            if task.state() != row.status.state {
-                row.since = now;
-                row.attempt = 1;
+    /// Shows the task until it has ended.
+    async fn follow(&self, handle: &DriverHandle<ProcessDefinition>) {
+        let mut snapshots = handle.snapshots();
+        while let Some(snapshot) = snapshots.next().await {
+            let has_ended = snapshot.status.state.is_terminal();
+            self.board.update(self.index, |row| self.show(row, snapshot));
+            if has_ended {
+                return;
             }
-            row.status = task.status();
-            row.retry_at = retry_in.map(|delay| now + delay);
-        });
+        }
     }
 
-    /// The pause before a retry, if there was one, is over.
-    fn next_attempt(&self) {
+    fn show(&self, row: &mut Row, snapshot: Snapshot) {
+        if snapshot.status.state != row.status.state {
+            row.since = Instant::now();
+        }
+        row.status = snapshot.status;
+        // What it is told in the driver's time is shown in the program's.
+        let retry_in = snapshot.next_attempt.map(|at| at.saturating_sub(self.timer.now()));
+        row.retry_at = retry_in.map(|delay| Instant::now() + delay);
+        // While the next one is waited for, there have been so many.
+        row.attempt = snapshot.attempt.saturating_sub(row.retry_at.is_some().into());
+    }
+
+    /// Shows a task that has no driver.
+    fn status(&self, status: TaskStatus) {
         self.board.update(self.index, |row| {
-            if row.retry_at.take().is_some() {
-                row.attempt += 1;
-            }
+            row.since = Instant::now();
+            row.status = status;
         });
     }
 }

@@ -8,16 +8,18 @@
 //! stop_after = "1m"
 //! ```
 //!
-//! Beside `name`, `desired` and `stop_after`, a task has the keys of a
+//! Beside `name`, `desired`, `stop_after` and `policy`, a task has the keys of a
 //! [`ProcessDefinition`].
 
 mod error;
+mod policy;
 
 use std::{
     collections::BTreeMap, fs::File, io, io::Read as _, ops::Range, path::Path, time::Duration,
 };
 
 use onward::TaskState;
+use onward::agent::Policy;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{
     Spanned,
@@ -27,16 +29,17 @@ use toml::{
 use crate::definition::{self, ProcessDefinition};
 use error::Place;
 pub use error::TaskFileError;
+use policy::PolicyEntry;
 
 /// What a task file says, in its order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile {
     /// The tasks; their names differ.
     pub tasks: Vec<TaskEntry>,
 }
 
 /// One `[[task]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskEntry {
     /// Matches `[a-z0-9][a-z0-9_.-]{0,62}`, so that it can be a directory's name.
     pub name: String,
@@ -44,6 +47,8 @@ pub struct TaskEntry {
     pub desired: Desired,
     /// Time after the start at which the agent asks the task to shut down.
     pub stop_after: Option<Duration>,
+    /// How patient the agent is with it: retries, deadlines, grace.
+    pub policy: Policy,
     /// What is to be run.
     pub definition: ProcessDefinition,
 }
@@ -75,7 +80,7 @@ impl From<Desired> for TaskState {
 }
 
 /// The keys of a task that are not those of its definition.
-const OWN_KEYS: [&str; 3] = ["name", "desired", "stop_after"];
+const OWN_KEYS: [&str; 4] = ["name", "desired", "stop_after", "policy"];
 
 /// Bytes of the largest file that is read: more than anybody writes, and less than hurts.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -196,18 +201,25 @@ fn read_task(
     }
     let desired: Option<Desired> = take(place, at, &mut table, "desired")?;
     let stop_after: Option<Span> = take(place, at, &mut table, "stop_after")?;
-    let definition = deserialize(place, at, Spanned::new(span, DeValue::Table(table)))?;
+    let policy_span = table.get("policy").map_or(span.clone(), Spanned::span);
+    let policy: Option<PolicyEntry> = take(place, at, &mut table, "policy")?;
+    let definition: ProcessDefinition =
+        deserialize(place, at, Spanned::new(span, DeValue::Table(table)))?;
+    let policy = policy.unwrap_or_default().policy(definition.stop_grace).map_err(|error| {
+        place.invalid(policy_span, Some(format!("{at}.policy")), error.to_string())
+    })?;
     let entry = TaskEntry {
         name,
         desired: desired.unwrap_or_default(),
         stop_after: stop_after.map(|span| span.0),
+        policy,
         definition,
     };
     Ok((entry, name_span))
 }
 
 /// A duration as text.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 struct Span(#[serde(with = "definition::duration")] Duration);
 
 fn take<T: DeserializeOwned>(

@@ -19,6 +19,28 @@ fn check_line(line: &str, expected: &str) {
 }
 
 #[test]
+fn a_policy_has_defaults_and_a_grace_beyond_the_tasks_own() {
+    let policy = |more: &str| {
+        let text = format!("[[task]]\nname = 'x'\ncommand = ['true']\nstop_grace = '3s'\n{more}");
+        TaskFile::parse("f", &text).map(|file| file.tasks[0].policy.clone())
+    };
+    let grace = |seconds| Some(std::time::Duration::from_secs(seconds));
+    let given = onward::agent::Policy::default();
+    assert_eq!(policy("").unwrap(), given.clone().with_shutdown_grace(grace(13)));
+    let set =
+        policy("policy = { shutdown_grace = '1s', start_deadline = '5s', retry_jitter = 0.0 }");
+    let expected = given.with_shutdown_grace(grace(1)).with_jitter(0.0);
+    assert_eq!(set.unwrap(), expected.with_start_deadline(std::time::Duration::from_secs(5)));
+    let error = |more: &str| policy(more).unwrap_err().to_string();
+    assert_eq!(
+        error("policy = { retry_factor = 0.5 }"),
+        "f:5:10: task[0].policy: retry_factor is 0.5: expected a finite number of at least 1"
+    );
+    assert!(error("policy = { patience = '1s' }").contains("unknown field `patience`"));
+    assert!(error("policy = { retry_max = 'soon' }").contains("task[0].policy.retry_max"));
+}
+
+#[test]
 fn a_file_is_read_with_its_defaults() {
     let text = r#"
         [[task]]
@@ -60,7 +82,7 @@ fn a_syntax_error_is_placed() {
 fn an_unknown_key_lists_the_known_ones() {
     check_line(
         r#"comand = ["x"]"#,
-        "tasks.toml:4:1: task[0]: unknown key `comand`; known are `name`, `desired`, `stop_after`, `command`, `env`, `dir`, `stop_signal`, `stop_grace`, `prepare`, `ready`, `log_max_size`, `log_files`, `ports`",
+        "tasks.toml:4:1: task[0]: unknown key `comand`; known are `name`, `desired`, `stop_after`, `policy`, `command`, `env`, `dir`, `stop_signal`, `stop_grace`, `prepare`, `ready`, `log_max_size`, `log_files`, `ports`",
     );
 }
 
