@@ -27,6 +27,7 @@ pub struct Plain {
 #[derive(Clone, Debug, Default)]
 struct Said {
     state: Option<TaskState>,
+    pid: Option<i32>,
     attempt: u32,
     retry_at: Option<Instant>,
     error: String,
@@ -75,6 +76,11 @@ impl Said {
         } else if row.attempt > self.attempt && row.attempt > 1 {
             news.push(format!("attempt {}", row.attempt));
         }
+        // It may be known a moment after the task runs.
+        let pid = pid(&row.status).filter(|_| row.status.state == TaskState::Running);
+        if let Some(pid) = pid.filter(|_| !came && pid != self.pid) {
+            news.push(format!("pid {pid}"));
+        }
         let new = error != self.error;
         if let Some(at) = retry {
             let wait = duration(at.saturating_duration_since(now));
@@ -89,6 +95,7 @@ impl Said {
             self.error_of = row.attempt;
         }
         self.state = Some(row.status.state);
+        self.pid = pid;
         self.attempt = row.attempt;
         self.retry_at = row.retry_at;
         news
