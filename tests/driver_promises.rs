@@ -185,28 +185,47 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
     assert!((1_400..=1_500).contains(&most.as_millis()), "{most:?}");
 }
 
-#[test]
-fn no_word_from_another_thread_is_lost() {
-    for _ in 0..500 {
+/// Says a word at every moment around the one at which the driver falls asleep.
+fn speak_while_it_falls_asleep(desired: TaskState) {
+    for turn in 0..600_u32 {
         let controller = Noting { hangs: "wait", ..Noting::default() };
-        let surroundings = surroundings(&VirtualTime::new(), Policy::default());
-        let assignment = Assignment::new("t", ());
-        let (mut driver, handle) =
-            Driver::new(assigned(), assignment, controller.clone(), surroundings);
+        let asleep = controller.waits.clone();
+        let ready = asleep.clone();
+        let sink = move |_: &str, status: TaskStatus| {
+            ready.fetch_or(status.state == TaskState::Ready, Ordering::Release);
+        };
+        let surroundings = Surroundings::new(VirtualTime::new().timer(), SystemClock, sink);
+        let assignment = Assignment::new("t", ()).with_desired_state(desired);
+        let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
         let (done, ended) = mpsc::channel();
         let driving = thread::spawn(move || {
             block_on(driver.run());
             done.send(()).unwrap();
         });
-        // As soon as it waits, or a moment before it does.
-        while controller.last() != Some("wait") {
-            thread::yield_now();
+        let mut spins = 0;
+        while !asleep.load(Ordering::Acquire) {
+            spins += 1;
+            // Its thread may have no core yet.
+            if spins < 5_000 { std::hint::spin_loop() } else { thread::yield_now() }
+        }
+        for _ in 0..turn % 150 {
+            std::hint::spin_loop();
         }
         handle.close();
         // Far longer than it can take: who waits this long was never woken.
         ended.recv_timeout(Duration::from_secs(20)).expect("the driver was not woken");
         driving.join().unwrap();
     }
+}
+
+#[test]
+fn no_word_from_another_thread_is_lost_to_a_driver_that_rests() {
+    speak_while_it_falls_asleep(TaskState::Ready);
+}
+
+#[test]
+fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight() {
+    speak_while_it_falls_asleep(TaskState::Running);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use onward::exec::{Controller, ControllerError, Inspection};
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Notes what is called; one operation hangs, one fails for now, the others do
@@ -10,6 +11,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Noting {
     pub(crate) hangs: &'static str,
     pub(crate) fails: &'static str,
+    /// Set as soon as it hangs.
+    pub(crate) waits: Arc<AtomicBool>,
     pub(crate) calls: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -17,6 +20,7 @@ impl Noting {
     async fn call(&self, name: &'static str) -> Result<(), ControllerError> {
         self.calls.lock().unwrap().push(name);
         if name == self.hangs {
+            self.waits.store(true, Ordering::Release);
             pending::<()>().await;
         }
         if name == self.fails { Err(ControllerError::new("busy").temporary()) } else { Ok(()) }
