@@ -131,6 +131,7 @@ impl Future for Flight {
             Takes::Forever => false,
         };
         if !ready {
+            self.world.lock().yielded |= matches!(self.takes, Takes::Polls(_));
             return Poll::Pending;
         }
         if self.answer == Answer::Panic {

@@ -200,12 +200,20 @@ fn poll(
     woken: &Woken,
 ) -> bool {
     woken.take();
+    world.lock().yielded = false;
     world.tell(&Event::Poll);
     let poll = run.poll(&mut Context::from_waker(waker));
     if poll == Poll::Ready(()) {
         world.tell(&Event::Ended);
     } else {
-        let sleeps = world.lock().sleeps.clone();
+        let (sleeps, reason) = {
+            let inner = world.lock();
+            (inner.sleeps.clone(), inner.yielded || inner.model.told)
+        };
+        // No busy loop in any state.
+        if woken.is() && !reason {
+            world.complain(Err("the driver woke itself".into()));
+        }
         world.tell(&Event::Pending { sleeps, woken: woken.is() });
     }
     check_snapshot(world);

@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) hash: DefaultHasher,
     pub(crate) events: u32,
     pub(crate) broken: Option<String>,
+    /// The controller asked for another poll.
+    pub(crate) yielded: bool,
     /// What the driver's timer is set for.
     pub(crate) sleeps: Vec<Duration>,
     /// The guard of the controller: one operation at a time.
@@ -46,6 +48,7 @@ impl World {
             hash: DefaultHasher::new(),
             events: 0,
             broken: None,
+            yielded: false,
             sleeps: Vec::new(),
             flight: None,
         })))
