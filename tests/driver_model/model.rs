@@ -1,0 +1,221 @@
+//! The model: what must happen next, given what has happened.
+//!
+//! It is written from `conformance/README.md` §2 (the numbers in comments) and
+//! `behaviour.md` §1 and §5 (D and P), not from the driver. It is sequential and
+//! knows nothing of futures: it is told what happened, one event after the other,
+//! and complains about the first that must not be.
+
+use super::event::{Event, Op};
+use super::record::{Known, Record};
+use onward::agent::Policy;
+use onward::lifecycle::TaskState;
+use std::time::Duration;
+
+pub(crate) type Verdict = Result<(), String>;
+
+/// When something comes: exactly, or within the bounds that the jitter sets.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Window {
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Goal {
+    Live,
+    Remove,
+    Close,
+    /// `close` was called.
+    Closed,
+}
+
+/// Why `terminate` is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Because {
+    Shutdown,
+    StartDeadline,
+}
+
+/// What the driver is to do next.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Next {
+    Report,
+    Move(TaskState, &'static str),
+    /// The deadline of a preparation has passed.
+    Reject,
+    Call(Op),
+    Drop(Op),
+    /// Nothing, until a moment.
+    Rest(Option<Window>),
+    End,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Model {
+    pub(crate) policy: Policy,
+    pub(crate) record: Record,
+    pub(crate) desired: TaskState,
+    pub(crate) version: u64,
+    pub(crate) goal: Goal,
+    pub(crate) ended: bool,
+    /// What is in flight, when it is dropped, and whether that time has come.
+    pub(crate) flight: Option<(Op, Option<Duration>)>,
+    pub(crate) late: bool,
+    /// What the inspection that is due, or in flight, has to respect.
+    pub(crate) inspection: Option<Known>,
+    /// What failed for now, and when it is called again.
+    pub(crate) retry: Option<(Op, Window)>,
+    pub(crate) update_retry: Option<Window>,
+    /// The retries of each operation, in a row.
+    pub(crate) retries: [u32; 9],
+    pub(crate) deadline: Option<Duration>,
+    /// The latest moment that the driver's timer has told it of.
+    pub(crate) passed: Duration,
+    pub(crate) because: Option<Because>,
+    /// The definition has changed, and no update has begun since; and one has
+    /// begun, but not ended.
+    pub(crate) changed: bool,
+    pub(crate) offered: Option<u64>,
+    pub(crate) refused: Option<(u64, String)>,
+    /// The end is wanted, and the controller does not know.
+    pub(crate) urgent: bool,
+    /// Somebody spoke to the driver while it was polled.
+    pub(crate) told: bool,
+    pub(crate) polled: bool,
+    pub(crate) stopping: bool,
+}
+
+impl Model {
+    pub(crate) fn new(policy: Policy, record: Record, desired: TaskState) -> Self {
+        Self {
+            policy,
+            record,
+            desired,
+            version: 1,
+            goal: Goal::Live,
+            ended: false,
+            flight: None,
+            late: false,
+            inspection: None,
+            retry: None,
+            update_retry: None,
+            retries: [0; 9],
+            deadline: None,
+            passed: Duration::ZERO,
+            because: None,
+            changed: false,
+            offered: None,
+            refused: None,
+            urgent: false,
+            told: false,
+            polled: false,
+            stopping: false,
+        }
+    }
+
+    /// Whether the task wants an `update`: at no time on its way to the end (5).
+    pub(crate) fn wants_update(&self) -> bool {
+        self.changed && self.desired < TaskState::Shutdown && self.because.is_none()
+    }
+
+    /// What must happen next.
+    pub(crate) fn next(&self) -> Next {
+        if self.record.unreported {
+            return Next::Report;
+        }
+        if let Some((op, until)) = self.flight {
+            let drop = self.late || self.stopping || self.is_unwanted(op);
+            return if drop { Next::Drop(op) } else { Next::Rest(until.map(exactly)) };
+        }
+        match self.goal {
+            Goal::Closed => return Next::End,
+            Goal::Close => return Next::Call(Op::Close),
+            Goal::Remove => return self.when_due(Op::Remove),
+            Goal::Live => {}
+        }
+        let state = self.record.status.state;
+        if self.inspection.is_some() {
+            return Next::Call(Op::Inspect);
+        }
+        if state.is_terminal() {
+            return Next::Rest(None);
+        }
+        // 10; and 4: the grace of a shutdown.
+        if self.deadline.is_some_and(|deadline| deadline <= self.passed) {
+            let preparing = self.desired < TaskState::Shutdown && state == TaskState::Preparing;
+            return if preparing { Next::Reject } else { Next::Call(Op::Terminate) };
+        }
+        if self.because.is_some() {
+            return self.when_due(Op::Terminate);
+        }
+        // 5: before anything else.
+        if self.wants_update() {
+            return self.wait_or(self.update_retry, Op::Update);
+        }
+        self.toward_the_desired_state(state)
+    }
+
+    /// D3 to D7.
+    fn toward_the_desired_state(&self, state: TaskState) -> Next {
+        use TaskState::{Accepted, Preparing, Ready, Running, Shutdown, Starting};
+        let desired = self.desired;
+        match state {
+            _ if desired >= Shutdown => self.when_due(Op::Shutdown),
+            Preparing if desired >= Preparing => self.when_due(Op::Prepare),
+            Starting if desired >= Starting => self.when_due(Op::Start),
+            Running if desired >= Running => self.when_due(Op::Wait),
+            Accepted if desired > Accepted => Next::Move(Preparing, "preparing"),
+            Ready if desired > Ready => Next::Move(Starting, "starting"),
+            _ if state < Accepted && desired > state => Next::Move(Accepted, "accepted"),
+            _ => Next::Rest(None),
+        }
+    }
+
+    /// 7: a retry waits; what is no retry does not.
+    fn when_due(&self, op: Op) -> Next {
+        self.wait_or(self.retry.filter(|(retried, _)| *retried == op).map(|(_, at)| at), op)
+    }
+
+    fn wait_or(&self, retry: Option<Window>, op: Op) -> Next {
+        match retry {
+            Some(at) if at.from > self.passed => Next::Rest(Some(match self.deadline {
+                Some(deadline) if self.goal == Goal::Live => at.or(deadline),
+                _ => at,
+            })),
+            _ => Next::Call(op),
+        }
+    }
+
+    /// 3, 5, 9.
+    fn is_unwanted(&self, op: Op) -> bool {
+        match self.goal {
+            Goal::Closed => false,
+            Goal::Close => true,
+            Goal::Remove => op != Op::Remove,
+            Goal::Live => match op {
+                Op::Terminate => false,
+                Op::Wait => self.urgent || self.wants_update(),
+                _ => self.urgent,
+            },
+        }
+    }
+
+    pub(crate) fn check(&mut self, now: Duration, event: &Event) -> Verdict {
+        super::follow::follow(self, now, event)
+    }
+}
+
+pub(crate) fn exactly(at: Duration) -> Window {
+    Window { from: at, to: at }
+}
+
+impl Window {
+    /// This or a moment, whichever comes first.
+    fn or(self, other: Duration) -> Self {
+        Self { from: self.from.min(other), to: self.to.min(other) }
+    }
+
+    pub(crate) fn contains(self, at: Duration) -> bool {
+        self.from <= at && at <= self.to
+    }
+}

@@ -1,0 +1,120 @@
+//! What others see of a task: streams of its status, and snapshots.
+
+use super::follow::equal;
+use super::model::{Goal, Model, Verdict};
+use super::play::Woken;
+use super::world::World;
+use futures::Stream;
+use onward::agent::{Snapshot, StatusWatch};
+use onward::lifecycle::TaskState;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+#[derive(Default)]
+pub(crate) struct Watches(Vec<Watch>);
+
+struct Watch {
+    stream: StatusWatch<u64>,
+    woken: Arc<Woken>,
+    /// How many reports there had been when it answered last.
+    seen: Option<u32>,
+    state: Option<TaskState>,
+    waits: bool,
+}
+
+impl Watches {
+    pub(crate) fn open(&mut self, world: &World) {
+        if let Some(handle) = &world.lock().handle {
+            let (stream, woken) = (handle.watch(), Arc::default());
+            self.0.push(Watch { stream, woken, seen: None, state: None, waits: false });
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.0.pop();
+    }
+
+    pub(crate) fn poll(&mut self, world: &World) {
+        for watch in &mut self.0 {
+            let verdict = watch.poll(world);
+            world.complain(verdict);
+        }
+    }
+
+    /// After the driver, each says what it has not said, and then no more.
+    pub(crate) fn end(&mut self, world: &World) {
+        self.poll(world);
+        self.poll(world);
+    }
+
+    /// Whoever waits was woken by what was reported since, and by the end.
+    pub(crate) fn check_woken(&self, world: &World) {
+        let (reports, ended) = {
+            let model = &world.lock().model;
+            (model.record.reports, model.ended)
+        };
+        let asleep = |watch: &&Watch| {
+            watch.waits && (watch.seen != Some(reports) || ended) && !watch.woken.is()
+        };
+        if self.0.iter().any(|watch| asleep(&watch)) {
+            world.complain(Err("a watcher was not woken".into()));
+        }
+    }
+}
+
+impl Watch {
+    fn poll(&mut self, world: &World) -> Verdict {
+        self.woken.take();
+        let waker = Waker::from(self.woken.clone());
+        let poll = Pin::new(&mut self.stream).poll_next(&mut Context::from_waker(&waker));
+        let model = &world.lock().model;
+        let reports = model.record.reports;
+        self.waits = poll.is_pending();
+        let must = if self.seen != Some(reports) {
+            self.seen = Some(reports);
+            Poll::Ready(Some(model.record.status.clone()))
+        } else if model.ended {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        };
+        let Poll::Ready(Some(status)) = &poll else { return equal("watch", &poll, &must) };
+        let before = self.state.replace(status.state);
+        if before.is_some_and(|before| before > status.state) {
+            return Err(format!("a watcher saw the state fall to {}", status.state));
+        }
+        equal("watch", &poll, &must)
+    }
+}
+
+/// Holds a snapshot against the trace.
+pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
+    let record = &model.record;
+    equal("snapshot: status", &snapshot.status, &record.status)?;
+    equal("snapshot: desired state", &snapshot.desired_state, &model.desired)?;
+    equal("snapshot: version", &snapshot.version, &model.version)?;
+    equal("snapshot: since", &snapshot.since, &record.since)?;
+    equal("snapshot: shutting down", &snapshot.shutting_down_since, &record.shutting_down)?;
+    equal("snapshot: terminating", &snapshot.terminating_since, &record.terminating)?;
+    equal("snapshot: refused", &snapshot.refused_definition, &model.refused)?;
+    let history: Vec<_> = snapshot.history.iter().map(|past| (past.at, past.event)).collect();
+    equal("snapshot: history", &history, &record.history)?;
+    equal("snapshot: has ended", &snapshot.has_ended, &model.ended)?;
+    if model.goal == Goal::Live {
+        equal("snapshot: attempt", &snapshot.attempt, &model.attempt())?;
+        next_attempt(model, snapshot)?;
+    }
+    Ok(())
+}
+
+fn next_attempt(model: &mut Model, snapshot: &Snapshot) -> Verdict {
+    match (&mut model.retry, snapshot.next_attempt) {
+        (None, None) => Ok(()),
+        (Some((_, window)), Some(at)) if window.contains(at) => {
+            *window = super::model::exactly(at);
+            Ok(())
+        }
+        (retry, next) => Err(format!("snapshot: next attempt is {next:?}: expected {retry:?}")),
+    }
+}

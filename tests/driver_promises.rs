@@ -1,0 +1,256 @@
+//! Promises of the driver that need no random world to be kept.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+#[path = "driver_promises/noting.rs"]
+mod noting;
+
+use futures::executor::block_on;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use noting::Noting;
+use onward::agent::{Driver, DriverHandle, Policy, Snapshot, StatusWatch, Surroundings, Timer};
+use onward::exec::{Assignment, SystemClock};
+use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
+use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+use time::UtcDateTime;
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+type Sink = fn(&str, TaskStatus);
+
+fn surroundings(
+    time: &VirtualTime,
+    policy: Policy,
+) -> Surroundings<VirtualTimer, VirtualClock, Sink> {
+    let sink: Sink = |_, _| {};
+    let surroundings = Surroundings::new(time.timer(), time.clock(UtcDateTime::UNIX_EPOCH), sink);
+    surroundings.with_policy(policy).unwrap()
+}
+
+fn assigned() -> AnyTask {
+    AnyTask::resume(TaskStatus::new(TaskState::Assigned))
+}
+
+/// A driver's run that was polled until it waits.
+fn begun(
+    controller: Noting,
+    desired: TaskState,
+    waker: &Waker,
+) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
+    let assignment = Assignment::new("t", ()).with_desired_state(desired);
+    let policy = Policy::default().with_prepare_deadline(Duration::from_secs(60));
+    let surroundings = surroundings(&VirtualTime::new(), policy);
+    let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+    let mut run = async move { driver.run().await }.boxed();
+    assert!(run.poll_unpin(&mut Context::from_waker(waker)).is_pending());
+    (run, handle)
+}
+
+fn update(desired: TaskState, version: u64) -> Assignment<()> {
+    Assignment::new("t", ()).with_desired_state(desired).with_version(version)
+}
+
+#[test]
+fn a_shutdown_reaches_the_controller_within_one_poll_whatever_is_in_flight() {
+    let cases = [
+        ("prepare", "", TaskState::Running),
+        ("", "prepare", TaskState::Running),
+        ("start", "", TaskState::Running),
+        ("", "start", TaskState::Running),
+        ("wait", "", TaskState::Running),
+        ("", "wait", TaskState::Running),
+        ("inspect", "", TaskState::Running),
+        ("", "", TaskState::Ready),
+        ("", "", TaskState::Accepted),
+    ];
+    for (hangs, fails, desired) in cases {
+        let controller = Noting { hangs, fails, ..Noting::default() };
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        let (mut run, handle) = begun(controller.clone(), desired, &waker);
+        let before = wakes.0.load(Ordering::Relaxed);
+        handle.update(update(TaskState::Shutdown, 1)).unwrap();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), before + 1, "{hangs} {fails}: woken");
+        _ = run.poll_unpin(&mut Context::from_waker(&waker));
+        let calls = controller.calls.lock().unwrap().clone();
+        assert!(calls.contains(&"shutdown"), "{hangs} {fails}: {calls:?}");
+    }
+}
+
+#[test]
+fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
+    let time = VirtualTime::new();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let tasks: Vec<_> = (0..10_000)
+        .map(|_| {
+            let controller = Noting { hangs: "wait", ..Noting::default() };
+            let surroundings = surroundings(&time, Policy::default());
+            let assignment = Assignment::new("t", ());
+            let (mut driver, handle) =
+                Driver::new(assigned(), assignment, controller.clone(), surroundings);
+            let mut run = async move { driver.run().await }.boxed();
+            assert!(run.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+            assert_eq!(controller.last(), Some("wait"));
+            (run, handle)
+        })
+        .collect();
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+    assert_eq!(time.next(), None);
+    // What changes nothing wakes nobody.
+    for (_, handle) in &tasks {
+        handle.update(update(TaskState::Running, 1)).unwrap();
+    }
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+}
+
+/// Real timers are ready at once where the moment is past.
+#[derive(Clone)]
+struct Prompt {
+    time: VirtualTime,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Timer for Prompt {
+    fn now(&self) -> Duration {
+        self.time.now()
+    }
+    async fn sleep_until(&self, moment: Duration) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(asked < 100, "the driver spins");
+        if moment > self.time.now() {
+            self.time.timer().sleep_until(moment).await;
+        }
+    }
+}
+
+#[test]
+fn a_deadline_that_has_passed_does_not_make_a_removal_spin() {
+    let time = VirtualTime::new();
+    let timer = Prompt { time: time.clone(), asked: Arc::default() };
+    let sink: Sink = |_, _| {};
+    let policy = Policy::default().with_prepare_deadline(Duration::from_secs(1));
+    let surroundings = Surroundings::new(timer.clone(), SystemClock, sink);
+    let controller = Noting { hangs: "prepare", fails: "remove", ..Noting::default() };
+    let (mut driver, handle) = Driver::new(
+        assigned(),
+        Assignment::new("t", ()),
+        controller.clone(),
+        surroundings.with_policy(policy).unwrap(),
+    );
+    {
+        let mut run = Box::pin(driver.run());
+        _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+    }
+    handle.remove();
+    time.advance_to(Duration::from_secs(2));
+    let mut run = Box::pin(driver.run());
+    assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(controller.last(), Some("remove"));
+    assert_eq!(timer.asked.load(Ordering::Relaxed), 2, "the deadline once, the retry once");
+}
+
+#[test]
+fn jitter_spreads_the_delays_around_the_regular_one() {
+    let delays: BTreeSet<Duration> = (0..100)
+        .map(|number| {
+            let policy = Policy::default().with_jitter(0.5);
+            let controller = Noting { fails: "prepare", ..Noting::default() };
+            let assignment = Assignment::new(format!("t{number}"), ());
+            let surroundings = surroundings(&VirtualTime::new(), policy);
+            let (mut driver, handle) =
+                Driver::new(assigned(), assignment, controller, surroundings);
+            let mut run = Box::pin(driver.run());
+            _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+            handle.snapshot().next_attempt.unwrap()
+        })
+        .collect();
+    let (least, most) = (delays.first().unwrap(), delays.last().unwrap());
+    assert!(delays.len() > 80, "{} of 100 differ", delays.len());
+    assert!((500..600).contains(&least.as_millis()), "{least:?}");
+    assert!((1_400..=1_500).contains(&most.as_millis()), "{most:?}");
+}
+
+/// Says a word at every moment around the one at which the driver falls asleep.
+fn speak_while_it_falls_asleep(desired: TaskState) {
+    for turn in 0..600_u32 {
+        let controller = Noting { hangs: "wait", ..Noting::default() };
+        let asleep = controller.waits.clone();
+        let ready = asleep.clone();
+        let sink = move |_: &str, status: TaskStatus| {
+            ready.fetch_or(status.state == TaskState::Ready, Ordering::Release);
+        };
+        let surroundings = Surroundings::new(VirtualTime::new().timer(), SystemClock, sink);
+        let assignment = Assignment::new("t", ()).with_desired_state(desired);
+        let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+        let (done, ended) = mpsc::channel();
+        let driving = thread::spawn(move || {
+            block_on(driver.run());
+            done.send(()).unwrap();
+        });
+        let mut spins = 0;
+        while !asleep.load(Ordering::Acquire) {
+            spins += 1;
+            // Its thread may have no core yet.
+            if spins < 5_000 { std::hint::spin_loop() } else { thread::yield_now() }
+        }
+        for _ in 0..turn % 150 {
+            std::hint::spin_loop();
+        }
+        handle.close();
+        // Far longer than it can take: who waits this long was never woken.
+        ended.recv_timeout(Duration::from_secs(20)).expect("the driver was not woken");
+        driving.join().unwrap();
+    }
+}
+
+#[test]
+fn no_word_from_another_thread_is_lost_to_a_driver_that_rests() {
+    speak_while_it_falls_asleep(TaskState::Ready);
+}
+
+#[test]
+fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight() {
+    speak_while_it_falls_asleep(TaskState::Running);
+}
+
+#[test]
+fn a_watch_ends_with_the_driver_and_not_while_it_closes() {
+    let controller = Noting { hangs: "wait", ..Noting::default() };
+    let (run, handle) = begun(controller, TaskState::Running, Waker::noop());
+    let mut watch = handle.watch();
+    assert_eq!(watch.next().now_or_never().flatten().unwrap().state, TaskState::Running);
+    assert!(watch.next().now_or_never().is_none());
+    drop(run);
+    assert_eq!(watch.next().now_or_never(), Some(None));
+    assert!(handle.update(update(TaskState::Shutdown, 1)).is_err());
+}
+
+#[test]
+fn what_must_cross_threads_can() {
+    fn both<T: Send + Sync>() {}
+    fn sends<T: Send>(_: T) {}
+    both::<DriverHandle<()>>();
+    both::<Snapshot>();
+    both::<StatusWatch<()>>();
+    both::<Driver<Noting, VirtualTimer, VirtualClock, Sink>>();
+    let controller = Noting::default();
+    let surroundings = surroundings(&VirtualTime::new(), Policy::default());
+    let (mut driver, _) =
+        Driver::new(assigned(), Assignment::new("t", ()), controller, surroundings);
+    sends(driver.run());
+}
