@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use noting::Noting;
-use onward::agent::{Driver, DriverHandle, Policy, Snapshot, StatusWatch, Surroundings, Timer};
+use onward::agent::{Driver, DriverHandle, Policy, Snapshot, Surroundings, Timer, Watch};
 use onward::exec::{Assignment, SystemClock};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
@@ -246,7 +246,7 @@ fn what_must_cross_threads_can() {
     fn sends<T: Send>(_: T) {}
     both::<DriverHandle<()>>();
     both::<Snapshot>();
-    both::<StatusWatch<()>>();
+    both::<Watch<(), TaskStatus>>();
     both::<Driver<Noting, VirtualTimer, VirtualClock, Sink>>();
     let controller = Noting::default();
     let surroundings = surroundings(&VirtualTime::new(), Policy::default());

@@ -5,8 +5,8 @@ use super::model::{Goal, Model, Verdict};
 use super::play::Woken;
 use super::world::World;
 use futures::Stream;
-use onward::agent::{Snapshot, StatusWatch};
-use onward::lifecycle::TaskState;
+use onward::agent::{self, Snapshot};
+use onward::lifecycle::{TaskState, TaskStatus};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct Watches(Vec<Watch>);
 
 struct Watch {
-    stream: StatusWatch<u64>,
+    stream: agent::Watch<u64, TaskStatus>,
     woken: Arc<Woken>,
     /// How many reports there had been when it answered last.
     seen: Option<u32>,

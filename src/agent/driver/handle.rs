@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -31,17 +32,20 @@ pub(super) struct Locked<D> {
     statuses: u32,
     /// Counts the steps of the driver.
     steps: u32,
-    /// Wakes who watches.
-    watchers: Vec<Waker>,
+    /// Wakes who watches: each by its number, once at most.
+    watchers: Vec<(u32, Waker)>,
+    /// Counts those who watch.
+    watches: u32,
 }
 
 impl<D> Shared<D> {
     pub(super) fn new(id: String, life: Life<D>) -> Self {
-        let locked = Locked { life, statuses: 0, steps: 0, watchers: Vec::new() };
+        let locked = Locked { life, statuses: 0, steps: 0, watchers: Vec::new(), watches: 0 };
         Self { id, locked: Mutex::new(locked), driver: AtomicWaker::new() }
     }
 
-    /// Never for long: no controller, timer or sink is called under this lock.
+    /// Never for long: no controller, sink or waker is called under this lock; the
+    /// timer and the clock are only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Locked<D>> {
         // What is under it is whole at any time, a panic elsewhere or not.
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,7 +58,7 @@ impl<D> Shared<D> {
         let status = locked.life.task.take_changed();
         locked.steps = locked.steps.wrapping_add(1);
         locked.statuses = locked.statuses.wrapping_add(status.is_some().into());
-        locked.wake();
+        Self::wake(locked);
         status
     }
 
@@ -62,13 +66,25 @@ impl<D> Shared<D> {
     pub(super) fn end(&self) {
         let mut locked = self.lock();
         locked.life.goal = Goal::Gone;
-        locked.wake();
+        Self::wake(locked);
     }
-}
 
-impl<D> Locked<D> {
-    fn wake(&mut self) {
-        self.watchers.drain(..).for_each(Waker::wake);
+    /// Not under the lock: whoever is woken may look at once.
+    fn wake(mut locked: MutexGuard<'_, Locked<D>>) {
+        let watchers = mem::take(&mut locked.watchers);
+        drop(locked);
+        for (_, waker) in watchers {
+            waker.wake();
+        }
+    }
+
+    /// A watch of its own.
+    fn watch<V>(self: &Arc<Self>, look: Look<D, V>) -> Watch<D, V> {
+        let mut locked = self.lock();
+        locked.watches = locked.watches.wrapping_add(1);
+        let number = locked.watches;
+        drop(locked);
+        Watch { shared: Arc::clone(self), number, seen: None, look }
     }
 }
 
@@ -140,15 +156,13 @@ impl<D> DriverHandle<D> {
     /// The statuses from now on: the present one first, then the newest whenever
     /// it has changed. It ends with the driver.
     pub fn watch(&self) -> Watch<D, TaskStatus> {
-        let look: Look<D, TaskStatus> = |locked| (locked.statuses, locked.life.task.status());
-        Watch { shared: Arc::clone(&self.0), seen: None, look }
+        self.0.watch(|locked| (locked.statuses, locked.life.task.status()))
     }
 
     /// The snapshots from now on: the present one first, then the newest whenever
     /// the driver has done something. It ends with the driver.
     pub fn snapshots(&self) -> Watch<D, Snapshot> {
-        let look: Look<D, Snapshot> = |locked| (locked.steps, locked.life.snapshot());
-        Watch { shared: Arc::clone(&self.0), seen: None, look }
+        self.0.watch(|locked| (locked.steps, locked.life.snapshot()))
     }
 
     /// All that there is to see of the task.
@@ -221,6 +235,7 @@ pub struct Snapshot {
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Watch<D, V> {
     shared: Arc<Shared<D>>,
+    number: u32,
     seen: Option<u32>,
     look: Look<D, V>,
 }
@@ -242,10 +257,18 @@ impl<D, V> Stream for Watch<D, V> {
         if locked.life.goal == Goal::Gone {
             return Poll::Ready(None);
         }
-        if !locked.watchers.iter().any(|waker| waker.will_wake(context.waker())) {
-            locked.watchers.push(context.waker().clone());
+        let waker = context.waker().clone();
+        match locked.watchers.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, before)) => *before = waker,
+            None => locked.watchers.push((self.number, waker)),
         }
         Poll::Pending
+    }
+}
+
+impl<D, V> Drop for Watch<D, V> {
+    fn drop(&mut self) {
+        self.shared.lock().watchers.retain(|(number, _)| *number != self.number);
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) enum Goal {
     Remove,
     /// Close the controller, and leave the task as it is.
     Close,
+    /// `close` was called, and is not called again.
+    Closing,
     /// Done.
     Gone,
 }
@@ -171,7 +173,7 @@ impl<D> Life<D> {
     pub(super) fn next(&mut self) -> Next {
         self.news = false;
         match self.goal {
-            Goal::Gone => return Next::Nothing,
+            Goal::Closing | Goal::Gone => return Next::Nothing,
             Goal::Close => return Next::Call(Call::Close),
             Goal::Remove => return self.when_due(Call::Remove),
             Goal::Live => {}
@@ -239,7 +241,7 @@ impl<D> Life<D> {
             Call::Update => self.update_retry_at = None,
             // Dropped or not, neither is called again.
             Call::Inspect => self.inspection_due = false,
-            Call::Close => self.goal = Goal::Gone,
+            Call::Close => self.goal = Goal::Closing,
         }
     }
 
@@ -276,7 +278,9 @@ impl<D> Life<D> {
     /// Whether a call in flight is no longer wanted (rules 3, 5 and 9).
     pub(super) fn interrupts(&self, call: Call) -> bool {
         match (self.goal, call) {
-            (Goal::Gone, _) | (Goal::Live, Call::Operate(Operation::Terminate)) => false,
+            (Goal::Closing | Goal::Gone, _) | (Goal::Live, Call::Operate(Operation::Terminate)) => {
+                false
+            }
             (Goal::Live, Call::Operate(Operation::Wait)) => self.urgent || self.is_changed(),
             (Goal::Live, _) => self.urgent,
             (Goal::Remove, call) => call != Call::Remove,
@@ -326,7 +330,9 @@ impl<D> Life<D> {
             (event, _, _) => event,
         };
         self.record(event, clock.now());
-        self.retry_at = retry_at;
+        // What is called instead does not wait (rules 3 and 9).
+        let superseded = self.urgent && operation != Operation::Terminate;
+        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
     }
 
     /// The controller has taken, or not taken, the definition after so many
@@ -444,6 +450,8 @@ impl<D> Life<D> {
         if self.goal == Goal::Live {
             self.goal = Goal::Remove;
             self.retry_at = None;
+            // A removal has none: one that is past would only keep it awake.
+            self.deadline = None;
             self.news = true;
         }
     }
