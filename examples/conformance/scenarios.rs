@@ -69,18 +69,39 @@ fn at_once() -> Option<u64> {
 }
 
 #[derive(Deserialize)]
+#[serde(try_from = "EntryFields")]
 struct Entry {
     at_ms: u64,
-    #[serde(flatten)]
     action: Action,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+struct EntryFields {
+    at_ms: u64,
+    update: Option<Update>,
+    remove: Option<bool>,
+    close: Option<bool>,
+}
+
 enum Action {
     Update(Update),
     Remove(bool),
     Close(bool),
+}
+
+impl TryFrom<EntryFields> for Entry {
+    type Error = &'static str;
+
+    fn try_from(fields: EntryFields) -> Result<Self, &'static str> {
+        let EntryFields { at_ms, update, remove, close } = fields;
+        let action = match (update, remove, close) {
+            (Some(update), None, None) => Action::Update(update),
+            (None, Some(remove), None) => Action::Remove(remove),
+            (None, None, Some(close)) => Action::Close(close),
+            _ => return Err("expected one of `update`, `remove` and `close`"),
+        };
+        Ok(Self { at_ms, action })
+    }
 }
 
 #[derive(Deserialize)]

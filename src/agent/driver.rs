@@ -165,7 +165,7 @@ where
             }
             match (&mut sleep, until) {
                 (Some(sleep), Some(until)) => sleep.as_mut().poll(context).map(|()| {
-                    self.shared.lock().life.passed = until;
+                    self.shared.lock().life.passed = Some(until);
                 }),
                 _ => Poll::Pending,
             }
@@ -201,10 +201,11 @@ where
             }
             (Call::Update, None) => return,
         };
+        let life = &mut shared.lock().life;
+        life.over(timer);
         // Dropped: what is to be done instead is decided anew.
         let Some(answer) = answer else { return };
         let answer = answer.unwrap_or_else(|panic| Err(panicked(&panic)));
-        let life = &mut shared.lock().life;
         match (call, offer) {
             (Call::Operate(operation), _) => life.operated(operation, answer, timer, clock),
             (Call::Update, Some(offer)) => life.updated(&offer, answer, timer),
@@ -270,7 +271,7 @@ impl<D, T: Timer> Race<'_, D, T> {
         drop(life);
         let Some((at, sleep)) = &mut self.deadline else { return Poll::Pending };
         sleep.as_mut().poll(context).map(|()| {
-            shared.lock().life.passed = *at;
+            shared.lock().life.passed = Some(*at);
             None
         })
     }

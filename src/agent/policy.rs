@@ -114,8 +114,10 @@ impl Policy {
     /// is the random factor: in whole milliseconds, rounded down, at least one.
     pub fn delay(&self, retries: u32, chance: f64) -> Duration {
         let factor = self.retry_factor.powi(i32::try_from(retries).unwrap_or(i32::MAX));
-        // Zero times infinity is no number; `min` then takes the other one.
-        let delay = (millis(self.retry_initial) * factor).min(millis(self.retry_max));
+        // Nothing stays nothing, however often it grows: zero times infinity is no number.
+        let grown =
+            if self.retry_initial.is_zero() { 0.0 } else { millis(self.retry_initial) * factor };
+        let delay = grown.min(millis(self.retry_max));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         // A cast from a float stays within the integer's bounds.
         let whole = (delay * chance) as u64;

@@ -74,11 +74,11 @@ impl Model {
         desired: TaskState,
         version: u64,
     ) -> Result<(), UpdateRefused> {
-        if id != "t" {
-            return Err(UpdateRefused::OtherTask { id: "t".into(), given: id.into() });
-        }
         if self.goal != Goal::Live || self.ended {
             return Err(UpdateRefused::Ended);
+        }
+        if id != "t" {
+            return Err(UpdateRefused::OtherTask { id: "t".into(), given: id.into() });
         }
         if desired < self.desired {
             let present = self.desired;

@@ -32,6 +32,10 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
         Event::Panicked => (model.flight, model.inspection) = (None, None),
         Event::Dropped(op) => {
             expect(model, now, &Next::Drop(*op))?;
+            // Dropped by the driver, and not with it.
+            if *op != Op::Inspect && !model.stopping {
+                model.over(now);
+            }
             dropped(model, *op);
         }
         Event::Status(status) => {
@@ -45,7 +49,7 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
             model.record.reports += 1;
         }
         Event::Fired(moment) => {
-            model.passed = *moment;
+            model.passed = Some(*moment);
             model.late = model.flight.is_some();
         }
         Event::Update { id, desired, version, answer } => {
@@ -128,6 +132,7 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
     let Some((_, _)) = model.flight.take_if(|(flying, _)| *flying == op) else {
         return Err(format!("{op:?} returned, and was not in flight"));
     };
+    model.over(now);
     let bad = match answer {
         Answer::Good => None,
         Answer::Bad(bad) if op == Op::Prepare && bad.kind == ErrorKind::AlreadyPrepared => None,

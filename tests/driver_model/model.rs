@@ -70,7 +70,7 @@ pub(crate) struct Model {
     pub(crate) retries: [u32; 9],
     pub(crate) deadline: Option<Duration>,
     /// The latest moment that the driver's timer has told it of.
-    pub(crate) passed: Duration,
+    pub(crate) passed: Option<Duration>,
     pub(crate) because: Option<Because>,
     /// The definition has changed, and no update has begun since; and one has
     /// begun, but not ended.
@@ -101,7 +101,7 @@ impl Model {
             update_retry: None,
             retries: [0; 9],
             deadline: None,
-            passed: Duration::ZERO,
+            passed: None,
             because: None,
             changed: false,
             offered: None,
@@ -116,6 +116,14 @@ impl Model {
     /// Whether the task wants an `update`: at no time on its way to the end (5).
     pub(crate) fn wants_update(&self) -> bool {
         self.changed && self.desired < TaskState::Shutdown && self.because.is_none()
+    }
+
+    /// A call is over: what was to be tried again before now is due, without a word
+    /// from the timer.
+    pub(crate) fn over(&mut self, now: Duration) {
+        if self.retry.is_some() || self.update_retry.is_some() {
+            self.passed = self.passed.max(now.checked_sub(Duration::from_nanos(1)));
+        }
     }
 
     /// What must happen next.
@@ -141,7 +149,7 @@ impl Model {
             return Next::Rest(None);
         }
         // 10; and 4: the grace of a shutdown.
-        if self.deadline.is_some_and(|deadline| deadline <= self.passed) {
+        if self.deadline.is_some_and(|deadline| Some(deadline) <= self.passed) {
             let preparing = self.desired < TaskState::Shutdown && state == TaskState::Preparing;
             return if preparing { Next::Reject } else { Next::Call(Op::Terminate) };
         }
@@ -178,7 +186,7 @@ impl Model {
 
     fn wait_or(&self, retry: Option<Window>, op: Op) -> Next {
         match retry {
-            Some(at) if at.from > self.passed => Next::Rest(Some(match self.deadline {
+            Some(at) if Some(at.from) > self.passed => Next::Rest(Some(match self.deadline {
                 Some(deadline) if self.goal == Goal::Live => at.or(deadline),
                 _ => at,
             })),

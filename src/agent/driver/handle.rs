@@ -116,11 +116,14 @@ impl<D> DriverHandle<D> {
     /// The update is for another task, would lower the desired state, or comes too
     /// late. It is refused whole, and logged.
     pub fn update(&self, assignment: Assignment<D>) -> Result<(), UpdateRefused> {
-        let refused = if assignment.id == self.0.id {
-            self.change(|life| life.update(assignment))
-        } else {
-            Err(UpdateRefused::OtherTask { id: self.0.id.clone(), given: assignment.id })
-        };
+        let refused = self.change(|life| {
+            let other = assignment.id != self.0.id;
+            if other && life.goal == Goal::Live {
+                let (id, given) = (self.0.id.clone(), assignment.id);
+                return Err(UpdateRefused::OtherTask { id, given });
+            }
+            life.update(assignment)
+        });
         refused.inspect_err(|reason| tracing::warn!(task.id = self.0.id, %reason, "update refused"))
     }
 

@@ -99,7 +99,7 @@ pub(super) struct Life<D> {
     deadline: Option<Duration>,
     /// The last moment that the timer has said has come. No clock is asked whether
     /// it has: what comes first at the same moment is then the timer's to say.
-    pub(super) passed: Duration,
+    pub(super) passed: Option<Duration>,
     /// Counts the changes of the definition; the controller has taken so many.
     changes: u32,
     taken: u32,
@@ -158,7 +158,7 @@ impl<D> Life<D> {
             refused: None,
             update_retry_at: None,
             deadline: None,
-            passed: Duration::ZERO,
+            passed: None,
             changes: 0,
             taken: 0,
             inspection_due: false,
@@ -184,7 +184,7 @@ impl<D> Life<D> {
         if self.task.state().is_terminal() {
             return Next::Wait(None);
         }
-        if self.deadline.is_some_and(|deadline| deadline <= self.passed) {
+        if self.deadline.is_some_and(|deadline| self.has_passed(deadline)) {
             return self.too_late();
         }
         if self.last_resort.is_some() {
@@ -192,7 +192,7 @@ impl<D> Life<D> {
         }
         if self.is_changed() && self.desired < TaskState::Shutdown {
             return match self.update_retry_at {
-                Some(at) if at > self.passed => Next::Wait(earlier(Some(at), self.deadline)),
+                Some(at) if !self.has_passed(at) => Next::Wait(earlier(Some(at), self.deadline)),
                 _ => Next::Call(Call::Update),
             };
         }
@@ -205,8 +205,21 @@ impl<D> Life<D> {
 
     fn when_due(&self, call: Call) -> Next {
         match self.retry_at {
-            Some(at) if at > self.passed => Next::Wait(earlier(Some(at), self.deadline)),
+            Some(at) if !self.has_passed(at) => Next::Wait(earlier(Some(at), self.deadline)),
             _ => Next::Call(call),
+        }
+    }
+
+    fn has_passed(&self, moment: Duration) -> bool {
+        self.passed >= Some(moment)
+    }
+
+    /// A call is over: what came due meanwhile has passed. What comes due just now
+    /// is the timer's to say.
+    pub(super) fn over(&mut self, timer: &impl Timer) {
+        if self.retry_at.is_some() || self.update_retry_at.is_some() {
+            let before_now = timer.now().checked_sub(Duration::from_nanos(1));
+            self.passed = self.passed.max(before_now);
         }
     }
 
