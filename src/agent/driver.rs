@@ -129,7 +129,8 @@ where
     /// # Cancel safety
     ///
     /// Dropped at any point, nothing is lost; it can be called again and goes on.
-    /// The operation that was under way is dropped with it, and called again.
+    /// The operation that was under way is dropped with it, and called again; an
+    /// inquiry is made again after the next step only.
     pub async fn run(&mut self) {
         loop {
             self.publish();
