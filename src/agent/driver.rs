@@ -129,8 +129,8 @@ where
     /// # Cancel safety
     ///
     /// Dropped at any point, nothing is lost; it can be called again and goes on.
-    /// The operation that was under way is dropped with it, and called again; an
-    /// inquiry is made again after the next step only.
+    /// What was called when it was dropped is dropped with it, and called again;
+    /// only `close` is not.
     pub async fn run(&mut self) {
         loop {
             self.publish();
@@ -195,9 +195,7 @@ where
             (Call::Inspect, _) => {
                 let inspection = race!(race, controller.inspect());
                 let inspection = inspection.map(|answer| answer.unwrap_or_else(not_inspected));
-                if let Some(inspection) = inspection {
-                    shared.lock().life.inspected(inspection, clock);
-                }
+                shared.lock().life.inspected(inspection, clock);
                 return;
             }
             (Call::Update, None) => return,

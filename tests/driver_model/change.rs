@@ -7,20 +7,34 @@ use onward::lifecycle::TaskState;
 use std::time::Duration;
 
 impl Model {
-    /// Which attempt of its operation the task is at, from 1; 0 where it has none.
+    /// Which attempt of its call the task is at, from 1; 0 where it has none.
     pub(crate) fn attempt(&self) -> u32 {
+        self.course().map_or(0, |op| self.retries[op as usize] + 1)
+    }
+
+    /// When the task waits for another attempt of that call, if it does.
+    pub(crate) fn next_attempt(&mut self) -> Option<&mut Window> {
+        match self.course()? {
+            Op::Update => self.update_retry.as_mut(),
+            _ => self.retry.as_mut().map(|(_, at)| at),
+        }
+    }
+
+    /// What the task is at, whether it is time for it or not.
+    fn course(&self) -> Option<Op> {
         use TaskState::{Preparing, Running, Shutdown, Starting};
         let state = self.record.status.state;
-        let op = match state {
-            _ if state.is_terminal() => return 0,
+        Some(match state {
+            _ if self.goal == Goal::Remove => Op::Remove,
+            _ if self.goal != Goal::Live || state.is_terminal() => return None,
             _ if self.because.is_some() => Op::Terminate,
             _ if self.desired >= Shutdown => Op::Shutdown,
+            _ if self.changed || self.offered.is_some() => Op::Update,
             Preparing if self.desired >= Preparing => Op::Prepare,
             Starting if self.desired >= Starting => Op::Start,
             Running if self.desired >= Running => Op::Wait,
-            _ => return 0,
-        };
-        self.retries[op as usize] + 1
+            _ => return None,
+        })
     }
 
     /// A call has begun.
@@ -122,6 +136,18 @@ impl Model {
             // At the same moment it is the deadline that was waited for.
             let until = if self.deadline == Some(at) { window.to } else { at };
             *window = Window { from: at, to: until };
+        }
+    }
+
+    /// The same, of a retry that could have come before now, and did not: nobody
+    /// saw its moment while the driver was at something else.
+    pub(crate) fn learn_late(&mut self, at: Duration) {
+        let passed = self.passed;
+        if let Some(window) = self.next_attempt().filter(|window| window.contains(at))
+            && Some(window.from) <= passed
+            && Some(at) > passed
+        {
+            *window = super::model::exactly(at);
         }
     }
 }

@@ -120,8 +120,8 @@ fn call(model: &mut Model, now: Duration, op: Op, version: u64) -> Verdict {
 fn dropped(model: &mut Model, op: Op) {
     (model.flight, model.late) = (None, false);
     match op {
-        // It is not asked again: the next step does.
-        Op::Inspect => model.inspection = None,
+        // Given up on, it is not asked again until the next step.
+        Op::Inspect if !model.stopping || model.urgent => model.inspection = None,
         // It took nothing: it is to be called again (5).
         Op::Update => (model.changed, model.offered) = (true, None),
         _ => {}
@@ -227,6 +227,9 @@ fn delayed(model: &mut Model, now: Duration, op: Op) -> Window {
 /// next and for nothing else, and not have woken itself.
 fn pending(model: &mut Model, sleeps: &[Duration], woken: bool) -> Verdict {
     model.polled = false;
+    if let [at] = sleeps {
+        model.learn_late(*at);
+    }
     let next = model.next();
     let Next::Rest(until) = next else {
         // What was said in the middle of a poll may take another one.

@@ -1,7 +1,7 @@
 //! What others see of a task: streams of its status, and snapshots.
 
 use super::follow::equal;
-use super::model::{Goal, Model, Verdict};
+use super::model::{Model, Verdict};
 use super::play::Woken;
 use super::world::World;
 use futures::Stream;
@@ -101,7 +101,7 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
     let history: Vec<_> = snapshot.history.iter().map(|past| (past.at, past.event)).collect();
     equal("snapshot: history", &history, &record.history)?;
     equal("snapshot: has ended", &snapshot.has_ended, &model.ended)?;
-    if model.goal == Goal::Live {
+    if !model.ended {
         equal("snapshot: attempt", &snapshot.attempt, &model.attempt())?;
         next_attempt(model, snapshot)?;
     }
@@ -109,9 +109,9 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
 }
 
 fn next_attempt(model: &mut Model, snapshot: &Snapshot) -> Verdict {
-    match (&mut model.retry, snapshot.next_attempt) {
+    match (model.next_attempt(), snapshot.next_attempt) {
         (None, None) => Ok(()),
-        (Some((_, window)), Some(at)) if window.contains(at) => {
+        (Some(window), Some(at)) if window.contains(at) => {
             *window = super::model::exactly(at);
             Ok(())
         }

@@ -176,13 +176,14 @@ impl<D> DriverHandle<D> {
 
 impl<D> Life<D> {
     fn snapshot(&self) -> Snapshot {
+        let (attempt, next_attempt) = self.attempt();
         Snapshot {
             status: self.task.status(),
             desired_state: self.desired,
             version: self.version,
             since: self.since,
-            attempt: self.attempt(),
-            next_attempt: self.retry_at,
+            attempt,
+            next_attempt,
             shutting_down_since: self.shutting_down,
             terminating_since: self.terminating,
             refused_definition: self.refused.as_deref().cloned(),
@@ -216,7 +217,8 @@ pub struct Snapshot {
     pub version: u64,
     /// Since when it has been in its state.
     pub since: UtcDateTime,
-    /// Which attempt of its operation this is, from 1; 0 where it has none.
+    /// Which attempt this is, from 1, of the operation, the update or the removal
+    /// that it is at; 0 where it is at none.
     pub attempt: u32,
     /// When the next attempt is made, in the time of the driver's timer, where the
     /// task waits for it.

@@ -6,16 +6,14 @@
 //!
 //! The numbers in comments are those of the rules in `docs/driver.md`.
 
+mod answer;
+mod wish;
+
 use super::history::History;
-use super::refusal::UpdateRefused;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::timer::Timer;
-use crate::exec::{
-    Assignment, ControllerError, ErrorKind, Inspection, Progress, WallClock, advance, note, outcome,
-};
-use crate::lifecycle::{
-    AnyTask, Decision, Event, EventKind, Failure, Operation, TaskState, decide,
-};
+use crate::exec::{Assignment, Progress, WallClock};
+use crate::lifecycle::{AnyTask, Decision, Event, Failure, Operation, TaskState, decide};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -117,8 +115,9 @@ pub(super) struct Life<D> {
 pub(super) struct Retries([u16; 7]);
 
 impl Retries {
-    fn of(&mut self, call: Call) -> Option<&mut u16> {
-        let index = match call {
+    /// Of those calls that are made again; the others are made but once.
+    fn place(call: Call) -> Option<usize> {
+        Some(match call {
             Call::Operate(Operation::Prepare) => 0,
             Call::Operate(Operation::Start) => 1,
             Call::Operate(Operation::Wait) => 2,
@@ -127,8 +126,18 @@ impl Retries {
             Call::Update => 5,
             Call::Remove => 6,
             Call::Inspect | Call::Close => return None,
-        };
-        self.0.get_mut(index)
+        })
+    }
+
+    fn of(&self, call: Call) -> Option<u16> {
+        self.0.get(Self::place(call)?).copied()
+    }
+
+    /// The call has returned, and is made again or not. Gives how often it was
+    /// before.
+    fn count(&mut self, call: Call, again: bool) -> Option<u16> {
+        let retries = self.0.get_mut(Self::place(call)?)?;
+        Some(mem::replace(retries, if again { retries.saturating_add(1) } else { 0 }))
     }
 }
 
@@ -172,42 +181,58 @@ impl<D> Life<D> {
     /// What to do next.
     pub(super) fn next(&mut self) -> Next {
         self.news = false;
-        match self.goal {
-            Goal::Closing | Goal::Gone => return Next::Nothing,
-            Goal::Close => return Next::Call(Call::Close),
-            Goal::Remove => return self.when_due(Call::Remove),
-            Goal::Live => {}
+        if self.goal == Goal::Live {
+            if self.inspection_due {
+                return Next::Call(Call::Inspect);
+            }
+            if self.deadline.is_some_and(|deadline| self.has_passed(deadline)) {
+                return self.too_late();
+            }
         }
-        if self.inspection_due {
-            return Next::Call(Call::Inspect);
-        }
-        if self.task.state().is_terminal() {
-            return Next::Wait(None);
-        }
-        if self.deadline.is_some_and(|deadline| self.has_passed(deadline)) {
-            return self.too_late();
-        }
-        if self.last_resort.is_some() {
-            return self.when_due(Call::Operate(Operation::Terminate));
-        }
-        if self.is_changed() && self.desired < TaskState::Shutdown {
-            return match self.update_retry_at {
-                Some(at) if !self.has_passed(at) => Next::Wait(earlier(Some(at), self.deadline)),
-                _ => Next::Call(Call::Update),
-            };
-        }
-        match decide(self.task.state(), self.desired) {
-            Decision::Rest => Next::Wait(None),
-            Decision::Record(event) => Next::Record(event),
-            Decision::Perform(operation) => self.when_due(Call::Operate(operation)),
+        let next = self.course();
+        let Next::Call(call) = next else { return next };
+        match self.retry_of(call) {
+            Some(at) if !self.has_passed(at) => Next::Wait(earlier(Some(at), self.deadline)),
+            _ => next,
         }
     }
 
-    fn when_due(&self, call: Call) -> Next {
-        match self.retry_at {
-            Some(at) if !self.has_passed(at) => Next::Wait(earlier(Some(at), self.deadline)),
-            _ => Next::Call(call),
+    /// What the task is at: what is to be done next, whether it is time for it or
+    /// not.
+    fn course(&self) -> Next {
+        match self.goal {
+            Goal::Closing | Goal::Gone => return Next::Nothing,
+            Goal::Close => return Next::Call(Call::Close),
+            Goal::Remove => return Next::Call(Call::Remove),
+            Goal::Live => {}
         }
+        match decide(self.task.state(), self.desired) {
+            _ if self.task.state().is_terminal() => Next::Wait(None),
+            _ if self.last_resort.is_some() => Next::Call(Call::Operate(Operation::Terminate)),
+            _ if self.is_changed() && self.desired < TaskState::Shutdown => {
+                Next::Call(Call::Update)
+            }
+            Decision::Rest => Next::Wait(None),
+            Decision::Record(event) => Next::Record(event),
+            Decision::Perform(operation) => Next::Call(Call::Operate(operation)),
+        }
+    }
+
+    /// When this is to be called again.
+    fn retry_of(&self, call: Call) -> Option<Duration> {
+        match call {
+            Call::Operate(_) | Call::Remove => self.retry_at,
+            Call::Update => self.update_retry_at,
+            Call::Inspect | Call::Close => None,
+        }
+    }
+
+    /// Which attempt of its call the task is at, from 1, and when the next one is
+    /// made; 0 where it has nothing to call, or calls it but once.
+    pub(super) fn attempt(&self) -> (u32, Option<Duration>) {
+        let Next::Call(call) = self.course() else { return (0, None) };
+        let attempt = self.retries.of(call).map_or(0, |retries| u32::from(retries) + 1);
+        (attempt, self.retry_of(call))
     }
 
     fn has_passed(&self, moment: Duration) -> bool {
@@ -252,8 +277,8 @@ impl<D> Life<D> {
             }
             Call::Remove => self.retry_at = None,
             Call::Update => self.update_retry_at = None,
-            // Dropped or not, neither is called again.
-            Call::Inspect => self.inspection_due = false,
+            Call::Inspect => {}
+            // Dropped or not, it is not called again.
             Call::Close => self.goal = Goal::Closing,
         }
     }
@@ -315,187 +340,9 @@ impl<D> Life<D> {
         }
     }
 
-    /// An operation has returned.
-    pub(super) fn operated(
-        &mut self,
-        operation: Operation,
-        answer: Result<(), ControllerError>,
-        timer: &impl Timer,
-        clock: &impl WallClock,
-    ) {
-        let event = outcome(operation, answer);
-        let again = matches!(event.kind(), EventKind::Delayed | EventKind::Interrupted);
-        let retry_at = self.delay(Call::Operate(operation), timer, again);
-        let event = match (event, operation, self.last_resort) {
-            (Event::Failed(failure), Operation::Shutdown, _) => {
-                self.resort(Because::Shutdown);
-                // Not the end: it is noted, and the workload ended by force.
-                Event::Delayed(failure)
-            }
-            (Event::Terminated, _, Some(Because::StartDeadline)) => {
-                Event::failed(exceeded(Operation::Start, self.policy.start_deadline))
-            }
-            (Event::Failed(mut failure), Operation::Terminate, Some(Because::StartDeadline)) => {
-                let late = exceeded(Operation::Start, self.policy.start_deadline).err;
-                failure.err = format!("{late}; terminate: {}", failure.err).into();
-                Event::Failed(failure)
-            }
-            (event, _, _) => event,
-        };
-        self.record(event, clock.now());
-        // What is called instead does not wait (rules 3 and 9).
-        let superseded = self.urgent && operation != Operation::Terminate;
-        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
-    }
-
-    /// The controller has taken, or not taken, the definition after so many
-    /// changes (rule 5).
-    pub(super) fn updated(
-        &mut self,
-        offer: &Offer<D>,
-        answer: Result<(), ControllerError>,
-        timer: &impl Timer,
-    ) {
-        let again = answer.as_ref().is_err_and(is_worth_another_try);
-        self.update_retry_at = self.delay(Call::Update, timer, again);
-        if self.update_retry_at.is_some() {
-            return;
-        }
-        self.taken = offer.changes;
-        self.refused = answer.err().map(|error| {
-            let reason = format!("{error:#}");
-            tracing::warn!(version = offer.version, error = reason, "definition refused");
-            Box::new((offer.version, reason))
-        });
-    }
-
-    /// The controller has removed what the task had, or has not (rule 9).
-    pub(super) fn removed(&mut self, answer: Result<(), ControllerError>, timer: &impl Timer) {
-        let again = answer.as_ref().is_err_and(is_worth_another_try);
-        self.retry_at = self.delay(Call::Remove, timer, again);
-        if self.retry_at.is_none() {
-            self.goal = self.goal.max(Goal::Close);
-            if let Err(error) = answer {
-                tracing::error!(error = format_args!("{error:#}"), "task not removed");
-            }
-        }
-    }
-
-    /// When a call that has returned is tried again, if it is; counts how often
-    /// it was (rule 7).
-    fn delay(&mut self, call: Call, timer: &impl Timer, again: bool) -> Option<Duration> {
-        let retries = self.retries.of(call)?;
-        let before = mem::replace(retries, if again { retries.saturating_add(1) } else { 0 });
-        if !again {
-            return None;
-        }
-        let delay = self.jitter.delay(&self.policy, before.into());
-        Some(timer.now().saturating_add(delay))
-    }
-
-    /// Records an event.
-    pub(super) fn record(&mut self, event: Event, at: UtcDateTime) {
-        let before = self.task.state();
-        self.history.push(at, event.kind());
-        self.progress = advance(&mut self.task, self.desired, event, at).unwrap_or_default();
-        let after = self.task.state();
-        // Not before the end is called for: an inquiry may take its time.
-        let pressing = self.urgent || (self.last_resort.is_some() && !after.is_terminal());
-        self.inspection_due = after >= TaskState::Starting && !pressing;
-        if before != after {
-            self.since = at;
-            self.retries = Retries::default();
-            self.retry_at = None;
-            self.update_retry_at = None;
-            self.deadline = None;
-        }
-    }
-
-    /// The controller has said what its container and its ports are.
-    pub(super) fn inspected(&mut self, inspection: Inspection, clock: &impl WallClock) {
-        note(&mut self.task, inspection, mem::take(&mut self.progress), clock);
-    }
-
-    /// Somebody wants another desired state, or has another definition.
-    pub(super) fn update(&mut self, assignment: Assignment<D>) -> Result<(), UpdateRefused> {
-        let Assignment { desired_state: desired, version, definition, .. } = assignment;
-        if self.goal != Goal::Live {
-            return Err(UpdateRefused::Ended);
-        }
-        if desired < self.desired {
-            return Err(UpdateRefused::LowerDesiredState { present: self.desired, given: desired });
-        }
-        let raised = desired > self.desired;
-        let changed = version != self.version;
-        let shuts_down = desired >= TaskState::Shutdown;
-        let shut_down_before = self.desired >= TaskState::Shutdown;
-        self.desired = desired;
-        if changed {
-            self.version = version;
-            self.definition = definition;
-        }
-        if self.task.state().is_terminal() {
-            return Ok(());
-        }
-        // On the way to its end a task has no use for another definition.
-        let ending = shuts_down || self.last_resort.is_some();
-        if changed && !ending {
-            self.changes = self.changes.wrapping_add(1);
-        }
-        if shuts_down && !shut_down_before {
-            self.urgent = true;
-            self.inspection_due = false;
-            if self.last_resort.is_none() {
-                self.deadline = None;
-            }
-        }
-        // What was to be tried again is tried at once (rule 7).
-        if raised || (changed && !ending) {
-            self.retry_at = None;
-            self.update_retry_at = None;
-            self.news = true;
-        }
-        Ok(())
-    }
-
-    /// The task is no longer assigned (rule 9).
-    pub(super) fn remove(&mut self) {
-        if self.goal == Goal::Live {
-            self.goal = Goal::Remove;
-            self.retry_at = None;
-            // A removal has none: one that is past would only keep it awake.
-            self.deadline = None;
-            self.news = true;
-        }
-    }
-
-    /// The agent goes away (rule 9).
-    pub(super) fn close(&mut self) {
-        if self.goal < Goal::Close {
-            self.goal = Goal::Close;
-            self.news = true;
-        }
-    }
-
-    /// Which attempt of its operation the task is at, from 1; 0 where it has none.
-    pub(super) fn attempt(&self) -> u32 {
-        let operation = match decide(self.task.state(), self.desired) {
-            Decision::Perform(_) if self.last_resort.is_some() => Operation::Terminate,
-            Decision::Perform(operation) => operation,
-            Decision::Rest | Decision::Record(_) => return 0,
-        };
-        let mut retries = self.retries;
-        retries.of(Call::Operate(operation)).map_or(0, |retries| u32::from(*retries) + 1)
-    }
-
     fn is_changed(&self) -> bool {
         self.changes != self.taken
     }
-}
-
-/// Whether a call that was answered so is tried again.
-fn is_worth_another_try(error: &ControllerError) -> bool {
-    error.is_temporary() || error.kind() == ErrorKind::Interrupted
 }
 
 impl<D: Clone> Life<D> {
@@ -512,14 +359,14 @@ pub(super) struct Offer<D> {
     pub(super) definition: D,
 }
 
-/// A deadline that has passed, as the end of a task.
-fn exceeded(operation: Operation, deadline: Option<Duration>) -> Failure {
-    Failure::new(format!("{operation}: deadline of {:?} exceeded", deadline.unwrap_or_default()))
-}
-
 fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// A deadline that has passed, as the end of a task.
+fn exceeded(operation: Operation, deadline: Option<Duration>) -> Failure {
+    Failure::new(format!("{operation}: deadline of {:?} exceeded", deadline.unwrap_or_default()))
 }

@@ -1,0 +1,131 @@
+//! What becomes of an answer of the controller.
+
+use super::{Because, Call, Goal, Life, Offer, Retries, exceeded};
+use crate::agent::timer::Timer;
+use crate::exec::{ControllerError, ErrorKind, Inspection, WallClock, advance, note, outcome};
+use crate::lifecycle::{Event, EventKind, Operation, TaskState};
+use alloc::boxed::Box;
+use alloc::format;
+use core::mem;
+use core::time::Duration;
+use time::UtcDateTime;
+
+impl<D> Life<D> {
+    /// An operation has returned.
+    pub(in crate::agent::driver) fn operated(
+        &mut self,
+        operation: Operation,
+        answer: Result<(), ControllerError>,
+        timer: &impl Timer,
+        clock: &impl WallClock,
+    ) {
+        let event = outcome(operation, answer);
+        let again = matches!(event.kind(), EventKind::Delayed | EventKind::Interrupted);
+        let retry_at = self.delay(Call::Operate(operation), timer, again);
+        let event = match (event, operation, self.last_resort) {
+            (Event::Failed(failure), Operation::Shutdown, _) => {
+                self.resort(Because::Shutdown);
+                // Not the end: it is noted, and the workload ended by force.
+                Event::Delayed(failure)
+            }
+            (Event::Terminated, _, Some(Because::StartDeadline)) => {
+                Event::failed(exceeded(Operation::Start, self.policy.start_deadline))
+            }
+            (Event::Failed(mut failure), Operation::Terminate, Some(Because::StartDeadline)) => {
+                let late = exceeded(Operation::Start, self.policy.start_deadline).err;
+                failure.err = format!("{late}; terminate: {}", failure.err).into();
+                Event::Failed(failure)
+            }
+            (event, _, _) => event,
+        };
+        self.record(event, clock.now());
+        // What is called instead does not wait (rules 3 and 9).
+        let superseded = self.urgent && operation != Operation::Terminate;
+        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
+    }
+
+    /// The controller has taken, or not taken, the definition after so many
+    /// changes (rule 5).
+    pub(in crate::agent::driver) fn updated(
+        &mut self,
+        offer: &Offer<D>,
+        answer: Result<(), ControllerError>,
+        timer: &impl Timer,
+    ) {
+        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        self.update_retry_at = self.delay(Call::Update, timer, again);
+        if self.update_retry_at.is_some() {
+            return;
+        }
+        self.taken = offer.changes;
+        self.refused = answer.err().map(|error| {
+            let reason = format!("{error:#}");
+            tracing::warn!(version = offer.version, error = reason, "definition refused");
+            Box::new((offer.version, reason))
+        });
+    }
+
+    /// The controller has removed what the task had, or has not (rule 9).
+    pub(in crate::agent::driver) fn removed(
+        &mut self,
+        answer: Result<(), ControllerError>,
+        timer: &impl Timer,
+    ) {
+        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        self.retry_at = self.delay(Call::Remove, timer, again);
+        if self.retry_at.is_none() {
+            self.goal = self.goal.max(Goal::Close);
+            if let Err(error) = answer {
+                tracing::error!(error = format_args!("{error:#}"), "task not removed");
+            }
+        }
+    }
+
+    /// When a call that has returned is tried again, if it is; counts how often
+    /// it was (rule 7).
+    fn delay(&mut self, call: Call, timer: &impl Timer, again: bool) -> Option<Duration> {
+        let before = self.retries.count(call, again)?;
+        if !again {
+            return None;
+        }
+        let delay = self.jitter.delay(&self.policy, before.into());
+        Some(timer.now().saturating_add(delay))
+    }
+
+    /// Records an event.
+    pub(in crate::agent::driver) fn record(&mut self, event: Event, at: UtcDateTime) {
+        let before = self.task.state();
+        self.history.push(at, event.kind());
+        self.progress = advance(&mut self.task, self.desired, event, at).unwrap_or_default();
+        let after = self.task.state();
+        // Not before the end is called for: an inquiry may take its time.
+        let pressing = self.urgent || (self.last_resort.is_some() && !after.is_terminal());
+        self.inspection_due = after >= TaskState::Starting && !pressing;
+        if before != after {
+            self.since = at;
+            self.retries = Retries::default();
+            self.retry_at = None;
+            self.update_retry_at = None;
+            self.deadline = None;
+        }
+    }
+
+    /// The controller has said what its container and its ports are, or has not,
+    /// and is not asked again until something has happened.
+    pub(in crate::agent::driver) fn inspected(
+        &mut self,
+        answer: Option<Inspection>,
+        clock: &impl WallClock,
+    ) {
+        self.inspection_due = false;
+        let progress = mem::take(&mut self.progress);
+        if let Some(inspection) = answer {
+            note(&mut self.task, inspection, progress, clock);
+        }
+    }
+}
+
+/// Whether a call that was answered so is tried again.
+fn is_worth_another_try(error: &ControllerError) -> bool {
+    error.is_temporary() || error.kind() == ErrorKind::Interrupted
+}
