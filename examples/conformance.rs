@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (mode, file): (fn(&str) -> Answer, _) = match args.as_slice() {
         [mode, file] if mode == "cases" => (case, file),
-        [mode, file] if mode == "scenarios" => (scenarios::run, file),
+        [mode, file] if mode == "scenarios" => (scenario, file),
         [mode, file] if mode == "statuses" => (status, file),
         _ => {
             eprintln!("{USAGE}");
@@ -65,6 +65,11 @@ fn open(file: &str) -> io::Result<Box<dyn BufRead>> {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(BufReader::new(File::open(path)?)),
     })
+}
+
+/// Runs one scenario.
+pub(crate) fn scenario(line: &str) -> Answer {
+    scenarios::run(line)
 }
 
 /// Answers every line; says whether all could be read and none missed an

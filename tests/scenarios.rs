@@ -9,19 +9,11 @@
 //!
 //! The last one runs the scenario of one seed again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::duplicate_mod)] // the mode is private to the program, and so included beside it
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 #[path = "../examples/conformance.rs"]
-#[expect(dead_code, reason = "of the program, only the reading of lines is run here")]
+#[expect(dead_code, reason = "of the program, only one mode is run here")]
 mod conformance;
-#[path = "../examples/conformance/scenarios.rs"]
-mod harness;
-#[path = "../examples/conformance/jsonl.rs"]
-mod jsonl;
-#[path = "../examples/conformance/scripted.rs"]
-#[allow(dead_code)] // of it, a scenario needs the errors only
-mod scripted;
 
 /// What is said of them.
 mod scenarios {
@@ -39,7 +31,6 @@ mod scenarios {
     mod refusals;
 }
 
-use conformance::Answer;
 use scenarios::verdict;
 use std::env;
 use std::sync::Mutex;

@@ -2,7 +2,7 @@
 
 use super::cursor::{Check, violation};
 use super::{generator, invariants, model, shrink};
-use crate::{conformance, harness};
+use crate::conformance;
 use serde_json::{Map, Value};
 use std::panic::catch_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -17,7 +17,8 @@ const ENDLESS: &str = "the program does not come to an end";
 /// What the program prints for this line.
 pub(crate) fn printed(line: &str) -> String {
     let mut output = Vec::new();
-    conformance::run(harness::run, line.as_bytes(), &mut output).expect("it is written to memory");
+    conformance::run(conformance::scenario, line.as_bytes(), &mut output)
+        .expect("it is written to memory");
     String::from_utf8(output).expect("JSON is UTF-8")
 }
 
