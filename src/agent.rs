@@ -6,15 +6,19 @@
 mod driver;
 mod policy;
 mod reporter;
+mod store;
 mod timer;
 
 pub use driver::{
-    Driver, DriverHandle, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
+    Driver, DriverHandle, Ended, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
 };
 pub use policy::{InvalidPolicy, Policy};
 pub use reporter::{
     ReportError, Reporter, ReporterHandle, StatusReporter, StatusUpdate, TaskReportError,
 };
+pub use store::{MemoryStore, Store, StoreChange, StoreError, StoredTask, TaskRecord};
+#[cfg(feature = "testing")]
+pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;

@@ -38,7 +38,7 @@ fn running(surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) 
     let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     let assignment = Assignment::new("0123456789abcdefghijklmno", ());
     let (mut driver, handle) = Driver::new(task, assignment, Nothing, surroundings.clone());
-    let mut run = async move { driver.run().await }.boxed();
+    let mut run = async move { _ = driver.run().await }.boxed();
     assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(handle.status().state, TaskState::Running);
     (run, handle)

@@ -55,7 +55,7 @@ fn begun(
     let policy = Policy::default().with_prepare_deadline(Duration::from_secs(60));
     let surroundings = surroundings(&VirtualTime::new(), policy);
     let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
-    let mut run = async move { driver.run().await }.boxed();
+    let mut run = async move { _ = driver.run().await }.boxed();
     assert!(run.poll_unpin(&mut Context::from_waker(waker)).is_pending());
     (run, handle)
 }
@@ -103,7 +103,7 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
             let assignment = Assignment::new("t", ());
             let (mut driver, handle) =
                 Driver::new(assigned(), assignment, controller.clone(), surroundings);
-            let mut run = async move { driver.run().await }.boxed();
+            let mut run = async move { _ = driver.run().await }.boxed();
             assert!(run.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
             assert_eq!(controller.last(), Some("wait"));
             (run, handle)

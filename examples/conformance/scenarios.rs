@@ -186,7 +186,7 @@ fn act(action: Action, handle: &DriverHandle<()>, trace: &Trace) {
 }
 
 /// Polls until the future is ready, and says so, or waits.
-fn poll_until_it_waits(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+fn poll_until_it_waits(mut future: Pin<&mut impl Future>) -> bool {
     struct Woken(AtomicBool);
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {

@@ -85,6 +85,19 @@ impl<T, W, S> Surroundings<T, W, S> {
     }
 }
 
+/// How a driver has ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The task was removed: nothing is left of it.
+    Removed,
+    /// The task was to be removed, and something is left of it: what its
+    /// controller said about that.
+    Left(ControllerError),
+    /// The driver was closed, and the task is as it was.
+    Closed,
+}
+
 /// Drives one task through its life. It is the only owner of the task and of
 /// its controller, so there is one operation at a time.
 ///
@@ -122,7 +135,7 @@ where
         (Self { shared, controller, surroundings }, handle)
     }
 
-    /// Drives the task until it is removed or closed.
+    /// Drives the task until it is removed or closed, and says which.
     ///
     /// A controller that panics is caught, where panics unwind: it has failed.
     ///
@@ -131,7 +144,7 @@ where
     /// Dropped at any point, nothing is lost; it can be called again and goes on.
     /// What was called when it was dropped is dropped with it, and called again;
     /// only `close` is not.
-    pub async fn run(&mut self) {
+    pub async fn run(&mut self) -> Ended {
         loop {
             self.publish();
             let next = self.shared.lock().life.next();
@@ -146,6 +159,7 @@ where
             }
         }
         self.shared.end();
+        self.shared.lock().life.ended.clone()
     }
 
     /// Hands on what has changed.

@@ -9,6 +9,7 @@ use core::future::Future;
 
 /// What somebody wants of this agent: a task, and the state to bring it to.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Assignment<D> {
     /// The task's id, unique in its cluster.
@@ -19,12 +20,27 @@ pub struct Assignment<D> {
     pub desired_state: TaskState,
     /// What the task is: an image, a command. The library never looks inside.
     pub definition: D,
+    /// The service that it is a task of, if it is one's: who follows a service's
+    /// logs finds it by that.
+    pub service_id: Option<String>,
 }
 
 impl<D> Assignment<D> {
     /// The first version of a task, to be brought to RUNNING.
     pub fn new(id: impl Into<String>, definition: D) -> Self {
-        Self { id: id.into(), version: 1, desired_state: TaskState::Running, definition }
+        Self {
+            id: id.into(),
+            version: 1,
+            desired_state: TaskState::Running,
+            definition,
+            service_id: None,
+        }
+    }
+
+    /// The same as a task of this service.
+    #[must_use]
+    pub fn with_service_id(self, service_id: impl Into<String>) -> Self {
+        Self { service_id: Some(service_id.into()), ..self }
     }
 
     /// The same with another version of the definition.

@@ -29,7 +29,7 @@ pub(crate) enum Event {
         sleeps: Vec<Duration>,
         woken: bool,
     },
-    Ended,
+    Ended(String),
     /// The future of `run` was dropped.
     Stopped,
     /// `Driver` itself was dropped.

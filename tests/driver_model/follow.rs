@@ -11,8 +11,9 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
     match event {
         Event::Poll => (model.polled, model.told) = (true, false),
         Event::Pending { sleeps, woken } => return pending(model, sleeps, *woken),
-        Event::Ended => {
+        Event::Ended(how) => {
             expect(model, now, &Next::End)?;
+            equal("the end", how, &model.end)?;
             (model.polled, model.ended) = (false, true);
         }
         Event::Stopped => {
@@ -155,6 +156,7 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
             model.retry = retry.map(|at| (op, at));
             if !again {
                 model.goal = model.goal.max(Goal::Close);
+                model.end = bad.map_or("removed".into(), |(_, text)| format!("left: {text}"));
             }
         }
         Op::Close | Op::Inspect => {}

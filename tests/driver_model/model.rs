@@ -58,6 +58,8 @@ pub(crate) struct Model {
     pub(crate) version: u64,
     pub(crate) goal: Goal,
     pub(crate) ended: bool,
+    /// How the run ends.
+    pub(crate) end: String,
     /// What is in flight, when it is dropped, and whether that time has come.
     pub(crate) flight: Option<(Op, Option<Duration>)>,
     pub(crate) late: bool,
@@ -94,6 +96,7 @@ impl Model {
             version: 1,
             goal: Goal::Live,
             ended: false,
+            end: "Closed".into(),
             flight: None,
             late: false,
             inspection: None,

@@ -7,7 +7,7 @@ use super::model::Model;
 use super::record::Record;
 use super::watch::Watches;
 use super::world::World;
-use onward::agent::{Driver, Policy, Surroundings};
+use onward::agent::{Driver, Ended, Policy, Surroundings};
 use onward::exec::Assignment;
 use onward::lifecycle::{AnyTask, Event as Moved, TaskState, TaskStatus};
 use onward::testing::VirtualTime;
@@ -195,7 +195,7 @@ fn settle(world: &World, mut driver: Driven, watches: &mut Watches, woken: &Arc<
 
 fn poll(
     world: &World,
-    run: Pin<&mut impl Future<Output = ()>>,
+    run: Pin<&mut impl Future<Output = Ended>>,
     waker: &Waker,
     woken: &Woken,
 ) -> bool {
@@ -203,8 +203,12 @@ fn poll(
     world.lock().yielded = false;
     world.tell(&Event::Poll);
     let poll = run.poll(&mut Context::from_waker(waker));
-    if poll == Poll::Ready(()) {
-        world.tell(&Event::Ended);
+    if let Poll::Ready(ended) = &poll {
+        world.tell(&Event::Ended(match ended {
+            Ended::Removed => "removed".into(),
+            Ended::Left(error) => format!("left: {error:#}"),
+            ended => format!("{ended:?}"),
+        }));
     } else {
         let (sleeps, reason) = {
             let inner = world.lock();

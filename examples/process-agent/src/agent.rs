@@ -120,8 +120,8 @@ async fn live(
     let commanded = command(&handle, &executor, &assignment, stop_after, wish.clone());
     let mut run = pin!(driver.run());
     tokio::select! {
-        () = &mut run => {}
-        ((), ()) = future::join(followed, commanded) => run.await,
+        _ = &mut run => {}
+        ((), ()) = future::join(followed, commanded) => { _ = run.await; }
     }
 }
 

@@ -9,6 +9,7 @@
 mod answer;
 mod wish;
 
+use super::Ended;
 use super::history::History;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::timer::Timer;
@@ -92,6 +93,8 @@ pub(super) struct Life<D> {
     pub(super) history: History,
     /// The definition that the controller refused, and what it said.
     pub(super) refused: Option<Box<(u64, String)>>,
+    /// How it has ended, as far as it has.
+    pub(super) ended: Ended,
     update_retry_at: Option<Duration>,
     /// When the phase that the task is in has lasted too long.
     deadline: Option<Duration>,
@@ -148,7 +151,7 @@ impl<D> Life<D> {
         policy: Arc<Policy>,
         since: UtcDateTime,
     ) -> Self {
-        let Assignment { id, version, desired_state, definition } = assignment;
+        let Assignment { id, version, desired_state, definition, .. } = assignment;
         let jitter = Jitter::of(&id);
         Self {
             since: task.timestamp().unwrap_or(since),
@@ -165,6 +168,7 @@ impl<D> Life<D> {
             retries: Retries::default(),
             history: History::default(),
             refused: None,
+            ended: Ended::Closed,
             update_retry_at: None,
             deadline: None,
             passed: None,

@@ -1,6 +1,7 @@
 //! What becomes of an answer of the controller.
 
 use super::{Because, Call, Goal, Life, Offer, Retries, exceeded};
+use crate::agent::driver::Ended;
 use crate::agent::timer::Timer;
 use crate::exec::{ControllerError, ErrorKind, Inspection, WallClock, advance, note, outcome};
 use crate::lifecycle::{Event, EventKind, Operation, TaskState};
@@ -75,7 +76,8 @@ impl<D> Life<D> {
         self.retry_at = self.delay(Call::Remove, timer, again);
         if self.retry_at.is_none() {
             self.goal = self.goal.max(Goal::Close);
-            if let Err(error) = answer {
+            self.ended = answer.map_or_else(Ended::Left, |()| Ended::Removed);
+            if let Ended::Left(error) = &self.ended {
                 tracing::error!(error = format_args!("{error:#}"), "task not removed");
             }
         }

@@ -1,0 +1,163 @@
+//! What outlives an agent: its tasks, what is wanted of them, and how far they
+//! were.
+
+mod memory;
+
+use super::policy::Policy;
+use crate::exec::Assignment;
+use crate::lifecycle::TaskStatus;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
+use core::future::Future;
+
+pub use memory::MemoryStore;
+#[cfg(feature = "testing")]
+pub use memory::{StoreCall, StoreFault};
+
+/// Keeps the tasks of an agent, so that the agent can go away and come back.
+///
+/// A store is a map from a task's id to what is [stored](StoredTask) of it. A
+/// [`Worker`](super::Worker) is its only user: it reads all of it once, at its
+/// start, and then only writes. `D` is the embedder's definition of a task.
+///
+/// In SwarmKit: the functions of `agent/storage.go`.
+pub trait Store<D>: Send + Sync {
+    /// Everything that is stored, in any order.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or not be understood. Nothing is changed then.
+    fn load(&self) -> impl Future<Output = Result<Vec<StoredTask<D>>, StoreError>> + Send;
+
+    /// Makes these changes durable, in their order: all of them or, on an error,
+    /// none.
+    ///
+    /// Everything that waits to be written comes in one call, so that one flush
+    /// does for all of it.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was written, or nobody knows. It may be called again with the same
+    /// changes, whether they were written or not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the changes are durable or not. It is called again with the same.
+    fn commit(
+        &self,
+        changes: &[StoreChange<D>],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<D, S: Store<D>> Store<D> for Arc<S>
+where
+    D: Sync,
+{
+    fn load(&self) -> impl Future<Output = Result<Vec<StoredTask<D>>, StoreError>> + Send {
+        (**self).load()
+    }
+
+    fn commit(
+        &self,
+        changes: &[StoreChange<D>],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).commit(changes)
+    }
+}
+
+/// All that is stored of one task.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct StoredTask<D> {
+    /// What is wanted of it.
+    pub record: TaskRecord<D>,
+    /// The last status that was stored, if one was.
+    pub status: Option<TaskStatus>,
+}
+
+impl<D> StoredTask<D> {
+    /// A task of which this is stored.
+    pub fn new(record: TaskRecord<D>, status: Option<TaskStatus>) -> Self {
+        Self { record, status }
+    }
+}
+
+/// What is wanted of a task.
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct TaskRecord<D> {
+    /// The task, and the state to bring it to.
+    pub assignment: Assignment<D>,
+    /// How patient to be with it, where it has a policy of its own.
+    pub policy: Option<Policy>,
+    /// Whether it is no longer assigned: what it has is being removed, and then
+    /// its record.
+    pub removing: bool,
+    /// A task of the same id that was assigned meanwhile, and begins when this one
+    /// is gone.
+    pub successor: Option<Box<TaskRecord<D>>>,
+}
+
+impl<D> TaskRecord<D> {
+    /// The record of a task that is assigned.
+    pub fn new(assignment: Assignment<D>) -> Self {
+        Self { assignment, policy: None, removing: false, successor: None }
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> &str {
+        &self.assignment.id
+    }
+}
+
+/// One change to a store.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum StoreChange<D> {
+    /// This is wanted of the task of this id. Its status stays as it is.
+    Record(TaskRecord<D>),
+    /// This is the status of the task of this id, which has a record.
+    Status {
+        /// The task's id.
+        id: Arc<str>,
+        /// Its status.
+        status: TaskStatus,
+    },
+    /// Nothing is left of the task of this id: its record and its status go.
+    Delete {
+        /// The task's id.
+        id: Arc<str>,
+    },
+}
+
+/// Why a store could not be read or written.
+#[derive(Debug)]
+pub struct StoreError(Box<dyn Error + Send + Sync>);
+
+impl StoreError {
+    /// For this reason.
+    pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+
+    /// The reason.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,174 @@
+//! A store that lasts as long as the process.
+
+use super::{Store, StoreChange, StoreError, StoredTask};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Keeps tasks in memory: for an agent that need not outlive its process, and for
+/// tests. Clones are the same store.
+///
+/// With the feature `testing`, anything can [go wrong](Self::set_faults) with it.
+pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
+
+struct Inner<D> {
+    tasks: BTreeMap<String, StoredTask<D>>,
+    #[cfg(feature = "testing")]
+    faults: Option<faults::Faults<D>>,
+}
+
+impl<D> MemoryStore<D> {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<D>> {
+        // What is under it is whole at any time, a panic elsewhere or not.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Clone + Send + Sync> Store<D> for MemoryStore<D> {
+    async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
+        #[cfg(feature = "testing")]
+        self.fault(&StoreCall::Load).await?;
+        Ok(self.lock().tasks.values().cloned().collect())
+    }
+
+    async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
+        #[cfg(feature = "testing")]
+        self.fault(&StoreCall::Commit(changes)).await?;
+        self.lock().write(changes);
+        Ok(())
+    }
+}
+
+impl<D: Clone> Inner<D> {
+    fn write(&mut self, changes: &[StoreChange<D>]) {
+        for change in changes {
+            match change {
+                StoreChange::Record(record) => {
+                    let task = || StoredTask::new(record.clone(), None);
+                    let task = self.tasks.entry(record.id().into()).or_insert_with(task);
+                    task.record.clone_from(record);
+                }
+                StoreChange::Status { id, status } => {
+                    if let Some(task) = self.tasks.get_mut(&**id) {
+                        task.status = Some(status.clone());
+                    }
+                }
+                StoreChange::Delete { id } => _ = self.tasks.remove(&**id),
+            }
+        }
+    }
+}
+
+impl<D> Clone for MemoryStore<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D> Default for MemoryStore<D> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            tasks: BTreeMap::new(),
+            #[cfg(feature = "testing")]
+            faults: None,
+        })))
+    }
+}
+
+impl<D> fmt::Debug for MemoryStore<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("MemoryStore").field("tasks", &inner.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "testing")]
+pub use faults::{StoreCall, StoreFault};
+
+/// What goes wrong, for tests.
+#[cfg(feature = "testing")]
+mod faults {
+    use super::{MemoryStore, StoreChange, StoreError};
+    use alloc::boxed::Box;
+    use core::future::pending;
+
+    /// A call of a store.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub enum StoreCall<'a, D> {
+        /// `load`.
+        Load,
+        /// `commit` of these changes.
+        Commit(&'a [StoreChange<D>]),
+    }
+
+    /// What goes wrong with a call of a store.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub enum StoreFault {
+        /// It fails, and nothing was written.
+        Refused,
+        /// It fails, and everything was written.
+        Unconfirmed,
+        /// It fails, and only so many of the changes were written, the first ones.
+        ///
+        /// No store may do that that is used again: it is what a crash leaves of one
+        /// whose writes can be torn.
+        Torn(usize),
+        /// It never returns, and nothing was written.
+        Hangs,
+    }
+
+    /// Asked before every call.
+    pub(super) type Faults<D> =
+        Box<dyn FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static>;
+
+    impl<D: Clone> MemoryStore<D> {
+        /// Lets go wrong what this says, which is asked before every call. It
+        /// replaces what was said before.
+        pub fn set_faults(
+            &self,
+            faults: impl FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static,
+        ) {
+            self.lock().faults = Some(Box::new(faults));
+        }
+
+        pub(super) async fn fault(&self, call: &StoreCall<'_, D>) -> Result<(), StoreError> {
+            let fault = self.fault_of(call);
+            if fault == Some(StoreFault::Hangs) {
+                pending::<()>().await;
+            }
+            match fault {
+                None => Ok(()),
+                Some(fault) => Err(StoreError::new(alloc::format!("a planted fault: {fault:?}"))),
+            }
+        }
+
+        fn fault_of(&self, call: &StoreCall<'_, D>) -> Option<StoreFault> {
+            let mut inner = self.lock();
+            // Not asked under the lock: it may look at the store.
+            let mut faults = inner.faults.take()?;
+            drop(inner);
+            let fault = faults(call);
+            inner = self.lock();
+            inner.faults.get_or_insert(faults);
+            if let (StoreCall::Commit(changes), Some(fault)) = (call, fault) {
+                let written = match fault {
+                    StoreFault::Refused | StoreFault::Hangs => 0,
+                    StoreFault::Unconfirmed => changes.len(),
+                    StoreFault::Torn(written) => written.min(changes.len()),
+                };
+                inner.write(changes.get(..written).unwrap_or_default());
+            }
+            fault
+        }
+    }
+}
