@@ -4,10 +4,12 @@
 //! loops is a future, for the embedder to run.
 
 mod driver;
+mod panic;
 mod policy;
 mod reporter;
 mod store;
 mod timer;
+mod worker;
 
 pub use driver::{
     Driver, DriverHandle, Ended, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
@@ -22,3 +24,7 @@ pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;
+pub use worker::{
+    AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
+    Worker, WorkerHandle,
+};

@@ -5,15 +5,13 @@ mod history;
 mod life;
 mod refusal;
 
+use super::panic::{Panic, poll_caught};
 use super::policy::{InvalidPolicy, Policy};
 use super::timer::Timer;
 use crate::exec::{Assignment, Controller, ControllerError, Inquiry, Inspection, WallClock};
 use crate::lifecycle::{AnyTask, ContainerStatus, Operation, TaskStatus};
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
-use core::any::Any;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::mem;
@@ -22,7 +20,6 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use handle::Shared;
 use life::{Call, Life, Next};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use handle::{DriverHandle, Snapshot, Watch};
 pub use history::Past;
@@ -46,6 +43,14 @@ macro_rules! race {
 pub trait StatusSink: Send + Sync {
     /// The status of the task of this id has changed to this.
     fn changed(&self, id: &str, status: TaskStatus);
+
+    /// The task of this id is gone, for whoever keeps something of each. Another
+    /// one of its id begins anew.
+    ///
+    /// The default does nothing.
+    fn gone(&self, id: &str) {
+        let _ = id;
+    }
 }
 
 impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
@@ -218,7 +223,7 @@ where
         life.over(timer);
         // Dropped: what is to be done instead is decided anew.
         let Some(answer) = answer else { return };
-        let answer = answer.unwrap_or_else(|panic| Err(panicked(&panic)));
+        let answer = answer.unwrap_or_else(|panic| Err(panic.of("controller")));
         match (call, offer) {
             (Call::Operate(operation), _) => life.operated(operation, answer, timer, clock),
             (Call::Update, Some(offer)) => life.updated(&offer, answer, timer),
@@ -290,30 +295,7 @@ impl<D, T: Timer> Race<'_, D, T> {
     }
 }
 
-/// What a panic said.
-type Panic = Box<dyn Any + Send>;
-
-/// Polls a future; a panic in it is an answer.
-fn poll_caught<F: Future>(
-    future: Pin<&mut F>,
-    context: &mut Context<'_>,
-) -> Poll<Result<F::Output, Panic>> {
-    // The controller may be broken after that, which its contract leaves to it;
-    // nothing else is touched by it.
-    match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    }
-}
-
-fn panicked(panic: &Panic) -> ControllerError {
-    let text = panic.downcast_ref::<&'static str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    ControllerError::new(format!("the controller panicked: {}", text.unwrap_or("no text")))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what `unwrap_or_else` gives")]
 fn not_inspected(panic: Panic) -> Inspection {
-    let failed: Inquiry<ContainerStatus> = Inquiry::Failed(panicked(&panic));
+    let failed: Inquiry<ContainerStatus> = Inquiry::Failed(panic.of("controller"));
     Inspection::default().with_container_status(failed)
 }

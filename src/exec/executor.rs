@@ -5,7 +5,8 @@ use super::error::ControllerError;
 use crate::lifecycle::TaskState;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::future::Future;
+use alloc::vec::Vec;
+use core::future::{self, Future};
 
 /// What somebody wants of this agent: a task, and the state to bring it to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,10 +86,40 @@ pub trait Executor: Send + Sync {
     ///
     /// The definition is not one that this executor can run. Every error is
     /// final for the task, a temporary one too: see [`resolve`](super::resolve()).
+    /// But only one that is not temporary says that there is nothing to remove of
+    /// the task: an agent then forgets it when it is no longer assigned.
     fn controller(
         &self,
         assignment: &Assignment<Self::Definition>,
     ) -> impl Future<Output = Result<Self::Controller, ControllerError>> + Send;
+
+    /// The ids of the tasks of which it finds something in the world: a workload
+    /// that runs, or something that `prepare` made.
+    ///
+    /// An agent asks once it knows what is assigned to it, and hands what is not to
+    /// [`reconcile`](Self::reconcile). The default finds nothing.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be told now. It is asked again when there are new assignments.
+    fn found(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
+        future::ready(Ok(Vec::new()))
+    }
+
+    /// Something was found of the task of this id, and nobody has assigned it: it is
+    /// left of a crash, or of a store that is lost. Ends and removes it, or leaves
+    /// it where it is.
+    ///
+    /// While it is at that, nothing is done with a task of this id. The default
+    /// leaves it.
+    ///
+    /// # Errors
+    ///
+    /// Something is left. It is found again when there are new assignments.
+    fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        let _ = id;
+        future::ready(Ok(()))
+    }
 }
 
 impl<E: Executor> Executor for Arc<E> {
@@ -100,5 +131,13 @@ impl<E: Executor> Executor for Arc<E> {
         assignment: &Assignment<E::Definition>,
     ) -> impl Future<Output = Result<E::Controller, ControllerError>> + Send {
         (**self).controller(assignment)
+    }
+
+    fn found(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
+        (**self).found()
+    }
+
+    fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {
+        (**self).reconcile(id)
     }
 }

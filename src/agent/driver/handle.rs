@@ -3,6 +3,7 @@
 use super::history::Past;
 use super::life::{Goal, Life};
 use super::refusal::UpdateRefused;
+use crate::agent::policy::{InvalidPolicy, Policy};
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::string::String;
@@ -125,6 +126,18 @@ impl<D> DriverHandle<D> {
             life.update(assignment)
         });
         refused.inspect_err(|reason| tracing::warn!(task.id = self.0.id, %reason, "update refused"))
+    }
+
+    /// Tells how patient to be with the task from now on. A deadline that runs is
+    /// not moved.
+    ///
+    /// # Errors
+    ///
+    /// The policy is absurd; the old one stays in force.
+    pub fn set_policy(&self, policy: Policy) -> Result<(), InvalidPolicy> {
+        policy.check()?;
+        self.0.lock().life.policy = Arc::new(policy);
+        Ok(())
     }
 
     /// Says that the task is no longer assigned: what it has is removed, then its

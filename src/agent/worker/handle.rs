@@ -1,0 +1,234 @@
+//! How others tell a worker what is assigned, and see how far things are.
+
+use super::book::{Book, Message};
+use super::error::{AssignError, RefusedTask};
+use super::seat::Seat;
+use super::{AssignedTask, AssignmentChange};
+use crate::agent::driver::{Ended, Snapshot, StatusSink, Watch};
+use crate::agent::store::TaskRecord;
+use crate::exec::ControllerError;
+use crate::lifecycle::TaskStatus;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+use core::task::{Context, Waker};
+use futures::channel::oneshot;
+use futures::task::AtomicWaker;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a worker, its handles and its tasks have in common.
+pub(super) struct Shared<D> {
+    book: Mutex<Book<D>>,
+    /// Wakes the worker.
+    pub(super) worker: AtomicWaker,
+    /// Wakes who looks for tasks.
+    watchers: Mutex<Vec<Waker>>,
+}
+
+impl<D> Shared<D> {
+    pub(super) fn new(book: Book<D>) -> Self {
+        let (worker, watchers) = (AtomicWaker::new(), Mutex::default());
+        Self { book: Mutex::new(book), worker, watchers }
+    }
+
+    /// Never for long: nothing of the embedder's is called under this lock, but for
+    /// the comparison and the cloning of definitions.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Book<D>> {
+        // What is under it is whole at any time, a panic elsewhere or not.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is something else to be seen.
+    pub(super) fn changed(&self) {
+        let watchers = mem::take(&mut *self.watchers());
+        watchers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes this one the next time that there is something else to be seen.
+    pub(super) fn watch(&self, context: &Context<'_>) {
+        let mut watchers = self.watchers();
+        if !watchers.iter().any(|waker| waker.will_wake(context.waker())) {
+            watchers.push(context.waker().clone());
+        }
+    }
+}
+
+impl<D: Clone + PartialEq> Shared<D> {
+    pub(super) fn status(&self, seat: &Arc<Seat<D>>, status: TaskStatus) {
+        self.lock().status(seat, status);
+        self.worker.wake();
+    }
+
+    pub(super) fn ended(&self, seat: &Arc<Seat<D>>, ended: &Ended) {
+        self.lock().ended(seat, ended);
+        self.worker.wake();
+        self.changed();
+    }
+
+    pub(super) fn reconciled(&self, orphan: Option<&str>, ended: bool) {
+        self.lock().reconciled(orphan, ended);
+        self.worker.wake();
+    }
+}
+
+/// How an embedder talks to a [`Worker`](super::Worker): which tasks are assigned,
+/// and how far they are. It is cheap to clone, and works from any thread.
+pub struct WorkerHandle<D> {
+    pub(super) shared: Arc<Shared<D>>,
+}
+
+impl<D: Clone + PartialEq> WorkerHandle<D> {
+    pub(super) fn new(shared: Arc<Shared<D>>) -> Self {
+        Self { shared }
+    }
+
+    /// These are all the tasks that are assigned: new ones begin, changed ones
+    /// change, and all others are removed. Ready when that is durable and the drivers
+    /// know it.
+    ///
+    /// A task whose definition is another one has changed, whatever its version
+    /// says. Gives the tasks that stay as they are, since what is wanted of them is
+    /// not possible.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of it was taken, and the old assignments stay in force.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is taken or not; asked again, it does the same.
+    ///
+    /// In SwarmKit: `Worker.Assign`.
+    pub async fn assign(
+        &self,
+        tasks: Vec<AssignedTask<D>>,
+    ) -> Result<Vec<RefusedTask>, AssignError> {
+        self.send(Message::Assign(tasks)).await
+    }
+
+    /// These changes to the set of assigned tasks; the others stay as they are. A
+    /// task to be removed that is not there is nothing to be done.
+    ///
+    /// # Errors
+    ///
+    /// As with [`assign`](Self::assign).
+    ///
+    /// # Cancel safety
+    ///
+    /// As with [`assign`](Self::assign).
+    ///
+    /// In SwarmKit: `Worker.Update`.
+    pub async fn update(
+        &self,
+        changes: Vec<AssignmentChange<D>>,
+    ) -> Result<Vec<RefusedTask>, AssignError> {
+        self.send(Message::Update(changes)).await
+    }
+
+    async fn send(&self, message: Message<D>) -> Result<Vec<RefusedTask>, AssignError> {
+        let (answer, told) = oneshot::channel();
+        self.shared.lock().send(message, answer);
+        self.shared.worker.wake();
+        // The worker has gone.
+        told.await.unwrap_or(Err(AssignError::Closed))
+    }
+
+    /// Lets this listen to the statuses of all tasks: first every one that is stored,
+    /// then each that has become durable. It does until the [`Listener`] is dropped.
+    ///
+    /// In SwarmKit: `Worker.Listen`.
+    pub fn listen(&self, sink: impl StatusSink + 'static) -> Listener<D> {
+        let sink: Arc<dyn StatusSink> = Arc::new(sink);
+        let number = self.shared.lock().listen(sink);
+        self.shared.worker.wake();
+        Listener { shared: Arc::clone(&self.shared), number }
+    }
+
+    /// All tasks, in the order of their ids.
+    pub fn tasks(&self) -> Vec<TaskView<D>> {
+        let book = self.shared.lock();
+        let view = |entry: &super::book::Entry<D>| TaskView {
+            record: entry.record.clone(),
+            snapshot: entry.seat.snapshot(),
+            left: entry.left.clone(),
+        };
+        book.tasks.values().map(view).collect()
+    }
+
+    /// The snapshots of the task of this id, as they change; nothing while it has no
+    /// driver.
+    pub fn snapshots(&self, id: &str) -> Option<Watch<D, Snapshot>> {
+        let book = self.shared.lock();
+        let driver = book.tasks.get(id)?.seat.driver()?;
+        drop(book);
+        Some(driver.snapshots())
+    }
+
+    /// Says that the agent goes away: every controller is closed, every task left as
+    /// it is, and the worker's [`run`](super::Worker::run) returns when the last
+    /// status is durable and was given to the listeners.
+    ///
+    /// In SwarmKit: `Worker.Close`.
+    pub fn close(&self) {
+        let seats = self.shared.lock().close();
+        seats.iter().for_each(|seat| seat.tell());
+        self.shared.worker.wake();
+        self.shared.changed();
+    }
+}
+
+impl<D> Clone for WorkerHandle<D> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<D> fmt::Debug for WorkerHandle<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerHandle").finish_non_exhaustive()
+    }
+}
+
+/// All that there is to see of one task of a worker.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskView<D> {
+    /// What is wanted of it, as it is stored.
+    pub record: TaskRecord<D>,
+    /// How far it is, as of now: its status may not be durable yet.
+    pub snapshot: Snapshot,
+    /// Why what it has could not be removed. That is tried again with the next full
+    /// set of assignments, and at the next start.
+    pub left: Option<ControllerError>,
+}
+
+/// Somebody listens until this is dropped; see [`WorkerHandle::listen`].
+#[must_use = "dropped, it ends"]
+pub struct Listener<D: Clone + PartialEq> {
+    shared: Arc<Shared<D>>,
+    number: u64,
+}
+
+impl<D: Clone + PartialEq> Listener<D> {
+    /// Lets it listen for as long as the worker lives.
+    pub fn forever(self) {
+        mem::forget(self);
+    }
+}
+
+impl<D: Clone + PartialEq> Drop for Listener<D> {
+    fn drop(&mut self) {
+        self.shared.lock().unlisten(self.number);
+    }
+}
+
+impl<D: Clone + PartialEq> fmt::Debug for Listener<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").finish_non_exhaustive()
+    }
+}
