@@ -159,7 +159,7 @@ where
                     self.shared.lock().life.record(event, at);
                 }
                 Next::Call(call) => self.call(call).await,
-                Next::Wait(until) => self.wait(until).await,
+                Next::Wait(until) => wait(&self.shared, &self.surroundings.timer, until).await,
                 Next::Nothing => break,
             }
         }
@@ -172,25 +172,6 @@ where
         if let Some(status) = self.shared.stepped() {
             self.surroundings.sink.changed(&self.shared.id, status);
         }
-    }
-
-    /// Waits for news, or until a moment.
-    async fn wait(&self, until: Option<Duration>) {
-        // Boxed: most tasks wait without end, and have no use for its size.
-        let mut sleep = until.map(|until| Box::pin(self.surroundings.timer.sleep_until(until)));
-        poll_fn(|context| {
-            self.shared.driver.register(context.waker());
-            if self.shared.lock().life.news {
-                return Poll::Ready(());
-            }
-            match (&mut sleep, until) {
-                (Some(sleep), Some(until)) => sleep.as_mut().poll(context).map(|()| {
-                    self.shared.lock().life.passed = Some(until);
-                }),
-                _ => Poll::Pending,
-            }
-        })
-        .await;
     }
 
     /// Calls the controller, and records what it answered, if it came to that.
@@ -236,6 +217,25 @@ where
             (Call::Update, None) | (Call::Inspect, _) => {}
         }
     }
+}
+
+/// Waits for news, or until a moment. Not a method: a controller need not be `Sync`.
+async fn wait<D>(shared: &Shared<D>, timer: &impl Timer, until: Option<Duration>) {
+    // Boxed: most tasks wait without end, and have no use for its size.
+    let mut sleep = until.map(|until| Box::pin(timer.sleep_until(until)));
+    poll_fn(|context| {
+        shared.driver.register(context.waker());
+        if shared.lock().life.news {
+            return Poll::Ready(());
+        }
+        match (&mut sleep, until) {
+            (Some(sleep), Some(until)) => sleep.as_mut().poll(context).map(|()| {
+                shared.lock().life.passed = Some(until);
+            }),
+            _ => Poll::Pending,
+        }
+    })
+    .await;
 }
 
 impl<C: Controller, T, W, S> Drop for Driver<C, T, W, S> {

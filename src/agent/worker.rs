@@ -17,6 +17,7 @@ use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use book::{Act, Book, Next};
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -72,6 +73,7 @@ impl<D> From<Assignment<D>> for AssignedTask<D> {
 ///
 /// In SwarmKit: `api.AssignmentChange`.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "most changes are updates")]
 #[non_exhaustive]
 pub enum AssignmentChange<D> {
     /// This task is assigned, or has changed.
@@ -145,7 +147,7 @@ where
             let now = self.env.timer.now();
             let next = self.shared.lock().next(now);
             match next {
-                Next::Act(acts) => acts.into_iter().for_each(|act| self.act(act)),
+                Next::Act(acts) => self.act_all(acts),
                 Next::Commit(changes) => {
                     let result = self.store.commit(&changes).await;
                     if let Err(error) = &result {
@@ -153,7 +155,7 @@ where
                     }
                     let now = self.env.timer.now();
                     let acts = self.shared.lock().committed(result, now);
-                    acts.into_iter().for_each(|act| self.act(act));
+                    self.act_all(acts);
                 }
                 Next::Wait(until) => self.wait(until).await,
                 Next::Nothing => break,
@@ -173,6 +175,12 @@ where
             sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(context))
         })
         .await;
+    }
+
+    fn act_all(&self, acts: Vec<Act<E::Definition>>) {
+        for act in acts {
+            self.act(act);
+        }
     }
 
     /// Does what follows from something that is durable now.

@@ -91,9 +91,7 @@ pub(super) struct Book<D> {
     reconciled: bool,
     /// How many futures of tasks there are.
     lives: usize,
-    begun: bool,
-    closing: bool,
-    closed: bool,
+    phase: Phase,
     news: bool,
     policy: Arc<Policy>,
     jitter: Jitter,
@@ -108,6 +106,17 @@ pub(super) struct Entry<D> {
     stage: Stage,
     /// Why it could not be removed.
     pub(super) left: Option<ControllerError>,
+}
+
+/// How far the worker is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Phase {
+    New,
+    Open,
+    /// Every driver is closed.
+    Closing,
+    /// Nobody answers.
+    Gone,
 }
 
 /// Whether a task has a future.
@@ -154,9 +163,7 @@ impl<D: Clone + PartialEq> Book<D> {
             orphans: BTreeSet::new(),
             reconciled: false,
             lives: 0,
-            begun: false,
-            closing: false,
-            closed: false,
+            phase: Phase::New,
             news: false,
             policy,
             jitter: Jitter::default(),
@@ -170,7 +177,8 @@ impl<D: Clone + PartialEq> Book<D> {
         if let Some(batch) = &self.batch {
             return Next::Commit(Arc::clone(&batch.changes));
         }
-        if !mem::replace(&mut self.begun, true) {
+        if self.phase == Phase::New {
+            self.phase = Phase::Open;
             let seats: Vec<_> = self.tasks.keys().cloned().collect();
             return Next::Act(seats.iter().filter_map(|id| self.live(id)).collect());
         }
@@ -189,7 +197,7 @@ impl<D: Clone + PartialEq> Book<D> {
         if due {
             return self.commit_statuses();
         }
-        if self.closing && self.lives == 0 && !waiting {
+        if self.is_closing() && self.lives == 0 && !waiting {
             return Next::Nothing;
         }
         Next::Wait(self.retry_at.filter(|_| waiting))
@@ -296,7 +304,7 @@ impl<D: Clone + PartialEq> Book<D> {
         let entry = self.tasks.get_mut(id)?;
         entry.stage = Stage::Lives;
         entry.left = None;
-        if self.closing {
+        if self.phase >= Phase::Closing {
             entry.seat.close();
         }
         self.lives += 1;
@@ -323,7 +331,7 @@ impl<D: Clone + PartialEq> Book<D> {
 
     pub(super) fn send(&mut self, message: Message<D>, answer: oneshot::Sender<Told>) {
         // Dropped, the answer says that the worker is gone.
-        if !self.closed {
+        if self.phase < Phase::Gone {
             self.messages.push_back((message, answer));
             self.news = true;
         }
@@ -388,7 +396,7 @@ impl<D: Clone + PartialEq> Book<D> {
 
     /// The agent goes away: every driver is closed.
     pub(super) fn close(&mut self) -> Vec<Arc<Seat<D>>> {
-        self.closing = true;
+        self.phase = self.phase.max(Phase::Closing);
         self.news = true;
         let seats = self.tasks.values().map(|entry| Arc::clone(&entry.seat));
         seats.inspect(|seat| seat.close()).collect()
@@ -396,8 +404,7 @@ impl<D: Clone + PartialEq> Book<D> {
 
     /// The worker is gone: nobody is answered any more.
     pub(super) fn gone(&mut self) {
-        self.closed = true;
-        self.closing = true;
+        self.phase = Phase::Gone;
         self.messages.clear();
         self.batch = None;
     }
@@ -407,7 +414,7 @@ impl<D: Clone + PartialEq> Book<D> {
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.closing
+        self.phase >= Phase::Closing
     }
 }
 

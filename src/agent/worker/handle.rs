@@ -176,7 +176,9 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     /// In SwarmKit: `Worker.Close`.
     pub fn close(&self) {
         let seats = self.shared.lock().close();
-        seats.iter().for_each(|seat| seat.tell());
+        for seat in seats {
+            seat.tell();
+        }
         self.shared.worker.wake();
         self.shared.changed();
     }

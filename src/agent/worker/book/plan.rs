@@ -35,7 +35,7 @@ enum Effect<D> {
 
 impl<D: Clone + PartialEq> Book<D> {
     pub(super) fn plan(&self, message: Message<D>) -> Result<Plan<D>, AssignError> {
-        if self.closing {
+        if self.is_closing() {
             return Err(AssignError::Closed);
         }
         let mut ids = BTreeSet::new();
@@ -133,7 +133,7 @@ impl<D: Clone + PartialEq> Plan<D> {
         let mut record = entry.record.clone();
         if record.removing {
             record.successor = Some(Box::new(match record.successor.take() {
-                Some(before) => merged(*before, task),
+                Some(before) => merged(&before, task),
                 None => task.into(),
             }));
         } else {
@@ -143,7 +143,7 @@ impl<D: Clone + PartialEq> Plan<D> {
                 self.refused.push(RefusedTask { id: task.assignment.id, reason });
                 return;
             }
-            record = merged(record, task);
+            record = merged(&record, task);
         }
         self.want(entry, record);
     }
@@ -172,7 +172,7 @@ impl<D: Clone + PartialEq> Plan<D> {
 
 /// What is wanted of a task now. Its version is higher if its definition is
 /// another one, whatever version was given (3).
-fn merged<D: PartialEq>(before: TaskRecord<D>, task: AssignedTask<D>) -> TaskRecord<D> {
+fn merged<D: PartialEq>(before: &TaskRecord<D>, task: AssignedTask<D>) -> TaskRecord<D> {
     let mut after = TaskRecord { removing: before.removing, ..task.into() };
     let version = before.assignment.version;
     after.assignment.version = if after.assignment.definition == before.assignment.definition {

@@ -1,0 +1,155 @@
+//! A runtime in virtual time.
+
+use super::time::VirtualTime;
+use alloc::collections::BTreeMap;
+use alloc::sync::{Arc, Weak};
+use alloc::task::Wake;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::mem;
+use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll, Waker};
+use futures::task::{FutureObj, Spawn, SpawnError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Runs futures in virtual time, one poll at a time, in an order that a seed
+/// decides. Time goes on when nothing else can. Clones are the same pool.
+///
+/// ```
+/// use core::time::Duration;
+/// use onward::agent::Timer;
+/// use onward::testing::{VirtualPool, VirtualTime};
+///
+/// let pool = VirtualPool::new(VirtualTime::new(), 7);
+/// let timer = pool.time().timer();
+/// let hour = Duration::from_secs(3600);
+/// assert_eq!(pool.run_until(async { timer.sleep_until(hour).await; timer.now() }), Some(hour));
+/// ```
+#[derive(Clone, Debug)]
+pub struct VirtualPool {
+    time: VirtualTime,
+    tasks: Arc<Mutex<Tasks>>,
+    ready: Arc<Ready>,
+}
+
+#[derive(Debug)]
+struct Tasks {
+    /// None is there while it is polled.
+    list: BTreeMap<u64, Option<FutureObj<'static, ()>>>,
+    count: u64,
+    seed: u64,
+}
+
+/// What was woken and not polled since.
+type Ready = Mutex<Vec<Arc<Woken>>>;
+
+#[derive(Debug)]
+struct Woken {
+    number: u64,
+    ready: Weak<Ready>,
+    is_ready: AtomicBool,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        if !self.is_ready.swap(true, Ordering::Relaxed)
+            && let Some(ready) = self.ready.upgrade()
+        {
+            lock(&ready).push(self);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl VirtualPool {
+    /// An empty pool.
+    pub fn new(time: VirtualTime, seed: u64) -> Self {
+        let tasks = Tasks { list: BTreeMap::new(), count: 0, seed };
+        Self { time, tasks: Arc::new(Mutex::new(tasks)), ready: Arc::default() }
+    }
+
+    /// Its time.
+    pub fn time(&self) -> &VirtualTime {
+        &self.time
+    }
+
+    /// Runs what was spawned until none of it can ever go on.
+    pub fn run(&self) {
+        _ = self.run_until(core::future::pending::<()>());
+    }
+
+    /// Runs a future, and what was spawned beside it, until the future is ready.
+    /// Gives nothing if it never will be.
+    pub fn run_until<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let main = Arc::new(Woken { number: 0, ready: Weak::new(), is_ready: true.into() });
+        let waker = Waker::from(Arc::clone(&main));
+        loop {
+            if main.is_ready.swap(false, Ordering::Relaxed) {
+                let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
+                if let Poll::Ready(output) = poll {
+                    return Some(output);
+                }
+            }
+            let is_idle = !self.poll_one() && !main.is_ready.load(Ordering::Relaxed);
+            if is_idle && !self.time.advance() {
+                return None;
+            }
+        }
+    }
+
+    /// Drops all that was spawned, as a crash does.
+    pub fn crash(&self) {
+        // Not under the lock: what is dropped may spawn.
+        let tasks = mem::take(&mut lock(&self.tasks).list);
+        drop(tasks);
+    }
+
+    /// Polls one of those that were woken; says whether there was one.
+    fn poll_one(&self) -> bool {
+        let Some(woken) = self.take() else { return false };
+        woken.is_ready.store(false, Ordering::Relaxed);
+        let number = woken.number;
+        // It may have ended.
+        let future = lock(&self.tasks).list.get_mut(&number).and_then(Option::take);
+        let Some(mut future) = future else { return true };
+        let waker = Waker::from(woken);
+        let poll = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
+        let mut tasks = lock(&self.tasks);
+        match tasks.list.get_mut(&number) {
+            Some(place) if poll.is_pending() => *place = Some(future),
+            _ => {
+                tasks.list.remove(&number);
+                drop(tasks);
+                drop(future);
+            }
+        }
+        true
+    }
+
+    /// One of those that were woken.
+    fn take(&self) -> Option<Arc<Woken>> {
+        let mut tasks = lock(&self.tasks);
+        let mut ready = lock(&self.ready);
+        tasks.seed = tasks.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let index = usize::try_from(tasks.seed >> 33).unwrap_or(0).checked_rem(ready.len())?;
+        Some(ready.swap_remove(index))
+    }
+}
+
+impl Spawn for VirtualPool {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        let mut tasks = lock(&self.tasks);
+        tasks.count += 1;
+        let number = tasks.count;
+        tasks.list.insert(number, Some(future));
+        drop(tasks);
+        let ready = Arc::downgrade(&self.ready);
+        Arc::new(Woken { number, ready, is_ready: false.into() }).wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The worker, in virtual time: what is assigned, stored, reported and removed,
+//! and what a crash leaves of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+mod worker {
+    pub(crate) mod agent;
+    pub(crate) mod world;
+
+    mod assigning;
+}

@@ -1,0 +1,94 @@
+//! An agent in that world, which can be started again and again.
+
+use super::world::{Runs, Script, Told, World};
+use onward::agent::{AssignedTask, Policy, StatusSink, Surroundings, Worker, WorkerHandle};
+use onward::exec::Assignment;
+use onward::lifecycle::{TaskState, TaskStatus};
+use onward::testing::VirtualPool;
+use std::time::Duration;
+use time::UtcDateTime;
+
+pub(crate) struct Agent {
+    pub(crate) world: World,
+    pub(crate) told: Told,
+    pub(crate) pool: VirtualPool,
+    pub(crate) handle: WorkerHandle<Script>,
+}
+
+impl Agent {
+    /// In a new world.
+    pub(crate) fn new() -> Self {
+        Self::start(&World::new(), &Told::default(), 1)
+    }
+
+    /// Begins with what the world and its store have.
+    pub(crate) fn start(world: &World, told: &Told, seed: u64) -> Self {
+        let pool = VirtualPool::new(world.time.clone(), seed);
+        let reports = Reports { world: world.clone(), told: told.clone() };
+        let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
+        let policy = Policy::default().with_shutdown_grace(Some(Duration::from_secs(5)));
+        let surroundings =
+            Surroundings::new(world.time.timer(), clock, reports).with_policy(policy).unwrap();
+        let open =
+            Worker::open(Runs(world.clone()), world.store.clone(), pool.clone(), surroundings);
+        let (mut worker, handle) = pool.run_until(open).unwrap().unwrap();
+        futures::task::SpawnExt::spawn(&pool, async move { worker.run().await }).unwrap();
+        Self { world: world.clone(), told: told.clone(), pool, handle }
+    }
+
+    pub(crate) fn assign(&self, tasks: Vec<AssignedTask<Script>>) {
+        let refused = self.pool.run_until(self.handle.assign(tasks)).unwrap().unwrap();
+        assert_eq!(refused, []);
+    }
+
+    /// Goes on for so long.
+    pub(crate) fn run(&self, millis: u64) {
+        let until = self.world.time.now() + Duration::from_millis(millis);
+        let sleep = self.world.time.sleep_until(until, onward::testing::Turn::Timer);
+        self.pool.run_until(sleep).unwrap();
+        // What that moment still brings.
+        self.pool.run_until(futures::future::ready(())).unwrap();
+    }
+
+    pub(crate) fn state(&self, id: &str) -> Option<TaskState> {
+        let tasks = self.handle.tasks();
+        let task = tasks.iter().find(|task| task.record.id() == id)?;
+        Some(task.snapshot.status.state)
+    }
+
+    pub(crate) fn check(&self) {
+        assert_eq!(self.world.lock().complaints, Vec::<String>::new());
+    }
+}
+
+pub(crate) fn task(id: &str, script: Script) -> AssignedTask<Script> {
+    Assignment::new(id, script).into()
+}
+
+pub(crate) fn stopped(id: &str, script: Script) -> AssignedTask<Script> {
+    Assignment::new(id, script).with_desired_state(TaskState::Shutdown).into()
+}
+
+/// Takes the reports, and holds them against what is durable.
+struct Reports {
+    world: World,
+    told: Told,
+}
+
+impl StatusSink for Reports {
+    fn changed(&self, id: &str, status: TaskStatus) {
+        let stored = self.world.stored(id).and_then(|task| task.status);
+        if stored.as_ref() != Some(&status) {
+            let state = status.state;
+            self.world.complain(format!("{id}: {state} reported, and {stored:?} is durable"));
+        }
+        if self.told.states(id).last().is_some_and(|before| *before > status.state) {
+            self.world.complain(format!("{id}: the state fell to {}", status.state));
+        }
+        self.told.put(id, status);
+    }
+
+    fn gone(&self, id: &str) {
+        self.told.forget(id);
+    }
+}

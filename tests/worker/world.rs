@@ -1,0 +1,403 @@
+//! A world of workloads that outlives every agent, and the controllers that
+//! operate it.
+//!
+//! Every call is a point at which the agent can crash, before and after the call
+//! has had its effect.
+
+use onward::agent::{MemoryStore, Store};
+use onward::exec::{
+    Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
+    LogPublisher, LogSubscriptionOptions, SharedLogs,
+};
+use onward::lifecycle::{ContainerStatus, TaskState, TaskStatus};
+use onward::testing::{Turn, VirtualTime};
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// What a task is, in this world.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Script {
+    /// How long it takes to prepare.
+    pub(crate) prepare: Duration,
+    /// How often preparing fails for the moment.
+    pub(crate) tries: u32,
+    /// How long it runs, and its exit code; for ever where none.
+    pub(crate) runs: Option<(Duration, i32)>,
+    /// Whether it ends when it is asked to.
+    pub(crate) obeys: bool,
+    /// Whether the executor knows how to run it.
+    pub(crate) known: bool,
+    /// Something that can be changed while it runs.
+    pub(crate) label: u32,
+}
+
+impl Script {
+    /// Runs until it is ended.
+    pub(crate) fn service() -> Self {
+        let prepare = Duration::from_millis(5);
+        Self { prepare, tries: 0, runs: None, obeys: true, known: true, label: 0 }
+    }
+
+    /// Runs for so many milliseconds, and exits so.
+    pub(crate) fn job(millis: u64, code: i32) -> Self {
+        Self { runs: Some((Duration::from_millis(millis), code)), ..Self::service() }
+    }
+}
+
+/// What there is of one task.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Workload {
+    pub(crate) prepared: bool,
+    pub(crate) tries: u32,
+    /// When it was started; and how it ended, by itself or not.
+    pub(crate) started: Option<Duration>,
+    pub(crate) ended: Option<i32>,
+    pub(crate) label: u32,
+}
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) time: VirtualTime,
+    pub(crate) store: MemoryStore<Script>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) workloads: BTreeMap<String, Workload>,
+    /// What was called, and of which task.
+    pub(crate) calls: Vec<(String, &'static str)>,
+    pub(crate) complaints: Vec<String>,
+    /// How many points there have been, at which the agent crashes, and whether it
+    /// has.
+    pub(crate) points: u32,
+    pub(crate) crash_at: Option<u32>,
+    pub(crate) crashed: bool,
+    crash: Option<Waker>,
+    pub(crate) in_flight: BTreeMap<String, &'static str>,
+    pub(crate) removal_fails: Option<bool>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let (time, store) = (VirtualTime::new(), MemoryStore::new());
+        Self { time, store, inner: Arc::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// What is stored of a task.
+    pub(crate) fn stored(&self, id: &str) -> Option<onward::agent::StoredTask<Script>> {
+        let all = futures::executor::block_on(self.store.load()).unwrap();
+        all.into_iter().find(|task| task.record.id() == id)
+    }
+
+    pub(crate) fn complain(&self, what: String) {
+        self.lock().complaints.push(what);
+    }
+
+    /// Here the agent can crash.
+    pub(crate) async fn point(&self) {
+        if self.reach() {
+            pending::<()>().await;
+        }
+    }
+
+    /// Whether it crashes here.
+    pub(crate) fn reach(&self) -> bool {
+        let mut inner = self.lock();
+        inner.points += 1;
+        inner.crashed |= inner.crash_at == Some(inner.points);
+        if inner.crashed
+            && let Some(waker) = inner.crash.take()
+        {
+            waker.wake();
+        }
+        inner.crashed
+    }
+
+    /// Ready when the agent has crashed.
+    pub(crate) async fn crash(&self) {
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            inner.crash = Some(context.waker().clone());
+            if inner.crashed { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    async fn sleep(&self, until: Duration) {
+        if until > self.time.now() {
+            self.time.sleep_until(until, Turn::Controller).await;
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Runs(pub(crate) World);
+
+impl Executor for Runs {
+    type Definition = Script;
+    type Controller = Operator;
+
+    async fn controller(
+        &self,
+        assignment: &Assignment<Script>,
+    ) -> Result<Operator, ControllerError> {
+        self.0.point().await;
+        if !assignment.definition.known {
+            return Err(ControllerError::new("unknown kind of task"));
+        }
+        let Assignment { id, definition, .. } = assignment.clone();
+        Ok(Operator { world: self.0.clone(), id, script: definition, closed: false })
+    }
+
+    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+        self.0.point().await;
+        Ok(self.0.lock().workloads.keys().cloned().collect())
+    }
+
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        self.0.point().await;
+        self.0.lock().workloads.remove(id);
+        self.0.lock().calls.push((id.into(), "reconcile"));
+        self.0.point().await;
+        Ok(())
+    }
+}
+
+pub(crate) struct Operator {
+    world: World,
+    id: String,
+    script: Script,
+    closed: bool,
+}
+
+/// Says that a call is over, dropped or not.
+struct Flight(World, String);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.lock().in_flight.remove(&self.1);
+    }
+}
+
+impl Operator {
+    /// A call begins: what was durable by then must allow it.
+    async fn begin(&self, call: &'static str) -> Flight {
+        use TaskState::{Assigned, Preparing, Running, Starting};
+        let (world, id) = (&self.world, &self.id);
+        if self.closed {
+            world.complain(format!("{id}: {call} after close"));
+        }
+        let stored = world.stored(id);
+        let Some(stored) = stored else {
+            world.complain(format!("{id}: {call}, and nothing is stored of it"));
+            return Flight(world.clone(), id.clone());
+        };
+        let state = stored.status.map_or(Assigned, |status| status.state);
+        let desired = stored.record.assignment.desired_state;
+        let allowed = match call {
+            "prepare" => state <= Preparing,
+            "start" => state <= Starting,
+            "wait" => state <= Running,
+            "shutdown" => !state.is_terminal() && desired >= TaskState::Shutdown,
+            "terminate" => !state.is_terminal(),
+            "update" => !state.is_terminal() && stored.record.assignment.definition.label > 0,
+            "remove" => stored.record.removing,
+            _ => true,
+        };
+        if !allowed {
+            world.complain(format!("{id}: {call} in {state}, desired {desired}"));
+        }
+        {
+            let mut inner = world.lock();
+            inner.calls.push((id.clone(), call));
+            if let Some(other) = inner.in_flight.insert(id.clone(), call) {
+                let complaint = format!("{id}: {call} beside {other}");
+                inner.complaints.push(complaint);
+            }
+        }
+        world.point().await;
+        Flight(world.clone(), id.clone())
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Workload) -> R) -> R {
+        change(self.world.lock().workloads.entry(self.id.clone()).or_default())
+    }
+
+    fn workload(&self) -> Option<Workload> {
+        self.world.lock().workloads.get(&self.id).cloned()
+    }
+
+    /// Ends it, with this code if it has not ended by itself.
+    fn end(&self, code: i32) {
+        let now = self.world.time.now();
+        let runs = self.script.runs;
+        if let Some(workload) = self.world.lock().workloads.get_mut(&self.id)
+            && let Some(started) = workload.started
+        {
+            let by_itself = runs.filter(|(lasts, _)| started + *lasts <= now);
+            workload.ended = workload.ended.or(Some(by_itself.map_or(code, |(_, code)| code)));
+        }
+    }
+}
+
+impl Controller for Operator {
+    type Definition = Script;
+
+    async fn update(&mut self, definition: &Script) -> Result<(), ControllerError> {
+        let _flight = self.begin("update").await;
+        let stored = self.world.stored(&self.id).map(|task| task.record.assignment.definition);
+        if stored.as_ref() != Some(definition) {
+            self.world.complain(format!("{}: updated to what is not durable", self.id));
+        }
+        self.change(|workload| workload.label = definition.label);
+        self.script.label = definition.label;
+        self.world.point().await;
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("prepare").await;
+        self.change(|workload| workload.tries += 1);
+        if self.change(|workload| workload.tries) <= self.script.tries {
+            return Err(ControllerError::new("not now").temporary());
+        }
+        let ready = self.world.time.now() + self.script.prepare;
+        self.world.sleep(ready).await;
+        let label = self.script.label;
+        self.change(|workload| (workload.prepared, workload.label) = (true, label));
+        self.world.point().await;
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("start").await;
+        let now = self.world.time.now();
+        if !self.workload().is_some_and(|workload| workload.prepared) {
+            self.world.complain(format!("{}: started, and not prepared", self.id));
+        }
+        let before = self.change(|workload| {
+            let before = workload.started;
+            workload.started = before.or(Some(now));
+            before
+        });
+        self.world.point().await;
+        if before.is_some() { Err(ControllerError::already_started()) } else { Ok(()) }
+    }
+
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("wait").await;
+        let workload = self.workload().unwrap_or_default();
+        if let (None, Some(started), Some((lasts, code))) =
+            (workload.ended, workload.started, self.script.runs)
+        {
+            self.world.sleep(started + lasts).await;
+            self.end(code);
+        }
+        let Some(code) = self.workload().and_then(|workload| workload.ended) else {
+            return pending().await;
+        };
+        self.world.point().await;
+        if code == 0 { Ok(()) } else { Err(ControllerError::new("it failed").with_exit_code(code)) }
+    }
+
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("shutdown").await;
+        if !self.script.obeys && self.workload().is_some_and(|workload| workload.started.is_some())
+        {
+            pending::<()>().await;
+        }
+        self.end(0);
+        self.world.point().await;
+        Ok(())
+    }
+
+    async fn terminate(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("terminate").await;
+        self.end(137);
+        self.world.point().await;
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        let _flight = self.begin("remove").await;
+        let fails = self.world.lock().removal_fails;
+        if let Some(temporary) = fails {
+            let error = ControllerError::new("it is stuck");
+            return Err(if temporary { error.temporary() } else { error });
+        }
+        self.world.lock().workloads.remove(&self.id);
+        self.world.point().await;
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        self.closed = true;
+        Ok(())
+    }
+
+    async fn inspect(&mut self) -> Inspection {
+        let status =
+            self.workload().filter(|workload| workload.started.is_some()).map(|workload| {
+                let pid = if workload.ended.is_some() { 0 } else { 7 };
+                let exit_code = workload.ended.unwrap_or(0);
+                ContainerStatus { container_id: self.id.clone(), pid, exit_code }
+            });
+        status.map_or_else(Inspection::default, |status| {
+            Inspection::default().with_container_status(status)
+        })
+    }
+
+    fn logs(&self) -> Option<SharedLogs> {
+        Some(SharedLogs::new(Says(self.world.clone(), self.id.clone())))
+    }
+}
+
+/// A workload says its name every ten milliseconds, three times.
+struct Says(World, String);
+
+impl ControllerLogs for Says {
+    async fn logs<P: LogPublisher>(
+        &self,
+        mut publisher: P,
+        options: LogSubscriptionOptions,
+    ) -> Result<(), ControllerError> {
+        for _ in 0..3 {
+            publisher.publish(LogMessage::stdout(self.1.as_str())).await?;
+            if options.follow {
+                self.0.sleep(self.0.time.now() + Duration::from_millis(10)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What whoever is in charge has been told of each task, across all crashes.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<BTreeMap<String, Vec<TaskStatus>>>>);
+
+impl Told {
+    pub(crate) fn all(&self) -> BTreeMap<String, Vec<TaskStatus>> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn states(&self, id: &str) -> Vec<TaskState> {
+        let all = self.all();
+        all.get(id).into_iter().flatten().map(|status| status.state).collect()
+    }
+
+    pub(crate) fn put(&self, id: &str, status: TaskStatus) {
+        self.0.lock().unwrap().entry(id.into()).or_default().push(status);
+    }
+
+    pub(crate) fn forget(&self, id: &str) {
+        self.0.lock().unwrap().remove(id);
+    }
+}
