@@ -248,9 +248,30 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
     world.put("f", READY);
     world.run_until(Duration::from_secs(1));
     assert_eq!(world.upstream.calls(), ["0 f", "1000 c"]);
-    // When it is gone, so is what is still to be delivered of it.
-    world.handle.forget("c");
+    // The last word of a task that is gone is tried once more, and then given up.
+    world.handle.gone("c");
+    assert_eq!(world.handle.pending(), 1);
+    world.run_until(Duration::from_secs(9));
+    assert_eq!(world.upstream.calls(), ["3000 c"]);
     assert_eq!(world.handle.pending(), 0);
+}
+
+#[test]
+fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_begins_anew() {
+    let mut world = World::new([Fate::Unreachable]);
+    world.put("a", TaskState::Shutdown);
+    world.handle.gone("a");
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a shutdown"]);
+    world.put("a", READY);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a ready"]);
+    // One that was not delivered is replaced by the other task's.
+    world.put("a", TaskState::Shutdown);
+    world.handle.gone("a");
+    world.put("a", READY);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a ready"]);
 }
 
 #[test]

@@ -257,11 +257,6 @@ async fn wait(shared: &Shared, timer: &impl Timer) {
 pub struct ReporterHandle(Arc<Shared>);
 
 impl ReporterHandle {
-    /// Forgets a task that is gone, with what was still to be delivered of it.
-    pub fn forget(&self, id: &str) {
-        self.0.forget(id);
-    }
-
     /// How many statuses are still to be delivered.
     pub fn pending(&self) -> usize {
         self.0.len()
@@ -271,5 +266,10 @@ impl ReporterHandle {
 impl StatusSink for ReporterHandle {
     fn changed(&self, id: &str, status: TaskStatus) {
         self.0.put(id, status);
+    }
+
+    /// The task is forgotten when its last status has arrived.
+    fn gone(&self, id: &str) {
+        self.0.gone(id);
     }
 }

@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
+use core::mem;
 use core::ops::Range;
 use core::time::Duration;
 use futures::task::AtomicWaker;
@@ -42,6 +43,8 @@ struct Task {
     /// The highest state that may have arrived.
     sent: Option<TaskState>,
     failures: u32,
+    /// Nothing more comes of it: the next status is another task's.
+    is_gone: bool,
 }
 
 /// What goes into one call, or several.
@@ -62,10 +65,15 @@ impl Shared {
         let Queue { tasks, due, .. } = &mut *queue;
         let id = tasks.get_key_value(id).map_or_else(|| id.into(), |(id, _)| Arc::clone(id));
         let task = tasks.entry(Arc::clone(&id)).or_default();
-        let pending = task.pending.as_ref();
-        let highest = pending.map(|status| status.state).max(task.sent);
-        if highest > Some(status.state) || pending == Some(&status) {
-            return;
+        if mem::take(&mut task.is_gone) {
+            // Another task's: it follows on nothing.
+            task.sent = None;
+        } else {
+            let pending = task.pending.as_ref();
+            let highest = pending.map(|status| status.state).max(task.sent);
+            if highest > Some(status.state) || pending == Some(&status) {
+                return;
+            }
         }
         task.version = task.version.wrapping_add(1);
         if task.pending.replace(status).is_none() {
@@ -75,11 +83,13 @@ impl Shared {
         self.reporter.wake();
     }
 
-    /// Forgets a task.
-    pub(super) fn forget(&self, id: &str) {
+    /// Forgets a task, as soon as its newest status has arrived.
+    pub(super) fn gone(&self, id: &str) {
         let mut queue = self.lock();
-        if let Some((id, task)) = queue.tasks.remove_entry(id) {
-            queue.due.remove(&(task.due, id));
+        let Some(task) = queue.tasks.get_mut(id) else { return };
+        task.is_gone = true;
+        if task.pending.is_none() {
+            queue.tasks.remove(id);
         }
     }
 
@@ -143,10 +153,12 @@ impl Shared {
                 task.failures = 0;
                 task.due = Duration::ZERO;
             });
+            queue.drop_gone(batch, index);
         }
     }
 
-    /// One of a batch was not taken: it is to be tried again later.
+    /// One of a batch was not taken: it is to be tried again later, but for the last
+    /// word of a task that is gone.
     pub(super) fn refused(
         &self,
         batch: &Batch,
@@ -160,11 +172,16 @@ impl Shared {
         queue.with(batch, index, |task, _, due, id| {
             tracing::warn!(task.id = &**id, %error, "status refused");
             due.remove(&(task.due, Arc::clone(id)));
+            if task.is_gone {
+                task.pending = None;
+                return;
+            }
             task.due = now.saturating_add(jitter.delay(policy, task.failures));
             task.failures = task.failures.saturating_add(1);
             due.insert((task.due, Arc::clone(id)));
         });
         queue.jitter = jitter;
+        queue.drop_gone(batch, index);
     }
 
     /// Nothing arrives now.
@@ -193,6 +210,14 @@ impl Queue {
         if let Some(task) = self.tasks.get_mut(&update.id).filter(|task| task.pending.is_some()) {
             let is_newest = task.version == *version;
             act(task, is_newest, &mut self.due, &update.id);
+        }
+    }
+
+    /// Forgets a task of a batch that is gone and of which nothing is pending.
+    fn drop_gone(&mut self, batch: &Batch, index: usize) {
+        let Some(update) = batch.updates.get(index) else { return };
+        if self.tasks.get(&update.id).is_some_and(|task| task.is_gone && task.pending.is_none()) {
+            self.tasks.remove(&update.id);
         }
     }
 }
