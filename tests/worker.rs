@@ -8,4 +8,5 @@ mod worker {
     pub(crate) mod world;
 
     mod assigning;
+    mod crash;
 }

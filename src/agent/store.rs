@@ -92,6 +92,9 @@ impl<D> StoredTask<D> {
 pub struct TaskRecord<D> {
     /// The task, and the state to bring it to.
     pub assignment: Assignment<D>,
+    /// The assignment whose definition the controller has, where it has not taken
+    /// the present one: not yet, or since it refuses to.
+    pub previous: Option<Box<Assignment<D>>>,
     /// How patient to be with it, where it has a policy of its own.
     pub policy: Option<Policy>,
     /// Whether it is no longer assigned: what it has is being removed, and then
@@ -105,7 +108,7 @@ pub struct TaskRecord<D> {
 impl<D> TaskRecord<D> {
     /// The record of a task that is assigned.
     pub fn new(assignment: Assignment<D>) -> Self {
-        Self { assignment, policy: None, removing: false, successor: None }
+        Self { assignment, previous: None, policy: None, removing: false, successor: None }
     }
 
     /// The task's id.

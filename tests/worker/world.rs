@@ -4,7 +4,7 @@
 //! Every call is a point at which the agent can crash, before and after the call
 //! has had its effect.
 
-use onward::agent::{MemoryStore, Store};
+use onward::agent::{MemoryStore, Store, StoreCall, StoreFault};
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
     LogPublisher, LogSubscriptionOptions, SharedLogs,
@@ -95,6 +95,20 @@ impl World {
     pub(crate) fn stored(&self, id: &str) -> Option<onward::agent::StoredTask<Script>> {
         let all = futures::executor::block_on(self.store.load()).unwrap();
         all.into_iter().find(|task| task.record.id() == id)
+    }
+
+    /// Lets the agent crash before and after every commit, and in the middle.
+    pub(crate) fn crash_in_store(&self) {
+        let world = self.clone();
+        self.store.set_faults(move |call| {
+            let StoreCall::Commit(changes) = call else { return None };
+            let mut written = [0, 1, usize::MAX].into_iter().filter(|written| match written {
+                1 => changes.len() > 1,
+                _ => true,
+            });
+            let written = written.find(|_| world.reach())?;
+            Some(StoreFault::Hangs { written })
+        });
     }
 
     pub(crate) fn complain(&self, what: String) {
@@ -223,8 +237,9 @@ impl Operator {
                 inner.complaints.push(complaint);
             }
         }
+        let flight = Flight(world.clone(), id.clone());
         world.point().await;
-        Flight(world.clone(), id.clone())
+        flight
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Workload) -> R) -> R {
@@ -381,7 +396,10 @@ impl ControllerLogs for Says {
 
 /// What whoever is in charge has been told of each task, across all crashes.
 #[derive(Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<BTreeMap<String, Vec<TaskStatus>>>>);
+pub(crate) struct Told(Arc<Mutex<BTreeMap<String, Vec<TaskStatus>>>>, Last);
+
+/// The last status of each, of those that are gone too.
+type Last = Arc<Mutex<BTreeMap<String, TaskStatus>>>;
 
 impl Told {
     pub(crate) fn all(&self) -> BTreeMap<String, Vec<TaskStatus>> {
@@ -393,7 +411,12 @@ impl Told {
         all.get(id).into_iter().flatten().map(|status| status.state).collect()
     }
 
+    pub(crate) fn last(&self) -> BTreeMap<String, TaskStatus> {
+        self.1.lock().unwrap().clone()
+    }
+
     pub(crate) fn put(&self, id: &str, status: TaskStatus) {
+        self.1.lock().unwrap().insert(id.into(), status.clone());
         self.0.lock().unwrap().entry(id.into()).or_default().push(status);
     }
 

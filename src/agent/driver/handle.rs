@@ -140,6 +140,12 @@ impl<D> DriverHandle<D> {
         Ok(())
     }
 
+    /// The version of the definition that the controller has, unless it is to be
+    /// offered another one or has refused it.
+    pub(in crate::agent) fn taken_version(&self) -> Option<u64> {
+        self.0.lock().life.taken_version()
+    }
+
     /// Says that the task is no longer assigned: what it has is removed, then its
     /// controller closed. What follows is ignored, but for a
     /// [`close`](Self::close).

@@ -344,6 +344,11 @@ impl<D> Life<D> {
         }
     }
 
+    pub(super) fn taken_version(&self) -> Option<u64> {
+        let is_refused = self.refused.as_ref().is_some_and(|refused| refused.0 == self.version);
+        (!self.is_changed() && !is_refused).then_some(self.version)
+    }
+
     fn is_changed(&self) -> bool {
         self.changes != self.taken
     }

@@ -111,20 +111,24 @@ mod faults {
     }
 
     /// What goes wrong with a call of a store.
+    ///
+    /// Either way so many of a commit's changes were written, the first ones: none,
+    /// all, or some. A store that has written some may not go on, since it has
+    /// promised all or nothing: that is what a crash leaves of one whose writes can
+    /// be torn.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub enum StoreFault {
-        /// It fails, and nothing was written.
-        Refused,
-        /// It fails, and everything was written.
-        Unconfirmed,
-        /// It fails, and only so many of the changes were written, the first ones.
-        ///
-        /// No store may do that that is used again: it is what a crash leaves of one
-        /// whose writes can be torn.
-        Torn(usize),
-        /// It never returns, and nothing was written.
-        Hangs,
+        /// It fails.
+        Fails {
+            /// How many changes were written.
+            written: usize,
+        },
+        /// It never returns.
+        Hangs {
+            /// How many changes were written.
+            written: usize,
+        },
     }
 
     /// Asked before every call.
@@ -143,12 +147,10 @@ mod faults {
 
         pub(super) async fn fault(&self, call: &StoreCall<'_, D>) -> Result<(), StoreError> {
             let fault = self.fault_of(call);
-            if fault == Some(StoreFault::Hangs) {
-                pending::<()>().await;
-            }
             match fault {
                 None => Ok(()),
-                Some(fault) => Err(StoreError::new(alloc::format!("a planted fault: {fault:?}"))),
+                Some(StoreFault::Hangs { .. }) => pending().await,
+                Some(StoreFault::Fails { .. }) => Err(StoreError::new("a planted fault")),
             }
         }
 
@@ -161,12 +163,8 @@ mod faults {
             inner = self.lock();
             inner.faults.get_or_insert(faults);
             if let (StoreCall::Commit(changes), Some(fault)) = (call, fault) {
-                let written = match fault {
-                    StoreFault::Refused | StoreFault::Hangs => 0,
-                    StoreFault::Unconfirmed => changes.len(),
-                    StoreFault::Torn(written) => written.min(changes.len()),
-                };
-                inner.write(changes.get(..written).unwrap_or_default());
+                let (StoreFault::Fails { written } | StoreFault::Hangs { written }) = fault;
+                inner.write(changes.get(..written).unwrap_or(changes));
             }
             fault
         }

@@ -73,13 +73,11 @@ pub(super) enum Message<D> {
 pub(super) struct Book<D> {
     pub(super) tasks: BTreeMap<Arc<str>, Entry<D>>,
     messages: VecDeque<(Message<D>, oneshot::Sender<Told>)>,
-    /// The newest statuses that are not durable yet, of the task in this seat.
-    statuses: BTreeMap<Arc<str>, (Arc<Seat<D>>, TaskStatus)>,
-    /// The tasks of which nothing is left.
-    removed: BTreeSet<Arc<str>>,
+    /// What the tasks have come to.
+    results: Results<D>,
     /// What is being made durable.
     batch: Option<Batch<D>>,
-    /// Whether it is the statuses' turn, and not the messages'.
+    /// Whether it is the results' turn, and not the messages'.
     turn: bool,
     retry_at: Option<Duration>,
     failures: u32,
@@ -106,6 +104,38 @@ pub(super) struct Entry<D> {
     stage: Stage,
     /// Why it could not be removed.
     pub(super) left: Option<ControllerError>,
+}
+
+/// What tasks have come to that is not durable yet.
+struct Results<D> {
+    /// The newest status of the task in this seat.
+    statuses: BTreeMap<Arc<str>, (Arc<Seat<D>>, TaskStatus)>,
+    /// The version of its definition that a controller has taken, where it had
+    /// another one before.
+    taken: BTreeMap<Arc<str>, u64>,
+    /// The tasks of which nothing is left.
+    removed: BTreeSet<Arc<str>>,
+}
+
+impl<D> Default for Results<D> {
+    fn default() -> Self {
+        Self { statuses: BTreeMap::new(), taken: BTreeMap::new(), removed: BTreeSet::new() }
+    }
+}
+
+impl<D> Results<D> {
+    fn is_empty(&self) -> bool {
+        self.statuses.is_empty() && self.taken.is_empty() && self.removed.is_empty()
+    }
+
+    /// These, but for what has become of them meanwhile.
+    fn and(self, newer: Self) -> Self {
+        let Self { mut statuses, mut taken, mut removed } = self;
+        statuses.extend(newer.statuses);
+        taken.extend(newer.taken);
+        removed.extend(newer.removed);
+        Self { statuses, taken, removed }
+    }
 }
 
 /// How far the worker is.
@@ -138,7 +168,7 @@ struct Batch<D> {
 /// What a commit is about.
 enum Of<D> {
     Message(Plan<D>, oneshot::Sender<Told>),
-    Statuses(BTreeMap<Arc<str>, (Arc<Seat<D>>, TaskStatus)>, BTreeSet<Arc<str>>),
+    Results(Results<D>),
 }
 
 impl<D: Clone + PartialEq> Book<D> {
@@ -151,8 +181,7 @@ impl<D: Clone + PartialEq> Book<D> {
         Self {
             tasks: tasks.collect(),
             messages: VecDeque::new(),
-            statuses: BTreeMap::new(),
-            removed: BTreeSet::new(),
+            results: Results::default(),
             batch: None,
             turn: false,
             retry_at: None,
@@ -185,17 +214,17 @@ impl<D: Clone + PartialEq> Book<D> {
         if !self.newcomers.is_empty() {
             return Next::Act(self.introduce());
         }
-        let waiting = !self.statuses.is_empty() || !self.removed.is_empty();
+        let waiting = !self.results.is_empty();
         let due = waiting && self.retry_at.is_none_or(|at| at <= now);
         if due && mem::take(&mut self.turn) {
-            return self.commit_statuses();
+            return self.commit_results();
         }
         if let Some(next) = self.next_message() {
             self.turn = true;
             return next;
         }
         if due {
-            return self.commit_statuses();
+            return self.commit_results();
         }
         if self.is_closing() && self.lives == 0 && !waiting {
             return Next::Nothing;
@@ -220,22 +249,32 @@ impl<D: Clone + PartialEq> Book<D> {
         Some(self.commit(plan.changes.clone(), Of::Message(plan, answer)))
     }
 
-    fn commit_statuses(&mut self) -> Next<D> {
-        let statuses = mem::take(&mut self.statuses);
-        let removed = mem::take(&mut self.removed);
+    fn commit_results(&mut self) -> Next<D> {
+        let results = mem::take(&mut self.results);
+        let Results { statuses, taken, removed } = &results;
         let mut changes = Vec::new();
-        for (id, (seat, status)) in &statuses {
+        for (id, (seat, status)) in statuses {
             if self.seated(seat).is_some() && !removed.contains(id) {
                 let (id, status) = (Arc::clone(id), status.clone());
                 changes.push(StoreChange::Status { id, status });
             }
         }
-        for id in &removed {
+        for (id, version) in taken {
+            let entry = self.tasks.get(id).filter(|_| !removed.contains(id));
+            if let Some(entry) = entry.filter(|entry| entry.has_taken(*version)) {
+                let record = TaskRecord { previous: None, ..entry.record.clone() };
+                changes.push(StoreChange::Record(record));
+            }
+        }
+        for id in removed {
             changes.push(StoreChange::Delete { id: Arc::clone(id) });
             let successor = self.tasks.get(id).and_then(|entry| entry.record.successor.as_deref());
             changes.extend(successor.cloned().map(StoreChange::Record));
         }
-        self.commit(changes, Of::Statuses(statuses, removed))
+        if changes.is_empty() {
+            return Next::Act(self.reported(results));
+        }
+        self.commit(changes, Of::Results(results))
     }
 
     fn commit(&mut self, changes: Vec<StoreChange<D>>, of: Of<D>) -> Next<D> {
@@ -256,16 +295,12 @@ impl<D: Clone + PartialEq> Book<D> {
             (Of::Message(_, answer), Err(error)) => {
                 vec![Act::Answer(answer, Err(AssignError::Store(error)))]
             }
-            (Of::Statuses(statuses, removed), Ok(())) => {
+            (Of::Results(results), Ok(())) => {
                 (self.failures, self.retry_at) = (0, None);
-                self.reported(statuses, removed)
+                self.reported(results)
             }
-            (Of::Statuses(statuses, removed), Err(_)) => {
-                for (id, status) in statuses {
-                    // A newer one may have come.
-                    self.statuses.entry(id).or_insert(status);
-                }
-                self.removed.extend(removed);
+            (Of::Results(results), Err(_)) => {
+                self.results = results.and(mem::take(&mut self.results));
                 let delay = self.jitter.delay(&self.policy, self.failures);
                 self.failures = self.failures.saturating_add(1);
                 self.retry_at = Some(now.saturating_add(delay));
@@ -274,20 +309,22 @@ impl<D: Clone + PartialEq> Book<D> {
         }
     }
 
-    /// These statuses are durable, and these tasks are forgotten.
-    fn reported(
-        &mut self,
-        statuses: BTreeMap<Arc<str>, (Arc<Seat<D>>, TaskStatus)>,
-        removed: BTreeSet<Arc<str>>,
-    ) -> Vec<Act<D>> {
+    /// These are durable.
+    fn reported(&mut self, results: Results<D>) -> Vec<Act<D>> {
         let mut acts = Vec::new();
-        for (id, (seat, status)) in statuses {
+        for (id, (seat, status)) in results.statuses {
             // 7: one for a task that is gone is nobody's.
             let Some(entry) = self.seated(&seat) else { continue };
             entry.status = Some(status.clone());
             acts.push(Act::Report(Arc::clone(&self.listeners), id, status));
         }
-        for id in removed {
+        for (id, version) in results.taken {
+            let entry = self.tasks.get_mut(&id).filter(|entry| entry.has_taken(version));
+            if let Some(entry) = entry {
+                entry.record.previous = None;
+            }
+        }
+        for id in results.removed {
             let successor = self.tasks.remove(&id).and_then(|entry| entry.record.successor);
             acts.push(Act::Forget(Arc::clone(&self.listeners), Arc::clone(&id)));
             if let Some(successor) = successor {
@@ -355,9 +392,19 @@ impl<D: Clone + PartialEq> Book<D> {
     /// A driver has said this of the task in this seat.
     pub(super) fn status(&mut self, seat: &Arc<Seat<D>>, status: TaskStatus) {
         if self.seated(seat).is_some() {
-            self.statuses.insert(Arc::clone(&seat.id), (Arc::clone(seat), status));
+            self.results.statuses.insert(Arc::clone(&seat.id), (Arc::clone(seat), status));
             self.news = true;
         }
+    }
+
+    /// The controller of the task in this seat has taken this version. Says whether
+    /// that is news.
+    pub(super) fn taken(&mut self, seat: &Arc<Seat<D>>, version: Option<u64>) -> bool {
+        let entry = self.seated(seat).filter(|entry| entry.record.previous.is_some());
+        let (Some(_), Some(version)) = (entry, version) else { return false };
+        self.results.taken.insert(Arc::clone(&seat.id), version);
+        self.news = true;
+        true
     }
 
     /// The future of the task in this seat has ended.
@@ -369,7 +416,7 @@ impl<D: Clone + PartialEq> Book<D> {
         match ended {
             Ended::Removed => {
                 entry.stage = Stage::Removed;
-                self.removed.insert(Arc::clone(&seat.id));
+                self.results.removed.insert(Arc::clone(&seat.id));
             }
             // 6: tried again with the next full set, and at the next start.
             Ended::Left(error) => entry.left = Some(error.clone()),
@@ -422,6 +469,11 @@ impl<D: Clone> Entry<D> {
     fn new(record: TaskRecord<D>, status: Option<TaskStatus>) -> Self {
         let seat = Arc::new(Seat::new(record.id().into(), &record, status.clone()));
         Self { record, status, seat, stage: Stage::Idle, left: None }
+    }
+
+    /// Whether it is news that the controller has taken this version.
+    fn has_taken(&self, version: u64) -> bool {
+        self.record.previous.is_some() && self.record.assignment.version == version
     }
 }
 

@@ -70,6 +70,12 @@ impl<D: Clone + PartialEq> Shared<D> {
         self.changed();
     }
 
+    pub(super) fn taken(&self, seat: &Arc<Seat<D>>, version: Option<u64>) {
+        if self.lock().taken(seat, version) {
+            self.worker.wake();
+        }
+    }
+
     pub(super) fn reconciled(&self, orphan: Option<&str>, ended: bool) {
         self.lock().reconciled(orphan, ended);
         self.worker.wake();

@@ -64,15 +64,19 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
         let mut task = AnyTask::resume(status.unwrap_or(TaskStatus::new(TaskState::Assigned)));
         let Env { executor, timer, clock, policy } = env;
         let executor = Caught(&executor);
-        let (wanted, controller) = {
+        let (assignment, mut own, controller) = {
             let mut jitter = Jitter::of(&seat.id);
             let mut failures = 0;
             loop {
                 let wanted = seat.take();
-                let resolved = resolve(&mut task, &wanted.assignment, &executor, &clock);
+                let assignment = match &wanted.previous {
+                    Some(previous) if !task.state().is_terminal() => (**previous).clone(),
+                    _ => wanted.assignment.clone(),
+                };
+                let resolved = resolve(&mut task, &assignment, &executor, &clock);
                 let error = match unless_closed(seat, resolved).await {
                     None => return Ended::Closed,
-                    Some(Ok(controller)) => break (wanted, controller),
+                    Some(Ok(controller)) => break (assignment, wanted.policy, controller),
                     Some(Err(error)) => error,
                 };
                 if let Some(status) = task.take_changed() {
@@ -99,10 +103,10 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
         };
         let logs = controller.logs();
         let sink = Sink { shared: Arc::clone(&self.shared), seat: Arc::clone(seat) };
-        let mut own = wanted.policy;
         let present = own.clone().map_or_else(|| Arc::clone(&policy), Arc::new);
         let surroundings = Surroundings { timer, clock, sink, policy: present };
-        let (mut driver, handle) = Driver::new(task, wanted.assignment, controller, surroundings);
+        let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
+        let mut taken = handle.taken_version();
         seat.install(handle.clone(), logs);
         self.shared.changed();
         let mut run = pin!(driver.run());
@@ -121,7 +125,13 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
                     Goal::Close => handle.close(),
                 }
             }
-            run.as_mut().poll(context)
+            let poll = run.as_mut().poll(context);
+            let now = handle.taken_version();
+            if now != taken {
+                taken = now;
+                self.shared.taken(seat, now);
+            }
+            poll
         })
         .await
     }

@@ -5,6 +5,7 @@ use crate::agent::policy::Policy;
 use crate::agent::store::TaskRecord;
 use crate::exec::{Assignment, SharedLogs};
 use crate::lifecycle::{TaskState, TaskStatus};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use futures::task::AtomicWaker;
@@ -35,6 +36,8 @@ struct State<D> {
 #[derive(Clone)]
 pub(super) struct Wanted<D> {
     pub(super) assignment: Assignment<D>,
+    /// What the controller has, where that is not it.
+    pub(super) previous: Option<Box<Assignment<D>>>,
     pub(super) policy: Option<Policy>,
     pub(super) goal: Goal,
 }
@@ -151,6 +154,7 @@ impl<D: Clone> Seat<D> {
 impl<D: Clone> Wanted<D> {
     fn of(record: &TaskRecord<D>) -> Self {
         let goal = if record.removing { Goal::Remove } else { Goal::Live };
-        Self { assignment: record.assignment.clone(), policy: record.policy.clone(), goal }
+        let TaskRecord { assignment, previous, policy, .. } = record.clone();
+        Self { assignment, previous, policy, goal }
     }
 }

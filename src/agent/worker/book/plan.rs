@@ -133,7 +133,7 @@ impl<D: Clone + PartialEq> Plan<D> {
         let mut record = entry.record.clone();
         if record.removing {
             record.successor = Some(Box::new(match record.successor.take() {
-                Some(before) => merged(&before, task),
+                Some(before) => merged(*before, task, false),
                 None => task.into(),
             }));
         } else {
@@ -143,7 +143,9 @@ impl<D: Clone + PartialEq> Plan<D> {
                 self.refused.push(RefusedTask { id: task.assignment.id, reason });
                 return;
             }
-            record = merged(&record, task);
+            // One that has ended has no use for another definition but to be removed.
+            let runs = !entry.seat.snapshot().status.state.is_terminal();
+            record = merged(record, task, runs);
         }
         self.want(entry, record);
     }
@@ -172,13 +174,21 @@ impl<D: Clone + PartialEq> Plan<D> {
 
 /// What is wanted of a task now. Its version is higher if its definition is
 /// another one, whatever version was given (3).
-fn merged<D: PartialEq>(before: &TaskRecord<D>, task: AssignedTask<D>) -> TaskRecord<D> {
+fn merged<D: PartialEq>(
+    before: TaskRecord<D>,
+    task: AssignedTask<D>,
+    keeps_previous: bool,
+) -> TaskRecord<D> {
     let mut after = TaskRecord { removing: before.removing, ..task.into() };
-    let version = before.assignment.version;
-    after.assignment.version = if after.assignment.definition == before.assignment.definition {
-        version
+    let TaskRecord { assignment, previous, .. } = before;
+    if after.assignment.definition == assignment.definition {
+        after.assignment.version = assignment.version;
+        after.previous = previous;
     } else {
-        after.assignment.version.max(version.saturating_add(1))
-    };
+        let next = assignment.version.saturating_add(1);
+        after.assignment.version = after.assignment.version.max(next);
+        after.previous = previous.or_else(|| Some(Box::new(assignment)));
+    }
+    after.previous = after.previous.filter(|_| keeps_previous);
     after
 }

@@ -1,0 +1,179 @@
+//! An agent that crashes anywhere, and comes back.
+//!
+//! `ONWARD_CRASHES=100000 cargo test --release --test worker` plays so many lives
+//! with two crashes each; a few are played otherwise. Those with one crash are
+//! played all.
+
+use super::agent::{Agent, stopped, task};
+use super::world::{Script, Told, World};
+use futures::future::{Either, select};
+use onward::agent::{AssignedTask, WorkerHandle};
+use onward::lifecycle::TaskState;
+use onward::testing::Turn;
+use std::collections::BTreeMap;
+use std::env;
+use std::pin::pin;
+use std::time::Duration;
+
+type Set = Vec<AssignedTask<Script>>;
+
+/// What is wanted, and from when on, in milliseconds.
+type Life = Vec<(u64, Set)>;
+
+/// Everything that can be wanted of tasks, with seconds in between, so that a
+/// crash changes nothing about which comes first.
+fn life() -> Life {
+    let stubborn = || Script { obeys: false, ..Script::service() };
+    let labelled = |label| Script { label, ..Script::service() };
+    let flaky = || Script { tries: 2, ..Script::job(100, 0) };
+    let unknown = || Script { known: false, ..Script::service() };
+    let first = || {
+        vec![
+            task("again", Script::service()),
+            task("done", Script::job(50, 0)),
+            task("flaky", flaky()),
+            task("label", labelled(0)),
+            task("stubborn", stubborn()),
+            task("unknown", unknown()),
+            task("wrong", Script::job(50, 3)),
+        ]
+    };
+    let second = || {
+        vec![
+            task("done", Script::job(50, 0)),
+            task("flaky", flaky()),
+            task("label", labelled(1)),
+            stopped("stubborn", stubborn()),
+            task("unknown", unknown()),
+            task("wrong", Script::job(50, 3)),
+        ]
+    };
+    let mut third = second();
+    third.insert(0, task("again", Script::job(1, 5)));
+    vec![(0, first()), (8_000, second()), (8_002, third), (60_000, Vec::new())]
+}
+
+/// Tells the worker what is wanted from now on, each until it is taken.
+async fn manage(handle: WorkerHandle<Script>, world: World, life: Life) {
+    let sleep = |millis| world.time.sleep_until(Duration::from_millis(millis), Turn::Script);
+    let now = u64::try_from(world.time.now().as_millis()).unwrap();
+    let past = life.iter().filter(|(at, _)| *at <= now).count().saturating_sub(1);
+    for (at, set) in life.into_iter().skip(past) {
+        if at > now {
+            sleep(at).await;
+        }
+        while handle.assign(set.clone()).await.is_err() {
+            sleep(u64::try_from(world.time.now().as_millis()).unwrap() + 100).await;
+        }
+    }
+    sleep(120_000).await;
+}
+
+/// What came of a life: the states and exit codes at its end, and how many points
+/// there were for a crash.
+struct End {
+    ends: BTreeMap<String, (TaskState, i32)>,
+    label: Option<u32>,
+    points: u32,
+}
+
+/// Plays it with crashes after so many points each, counted from the one before.
+fn play(crashes: &[u32], seed: u64) -> Result<End, String> {
+    let (world, told) = (World::new(), Told::default());
+    world.lock().workloads.insert("orphan".into(), super::world::Workload::default());
+    world.crash_in_store();
+    let mut crashes = crashes.iter();
+    let mut label = None;
+    loop {
+        {
+            let mut inner = world.lock();
+            (inner.points, inner.crashed, inner.crash_at) = (0, false, crashes.next().copied());
+        }
+        let agent = Agent::start(&world, &told, seed);
+        // What nothing is known of any more, nothing is held against.
+        let known = |id: &String| world.stored(id).is_none();
+        told.all().into_keys().filter(known).for_each(|id| told.forget(&id));
+        let managed = pin!(manage(agent.handle.clone(), world.clone(), life()));
+        let looked = pin!(async {
+            if label.is_none() {
+                world.time.sleep_until(Duration::from_millis(50_000), Turn::Script).await;
+                label = world.lock().workloads.get("label").map(|workload| workload.label);
+            }
+            std::future::pending::<()>().await;
+        });
+        let crash = pin!(world.crash());
+        let ended = agent.pool.run_until(select(select(managed, looked), crash));
+        let crashed = world.lock().crashed;
+        agent.pool.crash();
+        match ended {
+            Some(Either::Right(_)) => {}
+            Some(Either::Left(_)) if !crashed => break,
+            _ if crashed => {}
+            _ => return Err("it stands still".into()),
+        }
+    }
+    let mut inner = world.lock();
+    let mut complaints = std::mem::take(&mut inner.complaints);
+    if !inner.workloads.is_empty() {
+        complaints.push(format!("left: {:?}", inner.workloads));
+    }
+    let points = inner.points;
+    drop(inner);
+    let stored = futures::executor::block_on(onward::agent::Store::load(&world.store)).unwrap();
+    if !stored.is_empty() {
+        complaints.push(format!("still stored: {stored:?}"));
+    }
+    if !complaints.is_empty() {
+        return Err(complaints.join("\n"));
+    }
+    let end = |(id, status): (String, onward::lifecycle::TaskStatus)| {
+        (id, (status.state, status.container_status.map_or(0, |container| container.exit_code)))
+    };
+    Ok(End { ends: told.last().into_iter().map(end).collect(), label, points })
+}
+
+/// What every life must come to, however often the agent crashes.
+fn expected() -> BTreeMap<String, (TaskState, i32)> {
+    let end = |(id, state, code): (&str, TaskState, i32)| (String::from(id), (state, code));
+    [
+        ("again", TaskState::Failed, 5),
+        ("done", TaskState::Complete, 0),
+        ("flaky", TaskState::Complete, 0),
+        ("label", TaskState::Running, 0),
+        ("stubborn", TaskState::Shutdown, 137),
+        ("unknown", TaskState::Rejected, 0),
+        ("wrong", TaskState::Failed, 3),
+    ]
+    .map(end)
+    .into()
+}
+
+fn check(crashes: &[u32], seed: u64) -> u32 {
+    let end = play(crashes, seed);
+    let end = end.unwrap_or_else(|why| panic!("crashes {crashes:?}, seed {seed}: {why}"));
+    assert_eq!(end.ends, expected(), "crashes {crashes:?}, seed {seed}");
+    assert_eq!(end.label, Some(1), "crashes {crashes:?}, seed {seed}");
+    end.points
+}
+
+#[test]
+fn wherever_the_agent_crashes_every_life_ends_as_without_a_crash() {
+    for seed in 0..2 {
+        let points = check(&[], seed);
+        assert!(points > 100, "{points}");
+        for point in 1..=points {
+            check(&[point], seed);
+        }
+    }
+}
+
+#[test]
+fn wherever_it_crashes_twice_every_life_ends_as_without_a_crash() {
+    let lives = env::var("ONWARD_CRASHES").map_or(300, |lives| lives.parse().unwrap());
+    let points = check(&[], 0);
+    for life in 0..lives {
+        // Every first point in turn, and second ones that are spread over all.
+        let (first, second) = (life * 7 % points + 1, life * 31 % (points / 2) + 1);
+        check(&[first, second], u64::from(life));
+    }
+}
