@@ -8,5 +8,11 @@ mod worker {
     pub(crate) mod world;
 
     mod assigning;
+    mod closing;
     mod crash;
+    mod listening;
+    mod logs;
+    mod reconciling;
+    mod removing;
+    mod storing;
 }

@@ -96,7 +96,7 @@ fn play(crashes: &[u32], seed: u64) -> Result<End, String> {
         let managed = pin!(manage(agent.handle.clone(), world.clone(), life()));
         let looked = pin!(async {
             if label.is_none() {
-                world.time.sleep_until(Duration::from_millis(50_000), Turn::Script).await;
+                world.time.sleep_until(Duration::from_secs(50), Turn::Script).await;
                 label = world.lock().workloads.get("label").map(|workload| workload.label);
             }
             std::future::pending::<()>().await;

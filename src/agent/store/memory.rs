@@ -26,6 +26,14 @@ impl<D> MemoryStore<D> {
         Self::default()
     }
 
+    /// What is stored of the task of this id.
+    pub fn get(&self, id: &str) -> Option<StoredTask<D>>
+    where
+        D: Clone,
+    {
+        self.lock().tasks.get(id).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<D>> {
         // What is under it is whole at any time, a panic elsewhere or not.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

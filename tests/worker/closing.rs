@@ -1,0 +1,65 @@
+//! How an agent goes away.
+
+use super::agent::{Agent, task};
+use super::world::{Script, Trouble};
+use onward::agent::AssignError;
+use onward::lifecycle::TaskState;
+
+#[test]
+fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
+    let agent = Agent::new();
+    agent.assign(vec![task("web", Script::service()), task("job", Script::job(50, 3))]);
+    agent.run(10);
+    agent.handle.close();
+    // The run has returned: nothing is left that could go on.
+    agent.pool.run();
+    assert_eq!(agent.world.lock().workloads.len(), 2);
+    let error = agent.try_assign(vec![task("u", Script::service())]);
+    assert!(matches!(error, Err(AssignError::Closed)), "{error:?}");
+    let agent = agent.restart();
+    agent.run(1_000);
+    assert_eq!(agent.state("web"), Some(TaskState::Running));
+    assert_eq!(agent.state("job"), Some(TaskState::Failed));
+    assert_eq!(agent.world.lock().workloads["web"].started.map(|at| at.as_millis()), Some(5));
+    agent.check();
+}
+
+#[test]
+fn the_last_statuses_are_durable_and_reported_when_the_run_returns() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 3))]);
+    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Fails { written: 0 }));
+    agent.run(100);
+    agent.handle.close();
+    agent.run(100);
+    assert_eq!(agent.told.last().len(), 0);
+    agent.world.store.set_faults(|_| None);
+    agent.pool.run();
+    assert_eq!(agent.told.states("job"), [TaskState::Failed]);
+    agent.check();
+}
+
+#[test]
+fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
+    let agent = Agent::new();
+    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Hangs { written: 0 }));
+    let mut waits = Box::pin(agent.handle.assign(vec![task("t", Script::service())]));
+    assert!(agent.pool.run_until(&mut waits).is_none());
+    agent.pool.crash();
+    assert!(matches!(agent.pool.run_until(waits), Some(Err(AssignError::Closed))));
+    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    assert!(matches!(late, Some(Err(AssignError::Closed))));
+}
+
+#[test]
+fn an_executor_that_hangs_does_not_hold_up_a_close() {
+    let agent = Agent::new();
+    agent.world.lock().trouble = Some(Trouble::ExecutorHangs);
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    agent.handle.close();
+    agent.pool.run();
+    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    assert!(matches!(late, Some(Err(AssignError::Closed))));
+    agent.check();
+}
