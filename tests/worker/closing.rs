@@ -1,9 +1,12 @@
 //! How an agent goes away.
 
-use super::agent::{Agent, task};
-use super::world::{Script, Trouble};
+use super::agent::{Agent, open, task};
+use super::world::{Script, Told, Trouble, World};
+use futures::future::select;
 use onward::agent::AssignError;
 use onward::lifecycle::TaskState;
+use onward::testing::VirtualPool;
+use time::UtcDateTime;
 
 #[test]
 fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
@@ -49,6 +52,25 @@ fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
     assert!(matches!(agent.pool.run_until(waits), Some(Err(AssignError::Closed))));
     let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
     assert!(matches!(late, Some(Err(AssignError::Closed))));
+}
+
+#[test]
+fn a_worker_that_is_dropped_closes_its_drivers() {
+    let (world, told) = (World::new(), Told::default());
+    let pool = VirtualPool::new(world.time.clone(), 1);
+    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    let assign = handle.assign(vec![task("t", Script::service())]);
+    {
+        let mut run = Box::pin(worker.run());
+        pool.run_until(select(&mut run, Box::pin(assign))).unwrap();
+        assert!(pool.run_until(run).is_none());
+    }
+    drop(worker);
+    pool.run();
+    let tasks = handle.tasks();
+    assert!(tasks[0].snapshot.has_ended);
+    assert_eq!(tasks[0].snapshot.status.state, TaskState::Running);
 }
 
 #[test]

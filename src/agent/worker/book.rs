@@ -407,11 +407,12 @@ impl<D: Clone + PartialEq> Book<D> {
         seats.inspect(|seat| seat.close()).collect()
     }
 
-    /// The worker is gone: nobody is answered any more.
-    pub(super) fn gone(&mut self) {
+    /// The worker is gone. Gives the questions that nobody answers: dropping them
+    /// wakes who has asked, which is nothing to do under a lock.
+    pub(super) fn gone(&mut self) -> (Vec<Arc<Seat<D>>>, impl Sized + use<D>) {
+        let seats = self.close();
         self.phase = Phase::Gone;
-        self.messages.clear();
-        self.batch = None;
+        (seats, (mem::take(&mut self.messages), self.batch.take()))
     }
 
     pub(super) fn has_news(&self) -> bool {
