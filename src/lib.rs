@@ -56,6 +56,7 @@
 //!   a cause.
 //! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
 //!   policies.
+//! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
 //! - `tokio`: tokio's timer, for drivers.
 //! - `testing`: virtual time.
 //!
