@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Keeps tasks in memory: for an agent that need not outlive its process, and for
 /// tests. Clones are the same store.
 ///
-/// With the feature `testing`, anything can [go wrong](Self::set_faults) with it.
+/// With the feature `testing`, anything can go wrong with it: see `set_faults`.
 pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
 
 struct Inner<D> {
