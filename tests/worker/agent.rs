@@ -9,6 +9,8 @@ use onward::agent::{
 use onward::exec::{Assignment, WallClock};
 use onward::lifecycle::{TaskState, TaskStatus};
 use onward::testing::{VirtualPool, VirtualTimer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use time::UtcDateTime;
 
@@ -17,6 +19,7 @@ pub(crate) struct Agent {
     pub(crate) told: Told,
     pub(crate) pool: VirtualPool,
     pub(crate) handle: WorkerHandle<Script>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Agent {
@@ -39,8 +42,19 @@ impl Agent {
         let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
         let pool = VirtualPool::new(world.time.clone(), seed);
         let (mut worker, handle) = open(world, store, told, &pool, clock).unwrap();
-        pool.spawn(async move { worker.run().await }).unwrap();
-        Self { world: world.clone(), told: told.clone(), pool, handle }
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ended);
+        let run = async move {
+            worker.run().await;
+            end.store(true, Ordering::Relaxed);
+        };
+        pool.spawn(run).unwrap();
+        Self { world: world.clone(), told: told.clone(), pool, handle, ended }
+    }
+
+    /// Whether the worker's run has returned.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn assign(&self, tasks: Vec<AssignedTask<Script>>) {

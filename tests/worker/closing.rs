@@ -14,8 +14,9 @@ fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
     agent.assign(vec![task("web", Script::service()), task("job", Script::job(50, 3))]);
     agent.run(10);
     agent.handle.close();
-    // The run has returned: nothing is left that could go on.
+    assert!(!agent.has_ended());
     agent.pool.run();
+    assert!(agent.has_ended());
     assert_eq!(agent.world.lock().workloads.len(), 2);
     let error = agent.try_assign(vec![task("u", Script::service())]);
     assert!(matches!(error, Err(AssignError::Closed)), "{error:?}");
@@ -36,8 +37,10 @@ fn the_last_statuses_are_durable_and_reported_when_the_run_returns() {
     agent.handle.close();
     agent.run(100);
     assert_eq!(agent.told.last().len(), 0);
+    assert!(!agent.has_ended());
     agent.world.store.set_faults(|_| None);
     agent.pool.run();
+    assert!(agent.has_ended());
     assert_eq!(agent.told.states("job"), [TaskState::Failed]);
     agent.check();
 }
@@ -81,6 +84,7 @@ fn an_executor_that_hangs_does_not_hold_up_a_close() {
     agent.run(100);
     agent.handle.close();
     agent.pool.run();
+    assert!(agent.has_ended());
     let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
     assert!(matches!(late, Some(Err(AssignError::Closed))));
     agent.check();

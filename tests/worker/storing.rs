@@ -2,10 +2,10 @@
 
 use super::agent::{Agent, open, stopped, task};
 use super::world::{Script, Told, World};
-use futures::future::join;
+use futures::future::{join, join_all};
 use futures::task::SpawnExt;
 use onward::agent::{
-    Store, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
+    Policy, Store, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
 };
 use onward::exec::Assignment;
 use onward::lifecycle::TaskState;
@@ -130,6 +130,36 @@ fn many_statuses_share_one_flush() {
     assert_eq!(agent.told.last().len(), 1_000);
     let commits = commits.load(Ordering::Relaxed);
     assert!(commits <= 5, "{commits} commits for 1,000 lives");
+    agent.check();
+}
+
+#[test]
+fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_status() {
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    // It never gets prepared, and says so every millisecond.
+    let restless = || {
+        let millisecond = Duration::from_millis(1);
+        let policy = Policy::default().with_retry(millisecond, millisecond, 1.0).with_jitter(0.0);
+        task("restless", Script { tries: u32::MAX, ..Script::service() }).with_policy(policy)
+    };
+    agent.assign(vec![restless()]);
+    agent.run(100);
+    agent.assign(vec![restless(), task("web", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.told.states("web").last(), Some(&TaskState::Running));
+    // Each of these is another commit.
+    let assigns = (0..40).map(|number| {
+        agent.handle.assign(vec![
+            restless(),
+            task("web", Script::service()),
+            task("job", Script::job(1, 3)),
+            task(&number.to_string(), Script::service()),
+        ])
+    });
+    let assigns: Vec<_> = agent.pool.run_until(join_all(assigns)).unwrap();
+    assert!(assigns.iter().all(Result::is_ok));
+    assert_eq!(agent.told.states("job").last(), Some(&TaskState::Failed));
     agent.check();
 }
 

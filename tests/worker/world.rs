@@ -319,7 +319,8 @@ impl Controller for Operator {
         let _flight = self.begin("prepare").await;
         self.change(|workload| workload.tries += 1);
         if self.change(|workload| workload.tries) <= self.script.tries {
-            return Err(ControllerError::new("not now").temporary());
+            let tries = self.change(|workload| workload.tries);
+            return Err(ControllerError::new(format!("not now, {tries}")).temporary());
         }
         let ready = self.world.time.now() + self.script.prepare;
         self.world.sleep(ready).await;
