@@ -14,6 +14,8 @@ fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
     agent.assign(vec![task("web", Script::service()), task("job", Script::job(50, 3))]);
     agent.run(10);
     agent.handle.close();
+    agent.run(5);
+    // Not before every controller is closed.
     assert!(!agent.has_ended());
     agent.pool.run();
     assert!(agent.has_ended());

@@ -394,6 +394,7 @@ impl Controller for Operator {
 
     async fn close(&mut self) -> Result<(), ControllerError> {
         self.closed = true;
+        self.world.sleep(self.world.time.now() + Duration::from_millis(10)).await;
         Ok(())
     }
 
