@@ -2,11 +2,12 @@
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
-use futures::future::{Either, ready, select};
+use futures::FutureExt;
+use futures::future::ready;
+use futures::task::SpawnExt;
 use onward::agent::{AssignedTask, LogSelector};
 use onward::exec::{Assignment, LogMessage, LogSubscriptionOptions};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 fn of_service(id: &str) -> AssignedTask<Script> {
     Assignment::new(id, Script::service()).with_service_id("s").into()
@@ -21,30 +22,25 @@ fn heard(
     meanwhile: impl FnOnce(),
 ) -> (Vec<String>, Option<Vec<String>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let open = |id: &str| {
-        let (heard, id) = (Arc::clone(&heard), id.to_owned());
+    let to = Arc::clone(&heard);
+    let open = move |id: &str| {
+        let (heard, id) = (Arc::clone(&to), id.to_owned());
         move |message: LogMessage| {
             let text = String::from_utf8(message.data).unwrap();
             heard.lock().unwrap().push(format!("{id}: {text}"));
             ready(Ok(()))
         }
     };
-    let time = &agent.world.time;
-    let until = |millis| {
-        time.sleep_until(time.now() + Duration::from_millis(millis), onward::testing::Turn::Timer)
-    };
-    let mut logs = Box::pin(agent.handle.logs(selector, options, open));
-    let mut ended = agent.pool.run_until(select(&mut logs, until(100))).unwrap();
-    if let Either::Right(_) = ended {
-        meanwhile();
-        ended = agent.pool.run_until(select(&mut logs, until(100))).unwrap();
-    }
-    let failed = match ended {
-        Either::Left((failed, _)) => Some(failed),
-        Either::Right(_) => None,
-    };
-    drop(logs);
-    let mut heard = Arc::into_inner(heard).unwrap().into_inner().unwrap();
+    let (handle, selector, options) = (agent.handle.clone(), selector.clone(), options.clone());
+    // By itself, so that it is polled when it was woken and not otherwise.
+    let logs = async move { handle.logs(&selector, &options, open).await };
+    let logs = agent.pool.spawn_with_handle(logs).unwrap();
+    agent.run(100);
+    meanwhile();
+    agent.run(100);
+    let failed = logs.now_or_never();
+    agent.run(10);
+    let mut heard = heard.lock().unwrap().clone();
     heard.sort();
     heard.dedup();
     (

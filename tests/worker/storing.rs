@@ -1,7 +1,7 @@
 //! What is durable when, and a store that fails.
 
 use super::agent::{Agent, open, stopped, task};
-use super::world::{Script, Told, World};
+use super::world::{Script, Told, Trouble, World};
 use futures::future::{join, join_all};
 use futures::task::SpawnExt;
 use onward::agent::{
@@ -223,6 +223,33 @@ fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
     agent.run(100);
     assert_eq!(agent.world.lock().workloads["t"].label, 1);
     assert_eq!(agent.world.stored("t").unwrap().record.previous, None);
+    agent.check();
+}
+
+#[test]
+fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let agent = Agent::new();
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    // That the second is taken is not durable when the third comes.
+    agent.world.store.set_faults(|call| match call {
+        StoreCall::Commit([StoreChange::Record(record)]) if record.previous.is_none() => {
+            Some(NOTHING)
+        }
+        _ => None,
+    });
+    agent.assign(vec![labelled(2)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateHangs);
+    agent.assign(vec![labelled(3)]);
+    agent.world.store.set_faults(|_| None);
+    agent.run(10_000);
+    assert!(agent.world.stored("t").unwrap().record.previous.is_some());
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads["t"].label, 3);
     agent.check();
 }
 

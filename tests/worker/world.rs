@@ -96,6 +96,8 @@ pub(crate) enum Trouble {
     ReconcileHangs,
     /// Logs cannot be read.
     LogsFail,
+    /// Another definition is not taken.
+    UpdateHangs,
 }
 
 impl World {
@@ -308,6 +310,9 @@ impl Controller for Operator {
         let stored = self.world.stored(&self.id).map(|task| task.record.assignment.definition);
         if stored.as_ref() != Some(definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
+        }
+        if self.world.trouble() == Some(Trouble::UpdateHangs) {
+            pending::<()>().await;
         }
         self.change(|workload| workload.label = definition.label);
         self.script.label = definition.label;

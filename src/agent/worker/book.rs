@@ -229,7 +229,7 @@ impl<D: Clone + PartialEq> Book<D> {
         }
         for (id, version) in taken {
             let entry = self.tasks.get(id).filter(|_| !removed.contains(id));
-            if let Some(entry) = entry.filter(|entry| entry.has_taken(*version)) {
+            if let Some(entry) = entry.filter(|entry| entry.is_version(*version)) {
                 let record = TaskRecord { previous: None, ..entry.record.clone() };
                 changes.push(StoreChange::Record(record));
             }
@@ -284,7 +284,7 @@ impl<D: Clone + PartialEq> Book<D> {
             acts.push(Act::Report(Arc::clone(&self.listeners), id, status));
         }
         for (id, version) in results.taken {
-            let entry = self.tasks.get_mut(&id).filter(|entry| entry.has_taken(version));
+            let entry = self.tasks.get_mut(&id).filter(|entry| entry.is_version(version));
             if let Some(entry) = entry {
                 entry.record.previous = None;
             }
@@ -430,9 +430,9 @@ impl<D: Clone> Entry<D> {
         Self { record, status, seat, stage: Stage::Idle, left: None }
     }
 
-    /// Whether it is news that the controller has taken this version.
-    fn has_taken(&self, version: u64) -> bool {
-        self.record.previous.is_some() && self.record.assignment.version == version
+    /// Whether a controller that has taken this version has taken the present one.
+    fn is_version(&self, version: u64) -> bool {
+        self.record.assignment.version == version
     }
 }
 
