@@ -272,6 +272,24 @@ fn a_watch_ends_with_the_driver_and_not_while_it_closes() {
 }
 
 #[test]
+fn a_watch_that_is_dropped_leaves_no_waker_behind() {
+    let controller = Noting { hangs: "wait", ..Noting::default() };
+    let (_run, handle) = begun(controller, TaskState::Running, Waker::noop());
+    let [kept, dropped] = [(); 2].map(|()| Arc::new(Wakes::default()));
+    let wait_for_news = |wakes: &Arc<Wakes>| {
+        let waker = Waker::from(wakes.clone());
+        let mut watch = handle.watch();
+        let mut context = Context::from_waker(&waker);
+        assert!(watch.poll_next_unpin(&mut context).is_ready());
+        assert!(watch.poll_next_unpin(&mut context).is_pending());
+        watch
+    };
+    let _watch = wait_for_news(&kept);
+    drop(wait_for_news(&dropped));
+    assert_eq!([&kept, &dropped].map(Arc::strong_count), [2, 1]);
+}
+
+#[test]
 fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches() {
     let surroundings = surroundings(&VirtualTime::new(), Policy::default());
     let (driver, handle) =
