@@ -177,20 +177,18 @@ async fn deliver<R: StatusReporter>(
         if batch.updates.is_empty() {
             return;
         }
-        if !report(shared, upstream, timer, policy, &batch).await {
-            return;
-        }
+        report(shared, upstream, timer, policy, &batch).await;
     }
 }
 
-/// Reports a batch, in parts where it must be; says whether the connection holds.
+/// Reports a batch, in parts where it must be, as long as the connection holds.
 async fn report<R: StatusReporter>(
     shared: &Shared,
     upstream: &mut R,
     timer: &impl Timer,
     policy: &Policy,
     batch: &Batch,
-) -> bool {
+) {
     let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
     while let Some(part) = parts.pop() {
         let Some(updates) = batch.updates.get(part.clone()) else { continue };
@@ -205,7 +203,7 @@ async fn report<R: StatusReporter>(
             Err(ReportError::Unreachable(error)) => {
                 tracing::warn!(%error, "statuses did not arrive");
                 shared.unreachable(timer.now(), policy);
-                return false;
+                return;
             }
             Err(ReportError::Refused(_)) => {
                 let middle = part.start + updates.len() / 2;
@@ -228,7 +226,6 @@ async fn report<R: StatusReporter>(
             }
         }
     }
-    true
 }
 
 /// Waits until something is due.
