@@ -230,21 +230,16 @@ async fn report<R: StatusReporter>(
 
 /// Waits until something is due.
 async fn wait(shared: &Shared, timer: &impl Timer) {
-    let mut sleep: Option<(Duration, Pin<Box<_>>)> = None;
+    let mut sleep: Option<Pin<Box<_>>> = None;
     poll_fn(|context| {
         shared.reporter.register(context.waker());
         let Some(due) = shared.next_due() else { return Poll::Pending };
         if due <= timer.now() {
             return Poll::Ready(());
         }
-        // Something else may have become due, and sooner.
-        if sleep.as_ref().is_none_or(|(at, _)| *at != due) {
-            sleep = Some((due, Box::pin(timer.sleep_until(due))));
-        }
-        match &mut sleep {
-            Some((_, sleep)) => sleep.as_mut().poll(context),
-            None => Poll::Pending,
-        }
+        // What comes meanwhile is due at once, or not before this either: the connection
+        // has failed, and something waits for it already.
+        sleep.get_or_insert_with(|| Box::pin(timer.sleep_until(due))).as_mut().poll(context)
     })
     .await;
 }
