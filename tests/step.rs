@@ -326,17 +326,19 @@ fn what_is_refused_makes_no_progress() {
 }
 
 #[test]
-fn an_assignment_is_the_first_version_of_a_task_to_run_unless_it_says_otherwise() {
+fn an_assignment_is_the_first_version_of_a_task_to_be_run_unless_it_says_otherwise() {
     let told = |assignment: Assignment<char>| {
-        let Assignment { id, version, desired_state, definition, .. } = assignment;
-        (id, version, desired_state, definition)
+        let Assignment { id, version, desired_state, definition, service_id, .. } = assignment;
+        assert_eq!((id.as_str(), definition), ("t", 'd'));
+        (version, desired_state, service_id)
     };
     let new = || Assignment::new("t", 'd');
-    assert_eq!(told(new()), ("t".into(), 1, TaskState::Running, 'd'));
-    assert_eq!(told(new().with_version(4)), ("t".into(), 4, TaskState::Running, 'd'));
+    assert_eq!(told(new()), (1, TaskState::Running, None));
+    assert_eq!(told(new().with_version(4)), (4, TaskState::Running, None));
     for desired in TaskState::ALL {
-        assert_eq!(told(new().with_desired_state(desired)), ("t".into(), 1, desired, 'd'));
+        assert_eq!(told(new().with_desired_state(desired)), (1, desired, None));
     }
+    assert_eq!(told(new().with_service_id("s")), (1, TaskState::Running, Some("s".into())));
 }
 
 #[test]
