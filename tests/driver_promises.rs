@@ -9,7 +9,9 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use noting::Noting;
-use onward::agent::{Driver, DriverHandle, Policy, Snapshot, Surroundings, Timer, Watch};
+use onward::agent::{
+    Driver, DriverHandle, InvalidPolicy, Policy, Snapshot, Surroundings, Timer, Watch,
+};
 use onward::exec::{Assignment, SystemClock};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
@@ -211,6 +213,30 @@ fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
     // SplitMix64, begun with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
     let expected = [0x5DF2_9541_3403_DE4F, 0x1D77_2220_5B43_8A63, 0xC0FE_ACD0_CC2C_9298];
     assert_eq!(chances, expected.map(|number: u128| number >> 11));
+}
+
+#[test]
+fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_nothing() {
+    let every = |seconds, factor| {
+        let delay = Duration::from_secs(seconds);
+        Policy::default().with_retry(delay, delay, factor).with_jitter(0.0)
+    };
+    let time = VirtualTime::new();
+    let controller = Noting { fails: "prepare", ..Noting::default() };
+    let assignment = Assignment::new("t", ());
+    let surroundings = surroundings(&time, every(1, 1.0));
+    let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+    let mut run = Box::pin(driver.run());
+    let mut next_attempt = || {
+        time.advance();
+        _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+        handle.snapshot().next_attempt.unwrap().as_secs()
+    };
+    assert_eq!(next_attempt(), 1);
+    handle.set_policy(every(5, 1.0)).unwrap();
+    assert_eq!(next_attempt(), 1 + 5);
+    assert_eq!(handle.set_policy(every(7, 0.5)), Err(InvalidPolicy::Factor(0.5)));
+    assert_eq!(next_attempt(), 1 + 5 + 5);
 }
 
 /// Far longer than it can take: who waits this long was never woken.
