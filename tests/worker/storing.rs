@@ -1,7 +1,7 @@
 //! What is durable when, and a store that fails.
 
 use super::agent::{Agent, open, stopped, task};
-use super::world::{Script, Told, World};
+use super::world::{Script, Told, Trouble, World};
 use futures::future::{join, join_all};
 use futures::task::SpawnExt;
 use onward::agent::{
@@ -223,6 +223,34 @@ fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
     agent.run(100);
     assert_eq!(agent.world.lock().workloads["t"].label, 1);
     assert_eq!(agent.world.stored("t").unwrap().record.previous, None);
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_after_a_restart() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let in_force = |agent: &Agent| {
+        let previous = agent.world.stored("t").unwrap().record.previous;
+        previous.map(|assignment| assignment.definition.label)
+    };
+    let updates = |agent: &Agent| {
+        let calls = agent.world.calls("t");
+        calls.into_iter().filter(|call| *call == "update").count()
+    };
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateRefused);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (1, Some(0)));
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (2, Some(0)));
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (3, None));
     agent.check();
 }
 

@@ -88,6 +88,8 @@ pub(crate) enum Trouble {
     ExecutorBusy,
     ExecutorPanics,
     ExecutorHangs,
+    /// No definition is taken but the first.
+    UpdateRefused,
     /// Something cannot be removed, ever or for the moment.
     RemovalFails,
     RemovalDelayed,
@@ -308,6 +310,9 @@ impl Controller for Operator {
         let stored = self.world.stored(&self.id).map(|task| task.record.assignment.definition);
         if stored.as_ref() != Some(definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
+        }
+        if self.world.trouble() == Some(Trouble::UpdateRefused) {
+            return Err(ControllerError::update_rejected("not that"));
         }
         self.change(|workload| workload.label = definition.label);
         self.script.label = definition.label;
