@@ -298,6 +298,20 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
 }
 
 #[test]
+fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
+    let mut world = World::new([(); 3].map(|()| Fate::NotTaken('a')));
+    world.put("a", TaskState::Shutdown);
+    world.run_until(Duration::ZERO);
+    world.handle.gone("a");
+    world.run_until(Duration::from_secs(1));
+    world.put("a", READY);
+    world.run();
+    // The third is its first: it is tried again after the shortest delay.
+    assert_eq!(world.upstream.calls(), ["0 a", "1000 a", "1000 a", "2000 a"]);
+    assert_eq!(world.upstream.arrived(), ["a ready"]);
+}
+
+#[test]
 fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
     let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
     handle.changed("a", TaskStatus::new(READY));
