@@ -254,6 +254,34 @@ fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
 }
 
 #[test]
+fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_after_a_restart() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let in_force = |agent: &Agent| {
+        let previous = agent.world.stored("t").unwrap().record.previous;
+        previous.map(|assignment| assignment.definition.label)
+    };
+    let updates = |agent: &Agent| {
+        let calls = agent.world.calls("t");
+        calls.into_iter().filter(|call| *call == "update").count()
+    };
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateRefused);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (1, Some(0)));
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (2, Some(0)));
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (3, None));
+    agent.check();
+}
+
+#[test]
 fn a_store_that_cannot_be_read_opens_no_worker() {
     let world = World::new();
     world.store.set_faults(|_| Some(NOTHING));

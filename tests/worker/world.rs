@@ -88,6 +88,8 @@ pub(crate) enum Trouble {
     ExecutorBusy,
     ExecutorPanics,
     ExecutorHangs,
+    /// No definition is taken but the first.
+    UpdateRefused,
     /// Something cannot be removed, ever or for the moment.
     RemovalFails,
     RemovalDelayed,
@@ -311,8 +313,12 @@ impl Controller for Operator {
         if stored.as_ref() != Some(definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
         }
-        if self.world.trouble() == Some(Trouble::UpdateHangs) {
-            pending::<()>().await;
+        match self.world.trouble() {
+            Some(Trouble::UpdateHangs) => pending().await,
+            Some(Trouble::UpdateRefused) => {
+                return Err(ControllerError::update_rejected("not that"));
+            }
+            _ => {}
         }
         self.change(|workload| workload.label = definition.label);
         self.script.label = definition.label;
