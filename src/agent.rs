@@ -9,6 +9,8 @@ mod policy;
 mod reporter;
 mod store;
 mod timer;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod worker;
 
 pub use driver::{
@@ -25,7 +27,7 @@ pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
 pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
-pub use timer::TokioTimer;
+pub use self::tokio::{TokioSpawner, TokioTimer};
 pub use worker::{
     AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
     Worker, WorkerHandle,
