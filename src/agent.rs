@@ -13,6 +13,8 @@ mod timer;
 mod tokio;
 mod worker;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::{TokioSpawner, TokioTimer};
 pub use driver::{
     Driver, DriverHandle, Ended, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
 };
@@ -26,8 +28,6 @@ pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
 #[cfg(feature = "testing")]
 pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
-#[cfg(feature = "tokio")]
-pub use self::tokio::{TokioSpawner, TokioTimer};
 pub use worker::{
     AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
     Worker, WorkerHandle,

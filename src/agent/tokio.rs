@@ -1,7 +1,7 @@
 //! On tokio.
 
 use super::timer::Timer;
-use core::future::{Future, pending};
+use core::future::pending;
 use core::time::Duration;
 use futures::task::{FutureObj, Spawn, SpawnError};
 use tokio::runtime::Handle;
