@@ -25,6 +25,6 @@ pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;
 pub use worker::{
-    AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
-    Worker, WorkerHandle,
+    AssignError, AssignedTask, AssignmentChange, Changes, Listener, LogSelector, RefusedTask,
+    TaskView, Worker, WorkerHandle,
 };

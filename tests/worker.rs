@@ -8,5 +8,6 @@ mod worker {
     pub(crate) mod world;
 
     mod assigning;
+    mod changes;
     mod crash;
 }
