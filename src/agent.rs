@@ -19,6 +19,8 @@ pub use reporter::{
     ReportError, Reporter, ReporterHandle, StatusReporter, StatusUpdate, TaskReportError,
 };
 pub use store::{MemoryStore, Store, StoreChange, StoreError, StoredTask, TaskRecord};
+#[cfg(feature = "redb")]
+pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
 #[cfg(feature = "testing")]
 pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;

@@ -15,7 +15,9 @@
 //!
 //! [`agent`] is what goes on: a [`Driver`](agent::Driver) takes one task through
 //! its whole life, with retries, deadlines and a way out of every hang; a
-//! [`Reporter`](agent::Reporter) delivers its statuses.
+//! [`Worker`](agent::Worker) has one for every task, and keeps in a
+//! [`Store`](agent::Store) what must outlive the agent; a
+//! [`Reporter`](agent::Reporter) delivers statuses.
 //!
 //! # Two forms of a task
 //!
@@ -54,6 +56,7 @@
 //!   a cause.
 //! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
 //!   policies.
+//! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
 //! - `tokio`: tokio's timer, for drivers.
 //! - `testing`: virtual time.
 //!
@@ -92,6 +95,8 @@ pub mod docs {
 
     #[doc = include_str!("../docs/driver.md")]
     pub mod driver {}
+    #[doc = include_str!("../docs/worker.md")]
+    pub mod worker {}
 }
 
 /// The README, whose blocks of code are compiled and run.

@@ -9,7 +9,9 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use noting::Noting;
-use onward::agent::{Driver, DriverHandle, Policy, Snapshot, Surroundings, Timer, Watch};
+use onward::agent::{
+    Driver, DriverHandle, InvalidPolicy, Policy, Snapshot, Surroundings, Timer, Watch,
+};
 use onward::exec::{Assignment, SystemClock};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
@@ -18,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use time::UtcDateTime;
 
 #[derive(Default)]
@@ -185,6 +187,61 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
     assert!((1_400..=1_500).contains(&most.as_millis()), "{most:?}");
 }
 
+#[test]
+fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
+    // With this jitter a delay is the chance itself: its 53 bits, in milliseconds.
+    let initial = Duration::from_millis(1 << 52);
+    let policy = Policy::default().with_retry(initial, initial, 1.0).with_jitter(1.0);
+    let time = VirtualTime::new();
+    let controller = Noting { fails: "prepare", ..Noting::default() };
+    let sink: Sink = |_, _| {};
+    // A clock that stands still: no calendar goes that far.
+    let surroundings = Surroundings::new(time.timer(), || UtcDateTime::UNIX_EPOCH, sink);
+    let (mut driver, handle) = Driver::new(
+        assigned(),
+        Assignment::new("foobar", ()),
+        controller,
+        surroundings.with_policy(policy).unwrap(),
+    );
+    let mut run = Box::pin(driver.run());
+    let chances = [(); 3].map(|()| {
+        _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+        let delay = handle.snapshot().next_attempt.unwrap().checked_sub(time.now()).unwrap();
+        assert!(time.advance());
+        delay.as_millis()
+    });
+    // SplitMix64, begun with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
+    let expected = [0x5DF2_9541_3403_DE4F, 0x1D77_2220_5B43_8A63, 0xC0FE_ACD0_CC2C_9298];
+    assert_eq!(chances, expected.map(|number: u128| number >> 11));
+}
+
+#[test]
+fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_nothing() {
+    let every = |seconds, factor| {
+        let delay = Duration::from_secs(seconds);
+        Policy::default().with_retry(delay, delay, factor).with_jitter(0.0)
+    };
+    let time = VirtualTime::new();
+    let controller = Noting { fails: "prepare", ..Noting::default() };
+    let assignment = Assignment::new("t", ());
+    let surroundings = surroundings(&time, every(1, 1.0));
+    let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+    let mut run = Box::pin(driver.run());
+    let mut next_attempt = || {
+        time.advance();
+        _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+        handle.snapshot().next_attempt.unwrap().as_secs()
+    };
+    assert_eq!(next_attempt(), 1);
+    handle.set_policy(every(5, 1.0)).unwrap();
+    assert_eq!(next_attempt(), 1 + 5);
+    assert_eq!(handle.set_policy(every(7, 0.5)), Err(InvalidPolicy::Factor(0.5)));
+    assert_eq!(next_attempt(), 1 + 5 + 5);
+}
+
+/// Far longer than it can take: who waits this long was never woken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Says a word at every moment around the one at which the driver falls asleep.
 fn speak_while_it_falls_asleep(desired: TaskState) {
     for turn in 0..600_u32 {
@@ -202,9 +259,10 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
             block_on(driver.run());
             done.send(()).unwrap();
         });
-        let mut spins = 0;
+        let (begun, mut spins) = (Instant::now(), 0);
         while !asleep.load(Ordering::Acquire) {
             spins += 1;
+            assert!(begun.elapsed() < PATIENCE, "the driver did not fall asleep");
             // Its thread may have no core yet.
             if spins < 5_000 { std::hint::spin_loop() } else { thread::yield_now() }
         }
@@ -212,8 +270,7 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
             std::hint::spin_loop();
         }
         handle.close();
-        // Far longer than it can take: who waits this long was never woken.
-        ended.recv_timeout(Duration::from_secs(20)).expect("the driver was not woken");
+        ended.recv_timeout(PATIENCE).expect("the driver was not woken");
         driving.join().unwrap();
     }
 }
@@ -238,6 +295,35 @@ fn a_watch_ends_with_the_driver_and_not_while_it_closes() {
     drop(run);
     assert_eq!(watch.next().now_or_never(), Some(None));
     assert!(handle.update(update(TaskState::Shutdown, 1)).is_err());
+}
+
+#[test]
+fn a_watch_that_is_dropped_leaves_no_waker_behind() {
+    let controller = Noting { hangs: "wait", ..Noting::default() };
+    let (_run, handle) = begun(controller, TaskState::Running, Waker::noop());
+    let [kept, dropped] = [(); 2].map(|()| Arc::new(Wakes::default()));
+    let wait_for_news = |wakes: &Arc<Wakes>| {
+        let waker = Waker::from(wakes.clone());
+        let mut watch = handle.watch();
+        let mut context = Context::from_waker(&waker);
+        assert!(watch.poll_next_unpin(&mut context).is_ready());
+        assert!(watch.poll_next_unpin(&mut context).is_pending());
+        watch
+    };
+    let _watch = wait_for_news(&kept);
+    drop(wait_for_news(&dropped));
+    assert_eq!([&kept, &dropped].map(Arc::strong_count), [2, 1]);
+}
+
+#[test]
+fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches() {
+    let surroundings = surroundings(&VirtualTime::new(), Policy::default());
+    let (driver, handle) =
+        Driver::new(assigned(), Assignment::new("t", ()), Noting::default(), surroundings);
+    assert_eq!(handle.id(), "t");
+    assert_eq!(format!("{driver:?}"), r#"Driver { id: "t", .. }"#);
+    assert_eq!(format!("{handle:?}"), r#"DriverHandle { id: "t", .. }"#);
+    assert_eq!(format!("{:?}", handle.watch()), r#"Watch { id: "t", .. }"#);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use onward::exec::{ControllerError, ErrorKind};
 use onward::lifecycle::{ContainerStatus, Event, Operation};
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 use std::{fmt, io};
@@ -161,6 +162,13 @@ fn a_wrapped_error_is_still_there() {
     assert_eq!(inside.kind(), io::ErrorKind::NotFound);
     assert!(ControllerError::new("x").with_source(inside.to_string()).get_ref().is_none());
     assert!(format!("{error:?}").contains("NotFound"), "{error:?}");
+}
+
+#[test]
+fn a_text_that_is_static_is_not_copied_into_the_status() {
+    let borrowed = |error: ControllerError| matches!(error.to_failure().err, Cow::Borrowed(_));
+    assert!(borrowed(ControllerError::new("x").with_exit_code(3)));
+    assert!(!borrowed(ControllerError::new("x").with_source("y")));
 }
 
 #[test]

@@ -203,6 +203,29 @@ fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
 }
 
 #[test]
+fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
+    let mut world = World::new([]);
+    let mut status = TaskStatus::new(RUNNING);
+    world.handle.changed("a", status.clone());
+    world.run();
+    status.err = "busy".into();
+    world.handle.changed("a", status);
+    world.run();
+    assert_eq!(world.upstream.arrived(), ["a running", "a running"]);
+}
+
+#[test]
+fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
+    let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
+    handle.changed("a", TaskStatus::new(READY));
+    let mut run = pin!(reporter.run());
+    drive(&time, run.as_mut(), Duration::from_millis(50));
+    handle.changed("a", TaskStatus::new(READY));
+    drive(&time, run.as_mut(), Duration::from_secs(1));
+    assert_eq!(upstream.arrived(), ["a ready"]);
+}
+
+#[test]
 fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
     let mut world = World::new([Fate::Unreachable, Fate::Unreachable, Fate::Unreachable]);
     world.put("a", READY);
@@ -275,6 +298,20 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
 }
 
 #[test]
+fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
+    let mut world = World::new([(); 3].map(|()| Fate::NotTaken('a')));
+    world.put("a", TaskState::Shutdown);
+    world.run_until(Duration::ZERO);
+    world.handle.gone("a");
+    world.run_until(Duration::from_secs(1));
+    world.put("a", READY);
+    world.run();
+    // The third is its first: it is tried again after the shortest delay.
+    assert_eq!(world.upstream.calls(), ["0 a", "1000 a", "1000 a", "2000 a"]);
+    assert_eq!(world.upstream.arrived(), ["a ready"]);
+}
+
+#[test]
 fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
     let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
     handle.changed("a", TaskStatus::new(READY));
@@ -301,6 +338,18 @@ fn a_flush_delivers_what_there_is_or_gives_it_back() {
     assert_eq!(time.now(), Duration::from_secs(5));
     // It was given back, not away.
     assert_eq!(handle.pending(), 1);
+}
+
+#[test]
+fn an_error_says_what_became_of_the_statuses() {
+    let refused = || TaskReportError::Refused("busy".into());
+    for (error, text) in [
+        (ReportError::Unreachable("cut".into()), "statuses did not arrive: cut"),
+        (ReportError::Refused("not yours".into()), "statuses were refused: not yours"),
+        (ReportError::Tasks(vec![(0, refused()), (2, refused())]), "2 statuses were not taken"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[test]

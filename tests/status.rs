@@ -179,6 +179,25 @@ fn a_task_that_was_not_resolved_tells_no_exit_code() {
 }
 
 #[test]
+fn that_an_ended_task_was_not_resolved_is_news_if_its_message_or_its_error_was_another() {
+    let (unresolved, full_disk) = ("resolving controller failed", "disk full");
+    for message in ["earlier", unresolved] {
+        for err in ["earlier trouble", full_disk] {
+            let mut status = full(TaskState::Complete);
+            (status.message, status.err) = (message.into(), err.into());
+            let mut task = AnyTask::resume(status.clone());
+            task.advance(Event::Unresolved(Box::new(failure())), now()).unwrap();
+
+            let is_news = (message, err) != (unresolved, full_disk);
+            let expected = if is_news { Some(now()) } else { status.timestamp };
+            assert_eq!((task.message(), task.err()), (unresolved, full_disk));
+            assert_eq!(task.timestamp(), expected, "{message}, {err}");
+            assert_eq!(task.take_changed().is_some(), is_news, "{message}, {err}");
+        }
+    }
+}
+
+#[test]
 fn an_inspection_is_noted_where_it_is_news() {
     let mut task = AnyTask::resume(full(TaskState::Running));
     task.inspected(None, None, now());
@@ -268,6 +287,12 @@ fn ports_have_an_order_and_names() {
     assert_eq!(names, ["tcp", "udp", "sctp"]);
     let modes = [PublishMode::Ingress, PublishMode::Host].map(|name| name.to_string());
     assert_eq!(modes, ["ingress", "host"]);
+}
+
+#[test]
+fn a_task_with_a_port_has_ports() {
+    assert!(PortStatus::default().is_empty());
+    assert!(!PortStatus::from_iter([PortConfig::default()]).is_empty());
 }
 
 #[test]

@@ -9,7 +9,9 @@ use onward::exec::{
     Assignment, BoxController, Controller, ControllerError, Executor, Inquiry, Inspection, Outcome,
     WallClock, advance, perform, resolve, step,
 };
-use onward::lifecycle::{AnyTask, ContainerStatus, Event, Operation, TaskState, TaskStatus};
+use onward::lifecycle::{
+    AnyTask, ContainerStatus, Event, Operation, PortStatus, TaskState, TaskStatus,
+};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -321,7 +323,35 @@ fn what_is_refused_makes_no_progress() {
     let mut task = task_in(TaskState::Running);
     let refused = advance(&mut task, TaskState::Running, Event::Prepared, CLOCK()).unwrap_err();
     assert_eq!((refused.from, refused.event), (TaskState::Running, Event::Prepared));
-    assert_eq!(Assignment::new("t", ()).version, 1);
+}
+
+#[test]
+fn an_assignment_is_the_first_version_of_a_task_to_be_run_unless_it_says_otherwise() {
+    let told = |assignment: Assignment<char>| {
+        let Assignment { id, version, desired_state, definition, service_id, .. } = assignment;
+        assert_eq!((id.as_str(), definition), ("t", 'd'));
+        (version, desired_state, service_id)
+    };
+    let new = || Assignment::new("t", 'd');
+    assert_eq!(told(new()), (1, TaskState::Running, None));
+    assert_eq!(told(new().with_version(4)), (4, TaskState::Running, None));
+    for desired in TaskState::ALL {
+        assert_eq!(told(new().with_desired_state(desired)), (1, desired, None));
+    }
+    assert_eq!(told(new().with_service_id("s")), (1, TaskState::Running, Some("s".into())));
+}
+
+#[test]
+fn an_inquiry_that_came_to_nothing_has_failed_and_any_other_has_its_answer() {
+    let answered = Inspection::default().with_port_status(Ok(PortStatus::default()));
+    assert!(matches!(answered.port_status, Inquiry::Is(ports) if ports.is_empty()));
+    assert!(matches!(answered.container_status, Inquiry::NothingNew));
+    let gone = ControllerError::new("gone");
+    let failed = Inspection::default().with_container_status(Err(gone));
+    assert!(
+        matches!(failed.container_status, Inquiry::Failed(error) if error.to_string() == "gone")
+    );
+    assert!(matches!(failed.port_status, Inquiry::NothingNew));
 }
 
 #[test]
@@ -389,6 +419,11 @@ fn a_box_calls_each_operation_by_its_own_name() {
         controller.close().await.unwrap_err().to_string()
     });
     assert_eq!(calls, "update prepare start wait shutdown terminate remove close");
+}
+
+#[test]
+fn what_is_in_a_box_is_not_shown() {
+    assert_eq!(format!("{:?}", Slow::default().boxed()), "BoxController { .. }");
 }
 
 #[test]

@@ -350,6 +350,7 @@ fn states_are_ordered_by_their_numbers_and_read_by_number_and_name() {
         }
     }
     for state in TaskState::ALL {
+        assert_eq!(i32::from(state), state.number());
         assert_eq!(state.to_string().parse(), Ok(state));
         assert_eq!(state.proto_name(), state.as_str().to_uppercase());
         assert!(state.proto_name().parse::<TaskState>().is_err());

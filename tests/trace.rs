@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+use futures::FutureExt;
 use futures::executor::block_on;
+use onward::agent::{Driver, Surroundings};
 use onward::exec::{
     Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, advance, resolve, step,
     task_span,
 };
 use onward::lifecycle::{AnyTask, ContainerStatus, Event, PortStatus, TaskState, TaskStatus};
+use onward::testing::VirtualTime;
+use std::future::pending;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use time::UtcDateTime;
@@ -154,24 +158,96 @@ fn a_refused_event_is_logged_as_a_warning() {
     );
 }
 
+/// Hands out a controller, or says why it has none.
+struct Resolver(Result<(), &'static str>);
+
+impl Executor for Resolver {
+    type Definition = ();
+    type Controller = Failing;
+    async fn controller(&self, _: &Assignment<()>) -> Result<Failing, ControllerError> {
+        self.0?;
+        Ok(Failing(|| "failing".into()))
+    }
+}
+
+fn log_of_a_resolution(from: TaskState, answer: Result<(), &'static str>) -> Vec<String> {
+    logged(|| {
+        let mut task = AnyTask::resume(TaskStatus::new(from));
+        _ = block_on(resolve(&mut task, &Assignment::new("t1", ()), &Resolver(answer), &CLOCK));
+    })
+}
+
 #[test]
 fn resolving_logs_the_change_of_state() {
-    struct None;
-    impl Executor for None {
-        type Definition = ();
-        type Controller = Failing;
-        async fn controller(&self, _: &Assignment<()>) -> Result<Failing, ControllerError> {
-            Err("no such kind".into())
-        }
+    assert_eq!(
+        log_of_a_resolution(TaskState::Assigned, Err("no such kind")),
+        [
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=ASSIGNED->REJECTED state.desired="RUNNING""#
+        ]
+    );
+}
+
+#[test]
+fn resolving_a_task_that_was_accepted_before_logs_nothing() {
+    for state in TaskState::ALL.into_iter().filter(|state| *state >= TaskState::Accepted) {
+        assert_eq!(log_of_a_resolution(state, Ok(())), [""; 0], "{state}");
     }
+}
+
+/// Runs, and is good for nothing else.
+struct Stubborn;
+
+impl Controller for Stubborn {
+    type Definition = ();
+
+    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
+        Err(ControllerError::update_rejected("no").with_source("not now"))
+    }
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        pending().await
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        Err(ControllerError::new("busy").with_source("mounted"))
+    }
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        Err(ControllerError::new("gone").with_source("long ago"))
+    }
+    async fn inspect(&mut self) -> Inspection {
+        panic!("no inspection")
+    }
+}
+
+#[test]
+fn what_a_driver_gives_up_on_is_logged() {
     let lines = logged(|| {
-        let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-        _ = block_on(resolve(&mut task, &Assignment::new("t1", ()), &None, &CLOCK));
+        let sink = |_: &str, _| {};
+        let surroundings = Surroundings::new(VirtualTime::new().timer(), CLOCK, sink);
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Starting));
+        let version = |version| Assignment::new("t1", ()).with_version(version);
+        let (mut driver, handle) = Driver::new(task, version(1), Stubborn, surroundings);
+        let mut run = Box::pin(driver.run());
+        assert!((&mut run).now_or_never().is_none());
+        handle.update(Assignment::new("t2", ())).unwrap_err();
+        handle.update(version(2)).unwrap();
+        assert!((&mut run).now_or_never().is_none());
+        handle.remove();
+        run.now_or_never().unwrap();
     });
     assert_eq!(
         lines,
         [
-            r#"DEBUG task{task.id="t1"}: state changed state.transition=ASSIGNED->REJECTED state.desired="RUNNING""#
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->RUNNING state.desired="RUNNING""#,
+            r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
+            r#"WARN task{task.id="t1"}: update refused task.id="t1" reason=the update is for the task `t2`, and this is `t1`"#,
+            r#"WARN task{task.id="t1"}: definition refused version=2 error="no: not now""#,
+            r#"ERROR task{task.id="t1"}: task not removed error=busy: mounted"#,
+            r#"ERROR task{task.id="t1"}: controller not closed error=gone: long ago"#,
         ]
     );
 }

@@ -9,5 +9,11 @@ mod worker {
 
     mod assigning;
     mod changes;
+    mod closing;
     mod crash;
+    mod listening;
+    mod logs;
+    mod reconciling;
+    mod removing;
+    mod storing;
 }

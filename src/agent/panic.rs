@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::any::Any;
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -16,10 +17,22 @@ pub(super) struct Panic(Box<dyn Any + Send>);
 impl Panic {
     /// It has failed for good.
     pub(super) fn of(self, whose: &str) -> ControllerError {
+        ControllerError::new(format!("the {whose} panicked: {self}"))
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.downcast_ref::<&'static str>().copied();
         let text = text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str));
-        ControllerError::new(format!("the {whose} panicked: {}", text.unwrap_or("no text")))
+        f.write_str(text.unwrap_or("no text"))
     }
+}
+
+/// Calls what may panic, and leave something broken of its own only.
+#[cfg(feature = "redb")]
+pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(Panic)
 }
 
 /// Polls a future; a panic in it is an answer.

@@ -177,20 +177,18 @@ async fn deliver<R: StatusReporter>(
         if batch.updates.is_empty() {
             return;
         }
-        if !report(shared, upstream, timer, policy, &batch).await {
-            return;
-        }
+        report(shared, upstream, timer, policy, &batch).await;
     }
 }
 
-/// Reports a batch, in parts where it must be; says whether the connection holds.
+/// Reports a batch, in parts where it must be, as long as the connection holds.
 async fn report<R: StatusReporter>(
     shared: &Shared,
     upstream: &mut R,
     timer: &impl Timer,
     policy: &Policy,
     batch: &Batch,
-) -> bool {
+) {
     let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
     while let Some(part) = parts.pop() {
         let Some(updates) = batch.updates.get(part.clone()) else { continue };
@@ -205,7 +203,7 @@ async fn report<R: StatusReporter>(
             Err(ReportError::Unreachable(error)) => {
                 tracing::warn!(%error, "statuses did not arrive");
                 shared.unreachable(timer.now(), policy);
-                return false;
+                return;
             }
             Err(ReportError::Refused(_)) => {
                 let middle = part.start + updates.len() / 2;
@@ -228,26 +226,20 @@ async fn report<R: StatusReporter>(
             }
         }
     }
-    true
 }
 
 /// Waits until something is due.
 async fn wait(shared: &Shared, timer: &impl Timer) {
-    let mut sleep: Option<(Duration, Pin<Box<_>>)> = None;
+    let mut sleep: Option<Pin<Box<_>>> = None;
     poll_fn(|context| {
         shared.reporter.register(context.waker());
         let Some(due) = shared.next_due() else { return Poll::Pending };
         if due <= timer.now() {
             return Poll::Ready(());
         }
-        // Something else may have become due, and sooner.
-        if sleep.as_ref().is_none_or(|(at, _)| *at != due) {
-            sleep = Some((due, Box::pin(timer.sleep_until(due))));
-        }
-        match &mut sleep {
-            Some((_, sleep)) => sleep.as_mut().poll(context),
-            None => Poll::Pending,
-        }
+        // What comes meanwhile is due at once, or not before this either: the connection
+        // has failed, and something waits for it already.
+        sleep.get_or_insert_with(|| Box::pin(timer.sleep_until(due))).as_mut().poll(context)
     })
     .await;
 }

@@ -2,6 +2,8 @@
 //! were.
 
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 
 use super::policy::Policy;
 use crate::exec::Assignment;
@@ -16,6 +18,8 @@ use core::future::Future;
 pub use memory::MemoryStore;
 #[cfg(feature = "testing")]
 pub use memory::{StoreCall, StoreFault};
+#[cfg(feature = "redb")]
+pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 
 /// Keeps the tasks of an agent, so that the agent can go away and come back.
 ///

@@ -212,9 +212,14 @@ where
 }
 
 impl<E: Executor, S, T, W, P> Drop for Worker<E, S, T, W, P> {
-    /// Whoever waits for an answer is told that none will come.
+    /// Every driver is closed, and whoever waits for an answer is told that none will
+    /// come.
     fn drop(&mut self) {
-        self.shared.lock().gone();
+        let (seats, questions) = self.shared.lock().gone();
+        drop(questions);
+        for seat in seats {
+            seat.tell();
+        }
         self.shared.changed();
     }
 }

@@ -5,6 +5,7 @@ use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use super::task::{Task, resumed};
 use alloc::boxed::Box;
+use core::cmp::Ordering;
 use core::fmt;
 use core::mem;
 use time::UtcDateTime;
@@ -231,16 +232,13 @@ impl AnyTask {
         // nobody reported.
         let reached =
             here.can_become(there) || (here.can_reach(there) && there != TaskState::Orphaned);
-        if here == there {
-            if reported.timestamp > self.timestamp() { Observed::Advanced } else { Observed::Stale }
-        } else if here.is_terminal() && there.is_terminal() {
-            Observed::Conflicting
-        } else if there < here {
-            Observed::Stale
-        } else if reached {
-            Observed::Advanced
-        } else {
-            Observed::Forced
+        match there.cmp(&here) {
+            Ordering::Equal if reported.timestamp > self.timestamp() => Observed::Advanced,
+            Ordering::Equal => Observed::Stale,
+            _ if here.is_terminal() && there.is_terminal() => Observed::Conflicting,
+            Ordering::Less => Observed::Stale,
+            Ordering::Greater if reached => Observed::Advanced,
+            Ordering::Greater => Observed::Forced,
         }
     }
 

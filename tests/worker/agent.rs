@@ -1,10 +1,16 @@
 //! An agent in that world, which can be started again and again.
 
 use super::world::{Runs, Script, Told, World};
-use onward::agent::{AssignedTask, Policy, StatusSink, Surroundings, Worker, WorkerHandle};
-use onward::exec::Assignment;
+use futures::task::SpawnExt;
+use onward::agent::{
+    AssignError, AssignedTask, AssignmentChange, Policy, RefusedTask, StatusSink, Store,
+    StoreError, Surroundings, TaskView, Worker, WorkerHandle,
+};
+use onward::exec::{Assignment, WallClock};
 use onward::lifecycle::{TaskState, TaskStatus};
-use onward::testing::VirtualPool;
+use onward::testing::{VirtualPool, VirtualTimer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use time::UtcDateTime;
 
@@ -13,6 +19,7 @@ pub(crate) struct Agent {
     pub(crate) told: Told,
     pub(crate) pool: VirtualPool,
     pub(crate) handle: WorkerHandle<Script>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Agent {
@@ -23,17 +30,31 @@ impl Agent {
 
     /// Begins with what the world and its store have.
     pub(crate) fn start(world: &World, told: &Told, seed: u64) -> Self {
-        let pool = VirtualPool::new(world.time.clone(), seed);
-        let reports = Reports { world: world.clone(), told: told.clone() };
+        Self::with_store(world, world.store.clone(), told, seed)
+    }
+
+    pub(crate) fn with_store(
+        world: &World,
+        store: impl Store<Script> + 'static,
+        told: &Told,
+        seed: u64,
+    ) -> Self {
         let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
-        let policy = Policy::default().with_shutdown_grace(Some(Duration::from_secs(5)));
-        let surroundings =
-            Surroundings::new(world.time.timer(), clock, reports).with_policy(policy).unwrap();
-        let open =
-            Worker::open(Runs(world.clone()), world.store.clone(), pool.clone(), surroundings);
-        let (mut worker, handle) = pool.run_until(open).unwrap().unwrap();
-        futures::task::SpawnExt::spawn(&pool, async move { worker.run().await }).unwrap();
-        Self { world: world.clone(), told: told.clone(), pool, handle }
+        let pool = VirtualPool::new(world.time.clone(), seed);
+        let (mut worker, handle) = open(world, store, told, &pool, clock).unwrap();
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ended);
+        let run = async move {
+            worker.run().await;
+            end.store(true, Ordering::Relaxed);
+        };
+        pool.spawn(run).unwrap();
+        Self { world: world.clone(), told: told.clone(), pool, handle, ended }
+    }
+
+    /// Whether the worker's run has returned.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn assign(&self, tasks: Vec<AssignedTask<Script>>) {
@@ -50,6 +71,28 @@ impl Agent {
         self.pool.run_until(futures::future::ready(())).unwrap();
     }
 
+    pub(crate) fn try_assign(
+        &self,
+        tasks: Vec<AssignedTask<Script>>,
+    ) -> Result<Vec<RefusedTask>, AssignError> {
+        self.pool.run_until(self.handle.assign(tasks)).unwrap()
+    }
+
+    pub(crate) fn update(&self, changes: Vec<AssignmentChange<Script>>) {
+        let refused = self.pool.run_until(self.handle.update(changes)).unwrap().unwrap();
+        assert_eq!(refused, []);
+    }
+
+    pub(crate) fn view(&self, id: &str) -> TaskView<Script> {
+        self.handle.tasks().into_iter().find(|task| task.record.id() == id).unwrap()
+    }
+
+    /// The process is killed, and another one begins.
+    pub(crate) fn restart(self) -> Self {
+        self.pool.crash();
+        Self::start(&self.world, &self.told, 2)
+    }
+
     pub(crate) fn state(&self, id: &str) -> Option<TaskState> {
         let tasks = self.handle.tasks();
         let task = tasks.iter().find(|task| task.record.id() == id)?;
@@ -59,6 +102,23 @@ impl Agent {
     pub(crate) fn check(&self) {
         assert_eq!(self.world.lock().complaints, Vec::<String>::new());
     }
+}
+
+type Workers<S, W> = Worker<Runs, S, VirtualTimer, W, VirtualPool>;
+
+/// A worker that does not run yet.
+pub(crate) fn open<S: Store<Script>, W: WallClock + Clone + 'static>(
+    world: &World,
+    store: S,
+    told: &Told,
+    pool: &VirtualPool,
+    clock: W,
+) -> Result<(Workers<S, W>, WorkerHandle<Script>), StoreError> {
+    let reports = Reports { world: world.clone(), told: told.clone() };
+    let policy = Policy::default().with_shutdown_grace(Some(Duration::from_secs(5)));
+    let surroundings =
+        Surroundings::new(world.time.timer(), clock, reports).with_policy(policy).unwrap();
+    pool.run_until(Worker::open(Runs(world.clone()), store, pool.clone(), surroundings)).unwrap()
 }
 
 pub(crate) fn task(id: &str, script: Script) -> AssignedTask<Script> {

@@ -1,8 +1,15 @@
 //! What is assigned, and what becomes of it.
 
 use super::agent::{Agent, stopped, task};
-use super::world::Script;
-use onward::lifecycle::TaskState;
+use super::world::{Script, Trouble};
+use onward::agent::{AssignedTask, AssignmentChange, Policy};
+use onward::exec::Assignment;
+use onward::lifecycle::{TaskState, TaskStatus};
+use std::time::Duration;
+
+fn labelled(label: u32) -> AssignedTask<Script> {
+    task("t", Script { label, ..Script::service() })
+}
 
 #[test]
 fn a_task_is_taken_to_its_end_and_every_status_is_reported() {
@@ -31,5 +38,206 @@ fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
     assert!(agent.world.stored("a").is_none());
     assert_eq!(agent.world.lock().workloads.keys().collect::<Vec<_>>(), ["b"]);
     assert_eq!(agent.state("b"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn an_update_changes_what_it_names_and_nothing_else() {
+    let agent = Agent::new();
+    agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
+    agent.update(vec![
+        AssignmentChange::Update(task("c", Script::service())),
+        AssignmentChange::Update(stopped("a", Script::service())),
+        AssignmentChange::Remove("never heard of".into()),
+    ]);
+    agent.run(100);
+    assert_eq!(agent.state("a"), Some(TaskState::Shutdown));
+    assert_eq!(agent.state("b"), Some(TaskState::Running));
+    assert_eq!(agent.state("c"), Some(TaskState::Running));
+    agent.update(vec![AssignmentChange::Remove("b".into())]);
+    agent.run(100);
+    assert_eq!(agent.state("b"), None);
+    assert_eq!(agent.state("c"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
+    let agent = Agent::new();
+    agent.assign(vec![labelled(1)]);
+    let twice = vec![labelled(2), task("u", Script::service()), labelled(3)];
+    let error = agent.try_assign(twice).unwrap_err();
+    assert_eq!(error.to_string(), "two tasks have the id `t`: each task needs an id of its own");
+    agent.run(100);
+    assert_eq!((agent.state("t"), agent.state("u")), (Some(TaskState::Running), None));
+    assert_eq!(agent.view("t").record.assignment.definition.label, 1);
+    let both = [AssignmentChange::Remove("t".into()), AssignmentChange::Update(labelled(1))];
+    let both = agent.pool.run_until(agent.handle.update(both.into())).unwrap();
+    assert!(both.unwrap_err().to_string().contains("`t`"));
+    agent.check();
+}
+
+#[test]
+fn an_absurd_policy_is_refused_with_its_task() {
+    let agent = Agent::new();
+    let error = agent.try_assign(vec![labelled(1).with_policy(Policy::default().with_jitter(7.0))]);
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "task `t`: retry_jitter is 7: expected a number from 0 to 1");
+    assert_eq!(agent.state("t"), None);
+}
+
+#[test]
+fn a_lower_desired_state_is_refused_and_the_other_tasks_are_taken() {
+    let agent = Agent::new();
+    agent.assign(vec![stopped("t", Script::service())]);
+    let refused = agent.try_assign(vec![labelled(5), task("u", Script::service())]).unwrap();
+    let refused: Vec<_> = refused.iter().map(ToString::to_string).collect();
+    let lower =
+        "the desired state running is lower than shutdown: expected the same or a higher one";
+    assert_eq!(refused, [format!("task `t`: {lower}")]);
+    agent.run(100);
+    assert_eq!(agent.view("t").record.assignment.definition.label, 0);
+    assert_eq!(agent.state("t"), Some(TaskState::Shutdown));
+    assert_eq!(agent.state("u"), Some(TaskState::Running));
+}
+
+#[test]
+fn a_definition_has_changed_if_it_is_another_one_whatever_its_version() {
+    let agent = Agent::new();
+    let versioned = |label, version| {
+        let AssignedTask { assignment, .. } = labelled(label);
+        AssignedTask::new(assignment.with_version(version))
+    };
+    let updates = || agent.world.calls("t").iter().filter(|call| **call == "update").count();
+    let stored = || agent.world.stored("t").unwrap().record;
+    agent.assign(vec![versioned(1, 5)]);
+    agent.run(100);
+    agent.assign(vec![versioned(1, 6)]);
+    agent.run(100);
+    assert_eq!((updates(), stored().assignment.version), (0, 5));
+    // The same version, and yet another definition.
+    agent.assign(vec![versioned(2, 5)]);
+    agent.run(100);
+    assert_eq!((updates(), stored().assignment.version), (1, 6));
+    agent.assign(vec![versioned(3, 40)]);
+    agent.run(100);
+    assert_eq!((updates(), stored().assignment.version), (2, 40));
+    // The controller has taken it, and that is durable too.
+    assert_eq!(stored().previous, None);
+    agent.assign(vec![stopped("t", Script { label: 3, ..Script::service() })]);
+    agent.run(100);
+    agent.assign(vec![stopped("t", Script { label: 4, ..Script::service() })]);
+    agent.run(100);
+    assert_eq!((updates(), stored().previous), (2, None));
+    assert_eq!(stored().assignment.definition.label, 4);
+    agent.check();
+}
+
+#[test]
+fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
+    let agent = Agent::new();
+    let flaky = || task("t", Script { tries: 3, ..Script::service() });
+    let patient = |millis| {
+        let retry = Duration::from_millis(millis);
+        Policy::default().with_retry(retry, retry, 1.0).with_jitter(0.0)
+    };
+    agent.assign(vec![flaky().with_policy(patient(200))]);
+    agent.run(390);
+    assert_eq!(agent.world.calls("t"), ["prepare", "prepare"]);
+    agent.assign(vec![flaky().with_policy(patient(2_000))]);
+    agent.run(2_000);
+    assert_eq!(agent.world.calls("t"), ["prepare", "prepare", "prepare"]);
+    agent.run(300);
+    assert_eq!(agent.state("t"), Some(TaskState::Running));
+    // Without one it has that of the others again.
+    assert_eq!(agent.view("t").record.policy, Some(patient(2_000)));
+    agent.assign(vec![flaky()]);
+    assert_eq!(agent.view("t").record.policy, None);
+    agent.check();
+}
+
+#[test]
+fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
+    let agent = Agent::new();
+    let mut running = TaskStatus::new(TaskState::Running);
+    running.message = "started".into();
+    agent.world.lock().workloads.insert(
+        "t".into(),
+        super::world::Workload { started: Some(Duration::ZERO), ..Default::default() },
+    );
+    agent.assign(vec![labelled(1).with_status(running.clone())]);
+    agent.run(100);
+    assert_eq!(agent.world.calls("t"), ["wait"]);
+    assert_eq!(agent.told.states("t")[0], TaskState::Running);
+    assert!(agent.world.stored("t").unwrap().status.is_some());
+    let failed = TaskStatus::new(TaskState::Failed);
+    agent.assign(vec![labelled(1).with_status(failed)]);
+    agent.run(100);
+    assert_eq!(agent.state("t"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
+    let agent = Agent::new();
+    let unknown = || task("t", Script { known: false, ..Script::service() });
+    agent.assign(vec![unknown(), task("u", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.told.states("t"), [TaskState::Rejected]);
+    assert_eq!(agent.told.last()["t"].err, "unknown kind of task");
+    assert_eq!(agent.world.stored("t").unwrap().status.unwrap().state, TaskState::Rejected);
+    assert_eq!(agent.state("u"), Some(TaskState::Running));
+    assert_eq!(agent.view("t").snapshot.status.state, TaskState::Rejected);
+    assert!(agent.handle.snapshots("t").is_none());
+    assert!(agent.handle.snapshots("u").is_some());
+    // With a controller it stays what it is.
+    agent.assign(vec![labelled(0), task("u", Script::service())]);
+    agent.run(100);
+    assert!(agent.handle.snapshots("t").is_some());
+    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+    assert_eq!(agent.world.calls("t"), [""; 0]);
+    agent.check();
+}
+
+#[test]
+fn an_executor_that_panics_has_failed_for_that_task() {
+    let agent = Agent::new();
+    agent.world.lock().trouble = Some(Trouble::ExecutorPanics);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert_eq!(agent.told.last()["t"].err, "the executor panicked: out of cheese");
+    agent.world.lock().trouble = None;
+    agent.assign(vec![labelled(1), task("u", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.state("u"), Some(TaskState::Running));
+    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+}
+
+#[test]
+fn another_definition_reaches_a_task_that_still_waits_for_its_controller() {
+    let agent = Agent::new();
+    agent.assign(vec![task("t", Script { known: false, ..Script::service() })]);
+    agent.run(10);
+    let AssignedTask { assignment, .. } = labelled(2);
+    let shut_down: Assignment<_> = assignment.with_desired_state(TaskState::Shutdown);
+    agent.assign(vec![shut_down.into()]);
+    agent.run(10);
+    assert_eq!(agent.view("t").snapshot.desired_state, TaskState::Shutdown);
+    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+    agent.check();
+}
+
+#[test]
+fn thousands_of_tasks_come_and_go() {
+    let agent = Agent::new();
+    let ids: Vec<_> = (0..5_000).map(|number| format!("{number:04}")).collect();
+    agent.assign(ids.iter().map(|id| task(id, Script::service())).collect());
+    agent.run(1_000);
+    let states: Vec<_> = ids.iter().map(|id| agent.told.last()[id].state).take(100).collect();
+    assert_eq!(states, [TaskState::Running; 100]);
+    assert_eq!(agent.told.last().len(), 5_000);
+    agent.assign(Vec::new());
+    agent.run(1_000);
+    assert_eq!((agent.handle.tasks().len(), agent.world.lock().workloads.len()), (0, 0));
     agent.check();
 }

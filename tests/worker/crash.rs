@@ -90,13 +90,13 @@ fn play(crashes: &[u32], seed: u64) -> Result<End, String> {
             (inner.points, inner.crashed, inner.crash_at) = (0, false, crashes.next().copied());
         }
         let agent = Agent::start(&world, &told, seed);
-        // What nothing is known of any more, nothing is held against.
-        let known = |id: &String| world.stored(id).is_none();
-        told.all().into_keys().filter(known).for_each(|id| told.forget(&id));
+        // Without a durable status a task is gone, or another one of its id has begun.
+        let begins_anew = |id: &String| world.stored(id).is_none_or(|task| task.status.is_none());
+        told.all().into_keys().filter(begins_anew).for_each(|id| told.forget(&id));
         let managed = pin!(manage(agent.handle.clone(), world.clone(), life()));
         let looked = pin!(async {
             if label.is_none() {
-                world.time.sleep_until(Duration::from_millis(50_000), Turn::Script).await;
+                world.time.sleep_until(Duration::from_secs(50), Turn::Script).await;
                 label = world.lock().workloads.get("label").map(|workload| workload.label);
             }
             std::future::pending::<()>().await;

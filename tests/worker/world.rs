@@ -4,7 +4,7 @@
 //! Every call is a point at which the agent can crash, before and after the call
 //! has had its effect.
 
-use onward::agent::{MemoryStore, Store, StoreCall, StoreFault};
+use onward::agent::{MemoryStore, StoreCall, StoreFault};
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
     LogPublisher, LogSubscriptionOptions, SharedLogs,
@@ -78,7 +78,28 @@ pub(crate) struct Inner {
     pub(crate) crashed: bool,
     crash: Option<Waker>,
     pub(crate) in_flight: BTreeMap<String, &'static str>,
-    pub(crate) removal_fails: Option<bool>,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// What is wrong with this world, until it is not any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// The executor has nothing for the moment.
+    ExecutorBusy,
+    ExecutorPanics,
+    ExecutorHangs,
+    /// No definition is taken but the first.
+    UpdateRefused,
+    /// Something cannot be removed, ever or for the moment.
+    RemovalFails,
+    RemovalDelayed,
+    /// What was found cannot be ended, or it takes for ever.
+    ReconcileFails,
+    ReconcileHangs,
+    /// Logs cannot be read.
+    LogsFail,
+    /// Another definition is not taken.
+    UpdateHangs,
 }
 
 impl World {
@@ -91,10 +112,19 @@ impl World {
         self.inner.lock().unwrap()
     }
 
+    fn trouble(&self) -> Option<Trouble> {
+        self.lock().trouble
+    }
+
+    /// What was called of a task.
+    pub(crate) fn calls(&self, id: &str) -> Vec<&'static str> {
+        let inner = self.lock();
+        inner.calls.iter().filter(|(of, _)| of == id).map(|(_, call)| *call).collect()
+    }
+
     /// What is stored of a task.
     pub(crate) fn stored(&self, id: &str) -> Option<onward::agent::StoredTask<Script>> {
-        let all = futures::executor::block_on(self.store.load()).unwrap();
-        all.into_iter().find(|task| task.record.id() == id)
+        self.store.get(id)
     }
 
     /// Lets the agent crash before and after every commit, and in the middle.
@@ -164,6 +194,12 @@ impl Executor for Runs {
         assignment: &Assignment<Script>,
     ) -> Result<Operator, ControllerError> {
         self.0.point().await;
+        match self.0.trouble() {
+            Some(Trouble::ExecutorBusy) => return Err(ControllerError::new("busy").temporary()),
+            Some(Trouble::ExecutorPanics) => panic!("out of cheese"),
+            Some(Trouble::ExecutorHangs) => pending().await,
+            _ => {}
+        }
         if !assignment.definition.known {
             return Err(ControllerError::new("unknown kind of task"));
         }
@@ -178,6 +214,11 @@ impl Executor for Runs {
 
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
         self.0.point().await;
+        match self.0.trouble() {
+            Some(Trouble::ReconcileFails) => return Err(ControllerError::new("it is stuck")),
+            Some(Trouble::ReconcileHangs) => pending().await,
+            _ => {}
+        }
         self.0.lock().workloads.remove(id);
         self.0.lock().calls.push((id.into(), "reconcile"));
         self.0.point().await;
@@ -272,6 +313,13 @@ impl Controller for Operator {
         if stored.as_ref() != Some(definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
         }
+        match self.world.trouble() {
+            Some(Trouble::UpdateHangs) => pending().await,
+            Some(Trouble::UpdateRefused) => {
+                return Err(ControllerError::update_rejected("not that"));
+            }
+            _ => {}
+        }
         self.change(|workload| workload.label = definition.label);
         self.script.label = definition.label;
         self.world.point().await;
@@ -282,7 +330,8 @@ impl Controller for Operator {
         let _flight = self.begin("prepare").await;
         self.change(|workload| workload.tries += 1);
         if self.change(|workload| workload.tries) <= self.script.tries {
-            return Err(ControllerError::new("not now").temporary());
+            let tries = self.change(|workload| workload.tries);
+            return Err(ControllerError::new(format!("not now, {tries}")).temporary());
         }
         let ready = self.world.time.now() + self.script.prepare;
         self.world.sleep(ready).await;
@@ -343,10 +392,11 @@ impl Controller for Operator {
 
     async fn remove(&mut self) -> Result<(), ControllerError> {
         let _flight = self.begin("remove").await;
-        let fails = self.world.lock().removal_fails;
-        if let Some(temporary) = fails {
-            let error = ControllerError::new("it is stuck");
-            return Err(if temporary { error.temporary() } else { error });
+        let stuck = ControllerError::new("it is stuck");
+        match self.world.trouble() {
+            Some(Trouble::RemovalFails) => return Err(stuck),
+            Some(Trouble::RemovalDelayed) => return Err(stuck.temporary()),
+            _ => {}
         }
         self.world.lock().workloads.remove(&self.id);
         self.world.point().await;
@@ -355,6 +405,7 @@ impl Controller for Operator {
 
     async fn close(&mut self) -> Result<(), ControllerError> {
         self.closed = true;
+        self.world.sleep(self.world.time.now() + Duration::from_millis(10)).await;
         Ok(())
     }
 
@@ -384,6 +435,9 @@ impl ControllerLogs for Says {
         mut publisher: P,
         options: LogSubscriptionOptions,
     ) -> Result<(), ControllerError> {
+        if self.0.trouble() == Some(Trouble::LogsFail) {
+            return Err(ControllerError::new("no log"));
+        }
         for _ in 0..3 {
             publisher.publish(LogMessage::stdout(self.1.as_str())).await?;
             if options.follow {
@@ -407,7 +461,7 @@ impl Told {
     }
 
     pub(crate) fn states(&self, id: &str) -> Vec<TaskState> {
-        let all = self.all();
+        let all = self.0.lock().unwrap();
         all.get(id).into_iter().flatten().map(|status| status.state).collect()
     }
 

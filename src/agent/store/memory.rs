@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Keeps tasks in memory: for an agent that need not outlive its process, and for
 /// tests. Clones are the same store.
 ///
-/// With the feature `testing`, anything can [go wrong](Self::set_faults) with it.
+/// With the feature `testing`, anything can go wrong with it: see `set_faults`.
 pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
 
 struct Inner<D> {
@@ -24,6 +24,14 @@ impl<D> MemoryStore<D> {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What is stored of the task of this id.
+    pub fn get(&self, id: &str) -> Option<StoredTask<D>>
+    where
+        D: Clone,
+    {
+        self.lock().tasks.get(id).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<D>> {

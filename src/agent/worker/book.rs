@@ -7,6 +7,7 @@
 //! The numbers in comments are those of the rules in `docs/worker.md`.
 
 mod plan;
+mod results;
 
 use super::error::{AssignError, RefusedTask};
 use super::seat::Seat;
@@ -25,6 +26,7 @@ use core::mem;
 use core::time::Duration;
 use futures::channel::oneshot;
 use plan::Plan;
+use results::Results;
 
 /// What whoever assigns is told.
 pub(super) type Told = Result<Vec<RefusedTask>, AssignError>;
@@ -74,7 +76,7 @@ pub(super) struct Book<D> {
     pub(super) tasks: BTreeMap<Arc<str>, Entry<D>>,
     messages: VecDeque<(Message<D>, oneshot::Sender<Told>)>,
     /// What the tasks have come to.
-    results: Results<D>,
+    results: Results,
     /// What is being made durable.
     batch: Option<Batch<D>>,
     /// Whether it is the results' turn, and not the messages'.
@@ -104,38 +106,6 @@ pub(super) struct Entry<D> {
     stage: Stage,
     /// Why it could not be removed.
     pub(super) left: Option<ControllerError>,
-}
-
-/// What tasks have come to that is not durable yet.
-struct Results<D> {
-    /// The newest status of the task in this seat.
-    statuses: BTreeMap<Arc<str>, (Arc<Seat<D>>, TaskStatus)>,
-    /// The version of its definition that a controller has taken, where it had
-    /// another one before.
-    taken: BTreeMap<Arc<str>, u64>,
-    /// The tasks of which nothing is left.
-    removed: BTreeSet<Arc<str>>,
-}
-
-impl<D> Default for Results<D> {
-    fn default() -> Self {
-        Self { statuses: BTreeMap::new(), taken: BTreeMap::new(), removed: BTreeSet::new() }
-    }
-}
-
-impl<D> Results<D> {
-    fn is_empty(&self) -> bool {
-        self.statuses.is_empty() && self.taken.is_empty() && self.removed.is_empty()
-    }
-
-    /// These, but for what has become of them meanwhile.
-    fn and(self, newer: Self) -> Self {
-        let Self { mut statuses, mut taken, mut removed } = self;
-        statuses.extend(newer.statuses);
-        taken.extend(newer.taken);
-        removed.extend(newer.removed);
-        Self { statuses, taken, removed }
-    }
 }
 
 /// How far the worker is.
@@ -168,7 +138,7 @@ struct Batch<D> {
 /// What a commit is about.
 enum Of<D> {
     Message(Plan<D>, oneshot::Sender<Told>),
-    Results(Results<D>),
+    Results(Results),
 }
 
 impl<D: Clone + PartialEq> Book<D> {
@@ -253,15 +223,13 @@ impl<D: Clone + PartialEq> Book<D> {
         let results = mem::take(&mut self.results);
         let Results { statuses, taken, removed } = &results;
         let mut changes = Vec::new();
-        for (id, (seat, status)) in statuses {
-            if self.seated(seat).is_some() && !removed.contains(id) {
-                let (id, status) = (Arc::clone(id), status.clone());
-                changes.push(StoreChange::Status { id, status });
-            }
+        for (id, status) in statuses.iter().filter(|(id, _)| !removed.contains(*id)) {
+            let (id, status) = (Arc::clone(id), status.clone());
+            changes.push(StoreChange::Status { id, status });
         }
         for (id, version) in taken {
             let entry = self.tasks.get(id).filter(|_| !removed.contains(id));
-            if let Some(entry) = entry.filter(|entry| entry.has_taken(*version)) {
+            if let Some(entry) = entry.filter(|entry| entry.is_version(*version)) {
                 let record = TaskRecord { previous: None, ..entry.record.clone() };
                 changes.push(StoreChange::Record(record));
             }
@@ -270,9 +238,6 @@ impl<D: Clone + PartialEq> Book<D> {
             changes.push(StoreChange::Delete { id: Arc::clone(id) });
             let successor = self.tasks.get(id).and_then(|entry| entry.record.successor.as_deref());
             changes.extend(successor.cloned().map(StoreChange::Record));
-        }
-        if changes.is_empty() {
-            return Next::Act(self.reported(results));
         }
         self.commit(changes, Of::Results(results))
     }
@@ -310,16 +275,16 @@ impl<D: Clone + PartialEq> Book<D> {
     }
 
     /// These are durable.
-    fn reported(&mut self, results: Results<D>) -> Vec<Act<D>> {
+    fn reported(&mut self, results: Results) -> Vec<Act<D>> {
         let mut acts = Vec::new();
-        for (id, (seat, status)) in results.statuses {
-            // 7: one for a task that is gone is nobody's.
-            let Some(entry) = self.seated(&seat) else { continue };
-            entry.status = Some(status.clone());
+        for (id, status) in results.statuses {
+            if let Some(entry) = self.tasks.get_mut(&id) {
+                entry.status = Some(status.clone());
+            }
             acts.push(Act::Report(Arc::clone(&self.listeners), id, status));
         }
         for (id, version) in results.taken {
-            let entry = self.tasks.get_mut(&id).filter(|entry| entry.has_taken(version));
+            let entry = self.tasks.get_mut(&id).filter(|entry| entry.is_version(version));
             if let Some(entry) = entry {
                 entry.record.previous = None;
             }
@@ -361,11 +326,6 @@ impl<D: Clone + PartialEq> Book<D> {
         acts
     }
 
-    /// The entry of the task in this seat.
-    fn seated(&mut self, seat: &Arc<Seat<D>>) -> Option<&mut Entry<D>> {
-        self.tasks.get_mut(&seat.id).filter(|entry| Arc::ptr_eq(&entry.seat, seat))
-    }
-
     pub(super) fn send(&mut self, message: Message<D>, answer: oneshot::Sender<Told>) {
         // Dropped, the answer says that the worker is gone.
         if self.phase < Phase::Gone {
@@ -389,34 +349,32 @@ impl<D: Clone + PartialEq> Book<D> {
         self.newcomers = others(&self.newcomers);
     }
 
-    /// A driver has said this of the task in this seat.
-    pub(super) fn status(&mut self, seat: &Arc<Seat<D>>, status: TaskStatus) {
-        if self.seated(seat).is_some() {
-            self.results.statuses.insert(Arc::clone(&seat.id), (Arc::clone(seat), status));
-            self.news = true;
-        }
+    /// This is a task's status now. No task is forgotten before its future has ended,
+    /// so it is that task's and no other's.
+    pub(super) fn status(&mut self, id: &Arc<str>, status: TaskStatus) {
+        self.results.statuses.insert(Arc::clone(id), status);
+        self.news = true;
     }
 
-    /// The controller of the task in this seat has taken this version. Says whether
-    /// that is news.
-    pub(super) fn taken(&mut self, seat: &Arc<Seat<D>>, version: Option<u64>) -> bool {
-        let entry = self.seated(seat).filter(|entry| entry.record.previous.is_some());
+    /// A task's controller has taken this version. Says whether that is news.
+    pub(super) fn taken(&mut self, id: &Arc<str>, version: Option<u64>) -> bool {
+        let entry = self.tasks.get(id).filter(|entry| entry.record.previous.is_some());
         let (Some(_), Some(version)) = (entry, version) else { return false };
-        self.results.taken.insert(Arc::clone(&seat.id), version);
+        self.results.taken.insert(Arc::clone(id), version);
         self.news = true;
         true
     }
 
-    /// The future of the task in this seat has ended.
-    pub(super) fn ended(&mut self, seat: &Arc<Seat<D>>, ended: &Ended) {
+    /// A task's future has ended.
+    pub(super) fn ended(&mut self, id: &Arc<str>, ended: &Ended) {
         self.lives = self.lives.saturating_sub(1);
         self.news = true;
-        let Some(entry) = self.seated(seat) else { return };
+        let Some(entry) = self.tasks.get_mut(id) else { return };
         entry.stage = Stage::Idle;
         match ended {
             Ended::Removed => {
                 entry.stage = Stage::Removed;
-                self.results.removed.insert(Arc::clone(&seat.id));
+                self.results.removed.insert(Arc::clone(id));
             }
             // 6: tried again with the next full set, and at the next start.
             Ended::Left(error) => entry.left = Some(error.clone()),
@@ -449,11 +407,12 @@ impl<D: Clone + PartialEq> Book<D> {
         seats.inspect(|seat| seat.close()).collect()
     }
 
-    /// The worker is gone: nobody is answered any more.
-    pub(super) fn gone(&mut self) {
+    /// The worker is gone. Gives the questions that nobody answers: dropping them
+    /// wakes who has asked, which is nothing to do under a lock.
+    pub(super) fn gone(&mut self) -> (Vec<Arc<Seat<D>>>, impl Sized + use<D>) {
+        let seats = self.close();
         self.phase = Phase::Gone;
-        self.messages.clear();
-        self.batch = None;
+        (seats, (mem::take(&mut self.messages), self.batch.take()))
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -475,9 +434,9 @@ impl<D: Clone> Entry<D> {
         Self { record, status, seat, stage: Stage::Idle, left: None }
     }
 
-    /// Whether it is news that the controller has taken this version.
-    fn has_taken(&self, version: u64) -> bool {
-        self.record.previous.is_some() && self.record.assignment.version == version
+    /// Whether a controller that has taken this version has taken the present one.
+    fn is_version(&self, version: u64) -> bool {
+        self.record.assignment.version == version
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::book::{Book, Message};
 use super::error::{AssignError, RefusedTask};
-use super::seat::Seat;
 use super::{AssignedTask, AssignmentChange};
 use crate::agent::driver::{Ended, Snapshot, StatusSink, Watch};
 use crate::agent::store::TaskRecord;
@@ -74,19 +73,19 @@ impl<D> Shared<D> {
 }
 
 impl<D: Clone + PartialEq> Shared<D> {
-    pub(super) fn status(&self, seat: &Arc<Seat<D>>, status: TaskStatus) {
-        self.lock().status(seat, status);
+    pub(super) fn status(&self, id: &Arc<str>, status: TaskStatus) {
+        self.lock().status(id, status);
         self.worker.wake();
     }
 
-    pub(super) fn ended(&self, seat: &Arc<Seat<D>>, ended: &Ended) {
-        self.lock().ended(seat, ended);
+    pub(super) fn ended(&self, id: &Arc<str>, ended: &Ended) {
+        self.lock().ended(id, ended);
         self.worker.wake();
         self.changed();
     }
 
-    pub(super) fn taken(&self, seat: &Arc<Seat<D>>, version: Option<u64>) {
-        if self.lock().taken(seat, version) {
+    pub(super) fn taken(&self, id: &Arc<str>, version: Option<u64>) {
+        if self.lock().taken(id, version) {
             self.worker.wake();
         }
     }

@@ -49,7 +49,7 @@ struct Life<D: Clone + PartialEq> {
 
 impl<D: Clone + PartialEq> Drop for Life<D> {
     fn drop(&mut self) {
-        self.shared.ended(&self.seat, &self.ended);
+        self.shared.ended(&self.seat.id, &self.ended);
     }
 }
 
@@ -81,7 +81,7 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
                 };
                 if let Some(status) = task.take_changed() {
                     seat.note(status.clone());
-                    self.shared.status(seat, status);
+                    self.shared.status(&seat.id, status);
                 }
                 let removing = seat.goal() == Goal::Remove;
                 if removing && !is_worth_another_try(&error) {
@@ -102,7 +102,7 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
             }
         };
         let logs = controller.logs();
-        let sink = Sink { shared: Arc::clone(&self.shared), seat: Arc::clone(seat) };
+        let sink = Sink { shared: Arc::clone(&self.shared), id: Arc::clone(&seat.id) };
         let present = own.clone().map_or_else(|| Arc::clone(&policy), Arc::new);
         let surroundings = Surroundings { timer, clock, sink, policy: present };
         let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
@@ -129,7 +129,7 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
             let now = handle.taken_version();
             if now != taken {
                 taken = now;
-                self.shared.taken(seat, now);
+                self.shared.taken(&seat.id, now);
             }
             poll
         })
@@ -167,15 +167,15 @@ fn is_worth_another_try(error: &ControllerError) -> bool {
     error.is_temporary() || error.kind() == ErrorKind::Interrupted
 }
 
-/// Takes the statuses of one task, for as long as it is that task.
+/// Takes the statuses of one task.
 struct Sink<D: Clone + PartialEq> {
     shared: Arc<Shared<D>>,
-    seat: Arc<Seat<D>>,
+    id: Arc<str>,
 }
 
 impl<D: Clone + PartialEq + Send + Sync> StatusSink for Sink<D> {
     fn changed(&self, _: &str, status: TaskStatus) {
-        self.shared.status(&self.seat, status);
+        self.shared.status(&self.id, status);
     }
 }
 

@@ -1,0 +1,336 @@
+//! A store in a file.
+
+mod database;
+mod error;
+mod gate;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use super::{Store, StoreChange, StoreError, StoredTask};
+use crate::agent::panic::caught;
+use ::redb::StorageBackend;
+use ::redb::backends::FileBackend;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem;
+use database::{Expected, Opened, panicked};
+use futures::channel::oneshot;
+use record::{Change, Steps};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use error::OpenStoreError;
+pub use record::Migration;
+
+/// Keeps tasks in a file, which is a [redb] database: for an agent that comes back.
+/// Clones are the same store.
+///
+/// A commit is written with one flush, all of its changes or none. Whatever happens
+/// to the agent or its machine then, the file has every commit that was confirmed.
+/// One store at a time has it open.
+///
+/// It starts no thread. Work that blocks is given to a function of the embedder's,
+/// which has it run wherever blocking does no harm:
+///
+/// ```
+/// use onward::agent::{RedbStore, Store, StoreChange, TaskRecord};
+/// use onward::exec::Assignment;
+///
+/// # futures::executor::block_on(async {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("tasks");
+/// // On tokio: `|work| drop(tokio::task::spawn_blocking(work))`.
+/// let elsewhere = |work| drop(std::thread::spawn(work));
+///
+/// let store = RedbStore::<String>::open(&path, elsewhere).await?;
+/// let task = TaskRecord::new(Assignment::new("a-task", "alpine:3".to_owned()));
+/// store.commit(&[StoreChange::Record(task.clone())]).await?;
+/// store.close().await?;
+///
+/// let store = RedbStore::<String>::open(&path, elsewhere).await?;
+/// assert_eq!(store.load().await?[0].record, task);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A definition is stored as JSON. One that serializes to something that cannot be
+/// deserialized again is refused by [`commit`](Store::commit).
+///
+/// Where a write fails, as on a full disk, nothing is lost, and the store can be
+/// used again as soon as there is room.
+///
+/// [redb]: https://docs.rs/redb
+pub struct RedbStore<D> {
+    shared: Arc<Shared>,
+    definition: PhantomData<fn(D) -> D>,
+}
+
+/// How a [`RedbStore`] is opened.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct RedbOptions {
+    definitions: &'static [Migration],
+}
+
+struct Shared {
+    path: PathBuf,
+    steps: Steps,
+    offload: Offload,
+    state: Mutex<State>,
+}
+
+type Offload = Box<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
+
+enum State {
+    Open(Opened),
+    /// Something has failed: it is to be opened again. The file is still locked.
+    Failed(Arc<dyn StorageBackend>),
+    Closed,
+}
+
+impl<D> RedbStore<D> {
+    /// How it is opened, if not as [`open`](Self::open) does.
+    pub fn options() -> RedbOptions {
+        RedbOptions::default()
+    }
+}
+
+impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
+    /// Opens the store in a file, or makes one where there is no file or an empty
+    /// one. A new file can be read by its owner only.
+    ///
+    /// Work that blocks is given to `offload`, which has it run and need not wait for
+    /// it. What it drops instead is an error to whoever waits.
+    ///
+    /// # Errors
+    ///
+    /// The file is no store, is damaged, in use, newer, or cannot be read and
+    /// written. It is left as it was. Every record has been read: what is open is
+    /// whole.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the file is opened nevertheless if that has begun, and closed again.
+    pub async fn open(
+        path: impl Into<PathBuf>,
+        offload: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
+    ) -> Result<Self, OpenStoreError> {
+        Self::options().open(path, offload).await
+    }
+
+    /// Closes the store and all its clones.
+    ///
+    /// It is for a file that somebody keeps or carries away: any damage to a closed
+    /// one is noticed when it is opened. In one that was not closed, because its
+    /// store was dropped or its agent killed, nothing is missing either; but damage
+    /// to what the very last commit has written looks like a commit that was
+    /// interrupted, which counts as none.
+    ///
+    /// # Errors
+    ///
+    /// It could not be written. It is closed, and nothing is lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is closed or not.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.run(|shared, state| match mem::replace(state, State::Closed) {
+            State::Open(opened) => opened.close(&shared.path),
+            State::Failed(_) | State::Closed => Ok(()),
+        })
+        .await
+    }
+
+    fn new(path: PathBuf, steps: Steps, offload: Offload, opened: Opened) -> Self {
+        let state = Mutex::new(State::Open(opened));
+        let shared = Arc::new(Shared { path, steps, offload, state });
+        Self { shared, definition: PhantomData }
+    }
+
+    /// Has this done, alone, by whoever blocks.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared, &mut State) -> Result<T, OpenStoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        (self.shared.offload)(Box::new(move || {
+            let mut state = shared.state();
+            // Nobody waits for it any more, and it may be older than what was done since.
+            if sender.is_canceled() {
+                return;
+            }
+            let result = work(&shared, &mut state);
+            drop(state);
+            // Whoever hears of it may be the last one to have the store.
+            drop(shared);
+            _ = sender.send(result);
+        }));
+        let dropped = |_| OpenStoreError::Dropped { path: self.shared.path.clone() };
+        receiver.await.map_err(dropped).flatten().map_err(StoreError::new)
+    }
+}
+
+impl RedbOptions {
+    /// The same for definitions that have changed since their first version, by these
+    /// steps.
+    ///
+    /// The first step takes a definition from version 1 to version 2, and so on. A
+    /// file says in which version it was written. When it is opened, the steps that
+    /// it has not seen yet are taken, on every definition that is stored: all of
+    /// them, or, if one fails, none. A step is never to be changed or taken away.
+    ///
+    /// ```
+    /// use onward::agent::{Migration, RedbStore};
+    /// use serde_json::json;
+    ///
+    /// /// An image was a name; now it may have arguments.
+    /// const WITH_ARGUMENTS: Migration = |image| Ok(json!({ "image": image, "args": [] }));
+    ///
+    /// let options = RedbStore::<serde_json::Value>::options().with_migrations(&[WITH_ARGUMENTS]);
+    /// ```
+    #[must_use]
+    pub fn with_migrations(self, definitions: &'static [Migration]) -> Self {
+        Self { definitions }
+    }
+
+    /// Opens the store in a file; see [`RedbStore::open`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RedbStore::open`], and a step that failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`RedbStore::open`].
+    pub async fn open<D: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        self,
+        path: impl Into<PathBuf>,
+        offload: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
+    ) -> Result<RedbStore<D>, OpenStoreError> {
+        let path = path.into();
+        let steps = Steps { records: RECORDS, definitions: self.definitions };
+        let (sender, receiver) = oneshot::channel();
+        let file = path.clone();
+        offload(Box::new(move || _ = sender.send(open_file::<D>(&file, &steps))));
+        let dropped = |_| OpenStoreError::Dropped { path: path.clone() };
+        let opened = receiver.await.map_err(dropped).flatten()?;
+        Ok(RedbStore::new(path, steps, Box::new(offload), opened))
+    }
+}
+
+/// The steps to the current version of the records.
+const RECORDS: &[Migration] = &[];
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic is caught before it gets here.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does this with the database. After a failure it is opened again, by whoever is
+    /// next: a database is of no use after an error of its file.
+    fn with<D: DeserializeOwned, T>(
+        &self,
+        state: &mut State,
+        work: impl FnOnce(&Opened, &Path) -> Result<T, OpenStoreError>,
+    ) -> Result<T, OpenStoreError> {
+        if let State::Failed(file) = state {
+            let file = Arc::clone(file);
+            let opened = Opened::new::<D>(&self.path, file, &self.steps, Expected::Store)?;
+            *state = State::Open(opened);
+        }
+        let State::Open(opened) = state else {
+            return Err(OpenStoreError::Closed { path: self.path.clone() });
+        };
+        let result = caught(|| work(opened, &self.path))
+            .unwrap_or_else(|panic| Err(panicked(&self.path, &panic)));
+        if result.is_err() {
+            *state = State::Failed(Arc::clone(opened.file()));
+        }
+        result
+    }
+}
+
+impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> Store<D> for RedbStore<D> {
+    async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
+        self.run(|shared, state| shared.with::<D, _>(state, Opened::load::<D>)).await
+    }
+
+    async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
+        let changes = changes.iter().map(Change::new).collect::<Result<Vec<_>, _>>()?;
+        self.run(move |shared, state| {
+            shared.with::<D, _>(state, |opened, path| opened.commit(path, &changes))
+        })
+        .await
+    }
+}
+
+impl<D> Clone for RedbStore<D> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), definition: PhantomData }
+    }
+}
+
+impl<D> fmt::Debug for RedbStore<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+/// Opens the file and what is in it.
+fn open_file<D: DeserializeOwned>(path: &Path, steps: &Steps) -> Result<Opened, OpenStoreError> {
+    let failed = |error| OpenStoreError::io(path, error);
+    let file = open_or_create(path)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(OpenStoreError::foreign(path, "it is not a regular file"));
+    }
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenStoreError::locked(path),
+        TryLockError::Error(error) => failed(error),
+    })?;
+    let new = file.metadata().map_err(failed)?.len() == 0;
+    let file = FileBackend::new(file).map_err(|error| OpenStoreError::database(path, error))?;
+    let opened = Opened::new::<D>(path, Arc::new(file), steps, Expected::StoreOrNothing)?;
+    if new {
+        sync_directory(path);
+    }
+    Ok(opened)
+}
+
+fn open_or_create(path: &Path) -> Result<File, OpenStoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| {
+        let directory = directory(path);
+        if path.is_dir() {
+            OpenStoreError::foreign(path, "it is a directory")
+        } else if !directory.is_dir() {
+            OpenStoreError::NoDirectory { path: path.into(), directory: directory.into() }
+        } else {
+            OpenStoreError::io(path, error)
+        }
+    })
+}
+
+fn directory(path: &Path) -> &Path {
+    let directory = path.parent().unwrap_or(path);
+    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
+}
+
+/// Makes a file's entry in its directory last. Where the file system does not do
+/// that on request it does it by itself.
+fn sync_directory(path: &Path) {
+    if cfg!(unix) {
+        _ = File::open(directory(path)).and_then(|directory| directory.sync_all());
+    }
+}

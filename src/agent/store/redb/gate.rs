@@ -1,0 +1,217 @@
+//! The file under a database, with a gate before it.
+
+use ::redb::StorageBackend;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::io;
+use std::sync::{PoisonError, RwLock};
+
+/// What every redb file begins with.
+pub(super) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
+
+/// What a file begins with until it is whole for the first time: whoever finds
+/// this finds what a crash has left of a store in which nothing was stored yet.
+pub(super) const CREATING: [u8; 9] = *b"onward\x1A\x0A\xA9";
+
+/// The file under a database. Clones are the same gate.
+///
+/// A database writes to its file while it is being opened. To leave alone what
+/// turns out to be no store, or a damaged one, the gate holds back what is
+/// written until somebody has looked at the contents and lets it through.
+#[derive(Clone, Debug)]
+pub(super) struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: Arc<dyn StorageBackend>,
+    /// Whether the file holds nothing yet.
+    fresh: bool,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What was written is here, in its order, and not in the file.
+    Held(Vec<Write>),
+    /// What is written goes to the file.
+    Open,
+    /// Nothing goes to the file any more, nor comes from it.
+    Shut,
+}
+
+#[derive(Debug)]
+enum Write {
+    Bytes { offset: u64, bytes: Box<[u8]> },
+    Len(u64),
+    Sync,
+}
+
+impl Gate {
+    /// A gate that holds back what is written to this file. What is in a `fresh`
+    /// file counts for nothing.
+    pub(super) fn new(file: Arc<dyn StorageBackend>, fresh: bool) -> Self {
+        Self(Arc::new(Inner { file, fresh, state: RwLock::new(State::Held(Vec::new())) }))
+    }
+
+    /// Writes what was held back, and whatever comes from now on.
+    ///
+    /// The order is that in which the database has written it, with its flushes, so
+    /// that the file survives a crash at any moment as it does without a gate.
+    pub(super) fn open(&self) -> io::Result<()> {
+        self.change(|inner, state| {
+            if let State::Held(writes) = state {
+                if inner.fresh {
+                    inner.create(writes)?;
+                } else {
+                    writes.iter().try_for_each(|write| write.replay(&*inner.file))?;
+                }
+                *state = State::Open;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets nothing through any more.
+    pub(super) fn shut(&self) {
+        self.change(|_, state| *state = State::Shut);
+    }
+
+    /// The file behind it.
+    pub(super) fn file(&self) -> &Arc<dyn StorageBackend> {
+        &self.0.file
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&Inner, &mut State) -> T) -> T {
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        change(&self.0, &mut state)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Inner, &State) -> T) -> T {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        look(&self.0, &state)
+    }
+
+    fn write_or_hold(&self, write: Write) -> io::Result<()> {
+        self.change(|inner, state| match state {
+            State::Held(writes) => {
+                writes.push(write);
+                Ok(())
+            }
+            State::Open => write.replay(&*inner.file),
+            State::Shut => Err(shut()),
+        })
+    }
+}
+
+impl Inner {
+    /// Makes a database of a file that is none, so that a crash leaves one or the
+    /// other: it is one when its first bytes say so, and they are written last.
+    fn create(&self, writes: &[Write]) -> io::Result<()> {
+        self.file.write(0, &CREATING)?;
+        self.file.sync_data()?;
+        self.file.set_len(CREATING.len() as u64)?;
+        for write in writes {
+            match write {
+                Write::Bytes { offset: 0, bytes } => {
+                    let rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+                    self.file.write(MAGIC.len() as u64, rest)?;
+                }
+                Write::Bytes { .. } | Write::Len(_) => write.replay(&*self.file)?,
+                Write::Sync => {}
+            }
+        }
+        self.file.sync_data()?;
+        self.file.write(0, &MAGIC)?;
+        self.file.sync_data()
+    }
+
+    fn stored_len(&self) -> io::Result<u64> {
+        if self.fresh { Ok(0) } else { self.file.len() }
+    }
+
+    fn len(&self, writes: &[Write]) -> io::Result<u64> {
+        let resized = |write: &Write| match write {
+            Write::Len(len) => Some(*len),
+            Write::Bytes { .. } | Write::Sync => None,
+        };
+        writes.iter().rev().find_map(resized).map_or_else(|| self.stored_len(), Ok)
+    }
+
+    fn read(&self, writes: &[Write], offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if offset.saturating_add(out.len() as u64) > self.len(writes)? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.fill(0);
+        let stored = self.stored_len()?.saturating_sub(offset).min(out.len() as u64);
+        if let Some(stored) = usize::try_from(stored).ok().and_then(|len| out.get_mut(..len)) {
+            self.file.read(offset, stored)?;
+        }
+        for write in writes {
+            write.show(offset, out);
+        }
+        Ok(())
+    }
+}
+
+impl Write {
+    fn replay(&self, file: &dyn StorageBackend) -> io::Result<()> {
+        match self {
+            Self::Bytes { offset, bytes } => file.write(*offset, bytes),
+            Self::Len(len) => file.set_len(*len),
+            Self::Sync => file.sync_data(),
+        }
+    }
+
+    /// Does to `out`, which is what was in the file from `start` on, what it would do
+    /// to the file.
+    fn show(&self, start: u64, out: &mut [u8]) {
+        let from_start = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
+        match self {
+            Self::Bytes { offset, bytes } => {
+                let unseen = usize::try_from(start.saturating_sub(*offset)).unwrap_or(usize::MAX);
+                let bytes = bytes.get(unseen..).unwrap_or_default();
+                let out = out.get_mut(from_start(*offset)..).unwrap_or_default();
+                out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = *byte);
+            }
+            Self::Len(len) => out.get_mut(from_start(*len)..).unwrap_or_default().fill(0),
+            Self::Sync => {}
+        }
+    }
+}
+
+/// It has no locks: the file is locked before a database sees it, and stays so
+/// when the database is opened again.
+impl StorageBackend for Gate {
+    fn len(&self) -> io::Result<u64> {
+        self.look(|inner, state| match state {
+            State::Held(writes) => inner.len(writes),
+            State::Open => inner.file.len(),
+            State::Shut => Err(shut()),
+        })
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.look(|inner, state| match state {
+            State::Held(writes) => inner.read(writes, offset, out),
+            State::Open => inner.file.read(offset, out),
+            State::Shut => Err(shut()),
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.write_or_hold(Write::Len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.write_or_hold(Write::Sync)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.write_or_hold(Write::Bytes { offset, bytes: data.into() })
+    }
+}
+
+fn shut() -> io::Error {
+    io::Error::other("the database is closed")
+}

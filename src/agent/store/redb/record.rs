@@ -1,0 +1,257 @@
+//! A task as it is stored: as JSON, in versions.
+
+use super::super::{StoreChange, StoreError, StoredTask, TaskRecord};
+use super::error::OpenStoreError;
+use crate::agent::panic::caught;
+use crate::lifecycle::TaskStatus;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error;
+use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::Value;
+use std::path::Path;
+
+/// A step from one version of a definition to the next one: a plain function of
+/// the definition's JSON.
+///
+/// An integer is exact in it within the bounds of `i64` and `u64`.
+pub type Migration = fn(Value) -> Result<Value, Box<dyn Error + Send + Sync>>;
+
+/// The steps that have led to what is stored now. A version is 1 and the number of
+/// steps before it.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Steps {
+    /// Of the records, as this library stores them: of the JSON object that has a
+    /// task's `record` and its `status`.
+    pub(super) records: &'static [Migration],
+    /// Of the definitions, which are the embedder's.
+    pub(super) definitions: &'static [Migration],
+}
+
+/// What is versioned.
+#[derive(Clone, Copy)]
+pub(super) enum Versioned {
+    Records,
+    Definitions,
+}
+
+impl Versioned {
+    pub(super) const ALL: [Self; 2] = [Self::Records, Self::Definitions];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Definitions => "definitions",
+        }
+    }
+}
+
+impl Steps {
+    fn of(&self, what: Versioned) -> &'static [Migration] {
+        match what {
+            Versioned::Records => self.records,
+            Versioned::Definitions => self.definitions,
+        }
+    }
+
+    /// The version that is current.
+    pub(super) fn version(&self, what: Versioned) -> u64 {
+        1 + self.of(what).len() as u64
+    }
+
+    /// The steps that lead from this version to the current one, each with its
+    /// number.
+    fn since(
+        &self,
+        what: Versioned,
+        version: u64,
+    ) -> impl Iterator<Item = (u64, Migration)> + use<> {
+        (1..).zip(self.of(what)).map(|(step, run)| (step, *run)).filter(move |s| s.0 >= version)
+    }
+
+    /// Takes a task from these versions to the current ones.
+    pub(super) fn migrate(
+        &self,
+        path: &Path,
+        from: Stored,
+        mut task: RawTask,
+    ) -> Result<RawTask, OpenStoreError> {
+        let failed = |id: &str, what: Versioned, step, error| OpenStoreError::Migration {
+            path: path.into(),
+            task: id.into(),
+            what: what.name(),
+            step,
+            error,
+        };
+        for (step, run) in self.since(Versioned::Records, from.records) {
+            let whole = serde_json::json!({ "record": task.record, "status": task.status });
+            let mut whole = caught(|| run(whole))
+                .unwrap_or_else(|panic| Err(panic.to_string().into()))
+                .map_err(|error| failed(&task.id, Versioned::Records, step, error))?;
+            let mut part = |name| whole.get_mut(name).map(Value::take);
+            task.record = part("record").unwrap_or_default();
+            task.status = part("status").filter(|status| !status.is_null());
+        }
+        for (step, run) in self.since(Versioned::Definitions, from.definitions) {
+            let mut next = Some(&mut task.record);
+            // A task and the one that waits for its id.
+            while let Some(record) = next.filter(|record| !record.is_null()) {
+                let Some(definition) = record.pointer_mut("/assignment/definition") else {
+                    let damage = "its record has no `assignment.definition`";
+                    return Err(OpenStoreError::corrupt_task(path, &task.id, damage));
+                };
+                let old = definition.take();
+                *definition = caught(|| run(old))
+                    .unwrap_or_else(|panic| Err(panic.to_string().into()))
+                    .map_err(|error| failed(&task.id, Versioned::Definitions, step, error))?;
+                next = record.get_mut("successor");
+            }
+        }
+        Ok(task)
+    }
+}
+
+/// The versions in which a file is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Stored {
+    pub(super) records: u64,
+    pub(super) definitions: u64,
+}
+
+/// A task whose JSON is not understood yet.
+pub(super) struct RawTask {
+    pub(super) id: String,
+    pub(super) record: Value,
+    pub(super) status: Option<Value>,
+}
+
+impl RawTask {
+    /// A task of which this is stored.
+    pub(super) fn new(
+        path: &Path,
+        id: &str,
+        record: &[u8],
+        status: Option<&[u8]>,
+    ) -> Result<Self, OpenStoreError> {
+        let status = status.map(|status| read_json(path, id, "status", status)).transpose()?;
+        Ok(Self { id: id.into(), record: read_json(path, id, "record", record)?, status })
+    }
+
+    /// The task, understood.
+    pub(super) fn read<D: DeserializeOwned>(
+        &self,
+        path: &Path,
+    ) -> Result<StoredTask<D>, OpenStoreError> {
+        let record = read(path, &self.id, "record", &self.record)?;
+        let status = self.status.as_ref();
+        let status = status.map(|status| read(path, &self.id, "status", status)).transpose()?;
+        checked(path, &self.id, record, status)
+    }
+}
+
+/// Reads a task of which this is stored, in the current versions.
+pub(super) fn read_task<D: DeserializeOwned>(
+    path: &Path,
+    id: &str,
+    record: &[u8],
+    status: Option<&[u8]>,
+) -> Result<StoredTask<D>, OpenStoreError> {
+    let record = read_json(path, id, "record", record)?;
+    let status = status.map(|status| read_json(path, id, "status", status)).transpose()?;
+    checked(path, id, record, status)
+}
+
+fn checked<D>(
+    path: &Path,
+    id: &str,
+    record: TaskRecord<D>,
+    status: Option<TaskStatus>,
+) -> Result<StoredTask<D>, OpenStoreError> {
+    if record.id() != id {
+        let damage = format!("its record is that of task {:?}", record.id());
+        return Err(OpenStoreError::corrupt_task(path, id, damage));
+    }
+    Ok(StoredTask::new(record, status))
+}
+
+fn read_json<T: DeserializeOwned>(
+    path: &Path,
+    id: &str,
+    what: &str,
+    json: &[u8],
+) -> Result<T, OpenStoreError> {
+    from_json(json)
+        .map_err(|error| OpenStoreError::corrupt_task(path, id, format!("its {what}: {error}")))
+}
+
+fn read<'de, T: DeserializeOwned>(
+    path: &Path,
+    id: &str,
+    what: &str,
+    json: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, OpenStoreError> {
+    with_path(json)
+        .map_err(|error| OpenStoreError::corrupt_task(path, id, format!("its {what}: {error}")))
+}
+
+fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = with_path(&mut deserializer)?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(value)
+}
+
+/// Reads a value, and says of an error where it is.
+fn with_path<'de, T: Deserialize<'de>>(
+    json: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, String> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        match error.path().to_string().as_str() {
+            "." | "?" => error.inner().to_string(),
+            path => format!("{path}: {}", error.inner()),
+        }
+    })
+}
+
+/// A change that is to be written.
+pub(super) enum Change {
+    Record { id: String, json: Vec<u8> },
+    Status { id: Arc<str>, json: Vec<u8> },
+    Delete { id: Arc<str> },
+}
+
+impl Change {
+    /// A change as it is stored: one that can be read again.
+    pub(super) fn new<D: Serialize + DeserializeOwned>(
+        change: &StoreChange<D>,
+    ) -> Result<Self, StoreError> {
+        Ok(match change {
+            StoreChange::Record(record) => {
+                Self::Record { id: record.id().into(), json: write(record.id(), "record", record)? }
+            }
+            StoreChange::Status { id, status } => {
+                Self::Status { id: Arc::clone(id), json: write(id, "status", status)? }
+            }
+            StoreChange::Delete { id } => Self::Delete { id: Arc::clone(id) },
+        })
+    }
+}
+
+/// The JSON of a value. What could be written and not be read again would be lost,
+/// and all that is stored with it.
+fn write<T: Serialize + DeserializeOwned>(
+    id: &str,
+    what: &str,
+    value: &T,
+) -> Result<Vec<u8>, StoreError> {
+    let refused = |why: &str| StoreError::new(format!("task {id:?}: its {what} {why}"));
+    let json = serde_json::to_vec(value)
+        .map_err(|error| refused(&format!("cannot be stored as JSON: {error}")))?;
+    from_json::<T>(&json)
+        .map_err(|error| refused(&format!("could not be read again from a store: {error}")))?;
+    Ok(json)
+}

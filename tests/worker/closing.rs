@@ -1,0 +1,93 @@
+//! How an agent goes away.
+
+use super::agent::{Agent, open, task};
+use super::world::{Script, Told, Trouble, World};
+use futures::future::select;
+use onward::agent::AssignError;
+use onward::lifecycle::TaskState;
+use onward::testing::VirtualPool;
+use time::UtcDateTime;
+
+#[test]
+fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
+    let agent = Agent::new();
+    agent.assign(vec![task("web", Script::service()), task("job", Script::job(50, 3))]);
+    agent.run(10);
+    agent.handle.close();
+    agent.run(5);
+    // Not before every controller is closed.
+    assert!(!agent.has_ended());
+    agent.pool.run();
+    assert!(agent.has_ended());
+    assert_eq!(agent.world.lock().workloads.len(), 2);
+    let error = agent.try_assign(vec![task("u", Script::service())]);
+    assert!(matches!(error, Err(AssignError::Closed)), "{error:?}");
+    let agent = agent.restart();
+    agent.run(1_000);
+    assert_eq!(agent.state("web"), Some(TaskState::Running));
+    assert_eq!(agent.state("job"), Some(TaskState::Failed));
+    assert_eq!(agent.world.lock().workloads["web"].started.map(|at| at.as_millis()), Some(5));
+    agent.check();
+}
+
+#[test]
+fn the_last_statuses_are_durable_and_reported_when_the_run_returns() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 3))]);
+    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Fails { written: 0 }));
+    agent.run(100);
+    agent.handle.close();
+    agent.run(100);
+    assert_eq!(agent.told.last().len(), 0);
+    assert!(!agent.has_ended());
+    agent.world.store.set_faults(|_| None);
+    agent.pool.run();
+    assert!(agent.has_ended());
+    assert_eq!(agent.told.states("job"), [TaskState::Failed]);
+    agent.check();
+}
+
+#[test]
+fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
+    let agent = Agent::new();
+    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Hangs { written: 0 }));
+    let mut waits = Box::pin(agent.handle.assign(vec![task("t", Script::service())]));
+    assert!(agent.pool.run_until(&mut waits).is_none());
+    agent.pool.crash();
+    assert!(matches!(agent.pool.run_until(waits), Some(Err(AssignError::Closed))));
+    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    assert!(matches!(late, Some(Err(AssignError::Closed))));
+}
+
+#[test]
+fn a_worker_that_is_dropped_closes_its_drivers() {
+    let (world, told) = (World::new(), Told::default());
+    let pool = VirtualPool::new(world.time.clone(), 1);
+    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    let assign = handle.assign(vec![task("t", Script::service())]);
+    {
+        let mut run = Box::pin(worker.run());
+        pool.run_until(select(&mut run, Box::pin(assign))).unwrap();
+        assert!(pool.run_until(run).is_none());
+    }
+    drop(worker);
+    pool.run();
+    let tasks = handle.tasks();
+    assert!(tasks[0].snapshot.has_ended);
+    assert_eq!(tasks[0].snapshot.status.state, TaskState::Running);
+}
+
+#[test]
+fn an_executor_that_hangs_does_not_hold_up_a_close() {
+    let agent = Agent::new();
+    agent.world.lock().trouble = Some(Trouble::ExecutorHangs);
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    agent.handle.close();
+    agent.pool.run();
+    assert!(agent.has_ended());
+    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    assert!(matches!(late, Some(Err(AssignError::Closed))));
+    agent.check();
+}

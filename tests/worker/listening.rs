@@ -1,0 +1,106 @@
+//! Who is told what.
+
+use super::agent::{Agent, open, task};
+use super::world::{Script, Told, World};
+use futures::task::SpawnExt;
+use onward::agent::{Policy, ReportError, Reporter, StatusReporter, StatusSink, StatusUpdate};
+use onward::lifecycle::{TaskState, TaskStatus};
+use onward::testing::VirtualPool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use time::UtcDateTime;
+
+struct Listens(Told);
+
+impl StatusSink for Listens {
+    fn changed(&self, id: &str, status: TaskStatus) {
+        self.0.put(id, status);
+    }
+
+    fn gone(&self, id: &str) {
+        self.0.forget(id);
+    }
+}
+
+#[test]
+fn who_listens_is_told_every_stored_status_first_and_then_what_changes() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 3)), task("web", Script::service())]);
+    agent.run(1_000);
+    let told = Told::default();
+    let listener = agent.handle.listen(Listens(told.clone()));
+    agent.run(10);
+    assert_eq!(told.states("job"), [TaskState::Failed]);
+    assert_eq!(told.states("web"), [TaskState::Running]);
+    assert_eq!(told.last(), agent.told.last());
+    agent.assign(vec![task("new", Script::job(10, 0))]);
+    agent.run(1_000);
+    assert_eq!(told.states("new").last(), Some(&TaskState::Complete));
+    // What is gone is gone.
+    assert_eq!(told.all().keys().collect::<Vec<_>>(), ["new"]);
+    drop(listener);
+    agent.assign(vec![task("newer", Script::job(10, 0))]);
+    agent.run(1_000);
+    assert_eq!(told.all().keys().collect::<Vec<_>>(), ["new"]);
+    assert_eq!(agent.told.states("newer").last(), Some(&TaskState::Complete));
+}
+
+#[test]
+fn who_leaves_at_once_is_told_nothing_and_who_stays_for_ever_everything() {
+    let agent = Agent::new();
+    agent.assign(vec![task("web", Script::service())]);
+    agent.run(100);
+    let (brief, faithful) = (Told::default(), Told::default());
+    drop(agent.handle.listen(Listens(brief.clone())));
+    agent.handle.listen(Listens(faithful.clone())).forever();
+    agent.run(100);
+    assert_eq!((brief.last().len(), faithful.last().len()), (0, 1));
+}
+
+/// Takes statuses to a list.
+#[derive(Clone, Default)]
+struct Arrives(Arc<Mutex<Vec<(String, TaskState)>>>);
+
+impl StatusReporter for Arrives {
+    async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
+        let arrived = updates.iter().map(|update| (update.id.to_string(), update.status.state));
+        self.0.lock().unwrap().extend(arrived);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reporter_listens_and_its_last_word_arrives_at_the_close() {
+    let agent = Agent::new();
+    let arrives = Arrives::default();
+    let timer = agent.world.time.timer();
+    let mut reporter = Reporter::new(arrives.clone(), timer, Arc::new(Policy::default()));
+    agent.handle.listen(reporter.handle()).forever();
+    agent.assign(vec![task("job", Script::job(50, 0))]);
+    agent.run(1_000);
+    agent.handle.close();
+    agent.pool.run();
+    let late = agent.world.time.now() + Duration::from_secs(1);
+    agent.pool.run_until(reporter.flush(late)).unwrap().unwrap();
+    let last = arrives.0.lock().unwrap().last().cloned();
+    assert_eq!(last, Some(("job".into(), TaskState::Complete)));
+}
+
+#[test]
+fn a_clock_that_jumps_loses_nothing() {
+    let (world, told) = (World::new(), Told::default());
+    let pool = VirtualPool::new(world.time.clone(), 1);
+    // An hour back with every second.
+    let (time, start) =
+        (world.time.clone(), UtcDateTime::UNIX_EPOCH + Duration::from_secs(1 << 30));
+    let clock = move || start - Duration::from_secs(3600 * time.now().as_secs()) + time.now();
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    pool.spawn(async move { worker.run().await }).unwrap();
+    let job = Script { tries: 2, ..Script::job(2_000, 3) };
+    assert_eq!(pool.run_until(handle.assign(vec![task("job", job)])).unwrap().unwrap(), []);
+    pool.run();
+    let states = told.states("job");
+    assert!(states.is_sorted(), "{states:?}");
+    assert_eq!(states.last(), Some(&TaskState::Failed));
+    assert_eq!(world.stored("job").unwrap().status, told.last().remove("job"));
+}

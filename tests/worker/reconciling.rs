@@ -1,0 +1,86 @@
+//! What is found in the world, and nobody has assigned.
+
+use super::agent::{Agent, task};
+use super::world::{Script, Trouble, Workload};
+use onward::agent::AssignmentChange;
+use onward::lifecycle::TaskState;
+
+fn with(orphans: &[&str]) -> Agent {
+    let agent = Agent::new();
+    for orphan in orphans {
+        agent.world.lock().workloads.insert((*orphan).into(), Workload::default());
+    }
+    agent
+}
+
+fn reconciled(agent: &Agent) -> Vec<String> {
+    let inner = agent.world.lock();
+    let reconciled = inner.calls.iter().filter(|(_, call)| *call == "reconcile");
+    reconciled.map(|(id, _)| id.clone()).collect()
+}
+
+#[test]
+fn what_nobody_has_assigned_is_handed_over_once_it_is_known_what_is_assigned() {
+    let agent = with(&["left", "mine"]);
+    agent.update(vec![AssignmentChange::Update(task("u", Script::service()))]);
+    agent.run(100);
+    // It may still be somebody's.
+    assert_eq!(reconciled(&agent), [""; 0]);
+    agent.assign(vec![task("mine", Script::service()), task("u", Script::service())]);
+    agent.run(100);
+    assert_eq!(reconciled(&agent), ["left"]);
+    assert_eq!(agent.state("mine"), Some(TaskState::Running));
+    agent.world.lock().workloads.insert("later".into(), Workload::default());
+    agent.assign(vec![task("u", Script::service())]);
+    agent.run(100);
+    // Once is enough.
+    assert_eq!(reconciled(&agent), ["left"]);
+    agent.check();
+}
+
+#[test]
+fn what_could_not_be_ended_is_handed_over_again_with_the_next_full_set() {
+    let agent = with(&["left"]);
+    agent.world.lock().trouble = Some(Trouble::ReconcileFails);
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(reconciled(&agent), [""; 0]);
+    agent.world.lock().trouble = None;
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(reconciled(&agent), ["left"]);
+    agent.check();
+}
+
+#[test]
+fn a_task_of_its_id_waits_until_what_was_found_is_ended() {
+    let agent = with(&["left"]);
+    agent.world.lock().trouble = Some(Trouble::ReconcileHangs);
+    agent.assign(Vec::new());
+    agent.run(100);
+    let late = agent.handle.assign(vec![task("left", Script::service())]);
+    let waits = agent.world.time.sleep_until(
+        agent.world.time.now() + std::time::Duration::from_secs(60),
+        onward::testing::Turn::Timer,
+    );
+    let first = futures::future::select(Box::pin(late), waits);
+    assert!(matches!(agent.pool.run_until(first), Some(futures::future::Either::Right(_))));
+    assert_eq!(agent.state("left"), None);
+    // Others do not.
+    agent.world.lock().trouble = None;
+    agent.check();
+}
+
+#[test]
+fn the_workloads_of_a_task_that_is_being_removed_are_its_own() {
+    let agent = with(&[]);
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    let agent = agent.restart();
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(reconciled(&agent), [""; 0]);
+    agent.check();
+}

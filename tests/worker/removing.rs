@@ -1,0 +1,160 @@
+//! How a task is removed, whatever stands in the way.
+
+use super::agent::{Agent, task};
+use super::world::{Script, Trouble};
+use onward::agent::AssignmentChange;
+use onward::lifecycle::TaskState;
+
+fn running() -> Agent {
+    let agent = Agent::new();
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    agent
+}
+
+#[test]
+fn a_removal_is_recorded_before_it_is_begun_and_finished_after_a_restart() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.update(vec![AssignmentChange::Remove("t".into())]);
+    agent.run(100);
+    assert!(agent.world.stored("t").unwrap().record.removing);
+    let agent = agent.restart();
+    agent.world.lock().trouble = None;
+    agent.run(100);
+    assert!(agent.world.stored("t").is_none());
+    assert!(agent.world.lock().workloads.is_empty());
+    agent.check();
+}
+
+#[test]
+fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    agent.run(10_000);
+    let view = agent.view("t");
+    assert!(view.record.removing && view.left.is_none());
+    assert!(view.snapshot.attempt > 2 && view.snapshot.next_attempt.is_some());
+    agent.world.lock().trouble = None;
+    agent.run(30_000);
+    assert!(agent.handle.tasks().is_empty());
+    agent.check();
+}
+
+#[test]
+fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalFails);
+    agent.assign(Vec::new());
+    agent.run(10_000);
+    assert_eq!(agent.view("t").left.unwrap().to_string(), "it is stuck");
+    let removals = || agent.world.calls("t").iter().filter(|call| **call == "remove").count();
+    assert_eq!(removals(), 1);
+    agent.assign(vec![task("u", Script::service())]);
+    agent.run(10_000);
+    assert_eq!(removals(), 2);
+    agent.world.lock().trouble = None;
+    agent.assign(vec![task("u", Script::service())]);
+    agent.run(100);
+    assert_eq!((agent.state("t"), agent.state("u")), (None, Some(TaskState::Running)));
+    assert!(agent.world.stored("t").is_none());
+    agent.check();
+}
+
+#[test]
+fn what_could_not_be_removed_is_tried_at_the_next_start() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalFails);
+    agent.assign(Vec::new());
+    agent.run(100);
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert!(agent.world.stored("t").is_none());
+    agent.check();
+}
+
+#[test]
+fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    agent.run(100);
+    agent.assign(vec![task("t", Script::job(10, 4))]);
+    agent.run(100);
+    let stored = agent.world.stored("t").unwrap().record;
+    assert_eq!(stored.successor.unwrap().assignment.definition, Script::job(10, 4));
+    assert!(agent.view("t").record.removing);
+    // The last word on it counts.
+    agent.assign(vec![task("t", Script::job(10, 5))]);
+    agent.world.lock().trouble = None;
+    agent.run(30_000);
+    assert_eq!(agent.state("t"), Some(TaskState::Failed));
+    let told = agent.told.all();
+    let code = told["t"].last().unwrap().container_status.as_ref().unwrap().exit_code;
+    assert_eq!(code, 5);
+    let stored = agent.world.stored("t").unwrap();
+    assert!(!stored.record.removing && stored.record.successor.is_none());
+    agent.check();
+}
+
+#[test]
+fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    agent.assign(vec![task("t", Script::service())]);
+    agent.assign(Vec::new());
+    agent.world.lock().trouble = None;
+    agent.run(30_000);
+    assert!(agent.handle.tasks().is_empty());
+    assert_eq!(agent.world.calls("t").iter().filter(|call| **call == "start").count(), 1);
+    agent.check();
+}
+
+#[test]
+fn a_successor_survives_a_restart() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    agent.assign(vec![task("t", Script::job(10, 0))]);
+    let agent = agent.restart();
+    agent.world.lock().trouble = None;
+    // The reports are another task's now.
+    agent.run(30_000);
+    assert_eq!(agent.state("t"), Some(TaskState::Complete));
+    agent.check();
+}
+
+#[test]
+fn what_a_rejected_task_left_is_removed_as_soon_as_the_executor_gives_a_controller() {
+    let agent = running();
+    agent.pool.crash();
+    agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
+    let agent = Agent::start(&agent.world, &agent.told, 3);
+    agent.run(100);
+    assert_eq!(agent.state("t"), Some(TaskState::Failed));
+    agent.assign(Vec::new());
+    agent.run(60_000);
+    // It may have something in the world: it is not forgotten.
+    assert!(agent.world.stored("t").unwrap().record.removing);
+    assert_eq!(agent.world.lock().workloads.len(), 1);
+    agent.world.lock().trouble = None;
+    agent.run(60_000);
+    assert!(agent.world.stored("t").is_none());
+    assert!(agent.world.lock().workloads.is_empty());
+    agent.check();
+}
+
+#[test]
+fn a_task_that_the_executor_cannot_run_has_nothing_to_remove() {
+    let agent = Agent::new();
+    agent.assign(vec![task("t", Script { known: false, ..Script::service() })]);
+    agent.run(100);
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert!(agent.handle.tasks().is_empty());
+    assert!(agent.world.stored("t").is_none());
+    agent.check();
+}

@@ -1,0 +1,292 @@
+//! What is durable when, and a store that fails.
+
+use super::agent::{Agent, open, stopped, task};
+use super::world::{Script, Told, Trouble, World};
+use futures::future::{join, join_all};
+use futures::task::SpawnExt;
+use onward::agent::{
+    Policy, Store, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
+};
+use onward::exec::Assignment;
+use onward::lifecycle::TaskState;
+use onward::testing::{Turn, VirtualPool};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use time::UtcDateTime;
+
+const NOTHING: StoreFault = StoreFault::Fails { written: 0 };
+
+/// Counts the commits that have something of a kind in them.
+fn count(agent: &Agent, what: fn(&StoreChange<Script>) -> bool) -> Arc<AtomicU32> {
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&count);
+    agent.world.store.set_faults(move |call| {
+        if let StoreCall::Commit(changes) = call {
+            counted.fetch_add(changes.iter().any(what).into(), Ordering::Relaxed);
+        }
+        None
+    });
+    count
+}
+
+#[test]
+fn what_could_not_be_stored_is_not_done_and_can_be_tried_again() {
+    let agent = Agent::new();
+    agent.world.store.set_faults(|_| Some(NOTHING));
+    let error = agent.try_assign(vec![task("t", Script::service())]).unwrap_err();
+    assert_eq!(error.to_string(), "the assignment could not be stored: a planted fault");
+    agent.run(100);
+    assert_eq!((agent.state("t"), agent.world.calls("t")), (None, vec![]));
+    agent.world.store.set_faults(|_| None);
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.state("t"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn what_was_stored_and_not_confirmed_can_be_tried_again() {
+    let agent = Agent::new();
+    agent.world.store.set_faults(|_| Some(StoreFault::Fails { written: usize::MAX }));
+    agent.try_assign(vec![task("t", Script::service())]).unwrap_err();
+    agent.world.store.set_faults(|_| None);
+    agent.assign(vec![task("t", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.state("t"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn a_status_waits_until_it_is_durable_and_its_task_does_not() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 3)), task("web", Script::service())]);
+    agent.world.store.set_faults(|_| Some(NOTHING));
+    agent.run(10_000);
+    assert_eq!(agent.state("job"), Some(TaskState::Failed));
+    assert_eq!(agent.told.all().len(), 0);
+    assert_eq!(agent.world.stored("job").unwrap().status, None);
+    agent.world.store.set_faults(|_| None);
+    agent.run(30_000);
+    assert_eq!(agent.told.states("job"), [TaskState::Failed]);
+    assert_eq!(agent.told.states("web"), [TaskState::Running]);
+    agent.check();
+}
+
+#[test]
+fn a_store_that_fails_is_tried_again_with_back_off() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 0))]);
+    let commits = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&commits);
+    agent.world.store.set_faults(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Some(NOTHING)
+    });
+    agent.run(60_000);
+    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    assert!((6..=7).contains(&commits.load(Ordering::Relaxed)), "{commits:?}");
+    agent.world.store.set_faults(|_| None);
+    agent.run(60_000);
+    let commits = count(&agent, |_| true);
+    agent.run(60_000);
+    assert_eq!(commits.load(Ordering::Relaxed), 0);
+    agent.check();
+}
+
+#[test]
+fn a_store_that_hangs_holds_up_no_task() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(50, 3)), task("web", Script::service())]);
+    agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: 0 }));
+    agent.run(10_000);
+    assert_eq!(agent.state("job"), Some(TaskState::Failed));
+    assert_eq!(agent.state("web"), Some(TaskState::Running));
+    assert_eq!(agent.told.all().len(), 0);
+}
+
+/// A store whose commits take a while, as those of a disk do.
+struct Slow(World);
+
+impl Store<Script> for Slow {
+    async fn load(&self) -> Result<Vec<StoredTask<Script>>, StoreError> {
+        self.0.store.load().await
+    }
+
+    async fn commit(&self, changes: &[StoreChange<Script>]) -> Result<(), StoreError> {
+        let written = self.0.time.now() + Duration::from_millis(5);
+        self.0.time.sleep_until(written, Turn::Controller).await;
+        self.0.store.commit(changes).await
+    }
+}
+
+#[test]
+fn many_statuses_share_one_flush() {
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    let commits = count(&agent, |change| matches!(change, StoreChange::Status { .. }));
+    agent.assign((0..1_000).map(|id| task(&id.to_string(), Script::service())).collect());
+    agent.run(1_000);
+    assert_eq!(agent.told.last().len(), 1_000);
+    let commits = commits.load(Ordering::Relaxed);
+    assert!(commits <= 5, "{commits} commits for 1,000 lives");
+    agent.check();
+}
+
+#[test]
+fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_status() {
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    // It never gets prepared, and says so every millisecond.
+    let restless = || {
+        let millisecond = Duration::from_millis(1);
+        let policy = Policy::default().with_retry(millisecond, millisecond, 1.0).with_jitter(0.0);
+        task("restless", Script { tries: u32::MAX, ..Script::service() }).with_policy(policy)
+    };
+    agent.assign(vec![restless()]);
+    agent.run(100);
+    agent.assign(vec![restless(), task("web", Script::service())]);
+    agent.run(100);
+    assert_eq!(agent.told.states("web").last(), Some(&TaskState::Running));
+    // Each of these is another commit.
+    let assigns = (0..40).map(|number| {
+        agent.handle.assign(vec![
+            restless(),
+            task("web", Script::service()),
+            task("job", Script::job(1, 3)),
+            task(&number.to_string(), Script::service()),
+        ])
+    });
+    let assigns: Vec<_> = agent.pool.run_until(join_all(assigns)).unwrap();
+    assert!(assigns.iter().all(Result::is_ok));
+    assert_eq!(agent.told.states("job").last(), Some(&TaskState::Failed));
+    agent.check();
+}
+
+#[test]
+fn a_run_that_is_dropped_in_a_commit_goes_on_with_it() {
+    let (world, told) = (World::new(), Told::default());
+    let pool = VirtualPool::new(world.time.clone(), 1);
+    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
+    let mut assign = Box::pin(handle.assign(vec![task("t", Script::job(10, 0))]));
+    {
+        let mut run = Box::pin(worker.run());
+        assert!(pool.run_until(join(&mut run, &mut assign)).is_none());
+    }
+    world.store.set_faults(|_| None);
+    pool.spawn(async move { worker.run().await }).unwrap();
+    assert_eq!(pool.run_until(assign).unwrap().unwrap(), []);
+    pool.run();
+    assert_eq!(world.stored("t").unwrap().status.unwrap().state, TaskState::Complete);
+    assert_eq!(world.calls("t"), ["prepare", "start", "wait"]);
+}
+
+#[test]
+fn everything_that_is_stored_is_taken_up_where_it_was() {
+    let agent = Agent::new();
+    agent.assign(vec![
+        task("done", Script::job(10, 4)),
+        task("web", Script::service()),
+        stopped("off", Script::service()),
+    ]);
+    agent.run(1_000);
+    // One of which nothing is known but that it is assigned.
+    let record = TaskRecord::new(Assignment::new("new", Script::service()));
+    let change = [StoreChange::Record(record)];
+    futures::executor::block_on(agent.world.store.commit(&change)).unwrap();
+    let agent = agent.restart();
+    agent.run(1_000);
+    let states = ["done", "new", "off", "web"].map(|id| agent.state(id).unwrap());
+    assert_eq!(
+        states,
+        [TaskState::Failed, TaskState::Running, TaskState::Shutdown, TaskState::Running]
+    );
+    assert_eq!(agent.world.calls("web"), ["prepare", "start", "wait", "wait"]);
+    assert_eq!(agent.world.calls("done"), ["prepare", "start", "wait"]);
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    // It becomes durable, and nothing else happens.
+    agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
+    let assign = agent.handle.assign(vec![labelled(1)]);
+    assert!(agent.pool.run_until(assign).is_none());
+    agent.world.store.set_faults(|_| None);
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads["t"].label, 1);
+    assert_eq!(agent.world.stored("t").unwrap().record.previous, None);
+    agent.check();
+}
+
+#[test]
+fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let agent = Agent::new();
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    // That the second is taken is not durable when the third comes.
+    agent.world.store.set_faults(|call| match call {
+        StoreCall::Commit([StoreChange::Record(record)]) if record.previous.is_none() => {
+            Some(NOTHING)
+        }
+        _ => None,
+    });
+    agent.assign(vec![labelled(2)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateHangs);
+    agent.assign(vec![labelled(3)]);
+    agent.world.store.set_faults(|_| None);
+    agent.run(10_000);
+    assert!(agent.world.stored("t").unwrap().record.previous.is_some());
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads["t"].label, 3);
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_after_a_restart() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let in_force = |agent: &Agent| {
+        let previous = agent.world.stored("t").unwrap().record.previous;
+        previous.map(|assignment| assignment.definition.label)
+    };
+    let updates = |agent: &Agent| {
+        let calls = agent.world.calls("t");
+        calls.into_iter().filter(|call| *call == "update").count()
+    };
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateRefused);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (1, Some(0)));
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (2, Some(0)));
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((updates(&agent), in_force(&agent)), (3, None));
+    agent.check();
+}
+
+#[test]
+fn a_store_that_cannot_be_read_opens_no_worker() {
+    let world = World::new();
+    world.store.set_faults(|_| Some(NOTHING));
+    let pool = VirtualPool::new(world.time.clone(), 1);
+    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
+    let error = open(&world, world.store.clone(), &Told::default(), &pool, clock).unwrap_err();
+    assert_eq!(error.to_string(), "a planted fault");
+}
