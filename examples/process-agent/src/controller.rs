@@ -19,6 +19,7 @@ use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
 use crate::task_file::is_name;
 use logs::ProcessLogs;
+pub(crate) use logs::log_record;
 use removal::remove_dir;
 
 /// Hands out the controllers of process tasks, each with a directory of its own.
@@ -38,6 +39,17 @@ impl ProcessExecutor {
     #[must_use]
     pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
+    }
+
+    /// What the task of this id says, as long as it has its directory.
+    ///
+    /// # Errors
+    ///
+    /// No task can have this id.
+    pub fn logs(&self, id: &str) -> Result<SharedLogs, ControllerError> {
+        // They do not depend on what it is.
+        let controller = self.operate(id, ProcessDefinition::new([""]))?;
+        Ok(SharedLogs::new(ProcessLogs::new(controller.keeper)))
     }
 
     fn operate(
