@@ -9,15 +9,17 @@ mod agent;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use agent::{Home, task};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What a test without orders does.
 const KILLS: u64 = 5;
 
 /// How many tasks the file has at most: then the oldest are left out.
-const MOST: usize = 12;
+const MOST: usize = 20;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
@@ -59,6 +61,29 @@ fn random_task(name: &str, dice: &mut Dice) -> (String, Code) {
     (text, code)
 }
 
+/// The keepers that have not come to the point from which their start counts.
+fn on_their_way(home: &Home) -> Vec<i32> {
+    let tasks = home.path("state/tasks");
+    let mut found = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = process.file_name().to_string_lossy().parse() else { continue };
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split('\0').skip(1).filter(|word| *word != "--keep");
+        let dir = words.next().filter(|word| *word == "keeper").and_then(|_| words.next());
+        let dir = dir.map(Path::new).filter(|dir| dir.starts_with(&tasks));
+        if dir.is_some_and(|dir| !dir.join("keeper.json").exists()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// One that has ended by now needs none.
+fn signal(pid: i32, signal: Signal) {
+    _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
+}
+
 #[test]
 fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothing() {
     let kills = number("ONWARD_KILLS").unwrap_or(KILLS);
@@ -68,9 +93,10 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
     let mut home = Home::new("task = []\n");
     let mut tasks: Vec<(String, String, Code)> = Vec::new();
     let mut all: BTreeMap<String, Code> = BTreeMap::new();
+    let mut held = Vec::new();
     for round in 0..=kills {
         // Something is always just being started, and something removed.
-        for index in 0..=dice.roll(3) {
+        for index in 0..=dice.roll(8) {
             let name = format!("t{round}-{index}");
             let (text, code) = random_task(&name, &mut dice);
             all.insert(name.clone(), code);
@@ -82,13 +108,26 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
             file.write_str(text).unwrap();
         }
         home.save(&file);
-        if round < kills {
-            home.start(&[]);
-            std::thread::sleep(Duration::from_millis(dice.roll(400)));
-            home.kill();
+        home.start(&[]);
+        if round == kills {
+            break;
         }
+        let moment = Instant::now() + Duration::from_millis(dice.roll(400));
+        if held.is_empty() && dice.roll(2) == 0 {
+            // The worst moment: a keeper is on its way, the next agent sees nothing of it, and
+            // it goes on when that one is at work.
+            while held.is_empty() && Instant::now() < moment {
+                held = on_their_way(&home);
+            }
+            held.iter().for_each(|keeper| signal(*keeper, Signal::STOP));
+        } else {
+            std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+            held.drain(..).for_each(|keeper| signal(keeper, Signal::CONT));
+        }
+        home.kill();
     }
-    home.up(&[]);
+    held.drain(..).for_each(|keeper| signal(keeper, Signal::CONT));
+    home.wait(|home| home.ps().is_some());
     let is_settled = |state: &str, code: &Code| match code {
         None => state == "running",
         Some(_) => ["complete", "failed"].contains(&state),
