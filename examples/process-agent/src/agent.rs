@@ -1,7 +1,7 @@
 //! The agent: a worker with the tasks of a file, until it is told to end.
 //!
 //! What there is to be done comes in as [`Order`]s; out of the file, the time and these
-//! [`Assigner`] makes one full set of assignments, again and again, and the worker makes
+//! `Assigner` makes one full set of assignments, again and again, and the worker makes
 //! it true.
 
 mod assigner;

@@ -119,7 +119,9 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
             while held.is_empty() && Instant::now() < moment {
                 held = on_their_way(&home);
             }
-            held.iter().for_each(|keeper| signal(*keeper, Signal::STOP));
+            for keeper in &held {
+                signal(*keeper, Signal::STOP);
+            }
         } else {
             std::thread::sleep(moment.saturating_duration_since(Instant::now()));
             held.drain(..).for_each(|keeper| signal(keeper, Signal::CONT));
