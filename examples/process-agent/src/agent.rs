@@ -12,10 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::task::{FutureObj, Spawn, SpawnError};
 use onward::agent::{
-    Store, StoreChange, StoreError, StoredTask, Surroundings, TaskView, TokioTimer, Worker,
-    WorkerHandle,
+    Store, StoreChange, StoreError, StoredTask, Surroundings, TaskView, TokioSpawner, TokioTimer,
+    Worker, WorkerHandle,
 };
 use onward::exec::SystemClock;
 use onward::{ControllerError, TaskStatus};
@@ -113,7 +112,7 @@ impl Agent {
         let executor = ProcessExecutor::new(root);
         let (timer, origin) = (TokioTimer::new(), std::time::Instant::now());
         let surroundings = Surroundings::new(timer, SystemClock, |_: &str, _| {});
-        let spawner = Tokio(Handle::current());
+        let spawner = TokioSpawner::new(Handle::current());
         let store = Noted { store, board: Arc::clone(&board) };
         let (mut worker, tasks) =
             Worker::open(executor.clone(), store, spawner, surroundings).await?;
@@ -214,16 +213,6 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => futures::future::pending().await,
-    }
-}
-
-/// Puts futures on a tokio runtime.
-struct Tokio(Handle);
-
-impl Spawn for Tokio {
-    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        drop(self.0.spawn(future));
-        Ok(())
     }
 }
 
