@@ -99,6 +99,11 @@ pub mod docs {
     pub mod driver {}
     #[doc = include_str!("../docs/worker.md")]
     pub mod worker {}
+
+    #[doc = include_str!("../docs/typestate.md")]
+    pub mod typestate {}
+    #[doc = include_str!("../docs/compile-errors.md")]
+    pub mod compile_errors {}
 }
 
 /// The README, whose blocks of code are compiled and run.
