@@ -1,7 +1,7 @@
 //! The model: what must happen next, given what has happened.
 //!
-//! It is written from `conformance/README.md` §2 (the numbers in comments) and
-//! `behaviour.md` §1 and §5 (D and P), not from the driver. It is sequential and
+//! It is written from the rules of `docs/driver.md` (the numbers in comments) and
+//! from `docs/swarmkit.md` (those with a letter), not from the driver. It is sequential and
 //! knows nothing of futures: it is told what happened, one event after the other,
 //! and complains about the first that must not be.
 
