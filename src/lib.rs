@@ -104,6 +104,12 @@ pub mod docs {
     pub mod typestate {}
     #[doc = include_str!("../docs/compile-errors.md")]
     pub mod compile_errors {}
+    #[doc = include_str!("../docs/faq.md")]
+    pub mod faq {}
+    #[doc = include_str!("../docs/swarmkit.md")]
+    pub mod swarmkit {}
+    #[doc = include_str!("../docs/testing.md")]
+    pub mod testing {}
 }
 
 /// The README, whose blocks of code are compiled and run.
