@@ -61,8 +61,8 @@ fn every_statement_about_swarmkit_is_there_once_and_has_its_test() {
         }
         numbers
     };
-    assert_eq!(rows('D'), Vec::from_iter(1..=20));
-    assert_eq!(rows('T'), Vec::from_iter(1..=18));
+    assert_eq!(rows('D'), (1..=20).collect::<Vec<_>>());
+    assert_eq!(rows('T'), (1..=18).collect::<Vec<_>>());
     assert_eq!(rows('R'), [1, 2, 3, 4, 5, 6, 8]);
     assert_eq!(rows('W'), [1, 3, 4, 6, 7, 8, 9, 10, 12, 13]);
 }
