@@ -89,6 +89,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(policy: Policy, record: Record, desired: TaskState) -> Self {
+        // 13: what was started before is asked for.
+        let state = record.status.state;
+        let inspection = matches!(state, TaskState::Starting | TaskState::Running)
+            && desired < TaskState::Shutdown;
         Self {
             policy,
             record,
@@ -99,7 +103,7 @@ impl Model {
             end: "Closed".into(),
             flight: None,
             late: false,
-            inspection: None,
+            inspection: inspection.then(super::record::Known::default),
             retry: None,
             update_retry: None,
             retries: [0; 9],

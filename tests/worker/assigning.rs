@@ -183,6 +183,8 @@ fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
     agent.run(100);
     assert_eq!(agent.world.calls("t"), ["wait"]);
     assert_eq!(agent.told.states("t")[0], TaskState::Running);
+    // Whoever took it there may have gone before the answer.
+    assert_eq!(agent.told.last()["t"].container_status.as_ref().unwrap().pid, 7);
     assert!(agent.world.stored("t").unwrap().status.is_some());
     let failed = TaskStatus::new(TaskState::Failed);
     agent.assign(vec![labelled(1).with_status(failed)]);
