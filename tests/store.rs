@@ -404,6 +404,27 @@ fn only_the_steps_that_are_new_are_taken() {
 }
 
 #[test]
+fn pages_of_a_newer_version_are_refused_as_such_and_a_damaged_version_is_not() {
+    let place = Place::with(&[record("a")]);
+    let whole = fs::read(place.path()).unwrap();
+    let with_versions = |first, second| {
+        let mut bytes = whole.clone();
+        (bytes[64], bytes[192]) = (first, second);
+        fs::write(place.path(), &bytes).unwrap();
+        let error = open::<String>(&place.path()).map(drop).unwrap_err();
+        assert!(fs::read(place.path()).unwrap() == bytes);
+        error
+    };
+    let newer = with_versions(9, 9);
+    let is_newer = |error: &_| matches!(error, OpenStoreError::Newer { what: "pages", .. });
+    assert!(is_newer(&newer), "{newer}");
+    for (first, second) in [(9, 3), (2, 2)] {
+        let other = with_versions(first, second);
+        assert!(!is_newer(&other), "{other}");
+    }
+}
+
+#[test]
 fn a_store_that_is_dropped_writes_nothing_more() {
     let place = Place::new();
     let store = open::<String>(&place.path()).unwrap();
