@@ -80,11 +80,12 @@ struct End {
     points: u32,
 }
 
-/// Plays it with crashes after so many points each, counted from the one before.
-fn play(crashes: &[u32], seed: u64) -> Result<End, String> {
+/// Plays it with crashes after so many points each, counted from the one before, and
+/// with one of so many commits failing.
+fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String> {
     let (world, told) = (World::new(), Told::default());
     world.lock().workloads.insert("orphan".into(), super::world::Workload::default());
-    world.crash_in_store();
+    world.crash_in_store(failing.map(|one_of| (one_of, seed)));
     let mut crashes = crashes.iter();
     let mut label = None;
     loop {
@@ -152,7 +153,11 @@ fn expected() -> BTreeMap<String, (TaskState, i32)> {
 }
 
 fn check(crashes: &[u32], seed: u64) -> u32 {
-    let end = play(crashes, seed);
+    check_failing(crashes, None, seed)
+}
+
+fn check_failing(crashes: &[u32], failing: Option<u64>, seed: u64) -> u32 {
+    let end = play(crashes, failing, seed);
     let end = end.unwrap_or_else(|why| panic!("crashes {crashes:?}, seed {seed}: {why}"));
     assert_eq!(end.ends, expected(), "crashes {crashes:?}, seed {seed}");
     assert_eq!(end.label, Some(1), "crashes {crashes:?}, seed {seed}");
@@ -178,5 +183,15 @@ fn wherever_it_crashes_twice_every_life_ends_as_without_a_crash() {
         // Every first point in turn, and second ones that are spread over all.
         let (first, second) = (life * 7 % points + 1, life * 31 % (points / 2) + 1);
         check(&[first, second], u64::from(life));
+    }
+}
+
+#[test]
+fn whichever_commits_fail_and_wherever_it_crashes_every_life_ends_the_same() {
+    for seed in 0..100 {
+        let one_of = seed % 4 + 2;
+        check_failing(&[], Some(one_of), seed);
+        let crash = u32::try_from(seed).unwrap() * 13 % 100 + 1;
+        check_failing(&[crash], Some(one_of), seed);
     }
 }

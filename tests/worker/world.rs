@@ -127,10 +127,20 @@ impl World {
         self.store.get(id)
     }
 
-    /// Lets the agent crash before and after every commit, and in the middle.
-    pub(crate) fn crash_in_store(&self) {
+    /// Lets the agent crash before and after every commit, and in the middle; and one
+    /// of so many commits fail, written or not, as this seed says.
+    pub(crate) fn crash_in_store(&self, failing: Option<(u64, u64)>) {
         let world = self.clone();
+        let mut seed = failing.map_or(0, |(_, seed)| seed);
         self.store.set_faults(move |call| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if let Some((one_of, _)) = failing
+                && (seed >> 33).is_multiple_of(one_of)
+                && matches!(call, StoreCall::Commit(_))
+            {
+                let written = if seed >> 63 == 0 { 0 } else { usize::MAX };
+                return Some(StoreFault::Fails { written });
+            }
             let StoreCall::Commit(changes) = call else { return None };
             let mut written = [0, 1, usize::MAX].into_iter().filter(|written| match written {
                 1 => changes.len() > 1,
