@@ -116,7 +116,8 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
         trace: &Trace,
     ) -> Result<ControllerOf<S>, Stop> {
         let asked = self.subject.executor().controller(assignment);
-        let came = self.run(trace, &assignment.id, Call::Controller, self.patience(), asked).await;
+        let came =
+            self.run(trace, &assignment.id, Call::Controller, &mut self.patience(), asked).await;
         self.answer(came).map_err(|fault| {
             breach(Clause::Life, "the executor hands out a controller", &fault, trace)
         })
@@ -145,7 +146,7 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
         trace: &Trace,
         id: &str,
         call: Call,
-        limit: Limit,
+        limit: &mut Limit,
         operation: impl Future<Output = Result<A, ControllerError>> + Send,
     ) -> Came<Result<A, ControllerError>> {
         let timer = &self.contract.timer;
@@ -153,12 +154,11 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
         let came = {
             let mut operation = pin!(operation);
             let mut late = pin!(timer.sleep_until(timer.now().saturating_add(limit.time)));
-            let mut left = limit.polls;
             poll_fn(|context| {
-                if left == 0 {
+                let Some(left) = limit.polls.checked_sub(1) else {
                     return Poll::Ready(Came::Cut);
-                }
-                left -= 1;
+                };
+                limit.polls = left;
                 match poll_caught(operation.as_mut(), context) {
                     Poll::Ready(Ok(answer)) => Poll::Ready(Came::Answered(answer)),
                     Poll::Ready(Err(panic)) => Poll::Ready(Came::Panicked(panic)),
@@ -204,27 +204,33 @@ fn breach(clause: Clause, expected: &str, found: &dyn fmt::Display, trace: &Trac
 impl<S: Subject, T: Timer> Trial<'_, S, T> {
     /// Calls once; drops it when it has taken too long.
     pub(super) async fn call_once(&mut self, call: Call) -> Result<(), Fault> {
-        let came = self.run(call, self.bench.patience()).await;
+        let came = self.run(call, &mut self.bench.patience()).await;
         self.bench.answer(came)
     }
 
     /// Calls until it succeeds or fails for good.
     pub(super) async fn call(&mut self, call: Call) -> Result<(), Fault> {
+        let came = self.insist(call, self.bench.patience()).await;
+        self.bench.answer(came)
+    }
+
+    /// Calls until it succeeds or fails for good, or the limit is reached, all attempts
+    /// counted.
+    async fn insist(&mut self, call: Call, mut limit: Limit) -> Came<Result<(), ControllerError>> {
         const PAUSE: Duration = Duration::from_millis(10);
-        let Contract { timer, patience, .. } = self.bench.contract;
-        let late = timer.now().saturating_add(*patience);
+        let timer = &self.bench.contract.timer;
+        let late = timer.now().saturating_add(limit.time);
         loop {
-            let fault = match self.call_once(call).await {
-                Err(Fault::Error(error)) => error,
-                answer => return answer,
-            };
-            match (call, fault.kind()) {
+            limit.time = late.saturating_sub(timer.now());
+            let came = self.run(call, &mut limit).await;
+            let Came::Answered(Err(error)) = &came else { return came };
+            match (call, error.kind()) {
                 (Call::Prepare, ErrorKind::AlreadyPrepared)
-                | (Call::Start, ErrorKind::AlreadyStarted) => return Ok(()),
-                (_, kind) if !fault.is_temporary() && kind != ErrorKind::Interrupted => {
-                    return Err(Fault::Error(fault));
+                | (Call::Start, ErrorKind::AlreadyStarted) => return Came::Answered(Ok(())),
+                (_, kind) if !error.is_temporary() && kind != ErrorKind::Interrupted => {
+                    return came;
                 }
-                _ if timer.now() >= late => return Err(Fault::Late(*patience)),
+                _ if timer.now() >= late => return Came::Late,
                 _ => timer.sleep_until(timer.now().saturating_add(PAUSE)).await,
             }
         }
@@ -248,18 +254,18 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
         answer.map_err(|fault| breach(clause, &format!("`{call}` succeeds"), &fault, &self.trace))
     }
 
-    /// Calls, and drops it after so many polls; says whether that was too late to be
-    /// dropped.
+    /// Calls, and drops it after so many polls, those of attempts that have failed
+    /// temporarily counted; says whether that was too late.
     pub(super) async fn drop_after(&mut self, call: Call, polls: u32) -> bool {
         let limit = Limit { polls, ..self.bench.patience() };
-        !matches!(self.run(call, limit).await, Came::Cut)
+        !matches!(self.insist(call, limit).await, Came::Cut)
     }
 
     /// Calls, and drops it after a short while; says whether it has returned by then.
     pub(super) async fn glimpse(&mut self, call: Call) -> bool {
         let patience = self.bench.patience();
         let limit = Limit { time: patience.time / 100, ..patience };
-        !matches!(self.run(call, limit).await, Came::Late)
+        !matches!(self.insist(call, limit).await, Came::Late)
     }
 
     /// Calls `wait` until it tells how the workload has ended; says what it told.
@@ -275,7 +281,8 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
     pub(super) async fn inspect(&mut self) -> Result<Inspection, Fault> {
         let Self { bench, assignment, controller, trace } = self;
         let asked = async { Ok(controller.inspect().await) };
-        let came = bench.run(trace, &assignment.id, Call::Inspect, bench.patience(), asked).await;
+        let came =
+            bench.run(trace, &assignment.id, Call::Inspect, &mut bench.patience(), asked).await;
         bench.answer(came)
     }
 
@@ -320,7 +327,7 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
         self.expect(found == expected, &format!("`wait` tells {expected}"), &found)
     }
 
-    async fn run(&mut self, call: Call, limit: Limit) -> Came<Result<(), ControllerError>> {
+    async fn run(&mut self, call: Call, limit: &mut Limit) -> Came<Result<(), ControllerError>> {
         let Self { bench, assignment, controller, trace } = self;
         let Assignment { id, definition, .. } = assignment;
         // Called inside, where a panic is caught.

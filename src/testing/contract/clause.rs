@@ -106,7 +106,7 @@ clauses! {
         "`remove` of another instance leaves nothing of what one has started, also if that was removing it."
     CloseLeaves "close-leaves" [StartTakenUp]
         "`close` leaves the workload and what `prepare` made as they are: another instance takes them up."
-    Closed "closed" []
+    Closed "closed" [CloseLeaves]
         "After `close`, every operation answers `closed`."
     InspectAnswers "inspect-answers" []
         "`inspect` answers soon and without an error, however far the task is."
