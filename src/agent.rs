@@ -9,8 +9,12 @@ mod policy;
 mod reporter;
 mod store;
 mod timer;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod worker;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::{TokioSpawner, TokioTimer};
 pub use driver::{
     Driver, DriverHandle, Ended, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
 };
@@ -24,8 +28,6 @@ pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
 #[cfg(feature = "testing")]
 pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
-#[cfg(feature = "tokio")]
-pub use timer::TokioTimer;
 pub use worker::{
     AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
     Worker, WorkerHandle,

@@ -57,7 +57,7 @@
 //! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
 //!   policies.
 //! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
-//! - `tokio`: tokio's timer, for drivers.
+//! - `tokio`: tokio's timer and its runtime, for drivers and workers.
 //! - `testing`: virtual time.
 //!
 //! Without them the library needs `alloc` only.
@@ -93,6 +93,8 @@ pub mod docs {
     #[doc = include_str!("../docs/architecture.md")]
     pub mod architecture {}
 
+    #[doc = include_str!("../docs/getting-started.md")]
+    pub mod getting_started {}
     #[doc = include_str!("../docs/driver.md")]
     pub mod driver {}
     #[doc = include_str!("../docs/worker.md")]

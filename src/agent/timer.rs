@@ -24,39 +24,3 @@ pub trait Timer: Send + Sync {
     /// Dropped, nothing of it is left.
     fn sleep_until(&self, moment: Duration) -> impl Future<Output = ()> + Send;
 }
-
-/// The timer of the tokio runtime, for code that runs on one.
-#[cfg(feature = "tokio")]
-#[derive(Clone, Copy, Debug)]
-pub struct TokioTimer {
-    origin: tokio::time::Instant,
-}
-
-#[cfg(feature = "tokio")]
-impl TokioTimer {
-    /// A timer whose time begins now.
-    pub fn new() -> Self {
-        Self { origin: tokio::time::Instant::now() }
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl Default for TokioTimer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl Timer for TokioTimer {
-    fn now(&self) -> Duration {
-        self.origin.elapsed()
-    }
-
-    async fn sleep_until(&self, moment: Duration) {
-        match self.origin.checked_add(moment) {
-            Some(moment) => tokio::time::sleep_until(moment).await,
-            None => core::future::pending().await,
-        }
-    }
-}

@@ -200,6 +200,23 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
 }
 
 #[test]
+fn a_task_without_a_controller_gets_one_when_the_same_is_assigned_again() {
+    let agent = Agent::new();
+    agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
+    agent.assign(vec![labelled(1)]);
+    agent.run(60_000);
+    assert!(agent.handle.snapshots("t").is_none());
+    agent.world.lock().trouble = None;
+    agent.run(60_000);
+    assert!(agent.handle.snapshots("t").is_none());
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert!(agent.handle.snapshots("t").is_some());
+    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+    agent.check();
+}
+
+#[test]
 fn an_executor_that_panics_has_failed_for_that_task() {
     let agent = Agent::new();
     agent.world.lock().trouble = Some(Trouble::ExecutorPanics);

@@ -60,6 +60,19 @@ fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
 }
 
 #[test]
+fn what_is_shown_for_debugging_says_what_it_is() {
+    let agent = Agent::new();
+    let listener = agent.handle.listen(|_: &str, _| {});
+    let pool = VirtualPool::new(agent.world.time.clone(), 1);
+    let clock = agent.world.time.clock(UtcDateTime::UNIX_EPOCH);
+    let (worker, _) =
+        open(&agent.world, agent.world.store.clone(), &Told::default(), &pool, clock).unwrap();
+    let shown = format!("{worker:?} {:?} {listener:?} {:?}", agent.handle, agent.world.store);
+    let names = "Worker { .. } WorkerHandle { .. } Listener { .. } MemoryStore { tasks: 0, .. }";
+    assert_eq!(shown, names);
+}
+
+#[test]
 fn a_worker_that_is_dropped_closes_its_drivers() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);

@@ -62,7 +62,10 @@ async fn manage(handle: WorkerHandle<Script>, world: World, life: Life) {
         if at > now {
             sleep(at).await;
         }
-        while handle.assign(set.clone()).await.is_err() {
+        let mut tries = 0;
+        while let Err(error) = handle.assign(set.clone()).await {
+            tries += 1;
+            assert!(tries < 100, "{error}");
             sleep(u64::try_from(world.time.now().as_millis()).unwrap() + 100).await;
         }
     }

@@ -7,9 +7,11 @@ use futures::task::SpawnExt;
 use onward::agent::{
     Policy, Store, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
 };
-use onward::exec::Assignment;
+use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::TaskState;
 use onward::testing::{Turn, VirtualPool};
+use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -279,6 +281,16 @@ fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_af
     agent.run(100);
     assert_eq!((updates(&agent), in_force(&agent)), (3, None));
     agent.check();
+}
+
+#[test]
+fn the_reason_of_a_store_error_and_its_causes_are_still_there() {
+    let reason = ControllerError::new("no luck").with_source("rain");
+    let error = StoreError::new(reason);
+    assert_eq!(error.to_string(), "no luck");
+    assert!(error.get_ref().downcast_ref::<ControllerError>().is_some());
+    let causes: Vec<_> = successors(error.source(), |&error| error.source()).collect();
+    assert_eq!(causes.last().unwrap().to_string(), "rain");
 }
 
 #[test]

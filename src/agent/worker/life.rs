@@ -69,9 +69,9 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
             let mut failures = 0;
             loop {
                 let wanted = seat.take();
-                let assignment = match &wanted.previous {
-                    Some(previous) if !task.state().is_terminal() => (**previous).clone(),
-                    _ => wanted.assignment.clone(),
+                let assignment = match wanted.previous {
+                    Some(previous) => *previous,
+                    None => wanted.assignment,
                 };
                 let resolved = resolve(&mut task, &assignment, &executor, &clock);
                 let error = match unless_closed(seat, resolved).await {

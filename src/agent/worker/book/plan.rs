@@ -179,7 +179,7 @@ fn merged<D: PartialEq>(
     task: AssignedTask<D>,
     keeps_previous: bool,
 ) -> TaskRecord<D> {
-    let mut after = TaskRecord { removing: before.removing, ..task.into() };
+    let mut after = TaskRecord::from(task);
     let TaskRecord { assignment, previous, .. } = before;
     if after.assignment.definition == assignment.definition {
         after.assignment.version = assignment.version;

@@ -1,0 +1,113 @@
+//! What public types can be sent, shared and moved: all of them, but where it says
+//! so.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+use onward::agent::{
+    AssignError, AssignedTask, AssignmentChange, Driver, DriverHandle, Ended, InvalidPolicy,
+    Listener, LogSelector, MemoryStore, Migration, OpenStoreError, Past, Policy, RedbOptions,
+    RedbStore, RefusedTask, ReportError, Reporter, ReporterHandle, Snapshot, StatusUpdate,
+    StoreCall, StoreChange, StoreError, StoreFault, StoredTask, Surroundings, TaskRecord,
+    TaskReportError, TaskView, TokioSpawner, TokioTimer, UpdateRefused, Watch, Worker,
+    WorkerHandle,
+};
+use onward::exec::{
+    Assignment, BoxController, Controller, ControllerError, ErrorKind, Executor, Inquiry,
+    Inspection, LogAttribute, LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome,
+    Progress, SharedLogs, SystemClock,
+};
+use onward::lifecycle::{
+    Actor, AnyTask, ContainerStatus, Decision, Event, EventKind, Failure, InvalidTransition,
+    Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, Task, TaskState,
+    TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState, state,
+};
+use onward::testing::{Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer};
+use std::cell::Cell;
+use std::fmt::Debug;
+
+fn all<T: Send + Sync + Unpin + Debug>() {}
+
+/// A controller is `Send`, and need not be `Sync`.
+struct Unshared(Cell<u8>);
+
+impl Controller for Unshared {
+    type Definition = u64;
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        self.0.set(1);
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Runs;
+
+impl Executor for Runs {
+    type Definition = u64;
+    type Controller = Unshared;
+
+    async fn controller(&self, _: &Assignment<u64>) -> Result<Unshared, ControllerError> {
+        Ok(Unshared(Cell::new(0)))
+    }
+}
+
+struct Reports;
+
+impl onward::agent::StatusReporter for Reports {
+    async fn report(&mut self, _: &[StatusUpdate]) -> Result<(), ReportError> {
+        Ok(())
+    }
+}
+
+type Sink = fn(&str, TaskStatus);
+type Drives = Driver<Unshared, VirtualTimer, SystemClock, Sink>;
+type Works = Worker<Runs, MemoryStore<u64>, VirtualTimer, SystemClock, VirtualPool>;
+
+#[test]
+fn every_public_type_can_be_sent_shared_moved_and_shown() {
+    macro_rules! check {
+        ($($type:ty),* $(,)?) => { $(all::<$type>();)* };
+    }
+    check![Actor, AnyTask, ContainerStatus, Decision, Event, EventKind, Failure, InvalidTransition];
+    check![Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, TaskState];
+    check![TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState];
+    check![Task<state::New>, Task<state::Running>, Task<state::Orphaned>];
+    check![Assignment<u64>, ControllerError, ErrorKind, Inquiry<u64>, Inspection, LogAttribute];
+    check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, Progress, SharedLogs];
+    check![SystemClock, DriverHandle<u64>, Ended, InvalidPolicy, Past, Policy, Snapshot];
+    check![Surroundings<VirtualTimer, SystemClock, u8>, UpdateRefused, Watch<u64, Snapshot>];
+    check![ReportError, Reporter<u8, VirtualTimer>, ReporterHandle, StatusUpdate, TaskReportError];
+    check![AssignError, AssignedTask<u64>, AssignmentChange<u64>, Listener<u64>, LogSelector];
+    check![RefusedTask, TaskView<u64>, Works, WorkerHandle<u64>, MemoryStore<u64>, Migration];
+    check![OpenStoreError, RedbOptions, RedbStore<u64>, StoreCall<'static, u64>, StoreChange<u64>];
+    check![StoreError, StoreFault, StoredTask<u64>, TaskRecord<u64>, TokioSpawner, TokioTimer];
+    check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
+}
+
+#[test]
+fn what_holds_a_controller_can_be_sent_also_where_the_controller_cannot_be_shared() {
+    fn sent<T: Send + Unpin>() {}
+    sent::<Drives>();
+    sent::<BoxController<u64>>();
+}
+
+#[test]
+fn what_runs_can_be_spawned() {
+    fn spawned(_: impl Send + 'static) {}
+    fn driver(mut driver: Drives) -> impl Send {
+        async move { driver.run().await }
+    }
+    fn worker(mut worker: Works) -> impl Send {
+        async move { worker.run().await }
+    }
+    fn reporter(mut reporter: Reporter<Reports, VirtualTimer>) -> impl Send {
+        async move { reporter.run().await }
+    }
+    spawned((driver, worker, reporter));
+}
