@@ -50,6 +50,7 @@ const WRONG: &[(Wrong, Clause)] = &[
     (Wrong::PanicsAfterADroppedRemove, Clause::RemoveDropped),
     (Wrong::RemovesOnlyOnce, Clause::RemoveRepeated),
     (Wrong::RemovesOnlyItsOwn, Clause::RemoveTakenUp),
+    (Wrong::LeavesWhatADroppedPrepareHasBegun, Clause::RemoveAbandoned),
     (Wrong::KillsOnClose, Clause::CloseLeaves),
     (Wrong::HangsOnClose, Clause::CloseLeaves),
     (Wrong::WorksAfterClose, Clause::Closed),

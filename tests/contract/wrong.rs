@@ -45,6 +45,7 @@ pub(crate) enum Wrong {
     PanicsAfterADroppedRemove,
     RemovesOnlyOnce,
     RemovesOnlyItsOwn,
+    LeavesWhatADroppedPrepareHasBegun,
     KillsOnClose,
     HangsOnClose,
     WorksAfterClose,
@@ -391,7 +392,10 @@ impl Controller for Operator {
         self.pause().await;
         let was_running = self.is_running();
         self.kill(137);
-        if !(self.is(Wrong::LeavesFiles) && was_running) {
+        let prepare_dropped = self.has_begun("prepare") && !self.has_done("prepare");
+        let leaves = self.is(Wrong::LeavesFiles) && was_running
+            || self.is(Wrong::LeavesWhatADroppedPrepareHasBegun) && prepare_dropped;
+        if !leaves {
             self.work(|work| work.prepared = false);
         }
         self.pause().await;

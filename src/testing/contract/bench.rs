@@ -302,23 +302,21 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
         if so { Ok(()) } else { Err(breach(self.bench.clause, expected, found, &self.trace)) }
     }
 
-    /// The workload was started so often, or else less often.
     pub(super) fn expect_started_once(&self) -> Verdict {
         let starts = self.observe().starts;
         self.expect(starts == 1, "the workload was started once", &format!("{starts} starts"))
-    }
-
-    pub(super) fn expect_nothing_runs(&self) -> Verdict {
-        self.expect(!self.observe().running, "nothing runs", &"something runs")
     }
 
     pub(super) fn expect_it_runs(&self) -> Verdict {
         self.expect(self.observe().running, "the workload runs on", &"nothing runs")
     }
 
-    pub(super) fn expect_nothing_remains(&self) -> Verdict {
+    /// Nothing runs after this call; nothing at all is left if it was `remove`.
+    pub(super) fn expect_ended(&self, by: Call) -> Verdict {
         let Observation { running, remains, .. } = self.observe();
-        self.expect(!running && !remains, "nothing remains of the task", &"something remains")
+        self.expect(!running, "nothing runs", &"something runs")?;
+        let freed = !remains || by != Call::Remove;
+        self.expect(freed, "nothing remains of the task", &"something remains")
     }
 
     /// `wait` tells this.

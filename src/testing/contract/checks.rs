@@ -59,6 +59,10 @@ pub(super) async fn check<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verd
         Clause::ShutdownRepeated => repeated(bench, SHUTDOWN).await,
         Clause::ShutdownTakenUp => taken_up(bench, SHUTDOWN).await,
         Clause::StartAbandoned => abandoned(bench, PREPARED, Call::Start, Call::Shutdown).await,
+        Clause::RemoveAbandoned => {
+            abandoned(bench, &[], Call::Prepare, Call::Remove).await?;
+            abandoned(bench, PREPARED, Call::Start, Call::Remove).await
+        }
         Clause::TerminateEnds => {
             ends(bench, Call::Terminate).await?;
             abandoned(bench, STARTED, Call::Shutdown, Call::Terminate).await
@@ -110,11 +114,8 @@ async fn before<'a, S: Subject, T: Timer>(
 /// The operation succeeds, and has done what it is for.
 async fn succeeds<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>, case: &Case) -> Verdict {
     trial.must(case.call).await?;
-    if case.call == Call::Remove {
-        return trial.expect_nothing_remains();
-    }
-    if case.call == Call::Shutdown {
-        return trial.expect_nothing_runs();
+    if matches!(case.call, Call::Shutdown | Call::Remove) {
+        return trial.expect_ended(case.call);
     }
     for call in case.then {
         trial.must(*call).await?;
@@ -240,7 +241,7 @@ async fn ends<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verd
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
     trial.must(call).await?;
-    trial.expect_nothing_runs()
+    trial.expect_ended(call)
 }
 
 async fn of_nothing<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verdict {
@@ -271,7 +272,7 @@ async fn abandoned<S: Subject, T: Timer>(
                 break;
             }
             trial.must(ends).await?;
-            trial.expect_nothing_runs()?;
+            trial.expect_ended(ends)?;
         }
         bench.clear().await;
     }
@@ -283,13 +284,13 @@ async fn remove_frees<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
         let mut trial = bench.task(Workload::Runs).await?;
         trial.after(before).await?;
         trial.must(Call::Remove).await?;
-        trial.expect_nothing_remains()?;
+        trial.expect_ended(Call::Remove)?;
     }
     let mut trial = bench.task(Workload::Exits(0)).await?;
     trial.after(STARTED).await?;
     trial.ending().await;
     trial.must(Call::Remove).await?;
-    trial.expect_nothing_remains()
+    trial.expect_ended(Call::Remove)
 }
 
 async fn close_leaves<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {

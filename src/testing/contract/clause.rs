@@ -104,6 +104,8 @@ clauses! {
         "`remove` succeeds where it has succeeded before."
     RemoveTakenUp "remove-taken-up" [RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated]
         "`remove` of another instance leaves nothing of what one has started, also if that was removing it."
+    RemoveAbandoned "remove-abandoned" [RemoveFrees RemoveOfNothing]
+        "`remove` after a `prepare` or a `start` that was dropped leaves nothing of what that has begun."
     CloseLeaves "close-leaves" [StartTakenUp]
         "`close` leaves the workload and what `prepare` made as they are: another instance takes them up."
     Closed "closed" [CloseLeaves]
