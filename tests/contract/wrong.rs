@@ -61,6 +61,7 @@ pub(crate) enum Wrong {
 pub(crate) struct World {
     pub(crate) time: VirtualTime,
     wrong: Wrong,
+    without: Option<Workload>,
     works: Arc<Mutex<BTreeMap<String, Work>>>,
 }
 
@@ -77,7 +78,12 @@ struct Work {
 
 impl World {
     pub(crate) fn new(time: &VirtualTime, wrong: Wrong) -> Self {
-        Self { time: time.clone(), wrong, works: Arc::default() }
+        Self { time: time.clone(), wrong, without: None, works: Arc::default() }
+    }
+
+    /// The same without such workloads.
+    pub(crate) fn without(self, workload: Workload) -> Self {
+        Self { without: Some(workload), ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
@@ -115,7 +121,7 @@ impl Subject for World {
         self
     }
     fn definition(&self, _: &str, workload: Workload) -> Option<Workload> {
-        Some(workload)
+        Some(workload).filter(|workload| Some(*workload) != self.without)
     }
     fn observe(&self, id: &str) -> Observation {
         let work = self.lock().get(id).cloned().unwrap_or_default();
