@@ -29,6 +29,6 @@ pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
 pub use store::{StoreCall, StoreFault};
 pub use timer::Timer;
 pub use worker::{
-    AssignError, AssignedTask, AssignmentChange, Listener, LogSelector, RefusedTask, TaskView,
-    Worker, WorkerHandle,
+    AssignError, AssignedTask, AssignmentChange, Changes, Listener, LogSelector, RefusedTask,
+    TaskView, Worker, WorkerHandle,
 };

@@ -15,7 +15,8 @@ use futures::future::join_all;
 use futures::{FutureExt, pin_mut};
 use generator::changes;
 use onward::agent::{
-    MemoryStore, Migration, OpenStoreError, RedbStore, Store, StoreChange, StoredTask, TaskRecord,
+    MemoryStore, Migration, OpenStoreError, RedbOptions, RedbStore, Store, StoreChange, StoredTask,
+    TaskRecord,
 };
 use onward::{Assignment, TaskState, TaskStatus};
 use proptest::collection::vec;
@@ -367,6 +368,7 @@ fn open_containers(path: &Path) -> Result<RedbStore<Container>, OpenStoreError> 
 fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     let mut waited_for = a_task("a");
     waited_for.successor = Some(Box::new(a_task("a")));
+    waited_for.previous = Some(Box::new(a_task("a").assignment));
     let running = status("a", TaskState::Running);
     let place = Place::with(&[StoreChange::Record(waited_for), running, record("b")]);
 
@@ -376,6 +378,7 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     };
     let mut a = container("a");
     a.successor = Some(Box::new(container("a")));
+    a.previous = Some(Box::new(container("a").assignment));
     let running = Some(TaskStatus::new(TaskState::Running));
     let expected = [StoredTask::new(a, running), StoredTask::new(container("b"), None)];
     for _ in 0..2 {
@@ -383,6 +386,32 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     }
     let newer = "a newer version has written this store: its definitions are of version 3, and this version knows up to 1; run the newer version, or move the store away to begin without its tasks";
     is_refused(&place.path(), open::<String>, newer);
+}
+
+#[test]
+fn only_the_steps_that_are_new_are_taken() {
+    let place = Place::with(&[record("a")]);
+    let once = RedbStore::<Value>::options().with_migrations(&[NAMED]);
+    let twice = RedbStore::<Value>::options().with_migrations(&[NAMED, WITH_ARGUMENTS]);
+    let definition = |options: RedbOptions| {
+        let store: RedbStore<Value> = block_on(options.open(place.path(), here)).unwrap();
+        all(&store).remove(0).record.assignment.definition
+    };
+    assert_eq!(definition(once), json!({ "image": "the image of a" }));
+    assert_eq!(definition(once), json!({ "image": "the image of a" }));
+    assert_eq!(definition(twice), json!({ "image": "the image of a", "args": [] }));
+    assert_eq!(definition(twice), json!({ "image": "the image of a", "args": [] }));
+}
+
+#[test]
+fn a_store_that_is_dropped_writes_nothing_more() {
+    let place = Place::new();
+    let store = open::<String>(&place.path()).unwrap();
+    block_on(store.commit(&[record("a")])).unwrap();
+    let bytes = fs::read(place.path()).unwrap();
+    assert!(format!("{store:?}").starts_with("RedbStore { path: "));
+    drop(store);
+    assert!(fs::read(place.path()).unwrap() == bytes);
 }
 
 #[test]

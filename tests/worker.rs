@@ -8,6 +8,7 @@ mod worker {
     pub(crate) mod world;
 
     mod assigning;
+    mod changes;
     mod closing;
     mod crash;
     mod listening;

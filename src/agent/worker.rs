@@ -28,7 +28,7 @@ use futures::task::{FutureObj, Spawn};
 use handle::Shared;
 
 pub use error::{AssignError, RefusedTask};
-pub use handle::{Listener, TaskView, WorkerHandle};
+pub use handle::{Changes, Listener, TaskView, WorkerHandle};
 pub use logs::LogSelector;
 
 /// A task as a worker is told of it.

@@ -1,40 +1,81 @@
-//! The agent: a driver for every task of a file.
+//! The agent: a worker with the tasks of a file, until it is told to end.
+//!
+//! What there is to be done comes in as [`Order`]s; out of the file, the time and these
+//! `Assigner` makes one full set of assignments, again and again, and the worker makes
+//! it true.
 
-use std::path::Path;
-use std::pin::pin;
+mod assigner;
+mod feed;
+mod logs;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, future};
-use onward::agent::{Driver, DriverHandle, Snapshot, Surroundings, Timer as _, TokioTimer};
-use onward::exec::{SystemClock, task_span};
-use onward::{
-    AnyTask, Assignment, Controller, ControllerError, Executor, TaskState, TaskStatus, resolve,
+use futures::StreamExt as _;
+use onward::agent::{
+    Store, StoreChange, StoreError, StoredTask, Surroundings, TaskView, TokioSpawner, TokioTimer,
+    Worker, WorkerHandle,
 };
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
-use tracing::Instrument;
+use onward::exec::SystemClock;
+use onward::{ControllerError, TaskStatus};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
-use crate::board::{Board, Row};
+use crate::board::Board;
 use crate::controller::ProcessExecutor;
 use crate::definition::ProcessDefinition;
 use crate::output::Output;
-use crate::task_file::{TaskEntry, TaskFile};
+use crate::task_file::{TaskFile, TaskFileError};
+use assigner::Assigner;
+pub(crate) use assigner::check_names;
+pub(crate) use feed::note;
+pub use logs::publish_logs;
 
-/// How far whoever runs the agent wants it to go. It only ever grows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Wish {
-    /// Every task in the state that its file desires.
-    Run,
-    /// Every task shut down.
-    Shutdown,
-    /// Every task killed.
+/// How others see the tasks of an agent.
+pub type Tasks = WorkerHandle<ProcessDefinition>;
+
+/// What an agent is told.
+#[derive(Debug)]
+pub enum Order {
+    /// What the file of tasks says now, or why it says nothing.
+    File(Result<TaskFile, TaskFileError>),
+    /// Shut these tasks down. Answered when that is durable.
+    Stop(Vec<String>, oneshot::Sender<Result<(), String>>),
+    /// End, as [`Ending`] says.
+    End,
+    /// Kill what still runs.
     Kill,
 }
 
-/// What has become of the tasks of a file, in its order.
+/// How an agent ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// When all tasks have ended, by themselves or since it was told to end. All of them are
+    /// removed then.
+    WithTasks,
+    /// When it is told to. It shuts all tasks down first, and forgets those, so that the next
+    /// agent begins them anew.
+    StopTasks,
+    /// When it is told to. All tasks go on; the next agent finds them.
+    LeaveTasks,
+}
+
+/// What an agent begins with.
 #[derive(Debug)]
+pub struct Setup {
+    /// Where each task has its directory. It must be there.
+    pub root: PathBuf,
+    /// The tasks.
+    pub file: TaskFile,
+    /// How it ends.
+    pub ending: Ending,
+    /// Where it is shown what the tasks say.
+    pub output: Output,
+}
+
+/// What has become of the tasks.
+#[derive(Debug, Default)]
 pub struct Report {
     /// Their last statuses.
     pub statuses: Vec<TaskStatus>,
@@ -42,150 +83,153 @@ pub struct Report {
     pub left: Vec<(String, ControllerError)>,
 }
 
-/// Runs all tasks at once, each with a directory of its own in `root`, until all have ended and
-/// nothing of them is left.
-pub async fn run(
-    file: TaskFile,
-    root: &Path,
-    board: Arc<Board>,
-    wish: watch::Receiver<Wish>,
-    output: Output,
-) -> Report {
-    let executor = ProcessExecutor::new(root);
-    let timer = TokioTimer::new();
-    let mut lives = JoinSet::new();
-    for (index, entry) in file.tasks.iter().cloned().enumerate() {
-        let span = task_span(&entry.name);
-        let shown = Shown { board: Arc::clone(&board), index, timer };
-        let life = live(entry, executor.clone(), shown, wish.clone(), output.clone());
-        lives.spawn(life.instrument(span));
-    }
-    while let Some(life) = lives.join_next().await {
-        if let Err(panic) = life {
-            // The others go on; what is left of this one is removed below.
-            tracing::error!("a task's life has ended before the task: {panic}");
-        }
-    }
-    let mut left = Vec::new();
-    for TaskEntry { name, definition, .. } in file.tasks {
-        let assignment = Assignment::new(&name, definition);
-        if let Err(error) = remove(&executor, &assignment).await {
-            left.push((name, error));
-        }
-    }
-    let statuses = board.rows().into_iter().map(|row| row.status).collect();
-    Report { statuses, left }
-}
-
-/// Nothing of the task is left after this, but for what the error tells.
-async fn remove(
-    executor: &ProcessExecutor,
-    assignment: &Assignment<ProcessDefinition>,
-) -> Result<(), ControllerError> {
-    let mut controller = executor.controller(assignment).await?;
-    controller.remove().await?;
-    controller.close().await
-}
-
-/// One task's whole life.
-async fn live(
-    entry: TaskEntry,
+/// An agent that has taken up what its store has, and what its file says.
+#[derive(Debug)]
+pub struct Agent {
+    assigner: Assigner,
+    ending: Ending,
     executor: ProcessExecutor,
-    shown: Shown,
-    wish: watch::Receiver<Wish>,
-    output: Output,
-) {
-    let TaskEntry { name, desired, stop_after, policy, definition } = entry;
-    let assignment = Assignment::new(&name, definition).with_desired_state(desired.into());
-    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-    let resolved = resolve(&mut task, &assignment, &executor, &SystemClock).await;
-    let Ok(controller) = resolved else { return shown.status(task.status()) };
-    let said = output.follow(&name, &controller);
-    let surroundings = Surroundings::new(shown.timer, SystemClock, |_: &str, _| {});
-    // It was checked when it was read.
-    let Ok(surroundings) = surroundings.with_policy(policy) else { return };
-    let (mut driver, handle) = Driver::new(task, assignment.clone(), controller, surroundings);
-    let followed = async {
-        shown.follow(&handle).await;
-        // Of a task that has not started nothing will come; and whoever kills does not wait.
-        if handle.status().container_status.is_some() {
-            let mut wish = wish.clone();
-            tokio::select! {
-                () = said.finish() => {}
-                _ = wish.wait_for(|wish| *wish == Wish::Kill) => {}
-            }
-        }
-        handle.remove();
-    };
-    let commanded = command(&handle, &executor, &assignment, stop_after, wish.clone());
-    let mut run = pin!(driver.run());
-    tokio::select! {
-        _ = &mut run => {}
-        ((), ()) = future::join(followed, commanded) => { _ = run.await; }
-    }
-}
-
-/// Tells the driver what is wished, when it is.
-async fn command(
-    handle: &DriverHandle<ProcessDefinition>,
-    executor: &ProcessExecutor,
-    assignment: &Assignment<ProcessDefinition>,
-    stop_after: Option<Duration>,
-    mut wish: watch::Receiver<Wish>,
-) {
-    tokio::select! {
-        _ = wish.wait_for(|wish| *wish > Wish::Run) => {}
-        () = sleep(stop_after.unwrap_or(Duration::MAX)) => {}
-    }
-    let stopped = assignment.clone().with_desired_state(TaskState::Shutdown);
-    // Refused only where the task is gone already.
-    _ = handle.update(stopped);
-    // Nobody wishes any more, which is no wish to kill.
-    let Ok(_) = wish.wait_for(|wish| *wish == Wish::Kill).await else { return };
-    // Beside the driver, whose shutdown then succeeds.
-    let killed = async { executor.controller(assignment).await?.terminate().await };
-    if let Err(error) = killed.await {
-        tracing::error!(error = format_args!("{error:#}"), "the task could not be killed");
-    }
-}
-
-/// Where a task is shown.
-struct Shown {
+    tasks: Tasks,
     board: Arc<Board>,
-    index: usize,
-    timer: TokioTimer,
+    /// When the time of the drivers began.
+    origin: std::time::Instant,
+    worker: tokio::task::JoinHandle<()>,
 }
 
-impl Shown {
-    /// Shows the task until it has ended.
-    async fn follow(&self, handle: &DriverHandle<ProcessDefinition>) {
-        let mut snapshots = handle.snapshots();
-        while let Some(snapshot) = snapshots.next().await {
-            let has_ended = snapshot.status.state.is_terminal();
-            self.board.update(self.index, |row| self.show(row, snapshot));
-            if has_ended {
-                return;
+impl Agent {
+    /// Takes up every task that is stored, and those of the file. Must be called on a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read. Nothing was begun.
+    pub async fn start(
+        store: impl Store<ProcessDefinition> + 'static,
+        setup: Setup,
+        board: Arc<Board>,
+    ) -> Result<Self, StoreError> {
+        let Setup { root, file, ending, output } = setup;
+        let executor = ProcessExecutor::new(root);
+        let (timer, origin) = (TokioTimer::new(), std::time::Instant::now());
+        let surroundings = Surroundings::new(timer, SystemClock, |_: &str, _| {});
+        let spawner = TokioSpawner::new(Handle::current());
+        let store = Noted { store, board: Arc::clone(&board) };
+        let (mut worker, tasks) =
+            Worker::open(executor.clone(), store, spawner, surroundings).await?;
+        let worker = tokio::spawn(async move { worker.run().await });
+        let shown = Arc::clone(&board);
+        let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
+        assigner.assign(&[]).await;
+        Ok(Self { assigner, ending, executor, tasks, board, origin, worker })
+    }
+
+    /// What runs its tasks.
+    #[must_use]
+    pub fn executor(&self) -> ProcessExecutor {
+        self.executor.clone()
+    }
+
+    /// How others see its tasks.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks {
+        self.tasks.clone()
+    }
+
+    /// Does what it is told until its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the tasks go on, and their drivers until the runtime ends.
+    pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order>) -> Report {
+        let Self { mut assigner, ending, executor: _, tasks, board, origin, worker } = self;
+        let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
+        let mut changes = tasks.changes();
+        let mut views = tasks.tasks();
+        let (mut told_to_end, mut killed) = (false, false);
+        loop {
+            let is_over = match ending {
+                Ending::WithTasks => have_ended(&views),
+                Ending::StopTasks => told_to_end && have_ended(&views),
+                Ending::LeaveTasks => told_to_end,
+            };
+            if is_over {
+                break;
+            }
+            let due = assigner.due();
+            tokio::select! {
+                // It ends only when it is closed, below.
+                Some(changed) = changes.next() => {
+                    views = changed;
+                    if assigner.has_left(&views) {
+                        assigner.assign(&[]).await;
+                    }
+                }
+                () = until(due) => assigner.assign(&[]).await,
+                Some(order) = orders.recv() => match order {
+                    Order::File(file) => assigner.reload(file).await,
+                    Order::Stop(names, told) => _ = told.send(assigner.stop(&names).await),
+                    Order::End => {
+                        told_to_end = true;
+                        if ending != Ending::LeaveTasks {
+                            assigner.end().await;
+                        }
+                    }
+                    Order::Kill => {
+                        killed = true;
+                        assigner.kill();
+                    }
+                },
             }
         }
-    }
-
-    fn show(&self, row: &mut Row, snapshot: Snapshot) {
-        if snapshot.status.state != row.status.state {
-            row.since = Instant::now();
+        // From here on the board shows what has become of the tasks.
+        feed.abort();
+        _ = feed.await;
+        feed::show(&board, &views, origin);
+        let statuses = views.into_iter().map(|task| task.snapshot.status).collect();
+        let left = match ending {
+            Ending::WithTasks => {
+                if !killed {
+                    assigner.show_all(&mut orders).await;
+                }
+                assigner.remove_all().await
+            }
+            Ending::StopTasks => assigner.forget_ended().await,
+            Ending::LeaveTasks => Vec::new(),
+        };
+        tasks.close();
+        if let Err(panic) = worker.await {
+            tracing::error!("the worker has ended before its time: {panic}");
         }
-        row.status = snapshot.status;
-        // What it is told in the driver's time is shown in the program's.
-        let retry_in = snapshot.next_attempt.map(|at| at.saturating_sub(self.timer.now()));
-        row.retry_at = retry_in.map(|delay| Instant::now() + delay);
-        // While the next one is waited for, there have been so many.
-        row.attempt = snapshot.attempt.saturating_sub(row.retry_at.is_some().into());
+        Report { statuses, left }
+    }
+}
+
+fn have_ended(tasks: &[TaskView<ProcessDefinition>]) -> bool {
+    tasks.iter().all(|task| task.snapshot.status.state.is_terminal())
+}
+
+/// Ready at that moment; never where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => futures::future::pending().await,
+    }
+}
+
+/// A store of which it is shown when it cannot be written.
+struct Noted<S> {
+    store: S,
+    board: Arc<Board>,
+}
+
+impl<S: Store<ProcessDefinition>> Store<ProcessDefinition> for Noted<S> {
+    async fn load(&self) -> Result<Vec<StoredTask<ProcessDefinition>>, StoreError> {
+        self.store.load().await
     }
 
-    /// Shows a task that has no driver.
-    fn status(&self, status: TaskStatus) {
-        self.board.update(self.index, |row| {
-            row.since = Instant::now();
-            row.status = status;
-        });
+    async fn commit(&self, changes: &[StoreChange<ProcessDefinition>]) -> Result<(), StoreError> {
+        let result = self.store.commit(changes).await;
+        self.board.notice("store", result.as_ref().err().map(ToString::to_string));
+        result
     }
 }

@@ -1,6 +1,7 @@
 //! What there is to see of every task, for whoever shows it.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use onward::lifecycle::TaskStatus;
@@ -19,47 +20,100 @@ pub struct Row {
     pub attempt: u32,
     /// When it is tried again, if it is to be.
     pub retry_at: Option<Instant>,
+    /// What else is to be said of it: a change that it has refused, what is left of it.
+    pub note: String,
 }
 
 impl Row {
     /// The row of a task that has just come to this status.
     pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
-        Self { name: name.into(), status, since: Instant::now(), attempt: 0, retry_at: None }
+        let (since, note) = (Instant::now(), String::new());
+        Self { name: name.into(), status, since, attempt: 0, retry_at: None, note }
     }
 }
 
-/// The rows of all tasks, in the order of their file. Tasks write, a view reads.
-#[derive(Debug)]
+/// The rows of all tasks, and what is to be said of the agent itself. Tasks write, a view reads.
+#[derive(Debug, Default)]
 pub struct Board {
-    rows: Mutex<Vec<Row>>,
+    contents: Mutex<Contents>,
     changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    rows: Vec<Row>,
+    /// The place of each task.
+    order: BTreeMap<String, usize>,
+    /// Each from a source of its own.
+    notices: BTreeMap<&'static str, String>,
 }
 
 impl Board {
     /// A board with these rows.
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
-        Self { rows: Mutex::new(rows), changed: watch::Sender::new(()) }
+        let contents = Contents { rows, ..Contents::default() };
+        Self { contents: Mutex::new(contents), changed: watch::Sender::new(()) }
     }
 
     /// The rows as they are now.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().rows.clone()
     }
 
-    /// Changes the row at `index`; there is none past the last.
-    pub fn update(&self, index: usize, change: impl FnOnce(&mut Row)) {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(row) = rows.get_mut(index) {
-            change(row);
-        }
-        drop(rows);
+    /// What is to be said of the agent itself now.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        self.lock().notices.values().cloned().collect()
+    }
+
+    /// From now on, the rows of these tasks come first, in this order.
+    pub fn arrange<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        let places = names.into_iter().enumerate();
+        let order = places.map(|(place, name)| (name.to_owned(), place)).collect();
+        self.lock().order = order;
+        self.change(|_| {});
+    }
+
+    /// Changes all rows.
+    pub fn change(&self, change: impl FnOnce(&mut Vec<Row>)) {
+        let mut contents = self.lock();
+        let Contents { rows, order, .. } = &mut *contents;
+        change(rows);
+        rows.sort_by_key(|row| order.get(&row.name).copied().unwrap_or(usize::MAX));
+        drop(contents);
         self.changed.send_replace(());
+    }
+
+    /// Changes the row of the task of this name, if there is one.
+    pub fn update(&self, name: &str, change: impl FnOnce(&mut Row)) {
+        self.change(|rows| {
+            if let Some(row) = rows.iter_mut().find(|row| row.name == name) {
+                change(row);
+            }
+        });
+    }
+
+    /// Says this, or nothing any more, in place of what came from the same source before.
+    pub fn notice(&self, source: &'static str, notice: Option<String>) {
+        let mut contents = self.lock();
+        let before = contents.notices.remove(source);
+        let changed = before != notice;
+        contents.notices.extend(notice.map(|notice| (source, notice)));
+        drop(contents);
+        if changed {
+            self.changed.send_replace(());
+        }
     }
 
     /// Told of every change; several at once count as one.
     pub fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        // What is under it is whole at any time, a panic elsewhere or not.
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

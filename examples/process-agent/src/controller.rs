@@ -5,8 +5,9 @@ mod preparation;
 mod readiness;
 mod removal;
 
-use std::io;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::{fs, io};
 
 use onward::exec::{
     Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, SharedLogs,
@@ -18,6 +19,7 @@ use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
 use crate::task_file::is_name;
 use logs::ProcessLogs;
+pub(crate) use logs::log_record;
 use removal::remove_dir;
 
 /// Hands out the controllers of process tasks, each with a directory of its own.
@@ -38,6 +40,33 @@ impl ProcessExecutor {
     pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
     }
+
+    /// What the task of this id says, as long as it has its directory.
+    ///
+    /// # Errors
+    ///
+    /// No task can have this id.
+    pub fn logs(&self, id: &str) -> Result<SharedLogs, ControllerError> {
+        // They do not depend on what it is.
+        let controller = self.operate(id, ProcessDefinition::new([""]))?;
+        Ok(SharedLogs::new(ProcessLogs::new(controller.keeper)))
+    }
+
+    fn operate(
+        &self,
+        id: &str,
+        definition: ProcessDefinition,
+    ) -> Result<ProcessController, ControllerError> {
+        if !is_name(id) {
+            return Err(ControllerError::new(format!("{id:?} cannot be a directory's name")));
+        }
+        let keeper = Keeper::new(self.root.join(id));
+        let keeper = match &self.program {
+            Some(program) => keeper.with_program(program),
+            None => keeper,
+        };
+        Ok(ProcessController { id: id.to_owned(), keeper, definition, closed: false })
+    }
 }
 
 impl Executor for ProcessExecutor {
@@ -48,17 +77,37 @@ impl Executor for ProcessExecutor {
         &self,
         assignment: &Assignment<ProcessDefinition>,
     ) -> Result<ProcessController, ControllerError> {
-        if !is_name(&assignment.id) {
-            let id = &assignment.id;
-            return Err(ControllerError::new(format!("{id:?} cannot be a directory's name")));
-        }
-        let keeper = Keeper::new(self.root.join(&assignment.id));
-        let keeper = match &self.program {
-            Some(program) => keeper.with_program(program),
-            None => keeper,
-        };
-        let definition = assignment.definition.clone();
-        Ok(ProcessController { id: assignment.id.clone(), keeper, definition, closed: false })
+        self.operate(&assignment.id, assignment.definition.clone())
+    }
+
+    /// The tasks that have a directory here, or of which one was being removed.
+    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+        let root = self.root.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&root)? {
+                let entry = entry?;
+                names.extend(entry.file_type()?.is_dir().then(|| entry.file_name()));
+            }
+            Ok(names)
+        });
+        let found = found.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let found = found.map_err(|error| {
+            let told = format!("{} cannot be read", self.root.display());
+            ControllerError::new(told).with_source(error).temporary()
+        })?;
+        let ids = found.iter().filter_map(|name| {
+            let name = name.to_str()?;
+            Some(removal::task_of(name).unwrap_or(name)).filter(|id| is_name(id))
+        });
+        let ids: BTreeSet<_> = ids.map(str::to_owned).collect();
+        Ok(ids.into_iter().collect())
+    }
+
+    /// Kills what runs of the task, and removes its directory.
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        // Neither needs to know what it was.
+        self.operate(id, ProcessDefinition::new([""]))?.remove().await
     }
 }
 

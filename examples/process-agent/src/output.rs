@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use onward::ControllerError;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
-use onward::{Controller, ControllerError};
 use tokio::io::{AsyncWriteExt as _, Stdout};
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+
+use crate::agent::{Tasks, publish_logs};
+use crate::controller::ProcessExecutor;
 
 /// Whether what the tasks say is shown.
 #[derive(Clone, Debug)]
@@ -26,38 +28,27 @@ impl Output {
         Self(Some(Arc::new(Mutex::new(tokio::io::stdout()))))
     }
 
-    /// Begins to show what a task says, through its controller's logs, beside its operations.
-    pub(crate) fn follow(&self, name: &str, controller: &impl Controller) -> Following {
-        let following = self.0.clone().zip(controller.logs()).map(|(stdout, logs)| {
-            let lines = Lines { name: name.to_owned(), stdout };
-            tokio::spawn(async move {
-                if let Err(error) = logs.logs(lines, LogSubscriptionOptions::follow()).await {
-                    tracing::warn!("what it says is not shown: {error:#}");
-                }
-            })
-        });
-        Following(following)
-    }
-}
-
-/// A task's output being shown; no more when this is dropped.
-pub(crate) struct Following(Option<JoinHandle<()>>);
-
-impl Following {
-    /// Waits until all is shown.
-    pub(crate) async fn finish(mut self) {
-        if let Some(following) = &mut self.0 {
-            // Nobody ends it, and if it panics there is no more to show.
-            _ = following.await;
+    /// Shows what a task says until it has said all; only what it says from now on, where an
+    /// earlier agent may have shown the rest.
+    pub(crate) fn follow(
+        &self,
+        tasks: Tasks,
+        executor: ProcessExecutor,
+        name: &str,
+        only_new: bool,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let stdout = Arc::clone(self.0.as_ref()?);
+        let name = name.to_owned();
+        let mut options = LogSubscriptionOptions::follow();
+        if only_new {
+            options = options.with_tail(0);
         }
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        if let Some(following) = &self.0 {
-            following.abort();
-        }
+        Some(async move {
+            let lines = Lines { name: name.clone(), stdout };
+            if let Err(error) = publish_logs(&tasks, &executor, &name, lines, options).await {
+                tracing::warn!("what {name} says is not shown: {error:#}");
+            }
+        })
     }
 }
 

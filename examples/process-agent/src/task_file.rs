@@ -114,7 +114,7 @@ impl TaskFile {
     pub fn parse(file: &str, text: &str) -> Result<Self, TaskFileError> {
         let place = Place { file, text };
         let document = DeTable::parse(text).map_err(|error| place.toml(&error, None))?;
-        let mut tasks = Vec::new();
+        let mut tasks = None;
         for (key, value) in document.into_inner() {
             if key.get_ref() != "task" {
                 let problem = format!(
@@ -123,8 +123,14 @@ impl TaskFile {
                 );
                 return Err(place.invalid(key.span(), None, problem));
             }
-            tasks = read_tasks(&place, value)?;
+            tasks = Some(read_tasks(&place, value)?);
         }
+        // A file that was emptied by accident must not end every task.
+        let tasks = tasks.ok_or_else(|| {
+            let problem = "there is no task in it; write [[task]] and its keys below, \
+                           or task = [] if there is to be none";
+            place.invalid(0..0, None, problem.to_owned())
+        })?;
         Ok(Self { tasks })
     }
 }

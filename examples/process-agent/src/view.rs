@@ -5,6 +5,8 @@ pub mod screen;
 pub mod table;
 mod text;
 
+pub use text::{duration, one_line};
+
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal as _};
 use std::pin::{Pin, pin};
@@ -101,7 +103,8 @@ async fn lines(
     let mut plain = Plain::new(Instant::now());
     let mut going_on = true;
     loop {
-        out.write(plain.look(&board.rows(), Instant::now()).as_bytes()).await?;
+        let news = plain.look(&board.rows(), &board.notices(), Instant::now());
+        out.write(news.as_bytes()).await?;
         if !going_on {
             return Ok(());
         }
@@ -144,20 +147,20 @@ impl Picture {
                 _ = changed.changed() => self.table.look(&board.rows()),
             }
         }
-        let rows = board.rows();
+        let (rows, notices) = (board.rows(), board.notices());
         let Self { mut table, screen, size } = self;
-        let bytes = screen.end(size(), Table::height(&rows), |area, canvas| {
-            table.draw(&rows, Instant::now(), "", area, canvas);
+        let bytes = screen.end(size(), Table::height(&rows, &notices), |area, canvas| {
+            table.draw(&rows, &notices, Instant::now(), "", area, canvas);
         })?;
         out.write(&bytes).await
     }
 
     /// What makes the terminal show the board as it is.
     fn next(&mut self, board: &Board, hint: &str) -> io::Result<Vec<u8>> {
-        let rows = board.rows();
+        let (rows, notices) = (board.rows(), board.notices());
         let Self { table, screen, size } = self;
-        screen.show(size(), Table::height(&rows), |area, canvas| {
-            table.draw(&rows, Instant::now(), hint, area, canvas);
+        screen.show(size(), Table::height(&rows, &notices), |area, canvas| {
+            table.draw(&rows, &notices, Instant::now(), hint, area, canvas);
         })
     }
 }

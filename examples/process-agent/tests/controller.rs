@@ -12,7 +12,8 @@ use futures::poll;
 use life::Life;
 use onward::exec::{ErrorKind, LogMessage, LogSubscriptionOptions};
 use onward::lifecycle::PublishMode;
-use onward::{Controller, Outcome, TaskState};
+use onward::{Controller, Executor as _, Outcome, TaskState};
+use process_agent::controller::ProcessExecutor;
 use process_agent::definition::ProcessDefinition;
 
 /// Runs until a signal ends it.
@@ -457,4 +458,27 @@ async fn an_id_that_is_no_directorys_name_is_refused() {
         let error = ProcessExecutor::new("/").controller(&assignment).await.unwrap_err();
         assert_eq!(error.to_string(), format!("{id:?} cannot be a directory's name"));
     }
+}
+
+#[tokio::test]
+async fn what_is_there_of_tasks_is_found_and_can_be_ended_by_name_alone() {
+    let mut life = Life::shell(IGNORES_TERM);
+    life.reach(TaskState::Running).await;
+    std::fs::create_dir(life.path(".half-removed.removing")).unwrap();
+    std::fs::write(life.path("a-file"), "").unwrap();
+    let executor = ProcessExecutor::new(life.home.path());
+    assert_eq!(executor.found().await.unwrap(), ["half-removed", "task"]);
+    for id in executor.found().await.unwrap() {
+        executor.reconcile(&id).await.unwrap();
+    }
+    assert_eq!(executor.found().await.unwrap(), [""; 0]);
+    assert_eq!(life.alive(), [""; 0]);
+}
+
+#[tokio::test]
+async fn tasks_that_cannot_be_looked_for_are_no_tasks_that_are_not_there() {
+    let home = tempfile::TempDir::new().unwrap();
+    let error = ProcessExecutor::new(home.path().join("away")).found().await.unwrap_err();
+    assert!(error.is_temporary());
+    assert!(error.to_string().ends_with("away cannot be read"), "{error}");
 }

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -33,8 +34,20 @@ impl Run {
         self.command(arguments).output().unwrap()
     }
 
-    /// What is left of the run when it is over: processes, and files of the agent's own.
+    /// What is left of the run when it is over: processes, and files of the agent's own. A keeper
+    /// that has told all may need a moment to exit.
     fn left(&self) -> (Vec<String>, Vec<String>) {
+        let given_up = Instant::now() + Duration::from_secs(10);
+        loop {
+            let left = self.left_now();
+            if left == nothing() || Instant::now() > given_up {
+                return left;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn left_now(&self) -> (Vec<String>, Vec<String>) {
         let entry = format!("TEST_HOME={}", self.home.path().display());
         let mut alive = Vec::new();
         for process in std::fs::read_dir("/proc").unwrap() {
@@ -222,7 +235,7 @@ fn an_output_that_nobody_reads_stops_neither_signals_nor_the_end() {
     // Until it has taken the first; a second one that comes too early would be the same one.
     while child.try_wait().unwrap().is_none() {
         signal(&child, Signal::INT);
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(run.left(), nothing());

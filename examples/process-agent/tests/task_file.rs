@@ -66,8 +66,12 @@ fn a_file_is_read_with_its_defaults() {
 }
 
 #[test]
-fn a_file_without_tasks_is_fine() {
-    assert_eq!(TaskFile::parse("x", "").unwrap().tasks, []);
+fn a_file_without_tasks_says_so() {
+    assert_eq!(TaskFile::parse("x", "task = []").unwrap().tasks, []);
+    let emptied = "tasks.toml:1:1: there is no task in it; write [[task]] and its keys below, \
+                   or task = [] if there is to be none";
+    check("", emptied);
+    check("# nothing yet\n", emptied);
 }
 
 #[test]
@@ -370,7 +374,7 @@ fn a_file_that_is_too_large_or_has_no_end_is_refused() {
         );
         assert_eq!(error.to_string(), expected);
     }
-    std::fs::write(&path, "#".repeat(16 << 20)).unwrap();
+    std::fs::write(&path, "task = []".to_owned() + &"#".repeat((16 << 20) - 9)).unwrap();
     assert_eq!(TaskFile::read(&path).unwrap().tasks, []);
 }
 

@@ -35,11 +35,11 @@ fn what_a_program_says_cannot_steer_the_terminal() {
     let said = status(TaskState::Failed, "a\nb", "\x1b[2J\u{7}日本");
     let rows = [row(now, "evil\r", 0.0, said)];
     let bytes = Screen::new().show(Size::new(80, 9), 3, |area, canvas| {
-        Table::new(true).draw(&rows, now, "\x1b]0;x\u{7}", area, canvas);
+        Table::new(true).draw(&rows, &[], now, "\x1b]0;x\u{7}", area, canvas);
     });
     let text = String::from_utf8(bytes.unwrap()).unwrap();
     assert!(!text.contains('\u{7}') && !text.contains("\x1b[2J"), "{text:?}");
-    let lines = Plain::new(now).look(&rows, now);
+    let lines = Plain::new(now).look(&rows, &[], now);
     assert_eq!(lines, "   0.000  evil  failed     a b:  [2J 日本\n");
 }
 
@@ -54,8 +54,8 @@ fn plain_lines_tell_a_life_once() {
     ];
     let mut told = String::new();
     let mut look = |rows: &[Row], at: f64| {
-        told += &plain.look(rows, start + seconds(at));
-        assert_eq!(plain.look(rows, start + seconds(at)), "", "said twice");
+        told += &plain.look(rows, &[], start + seconds(at));
+        assert_eq!(plain.look(rows, &[], start + seconds(at)), "", "said twice");
     };
     look(&rows, 0.0);
     rows[0].status = container(status(Running, "started", ""), 4711, 0);
@@ -101,7 +101,7 @@ fn a_first_failure_that_comes_with_its_state_is_told_after_it() {
     let mut row = row(now, "a", 0.0, status(TaskState::Starting, "starting", "busy"));
     (row.attempt, row.retry_at) = (1, Some(now + seconds(1.0)));
     assert_eq!(
-        Plain::new(now).look(&[row], now),
+        Plain::new(now).look(&[row], &[], now),
         "   0.000  a  starting\n   0.000  a  starting   attempt 1 failed, next in 1.0s: busy\n"
     );
 }
@@ -114,7 +114,7 @@ async fn shown(form: Form) -> String {
     let view = show(Arc::clone(&board), &mut out, form, watched(HINT), ended);
     let life = async {
         sleep(seconds(0.25)).await;
-        board.update(0, |row| row.status.state = TaskState::Complete);
+        board.update("a", |row| row.status.state = TaskState::Complete);
         end.send(()).unwrap();
     };
     let (result, ()) = tokio::join!(view, life);

@@ -21,7 +21,7 @@ const HINT: &str = "Ctrl-C: shut down";
 fn picture(table: &mut Table, rows: &[Row], now: Instant, width: u16, height: u16) -> TestBackend {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let draw = |frame: &mut ratatui::Frame<'_>| {
-        table.draw(rows, now, HINT, frame.area(), frame.buffer_mut());
+        table.draw(rows, &[], now, HINT, frame.area(), frame.buffer_mut());
     };
     terminal.draw(draw).unwrap();
     terminal.backend().clone()

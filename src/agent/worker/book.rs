@@ -419,6 +419,10 @@ impl<D: Clone + PartialEq> Book<D> {
         self.news
     }
 
+    pub(super) fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.phase >= Phase::Closing
     }

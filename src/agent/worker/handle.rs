@@ -11,7 +11,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-use core::task::{Context, Waker};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use futures::Stream;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +23,16 @@ pub(super) struct Shared<D> {
     book: Mutex<Book<D>>,
     /// Wakes the worker.
     pub(super) worker: AtomicWaker,
-    /// Wakes who looks for tasks.
-    watchers: Mutex<Vec<Waker>>,
+    watchers: Mutex<Watchers>,
+}
+
+/// Who looks at the tasks.
+#[derive(Default)]
+struct Watchers {
+    /// Counts what there was to be seen.
+    changes: u64,
+    /// Wakes each of them.
+    wakers: Vec<Waker>,
 }
 
 impl<D> Shared<D> {
@@ -38,22 +48,27 @@ impl<D> Shared<D> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn watchers(&self) -> MutexGuard<'_, Vec<Waker>> {
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// There is something else to be seen.
     pub(super) fn changed(&self) {
-        let watchers = mem::take(&mut *self.watchers());
-        watchers.into_iter().for_each(Waker::wake);
+        let mut watchers = self.watchers();
+        watchers.changes = watchers.changes.wrapping_add(1);
+        let wakers = mem::take(&mut watchers.wakers);
+        drop(watchers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Wakes this one the next time that there is something else to be seen.
-    pub(super) fn watch(&self, context: &Context<'_>) {
+    /// Wakes this one the next time that there is something else to be seen. Gives the
+    /// number of what there is now.
+    pub(super) fn watch(&self, context: &Context<'_>) -> u64 {
         let mut watchers = self.watchers();
-        if !watchers.iter().any(|waker| waker.will_wake(context.waker())) {
-            watchers.push(context.waker().clone());
+        if !watchers.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            watchers.wakers.push(context.waker().clone());
         }
+        watchers.changes
     }
 }
 
@@ -165,6 +180,14 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
         book.tasks.values().map(view).collect()
     }
 
+    /// All tasks, as they are now and then whenever there is something else to be seen:
+    /// a status that is durable, other assignments, a task that has got its driver or
+    /// is done with. What comes faster than it is looked at is seen at once. It ends
+    /// with the worker.
+    pub fn changes(&self) -> Changes<D> {
+        Changes { handle: self.clone(), seen: None }
+    }
+
     /// The snapshots of the task of this id, as they change; nothing while it has no
     /// driver.
     pub fn snapshots(&self, id: &str) -> Option<Watch<D, Snapshot>> {
@@ -212,6 +235,32 @@ pub struct TaskView<D> {
     /// Why what it has could not be removed. That is tried again with the next full
     /// set of assignments, and at the next start.
     pub left: Option<ControllerError>,
+}
+
+/// All tasks, as they change; see [`WorkerHandle::changes`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Changes<D> {
+    handle: WorkerHandle<D>,
+    seen: Option<u64>,
+}
+
+impl<D: Clone + PartialEq> Stream for Changes<D> {
+    type Item = Vec<TaskView<D>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let number = self.handle.shared.watch(context);
+        if self.seen != Some(number) {
+            self.seen = Some(number);
+            return Poll::Ready(Some(self.handle.tasks()));
+        }
+        if self.handle.shared.lock().is_gone() { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+impl<D> fmt::Debug for Changes<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").finish_non_exhaustive()
+    }
 }
 
 /// Somebody listens until this is dropped; see [`WorkerHandle::listen`].

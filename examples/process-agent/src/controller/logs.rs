@@ -2,10 +2,14 @@ use onward::exec::{
     ControllerError, ControllerLogs, LogMessage, LogPublisher, LogStream, LogSubscriptionOptions,
     LogTail,
 };
+use time::UtcDateTime;
 use tokio::sync::watch;
 
 use crate::keeper::Keeper;
 use crate::log::{Follow, Options, Record, Stream, records};
+
+/// The attribute of a message that is not the workload's own.
+const SOURCE: &str = "source";
 
 /// The output of a process, as its keeper has written it down.
 pub(super) struct ProcessLogs {
@@ -78,8 +82,22 @@ fn message(record: Record) -> LogMessage {
         Stream::Stdout => LogMessage::stdout(bytes).at(at),
         Stream::Stderr => LogMessage::stderr(bytes).at(at),
         // What the keeper says of the log itself.
-        Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute("source", "keeper"),
+        Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute(SOURCE, "keeper"),
     }
+}
+
+/// The record of which [`message`] has made this.
+pub(crate) fn log_record(message: LogMessage) -> Record {
+    let is_note = message.attributes.iter().any(|a| a.key == SOURCE);
+    let stream = match message.stream {
+        _ if is_note => Stream::Note,
+        LogStream::Stdout => Stream::Stdout,
+        LogStream::Stderr => Stream::Stderr,
+    };
+    let at = message.timestamp.unwrap_or(UtcDateTime::UNIX_EPOCH);
+    let mut bytes = message.data;
+    let partial = bytes.pop_if(|byte| *byte == b'\n').is_none();
+    Record { at, stream, bytes, partial }
 }
 
 /// The last line that a process has said, with a colon before it; empty where there is none.

@@ -5,6 +5,14 @@ use std::path::{Path, PathBuf};
 
 use onward::exec::ControllerError;
 
+/// What the name of a directory ends with that is being removed.
+const SUFFIX: &str = ".removing";
+
+/// The task whose directory had this name while it was being removed.
+pub(super) fn task_of(doomed: &str) -> Option<&str> {
+    doomed.strip_prefix('.')?.strip_suffix(SUFFIX)
+}
+
 /// Removes a task's directory, in a thread for blocking work. It is given another name first: a
 /// keeper that comes late, because the `start` that began it was dropped, does not find it any more
 /// and so puts nothing into it. One that is not there is as good as removed.
@@ -13,7 +21,7 @@ pub(super) async fn remove_dir(dir: PathBuf) -> Result<(), ControllerError> {
     let removed = tokio::task::spawn_blocking(move || {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         // No task can have a name with a dot before it.
-        let doomed = dir.with_file_name(format!(".{name}.removing"));
+        let doomed = dir.with_file_name(format!(".{name}{SUFFIX}"));
         remove_all(&doomed)?;
         unless_missing(fs::rename(&dir, &doomed))?;
         remove_all(&doomed)

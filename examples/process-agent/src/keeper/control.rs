@@ -33,11 +33,11 @@ pub(super) struct Request {
     pub(super) kill: bool,
 }
 
-/// A path to a task's socket that is short enough for an address, as long as the returned
+/// A path to a socket in a directory that is short enough for an address, as long as the returned
 /// directory is open. An address has room for 108 bytes, a path may have 4096.
-pub(super) fn address(dir: &Path) -> io::Result<(File, PathBuf)> {
+pub(crate) fn address(dir: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     let dir = File::open(dir)?;
-    let path = PathBuf::from(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), files::SOCKET));
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()));
     Ok((dir, path))
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Server {
 impl Server {
     /// Binds the socket in `dir` and answers on it, in threads of its own.
     pub(super) fn start(dir: &Path, shared: Arc<Shared>) -> io::Result<Arc<Self>> {
-        let (_held, path) = address(dir)?;
+        let (_held, path) = address(dir, files::SOCKET)?;
         // Left by a keeper that did not come to its start; we hold the lock.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -8,6 +8,7 @@
 //!
 //! The seconds count from the start of the program.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -20,7 +21,8 @@ use crate::board::Row;
 #[derive(Debug)]
 pub struct Plain {
     start: Instant,
-    said: Vec<Said>,
+    said: BTreeMap<String, Said>,
+    notices: Vec<String>,
 }
 
 /// What has been said of one task.
@@ -33,31 +35,48 @@ struct Said {
     error: String,
     /// The attempt with which the error was said: the same one again is a new one.
     error_of: u32,
+    note: String,
 }
 
 impl Plain {
     /// Nothing has been said. The lines count their seconds from `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, said: Vec::new() }
+        Self { start, said: BTreeMap::new(), notices: Vec::new() }
     }
 
     /// The lines for what has changed since the last look, each with its line end.
     ///
     /// A board can change faster than it is looked at. What is between two looks is not seen,
     /// but an end is: nothing comes after it, so that the next look finds it.
-    pub fn look(&mut self, rows: &[Row], now: Instant) -> String {
+    pub fn look(&mut self, rows: &[Row], notices: &[String], now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.start).as_secs_f64();
         let longest = rows.iter().map(|row| width(&one_line(&row.name))).max().unwrap_or(0);
-        self.said.resize(rows.len(), Said::default());
         let mut lines = String::new();
-        for (row, said) in rows.iter().zip(&mut self.said) {
+        let mut say = |text: &str| {
+            let line = format!("{seconds:8.3}  {text}");
+            let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
+        };
+        self.said.retain(|name, _| {
+            let is_there = rows.iter().any(|row| row.name == *name);
+            if !is_there {
+                say(&format!("{}  removed", padded(&one_line(name), longest)));
+            }
+            is_there
+        });
+        for row in rows {
             let name = padded(&one_line(&row.name), longest);
-            for text in said.news(row, now) {
-                let line = format!("{seconds:8.3}  {name}  {:<9}  {text}", row.status.state);
-                let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
+            for text in self.said.entry(row.name.clone()).or_default().news(row, now) {
+                say(&format!("{name}  {:<9}  {text}", row.status.state));
             }
         }
+        for notice in notices.iter().filter(|notice| !self.notices.contains(notice)) {
+            say(&one_line(notice));
+        }
+        for notice in self.notices.iter().filter(|notice| !notices.contains(notice)) {
+            say(&format!("no longer: {}", one_line(notice)));
+        }
+        self.notices = notices.to_vec();
         lines
     }
 }
@@ -65,6 +84,9 @@ impl Plain {
 impl Said {
     /// What is to be said of this task now: nothing, a line, or a state and its first failure.
     fn news(&mut self, row: &Row, now: Instant) -> Vec<String> {
+        if self.state.is_some_and(|before| row.status.state < before) {
+            *self = Self::default(); // another task of the same name
+        }
         let mut news = Vec::new();
         let error = one_line(&row.status.err);
         let retry = row.retry_at.filter(|_| row.retry_at != self.retry_at);
@@ -94,6 +116,11 @@ impl Said {
             self.error = error;
             self.error_of = row.attempt;
         }
+        let note = one_line(&row.note);
+        if note != self.note && !note.is_empty() {
+            news.push(note.clone());
+        }
+        self.note = note;
         self.state = Some(row.status.state);
         self.pid = pid;
         self.attempt = row.attempt;

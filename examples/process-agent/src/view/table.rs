@@ -12,6 +12,7 @@ mod bar;
 mod columns;
 mod footer;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use onward::lifecycle::TaskState;
@@ -29,37 +30,43 @@ use columns::{Column, Place, Widths};
 pub struct Table {
     coloured: bool,
     widths: Widths,
-    /// How far each task has come.
-    steps: Vec<u16>,
+    /// How far each task has come, by its name, and its state then.
+    steps: BTreeMap<String, (TaskState, u16)>,
 }
 
 impl Table {
     /// A table of which nothing is known yet; without colours it has bold and dim text only.
     #[must_use]
     pub fn new(coloured: bool) -> Self {
-        Self { coloured, widths: Widths::at_first(), steps: Vec::new() }
+        Self { coloured, widths: Widths::at_first(), steps: BTreeMap::new() }
     }
 
-    /// The lines of the whole table, with header and footer.
+    /// The lines of the whole table, with header, notices and footer.
     #[must_use]
-    pub fn height(rows: &[Row]) -> u16 {
-        u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2)
+    pub fn height(rows: &[Row], notices: &[String]) -> u16 {
+        let lines = rows.len().saturating_add(notices.len());
+        u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
     }
 
     /// Notes how far the tasks have come. The end of a task does not tell where it came from:
     /// that is known only to who has looked before.
     pub fn look(&mut self, rows: &[Row]) {
-        self.steps.resize(rows.len(), 0);
-        for (row, steps) in rows.iter().zip(&mut self.steps) {
-            *steps = bar::steps(row.status.state).max(*steps);
+        self.steps.retain(|name, _| rows.iter().any(|row| row.name == *name));
+        for row in rows {
+            let state = row.status.state;
+            let (before, steps) = self.steps.entry(row.name.clone()).or_insert((state, 0));
+            // One that falls is another task of the same name.
+            let first = if state < *before { 0 } else { *steps };
+            (*before, *steps) = (state, bar::steps(state).max(first));
         }
     }
 
     /// Draws as much of the table as there is room for. The footer matters most, then the
-    /// rows, then the header.
+    /// notices, then the rows, then the header.
     pub fn draw(
         &mut self,
         rows: &[Row],
+        notices: &[String],
         now: Instant,
         hint: &str,
         area: Rect,
@@ -67,14 +74,15 @@ impl Table {
     ) {
         self.look(rows);
         let area = area.intersection(canvas.area);
-        let [header, body, footer] = parts(area);
+        let [header, body, below, footer] = parts(area, notices.len());
         let shown = chosen(rows, usize::from(body.height));
         if rows.iter().all(|row| row.status.state.is_terminal()) {
             self.widths = Widths::at_first(); // nothing moves any more: no room for what has been
         }
         let mut lines = Vec::new();
         for (index, row) in rows.iter().enumerate() {
-            let cells = self.cells(row, self.steps.get(index).copied().unwrap_or(0), now);
+            let steps = self.steps.get(&row.name).map_or(0, |&(_, steps)| steps);
+            let cells = self.cells(row, steps, now);
             for (&column, cell) in Column::ALL.iter().zip(&cells) {
                 self.widths.want(column, u16::try_from(cell.width()).unwrap_or(u16::MAX));
             }
@@ -88,6 +96,10 @@ impl Table {
             for place in &places {
                 put(&line, *place, y, canvas);
             }
+        }
+        let style = if self.coloured { Style::new().fg(Color::Red) } else { Style::new().bold() };
+        for (y, notice) in below.rows().zip(notices) {
+            canvas.set_stringn(y.x, y.y, cut(&one_line(notice), y.width), y.width.into(), style);
         }
         if footer.height > 0 {
             let hidden = rows.len().saturating_sub(shown.len());
@@ -106,7 +118,7 @@ impl Table {
         };
         let time = duration(now.saturating_duration_since(row.since));
         let error_style = match (status.state, self.coloured) {
-            (TaskState::Shutdown, _) => Style::new().dim(),
+            (TaskState::Shutdown, _) if row.note.is_empty() => Style::new().dim(),
             (_, false) => Style::new(),
             (_, true) => Style::new().fg(if ended { Color::Red } else { Color::Yellow }),
         };
@@ -119,18 +131,26 @@ impl Table {
             Line::raw(tries(row, now)),
             Line::styled(pid(status).map(|pid| pid.to_string()).unwrap_or_default(), quiet),
             Line::styled(one_line(&status.message), quiet),
-            Line::styled(one_line(&status.err), error_style),
+            Line::styled(
+                one_line(if row.note.is_empty() { &status.err } else { &row.note }),
+                error_style,
+            ),
         ]
     }
 }
 
-/// Header, body and footer of an area.
-fn parts(area: Rect) -> [Rect; 3] {
+/// Header, body, notices and footer of an area.
+fn parts(area: Rect, notices: usize) -> [Rect; 4] {
     let footer = area.height.min(1);
-    let header = u16::from(area.height > 2);
-    let body = area.height.saturating_sub(footer + header);
-    let part = |y: u16, height| Rect { y: area.y.saturating_add(y), height, ..area };
-    [part(0, header), part(header, body), part(header.saturating_add(body), footer)]
+    let below = u16::try_from(notices).unwrap_or(u16::MAX).min(area.height.saturating_sub(footer));
+    let header = u16::from(area.height.saturating_sub(below) > 2);
+    let body = area.height.saturating_sub(footer + below + header);
+    let mut y = area.y;
+    [header, body, below, footer].map(|height| {
+        let part = Rect { y, height, ..area };
+        y = y.saturating_add(height);
+        part
+    })
 }
 
 /// Which rows are shown where there is no room for all: those that have not ended, then those

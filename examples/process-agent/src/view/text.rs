@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The text without line ends, escapes and other control characters: a program's error is
 /// shown, not obeyed.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let text = text.trim();
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -41,7 +41,7 @@ pub(super) fn padded(text: &str, cells: u16) -> String {
 }
 
 /// A duration in at most six cells, unless it is a hundred days: `1.2s`, `4m05s`, `3h20m`, `12d04h`.
-pub(super) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     let seconds = tenths / 10;
     match seconds {

@@ -100,14 +100,17 @@ impl Steps {
             let mut next = Some(&mut task.record);
             // A task and the one that waits for its id.
             while let Some(record) = next.filter(|record| !record.is_null()) {
-                let Some(definition) = record.pointer_mut("/assignment/definition") else {
+                if record.pointer("/assignment/definition").is_none() {
                     let damage = "its record has no `assignment.definition`";
                     return Err(OpenStoreError::corrupt_task(path, &task.id, damage));
-                };
-                let old = definition.take();
-                *definition = caught(|| run(old))
-                    .unwrap_or_else(|panic| Err(panic.to_string().into()))
-                    .map_err(|error| failed(&task.id, Versioned::Definitions, step, error))?;
+                }
+                for definition in ["/assignment/definition", "/previous/definition"] {
+                    let Some(definition) = record.pointer_mut(definition) else { continue };
+                    let old = definition.take();
+                    *definition = caught(|| run(old))
+                        .unwrap_or_else(|panic| Err(panic.to_string().into()))
+                        .map_err(|error| failed(&task.id, Versioned::Definitions, step, error))?;
+                }
                 next = record.get_mut("successor");
             }
         }

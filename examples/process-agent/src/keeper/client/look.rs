@@ -49,7 +49,7 @@ impl Keeper {
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {
-        let (_held, address) = control::address(&self.dir)?;
+        let (_held, address) = control::address(&self.dir, files::SOCKET)?;
         UnixStream::connect(address).await
     }
 

@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -21,6 +21,9 @@ pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), 
         move |error| KeeperError::File { path, error }
     };
     make(dir).map_err(file(""))?;
+    // Not beside another preparation, whose caller may be gone.
+    let alone = File::open(dir).map_err(file(""))?;
+    alone.lock().map_err(file(""))?;
     if dir.join(files::KEEPER).try_exists().map_err(file(files::KEEPER))? {
         let dir = dir.to_owned();
         return Err(KeeperError::AlreadyStarted { dir });

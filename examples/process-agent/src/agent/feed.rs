@@ -1,0 +1,98 @@
+//! What the worker tells, on the board.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::{BoxStream, SelectAll, once};
+use futures::{StreamExt as _, future};
+use onward::agent::{Snapshot, TaskView};
+use onward::{ControllerError, TaskStatus};
+use time::UtcDateTime;
+
+use super::Tasks;
+use crate::board::{Board, Row};
+use crate::definition::ProcessDefinition;
+
+type View = TaskView<ProcessDefinition>;
+
+/// Shows all tasks, and each of their steps, until the worker ends. The drivers' time began at
+/// `origin`.
+pub(super) async fn feed(tasks: Tasks, board: Arc<Board>, origin: Instant) {
+    let mut changes = tasks.changes();
+    let mut steps: SelectAll<BoxStream<'static, (String, Option<Snapshot>)>> = SelectAll::new();
+    let mut followed = BTreeSet::new();
+    loop {
+        let views = tokio::select! {
+            views = changes.next() => match views {
+                Some(views) => views,
+                None => return,
+            },
+            Some((name, snapshot)) = steps.next() => {
+                if let Some(snapshot) = snapshot {
+                    board.update(&name, |row| step(row, snapshot, None, origin));
+                    continue;
+                }
+                followed.remove(&name);
+                tasks.tasks()
+            }
+        };
+        show(&board, &views, origin);
+        for view in views.iter().filter(|view| !view.snapshot.has_ended) {
+            let name = view.record.id().to_owned();
+            let snapshots = tasks.snapshots(&name).filter(|_| !followed.contains(&name));
+            let Some(snapshots) = snapshots else { continue };
+            followed.insert(name.clone());
+            let ended = once(future::ready(None));
+            let named = move |snapshot| (name.clone(), snapshot);
+            steps.push(snapshots.map(Some).chain(ended).map(named).boxed());
+        }
+    }
+}
+
+/// Shows these tasks and no others.
+pub(super) fn show(board: &Board, views: &[View], origin: Instant) {
+    board.change(|rows| {
+        let mut before = std::mem::take(rows);
+        for view in views {
+            let name = view.record.id();
+            let found = before.iter().position(|row| row.name == name);
+            let mut row = match found {
+                Some(index) => before.swap_remove(index),
+                None => found_row(name, view.snapshot.status.clone()),
+            };
+            step(&mut row, view.snapshot.clone(), view.left.as_ref(), origin);
+            rows.push(row);
+        }
+    });
+}
+
+/// The row of a task that may have been in its state for a while.
+fn found_row(name: &str, status: TaskStatus) -> Row {
+    let age = status.timestamp.and_then(|at| Duration::try_from(UtcDateTime::now() - at).ok());
+    let mut row = Row::new(name, status);
+    row.since = age.and_then(|age| row.since.checked_sub(age)).unwrap_or(row.since);
+    row
+}
+
+/// Shows how far a task is.
+fn step(row: &mut Row, snapshot: Snapshot, left: Option<&ControllerError>, origin: Instant) {
+    if snapshot.status.state != row.status.state {
+        row.since = Instant::now();
+    }
+    row.note = note(&snapshot, left);
+    row.status = snapshot.status;
+    // What it is told in the driver's time is shown in the program's.
+    row.retry_at = snapshot.next_attempt.and_then(|at| origin.checked_add(at));
+    // While the next one is waited for, there have been so many.
+    row.attempt = snapshot.attempt.saturating_sub(row.retry_at.is_some().into());
+}
+
+/// What is to be said of a task that its status does not say.
+pub(crate) fn note(snapshot: &Snapshot, left: Option<&ControllerError>) -> String {
+    match (left, &snapshot.refused_definition) {
+        (Some(error), _) => format!("could not be removed: {error:#}"),
+        (None, Some((_, reason))) => format!("its change was refused: {reason}"),
+        (None, None) => String::new(),
+    }
+}

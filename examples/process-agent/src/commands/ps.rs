@@ -1,0 +1,67 @@
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use process_agent::listing::Listed;
+use process_agent::socket::{Answer, Request, ask};
+use process_agent::view::{duration, one_line};
+use time::UtcDateTime;
+
+use super::unless_unread;
+
+pub(crate) fn ps(dir: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let mut listed = Vec::new();
+    for answer in ask(dir, &Request::Ps)? {
+        if let Answer::Tasks(tasks) = answer? {
+            listed.extend(tasks);
+        }
+    }
+    let text = if json {
+        let tasks: Vec<_> = listed.iter().map(|listed| &listed.task).collect();
+        serde_json::to_string_pretty(&tasks)?
+    } else {
+        table(&listed)
+    };
+    unless_unread(writeln!(io::stdout(), "{text}"))
+}
+
+const HEADER: [&str; 7] = ["NAME", "STATE", "FOR", "DESIRED", "PID", "EXIT", "ERROR"];
+
+fn table(tasks: &[Listed]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(HEADER);
+    table.add_rows(tasks.iter().map(row));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for number in ["FOR", "PID", "EXIT"] {
+        let index = HEADER.iter().position(|title| *title == number);
+        if let Some(column) = index.and_then(|index| table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn row(Listed { task, note }: &Listed) -> [String; 7] {
+    let status = &task.status;
+    let container = status.container_status.as_ref();
+    let pid = container.map(|container| container.pid).filter(|pid| *pid != 0);
+    let code = container.filter(|_| status.state.is_terminal()).map(|c| c.exit_code);
+    let age = status.timestamp.map(|at| UtcDateTime::now() - at);
+    // A clock that was set back says nothing.
+    let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
+    let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();
+    [
+        one_line(&task.name),
+        status.state.to_string(),
+        age.map(duration).unwrap_or_default(),
+        task.desired_state.clone(),
+        text(pid),
+        text(code),
+        one_line(if note.is_empty() { &status.err } else { note }),
+    ]
+}

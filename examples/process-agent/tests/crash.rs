@@ -1,0 +1,177 @@
+//! An agent that is killed again and again, at any moment.
+//!
+//! `ONWARD_KILLS` says how often, and `ONWARD_SEED` which moments; a failure tells the seed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/agent.rs"]
+mod agent;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use agent::{Home, task};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What a test without orders does.
+const KILLS: u64 = 5;
+
+/// How many tasks the file has at most: then the oldest are left out.
+const MOST: usize = 20;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// The numbers of a linear congruential generator: the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `below`.
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// How a task is expected to end; `None` if it runs until it is stopped.
+type Code = Option<u64>;
+
+/// A task that says when it starts and when it ends, and how it is to end.
+fn random_task(name: &str, dice: &mut Dice) -> (String, Code) {
+    let code = dice.roll(5);
+    let lasts = dice.roll(500);
+    let (script, code) = match dice.roll(4) {
+        0 => ("while :; do sleep 0.05; done".to_owned(), None),
+        1 => (format!("exit {code}"), Some(code)),
+        _ => (format!("sleep 0.{lasts:03}; exit {code}"), Some(code)),
+    };
+    let ends = format!("trap 'echo >> $TEST_HOME/{name}.ends' EXIT; {script}");
+    let mut text = task(name, &ends);
+    if dice.roll(3) == 0 {
+        text += "prepare = ['sh', '-c', 'sleep 0.05; echo >> $TEST_HOME/prepared']\n";
+    }
+    if dice.roll(4) == 0 {
+        // It may end before it is ready, which is no good end whatever its code is.
+        text += "ready = { command = ['true'], interval = '10ms' }\n";
+    }
+    (text, code)
+}
+
+/// The keepers that have not come to the point from which their start counts.
+fn on_their_way(home: &Home) -> Vec<i32> {
+    let tasks = home.path("state/tasks");
+    let mut found = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = process.file_name().to_string_lossy().parse() else { continue };
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split('\0').skip(1).filter(|word| *word != "--keep");
+        let dir = words.next().filter(|word| *word == "keeper").and_then(|_| words.next());
+        let dir = dir.map(Path::new).filter(|dir| dir.starts_with(&tasks));
+        if dir.is_some_and(|dir| !dir.join("keeper.json").exists()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// One that has ended by now needs none.
+fn signal(pid: i32, signal: Signal) {
+    _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
+}
+
+#[test]
+fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothing() {
+    let kills = number("ONWARD_KILLS").unwrap_or(KILLS);
+    let seed = number("ONWARD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("ONWARD_KILLS={kills} ONWARD_SEED={seed}");
+    let mut dice = Dice(seed);
+    let mut home = Home::new("task = []\n");
+    let mut tasks: Vec<(String, String, Code)> = Vec::new();
+    let mut all: BTreeMap<String, Code> = BTreeMap::new();
+    let mut held = Vec::new();
+    for round in 0..=kills {
+        // Something is always just being started, and something removed.
+        for index in 0..=dice.roll(8) {
+            let name = format!("t{round}-{index}");
+            let (text, code) = random_task(&name, &mut dice);
+            all.insert(name.clone(), code);
+            tasks.push((name, text, code));
+        }
+        tasks.drain(..tasks.len().saturating_sub(MOST));
+        let mut file = String::new();
+        for (_, text, _) in &tasks {
+            file.write_str(text).unwrap();
+        }
+        home.save(&file);
+        home.start(&[]);
+        if round == kills {
+            break;
+        }
+        let moment = Instant::now() + Duration::from_millis(dice.roll(400));
+        if held.is_empty() && dice.roll(2) == 0 {
+            // The worst moment: a keeper is on its way, the next agent sees nothing of it, and
+            // it goes on when that one is at work.
+            while held.is_empty() && Instant::now() < moment {
+                held = on_their_way(&home);
+            }
+            for keeper in &held {
+                signal(*keeper, Signal::STOP);
+            }
+        } else {
+            std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+            held.drain(..).for_each(|keeper| signal(keeper, Signal::CONT));
+        }
+        home.kill();
+    }
+    held.drain(..).for_each(|keeper| signal(keeper, Signal::CONT));
+    home.wait(|home| home.ps().is_some());
+    let is_settled = |state: &str, code: &Code| match code {
+        None => state == "running",
+        Some(_) => ["complete", "failed"].contains(&state),
+    };
+    home.wait(|home| {
+        let Some(listed) = home.ps() else { return false };
+        let state = |name: &str| {
+            let task = listed.iter().find(|task| task["ID"] == name);
+            task.map(|task| task["Status"]["State"].as_str().unwrap().to_owned())
+        };
+        listed.len() == tasks.len()
+            && tasks
+                .iter()
+                .all(|(name, _, code)| is_settled(&state(name).unwrap_or_default(), code))
+    });
+    for (name, _, code) in &tasks {
+        let listed = home.task(name).unwrap();
+        assert_eq!(home.starts(name), 1, "{name}: {listed:#}");
+        if let Some(code) = code {
+            assert_eq!(
+                listed["Status"]["ContainerStatus"]["ExitCode"], *code,
+                "{name}: {listed:#}"
+            );
+            assert_eq!(home.read(&format!("{name}.ends")).lines().count(), 1, "{name}");
+        }
+    }
+    for name in all.keys() {
+        assert!(home.starts(name) <= 1, "{name} was started {} times", home.starts(name));
+    }
+    // What is no longer in the file is gone, and what is has its directory.
+    let mut dirs: Vec<_> = std::fs::read_dir(home.path("state/tasks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    dirs.sort();
+    let mut names: Vec<_> = tasks.iter().map(|(name, _, _)| name.clone()).collect();
+    names.sort();
+    assert_eq!(dirs, names);
+    let running = tasks.iter().filter(|(_, _, code)| code.is_none()).count();
+    let keepers = home.alive().iter().filter(|(_, line)| line.contains("--keep")).count();
+    assert_eq!(keepers, running, "{:?}", home.alive());
+    home.save("task = []\n");
+    home.wait(|home| home.ps() == Some(Vec::new()));
+    assert_eq!(home.alive(), []);
+}

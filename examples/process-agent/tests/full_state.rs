@@ -1,0 +1,80 @@
+//! A state on a disk without room, or on one that cannot be written to.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/agent.rs"]
+mod agent;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use agent::{Home, RUNS, task};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+
+/// A file system of four megabytes, for as long as it lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &Path, test: &str) -> Option<Self> {
+        std::fs::create_dir(path).unwrap();
+        match mount("none", path, "tmpfs", MountFlags::empty(), c"size=4m,mode=700") {
+            Ok(()) => Some(Self(path.to_owned())),
+            Err(error) => {
+                // Not by `eprintln`, which is shown for tests that fail only.
+                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
+                std::io::stderr().write_all(why.as_bytes()).unwrap();
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        unmount(&self.0, UnmountFlags::DETACH).unwrap();
+    }
+}
+
+#[test]
+fn assignments_without_room_are_told_and_taken_when_there_is_room() {
+    let mut home = Home::new(&task("web", RUNS));
+    let name = "assignments_without_room_are_told_and_taken_when_there_is_room";
+    let Some(disk) = SmallDisk::mount(&home.path("disk"), name) else { return };
+    home.start(&["--state", "disk"]);
+    home.wait(|home| home.output(&["ps", "--state", "disk"]).status.success());
+    home.wait(|home| home.starts("web") == 1);
+    _ = std::fs::write(disk.0.join("fill"), vec![0; 8 << 20]);
+    // More than the store has room for in its file.
+    let many: String = (0..60)
+        .map(|index| {
+            let name = format!("many{index}");
+            task(&name, "exit 0") + &format!("env = {{ LONG = '{}' }}\n", "x".repeat(60_000))
+        })
+        .collect();
+    home.save(&(task("web", RUNS) + &many));
+    home.wait(|home| home.read("out").contains("make room there"));
+    let table = home.ask(&["ps", "--state", "disk"]);
+    assert!(table.contains("web") && !table.contains("many"), "{table}");
+    std::fs::remove_file(disk.0.join("fill")).unwrap();
+    home.save(&[task("web", RUNS), task("one", RUNS)].concat());
+    home.wait(|home| home.starts("one") == 1);
+    home.wait(|home| home.read("out").contains("no longer: "));
+    assert_eq!(home.starts("web"), 1);
+    home.kill();
+    home.start(&["--state", "disk"]);
+    home.wait(|home| home.output(&["ps", "--state", "disk"]).status.success());
+    home.save("task = []\n");
+    home.wait(|home| home.alive().is_empty());
+    home.kill();
+}
+
+#[test]
+fn a_state_that_cannot_be_written_to_is_told() {
+    let home = Home::new(&task("web", RUNS));
+    let name = "a_state_that_cannot_be_written_to_is_told";
+    let Some(disk) = SmallDisk::mount(&home.path("disk"), name) else { return };
+    mount_remount(&disk.0, MountFlags::RDONLY, "").unwrap();
+    let error = home.refused(&["run", "tasks.toml", "--state", "disk"]);
+    assert!(error.contains("Read-only file system"), "{error}");
+    assert!(error.starts_with("process-agent: disk"), "{error}");
+}

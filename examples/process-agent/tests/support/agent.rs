@@ -1,0 +1,201 @@
+//! An agent with a state, which is killed and swept when the test is over.
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A net under a test that hangs; nothing is expected to take that long.
+const GUARD: Duration = Duration::from_secs(60);
+
+/// Time between two looks.
+const POLL: Duration = Duration::from_millis(5);
+
+pub(crate) struct Home {
+    home: TempDir,
+    /// The agent that runs, if one does.
+    pub(crate) agent: Option<Child>,
+}
+
+#[allow(dead_code)] // each test file uses some of it
+impl Home {
+    /// With these tasks in its file.
+    pub(crate) fn new(tasks: &str) -> Self {
+        let home = Self { home: TempDir::new().unwrap(), agent: None };
+        home.save(tasks);
+        home
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Writes the file of tasks.
+    pub(crate) fn save(&self, tasks: &str) {
+        fs::write(self.path("tasks.toml"), tasks).unwrap();
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_process-agent"));
+        command.args(arguments).current_dir(self.home.path()).stdin(Stdio::null());
+        command.env("TEST_HOME", self.home.path()).env("PROCESS_AGENT_STATE", "state");
+        command
+    }
+
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a command of the program; says what it said.
+    #[track_caller]
+    pub(crate) fn ask(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout)
+    }
+
+    /// Runs a command of the program that is refused; says why.
+    #[track_caller]
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        text(&output.stderr)
+    }
+
+    /// Starts an agent. What it says goes to `out` and `err`.
+    pub(crate) fn start(&mut self, arguments: &[&str]) {
+        let file = |name| {
+            let path = self.path(name);
+            fs::OpenOptions::new().create(true).append(true).open(path).unwrap()
+        };
+        let mut command = self.command(&["run", "tasks.toml"]);
+        command.args(arguments).stdout(file("out")).stderr(file("err")).process_group(0);
+        self.agent = Some(command.spawn().unwrap());
+    }
+
+    /// Starts an agent, and waits until it can be asked.
+    pub(crate) fn up(&mut self, arguments: &[&str]) {
+        self.start(arguments);
+        self.wait(|home| home.ps().is_some());
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.agent.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the agent's end; says its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.agent.take().unwrap().wait().unwrap().code()
+    }
+
+    /// Kills the agent with `KILL`.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.ended();
+    }
+
+    /// The tasks, if an agent says which there are.
+    pub(crate) fn ps(&self) -> Option<Vec<Value>> {
+        let output = self.output(&["ps", "--json"]);
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    pub(crate) fn task(&self, name: &str) -> Option<Value> {
+        self.ps()?.into_iter().find(|task| task["ID"] == name)
+    }
+
+    /// The state of a task; empty where there is none.
+    pub(crate) fn state(&self, name: &str) -> String {
+        let task = self.task(name).unwrap_or_default();
+        task["Status"]["State"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn pid(&self, name: &str) -> i32 {
+        let task = self.task(name).unwrap_or_default();
+        let pid = task["Status"]["ContainerStatus"]["PID"].as_i64().unwrap_or_default();
+        i32::try_from(pid).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(&self, mut condition: impl FnMut(&Self) -> bool) {
+        let given_up = Instant::now() + GUARD;
+        while !condition(self) {
+            assert!(Instant::now() < given_up, "{:#?}\n{}", self.ps(), self.read("err"));
+            std::thread::sleep(POLL);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn until(&self, name: &str, state: &str) {
+        // A process is known a moment after it is started.
+        self.wait(|home| home.state(name) == state && (state != "running" || home.pid(name) != 0));
+    }
+
+    /// How often a task was started.
+    pub(crate) fn starts(&self, name: &str) -> usize {
+        self.read(&format!("{name}.starts")).lines().count()
+    }
+
+    /// The processes that know this home, but for the agent itself.
+    pub(crate) fn alive(&self) -> Vec<(i32, String)> {
+        let agent = self.agent.as_ref().map(|agent| Pid::from_child(agent).as_raw_pid());
+        let entry = format!("TEST_HOME={}", self.home.path().display());
+        let mut alive = Vec::new();
+        for process in fs::read_dir("/proc").unwrap() {
+            let process = process.unwrap();
+            let Ok(pid) = process.file_name().to_string_lossy().parse() else { continue };
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes())
+                && Some(pid) != agent
+            {
+                let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+                alive.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
+            }
+        }
+        alive
+    }
+}
+
+impl Drop for Home {
+    /// Whatever the test came to, nothing of it is left.
+    fn drop(&mut self) {
+        if let Some(mut agent) = self.agent.take() {
+            _ = agent.kill();
+            _ = agent.wait();
+        }
+        for _ in 0..1000 {
+            let alive = self.alive();
+            if alive.is_empty() {
+                return;
+            }
+            for pid in alive.into_iter().filter_map(|(pid, _)| Pid::from_raw(pid)) {
+                _ = kill_process(pid, Signal::KILL);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A task that runs a script in a shell, after it has said that it starts.
+#[allow(dead_code)] // each test file uses some of it
+pub(crate) fn task(name: &str, script: &str) -> String {
+    let script = format!("echo $$ >> $TEST_HOME/{name}.starts; {script}");
+    format!("[[task]]\nname = '{name}'\ncommand = ['sh', '-c', \"\"\"{script}\"\"\"]\n")
+}
+
+/// Runs until it is asked to end.
+#[allow(dead_code)] // each test file uses some of it
+pub(crate) const RUNS: &str = "while :; do sleep 0.05; done";
