@@ -1,7 +1,7 @@
 //! What tests are made with: virtual time and a runtime in it, controllers,
 //! executors and connections that do what a script says, whatever can be and
 //! happen as [strategies](strategy) of `proptest`, and the
-//! [contract](contract) of a controller, to hold one's own against.
+//! [contract] of a controller, to hold one's own against.
 //!
 //! It needs the feature `testing`.
 

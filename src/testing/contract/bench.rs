@@ -298,31 +298,31 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
     }
 
     /// The clause is broken unless this is so.
-    pub(super) fn expect(&self, so: bool, expected: &str, found: &dyn fmt::Display) -> Verdict {
+    pub(super) fn require(&self, so: bool, expected: &str, found: &dyn fmt::Display) -> Verdict {
         if so { Ok(()) } else { Err(breach(self.bench.clause, expected, found, &self.trace)) }
     }
 
-    pub(super) fn expect_started_once(&self) -> Verdict {
+    pub(super) fn require_one_start(&self) -> Verdict {
         let starts = self.observe().starts;
-        self.expect(starts == 1, "the workload was started once", &format!("{starts} starts"))
+        self.require(starts == 1, "the workload was started once", &format!("{starts} starts"))
     }
 
-    pub(super) fn expect_it_runs(&self) -> Verdict {
-        self.expect(self.observe().running, "the workload runs on", &"nothing runs")
+    pub(super) fn require_running(&self) -> Verdict {
+        self.require(self.observe().running, "the workload runs on", &"nothing runs")
     }
 
     /// Nothing runs after this call; nothing at all is left if it was `remove`.
-    pub(super) fn expect_ended(&self, by: Call) -> Verdict {
+    pub(super) fn require_end(&self, by: Call) -> Verdict {
         let Observation { running, remains, .. } = self.observe();
-        self.expect(!running, "nothing runs", &"something runs")?;
+        self.require(!running, "nothing runs", &"something runs")?;
         let freed = !remains || by != Call::Remove;
-        self.expect(freed, "nothing remains of the task", &"something remains")
+        self.require(freed, "nothing remains of the task", &"something remains")
     }
 
     /// `wait` tells this.
-    pub(super) async fn expect_ending(&mut self, expected: &str) -> Verdict {
+    pub(super) async fn require_ending(&mut self, expected: &str) -> Verdict {
         let found = self.ending().await;
-        self.expect(found == expected, &format!("`wait` tells {expected}"), &found)
+        self.require(found == expected, &format!("`wait` tells {expected}"), &found)
     }
 
     async fn run(&mut self, call: Call, limit: &mut Limit) -> Came<Result<(), ControllerError>> {

@@ -89,8 +89,8 @@ async fn life<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
 
 /// The workload was started once, and ends well.
 async fn goes_well<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
-    trial.expect_ending("success").await?;
-    trial.expect_started_once()
+    trial.require_ending("success").await?;
+    trial.require_one_start()
 }
 
 async fn prepare_starts_nothing<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
@@ -98,7 +98,7 @@ async fn prepare_starts_nothing<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -
     trial.after(PREPARED).await?;
     let seen = trial.observe();
     let found = format!("{} starts, running: {}", seen.starts, seen.running);
-    trial.expect(seen.starts == 0 && !seen.running, "nothing was started", &found)
+    trial.require(seen.starts == 0 && !seen.running, "nothing was started", &found)
 }
 
 /// A task as it is before an operation.
@@ -115,7 +115,7 @@ async fn before<'a, S: Subject, T: Timer>(
 async fn succeeds<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>, case: &Case) -> Verdict {
     trial.must(case.call).await?;
     if matches!(case.call, Call::Shutdown | Call::Remove) {
-        return trial.expect_ended(case.call);
+        return trial.require_end(case.call);
     }
     for call in case.then {
         trial.must(*call).await?;
@@ -169,7 +169,7 @@ async fn wait_running<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
     let returned = trial.glimpse(Call::Wait).await;
-    trial.expect(!returned, "`wait` waits on", &"it has returned")
+    trial.require(!returned, "`wait` waits on", &"it has returned")
 }
 
 async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
@@ -177,10 +177,10 @@ async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     trial.after(STARTED).await?;
     for polls in 0..2 {
         trial.drop_after(Call::Wait, polls).await;
-        trial.expect_it_runs()?;
+        trial.require_running()?;
     }
     trial.glimpse(Call::Wait).await;
-    trial.expect_it_runs()?;
+    trial.require_running()?;
 
     let job = Workload::Exits(CODE);
     let mut trial = bench.task(job).await?;
@@ -193,7 +193,7 @@ async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
             if trial.drop_after(Call::Wait, polls).await {
                 break;
             }
-            trial.expect_ending(&ending).await?;
+            trial.require_ending(&ending).await?;
         }
         bench.clear().await;
     }
@@ -205,8 +205,8 @@ async fn wait_repeated<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict
         let mut trial = bench.task(Workload::Exits(code)).await?;
         trial.after(STARTED).await?;
         let ending = trial.ending().await;
-        trial.expect_ending(&ending).await?;
-        trial.expect_ending(&ending).await?;
+        trial.require_ending(&ending).await?;
+        trial.require_ending(&ending).await?;
     }
     Ok(())
 }
@@ -217,12 +217,12 @@ async fn wait_taken_up<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict
         trial.after(STARTED).await?;
         let ending = trial.ending().await;
         trial.restart().await?;
-        trial.expect_ending(&ending).await?;
+        trial.require_ending(&ending).await?;
 
         let mut trial = bench.task(Workload::Exits(code)).await?;
         trial.after(STARTED).await?;
         trial.restart().await?;
-        trial.expect_ending(&ending).await?;
+        trial.require_ending(&ending).await?;
     }
     Ok(())
 }
@@ -234,14 +234,14 @@ async fn exit_code<S: Subject, T: Timer>(
 ) -> Verdict {
     let mut trial = bench.task(workload).await?;
     trial.after(STARTED).await?;
-    trial.expect_ending(&told(Some(code))).await
+    trial.require_ending(&told(Some(code))).await
 }
 
 async fn ends<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verdict {
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
     trial.must(call).await?;
-    trial.expect_ended(call)
+    trial.require_end(call)
 }
 
 async fn of_nothing<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verdict {
@@ -272,7 +272,7 @@ async fn abandoned<S: Subject, T: Timer>(
                 break;
             }
             trial.must(ends).await?;
-            trial.expect_ended(ends)?;
+            trial.require_end(ends)?;
         }
         bench.clear().await;
     }
@@ -284,13 +284,13 @@ async fn remove_frees<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
         let mut trial = bench.task(Workload::Runs).await?;
         trial.after(before).await?;
         trial.must(Call::Remove).await?;
-        trial.expect_ended(Call::Remove)?;
+        trial.require_end(Call::Remove)?;
     }
     let mut trial = bench.task(Workload::Exits(0)).await?;
     trial.after(STARTED).await?;
     trial.ending().await;
     trial.must(Call::Remove).await?;
-    trial.expect_ended(Call::Remove)
+    trial.require_end(Call::Remove)
 }
 
 async fn close_leaves<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
@@ -304,17 +304,17 @@ async fn close_leaves<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
     close(&mut trial).await?;
-    trial.expect_it_runs()?;
+    trial.require_running()?;
     trial.restart().await?;
     trial.must(Call::Start).await?;
-    trial.expect_it_runs()
+    trial.require_running()
 }
 
 /// It may fail, but not hang or panic.
 async fn close<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
     match trial.call_once(Call::Close).await {
         Ok(()) | Err(Fault::Error(_)) => Ok(()),
-        Err(fault) => trial.expect(false, "`close` returns", &fault),
+        Err(fault) => trial.require(false, "`close` returns", &fault),
     }
 }
 
@@ -328,8 +328,8 @@ async fn closed<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
             let expected = format!("`{call}` answers `closed`");
             match trial.call_once(call).await {
                 Err(Fault::Error(error)) if error.kind() == ErrorKind::Closed => {}
-                Err(fault) => trial.expect(false, &expected, &fault)?,
-                Ok(()) => trial.expect(false, &expected, &"it succeeded")?,
+                Err(fault) => trial.require(false, &expected, &fault)?,
+                Ok(()) => trial.require(false, &expected, &"it succeeded")?,
             }
         }
     }
@@ -356,13 +356,13 @@ async fn inspect_answers<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdi
 async fn answers<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
     const EXPECTED: &str = "`inspect` has an answer";
     match trial.inspect().await {
-        Err(fault) => trial.expect(false, EXPECTED, &fault),
+        Err(fault) => trial.require(false, EXPECTED, &fault),
         Ok(inspection) => {
             if let Inquiry::Failed(error) = inspection.container_status {
-                trial.expect(false, EXPECTED, &format!("no container status: {error:#}"))?;
+                trial.require(false, EXPECTED, &format!("no container status: {error:#}"))?;
             }
             if let Inquiry::Failed(error) = inspection.port_status {
-                trial.expect(false, EXPECTED, &format!("no port status: {error:#}"))?;
+                trial.require(false, EXPECTED, &format!("no port status: {error:#}"))?;
             }
             Ok(())
         }
@@ -377,7 +377,7 @@ async fn inspect_exit_code<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Ver
     let Ok(inspection) = trial.inspect().await else { return Ok(()) };
     let Inquiry::Is(status) = inspection.container_status else { return Ok(()) };
     let found = format!("`inspect` tells the exit code {}", status.exit_code);
-    trial.expect(status.exit_code == told, &format!("the exit code {told}"), &found)
+    trial.require(status.exit_code == told, &format!("the exit code {told}"), &found)
 }
 
 async fn update_equal<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
@@ -391,13 +391,13 @@ async fn update_equal<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
     update(&mut trial).await?;
-    trial.expect_it_runs()
+    trial.require_running()
 }
 
 async fn update<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
     match trial.call(Call::Update).await {
         Ok(()) => Ok(()),
         Err(Fault::Error(error)) if error.kind() == ErrorKind::UpdateRejected => Ok(()),
-        Err(fault) => trial.expect(false, "`update` succeeds, or is rejected", &fault),
+        Err(fault) => trial.require(false, "`update` succeeds, or is rejected", &fault),
     }
 }
