@@ -7,16 +7,19 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::pending;
+use core::mem;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What becomes of one call.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// It arrives, as far as its [tasks](Taken) are taken.
+    /// It arrives, as far as its tasks are [taken](Taken).
     #[default]
     Arrives,
+    /// It arrives, but the statuses of these tasks are taken in this way.
+    ArrivesBut(Vec<(String, Taken)>),
     /// It arrives after so long.
     ArrivesAfter(Duration),
     /// Nothing arrives: the connection has failed.
@@ -55,7 +58,7 @@ pub enum Taken {
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
 /// let upstream = ScriptedReporter::new(pool.time().clone());
 /// upstream.reply([Reply::Unreachable]);
-/// upstream.take("b", Taken::Unknown);
+/// upstream.set_taken("b", Taken::Unknown);
 ///
 /// let timer = pool.time().timer();
 /// let mut reporter = Reporter::new(upstream.clone(), timer, Arc::new(Policy::default()));
@@ -63,9 +66,9 @@ pub enum Taken {
 ///     reporter.handle().changed(id, TaskStatus::new(TaskState::Running));
 /// }
 /// assert!(pool.run_until(reporter.run()).is_none(), "it goes on for ever");
-/// let arrived = upstream.arrived();
+/// let arrived = upstream.take_arrived();
 /// assert_eq!((arrived.len(), &*arrived[0].id), (1, "a"));
-/// assert_eq!(upstream.calls().len(), 2);
+/// assert_eq!(upstream.take_calls().len(), 2);
 /// ```
 #[derive(Clone, Debug)]
 pub struct ScriptedReporter {
@@ -92,19 +95,20 @@ impl ScriptedReporter {
         self.lock().replies.extend(replies);
     }
 
-    /// Says how the statuses of the task of this id are taken from now on.
-    pub fn take(&self, id: impl Into<String>, taken: Taken) {
+    /// Says how the statuses of the task of this id are taken from now on, where a reply
+    /// does not say it.
+    pub fn set_taken(&self, id: impl Into<String>, taken: Taken) {
         self.lock().taken.insert(id.into(), taken);
     }
 
-    /// What was called, and when.
-    pub fn calls(&self) -> Vec<(Duration, Vec<StatusUpdate>)> {
-        self.lock().calls.clone()
+    /// What was called since this was asked last, and when.
+    pub fn take_calls(&self) -> Vec<(Duration, Vec<StatusUpdate>)> {
+        mem::take(&mut self.lock().calls)
     }
 
-    /// What has arrived, in its order.
-    pub fn arrived(&self) -> Vec<StatusUpdate> {
-        self.lock().arrived.clone()
+    /// What has arrived since this was asked last, in its order.
+    pub fn take_arrived(&self) -> Vec<StatusUpdate> {
+        mem::take(&mut self.lock().arrived)
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -119,8 +123,10 @@ impl StatusReporter for ScriptedReporter {
             shared.calls.push((self.time.now(), updates.to_vec()));
             shared.replies.pop_front().unwrap_or_default()
         };
+        let mut but = Vec::new();
         match reply {
             Reply::Arrives => {}
+            Reply::ArrivesBut(those) => but = those,
             Reply::ArrivesAfter(takes) => {
                 let until = self.time.now().saturating_add(takes);
                 self.time.sleep_until(until, Turn::Controller).await;
@@ -129,14 +135,20 @@ impl StatusReporter for ScriptedReporter {
             Reply::Refused => return Err(ReportError::Refused("refused".into())),
             Reply::Hangs => pending().await,
         }
-        self.lock().arrive(updates)
+        self.lock().arrive(updates, &but)
     }
 }
 
 impl Shared {
-    fn arrive(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
-        let taken =
-            |update: &StatusUpdate| self.taken.get(&*update.id).copied().unwrap_or_default();
+    fn arrive(
+        &mut self,
+        updates: &[StatusUpdate],
+        but: &[(String, Taken)],
+    ) -> Result<(), ReportError> {
+        let taken = |update: &StatusUpdate| {
+            let said = but.iter().find(|(id, _)| **id == *update.id).map(|(_, taken)| *taken);
+            said.or(self.taken.get(&*update.id).copied()).unwrap_or_default()
+        };
         if updates.iter().any(|update| taken(update) == Taken::Spoils) {
             return Err(ReportError::Refused("one of them is spoilt".into()));
         }
