@@ -100,6 +100,17 @@ pub mod docs {
     pub mod driver {}
     #[doc = include_str!("../docs/worker.md")]
     pub mod worker {}
+
+    #[doc = include_str!("../docs/typestate.md")]
+    pub mod typestate {}
+    #[doc = include_str!("../docs/compile-errors.md")]
+    pub mod compile_errors {}
+    #[doc = include_str!("../docs/faq.md")]
+    pub mod faq {}
+    #[doc = include_str!("../docs/swarmkit.md")]
+    pub mod swarmkit {}
+    #[doc = include_str!("../docs/testing.md")]
+    pub mod testing {}
 }
 
 /// The README, whose blocks of code are compiled and run.

@@ -3,11 +3,13 @@
 //! Each program in `compile-fail/` begins with the sentence that its error has
 //! to contain, `…` standing for anything; that holds on every compiler. The whole texts, in the `.stderr`
 //! files, are those of one compiler, and are compared where `.ci/run` finds it.
+//!
+//! `docs/compile-errors.md` shows the programs and the texts, and is compared with both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -104,4 +106,53 @@ fn the_whole_texts_are_those_of_the_pinned_compiler() {
         return io::stderr().write_all(why.as_bytes()).unwrap();
     }
     trybuild::TestCases::new().compile_fail("tests/compile-fail/*.rs");
+}
+
+/// What only the library itself can get wrong.
+const NOT_ON_THE_PAGE: &str = "an_edge_that_goes_down";
+
+/// The first block of a section whose language begins like this.
+fn block<'a>(section: &'a str, language: &str) -> &'a str {
+    let (_, rest) = section.split_once(&format!("\n```{language}")).expect(section);
+    let (_, rest) = rest.split_once('\n').unwrap();
+    rest.split_once("\n```\n").unwrap().0
+}
+
+/// A program without what it says about itself and without an empty `main`.
+fn shown(program: &str) -> String {
+    let lines: Vec<&str> = program.lines().skip_while(|line| line.starts_with("//")).collect();
+    let program = lines.join("\n");
+    program.strip_suffix("\n\nfn main() {}").unwrap_or(&program).to_owned()
+}
+
+/// Asserts that an excerpt has the lines of a text, in order; a line `…` stands for any number.
+fn assert_excerpt(name: &str, excerpt: &str, text: &str) {
+    let mut rest = text;
+    for (i, part) in excerpt.split('…').enumerate() {
+        let Some((before, after)) = rest.split_once(part.trim_matches('\n')) else {
+            panic!("{name}: the page says\n{part}\nand the compiler\n{rest}");
+        };
+        assert!(i > 0 || before.is_empty(), "{name}: the page leaves out\n{before}");
+        rest = after;
+    }
+    let is_whole = excerpt.ends_with('…') || rest.trim().is_empty();
+    assert!(is_whole, "{name}: the page leaves out\n{rest}");
+}
+
+#[test]
+fn the_page_shows_what_the_programs_are_and_what_the_compiler_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("tests/compile-fail");
+    let page = fs::read_to_string(root.join("docs/compile-errors.md")).unwrap();
+    let mut missing: BTreeSet<String> = programs(&folder).into_keys().collect();
+    assert!(missing.remove(NOT_ON_THE_PAGE));
+    for section in page.split("\n### `").skip(1) {
+        let (name, _) = section.split_once('`').unwrap();
+        assert!(missing.remove(name), "{name} is twice on the page, or is no program");
+        let program = fs::read_to_string(folder.join(name).with_extension("rs")).unwrap();
+        assert_eq!(block(section, "rust,compile_fail"), shown(&program), "{name}");
+        let text = fs::read_to_string(folder.join(name).with_extension("stderr")).unwrap();
+        assert_excerpt(name, block(section, "text"), &text);
+    }
+    assert_eq!(missing, BTreeSet::new(), "not on the page");
 }

@@ -198,6 +198,8 @@ fn what_a_driver_gives_up_on_is_logged() {
     assert_eq!(
         lines,
         [
+            // It is taken up where somebody else has started it.
+            r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
             r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->RUNNING state.desired="RUNNING""#,
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
             r#"WARN task{task.id="t1"}: update refused task.id="t1" reason=the update is for the task `t2`, and this is `t1`"#,

@@ -6,6 +6,12 @@ use time::UtcDateTime;
 /// never move with it.
 ///
 /// A closure is a clock: `|| UtcDateTime::UNIX_EPOCH`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a clock",
+    label = "this does not tell the time when it is asked",
+    note = "a clock is `onward::exec::SystemClock`, or a closure that is `Send` and `Sync` and returns \
+            the time: `&|| now`"
+)]
 pub trait WallClock: Send + Sync {
     /// The time now.
     fn now(&self) -> UtcDateTime;

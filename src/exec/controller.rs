@@ -95,6 +95,12 @@ use futures::future::BoxFuture;
 /// that for any error.
 ///
 /// In SwarmKit: `exec.Controller` (`agent/exec/controller.go`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller",
+    label = "this cannot operate a task",
+    note = "a controller implements `onward::exec::Controller`, which asks for `start`, `wait` and \
+            `shutdown`"
+)]
 pub trait Controller: Send {
     /// What a task is; see [`Executor::Definition`](super::Executor::Definition).
     type Definition: Send + Sync + 'static;

@@ -65,6 +65,11 @@ impl<D> Assignment<D> {
 /// [`Controller::boxed_for`].
 ///
 /// In SwarmKit: `exec.Executor` (`agent/exec/executor.go`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an executor",
+    label = "this does not hand out controllers",
+    note = "an executor implements `onward::exec::Executor`, which asks for `controller`"
+)]
 pub trait Executor: Send + Sync {
     /// What a task is. It is compared, to see whether it has changed, and cloned,
     /// to be offered to the controller.

@@ -44,7 +44,7 @@ pub enum Outcome {
 /// `inspect`. `update`, `terminate`, `remove` and `close` are for whoever loops.
 ///
 /// This is SwarmKit's `Do` (`agent/exec/controller.go`), with the differences
-/// that `docs/architecture.md` lists.
+/// that `docs/swarmkit.md` lists.
 ///
 /// # Cancel safety
 ///

@@ -107,7 +107,7 @@ impl Model {
         }
         if shuts_down {
             self.urgent = true;
-            // P10: no inquiry stands in the way.
+            // T14: no inquiry stands in the way.
             if self.flight.is_none_or(|(op, _)| op != Op::Inspect) {
                 self.inspection = None;
             }

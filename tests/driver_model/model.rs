@@ -1,7 +1,7 @@
 //! The model: what must happen next, given what has happened.
 //!
-//! It is written from `conformance/README.md` §2 (the numbers in comments) and
-//! `behaviour.md` §1 and §5 (D and P), not from the driver. It is sequential and
+//! It is written from the rules of `docs/driver.md` (the numbers in comments) and
+//! from `docs/swarmkit.md` (those with a letter), not from the driver. It is sequential and
 //! knows nothing of futures: it is told what happened, one event after the other,
 //! and complains about the first that must not be.
 
@@ -89,6 +89,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(policy: Policy, record: Record, desired: TaskState) -> Self {
+        // 13: what was started before is asked for.
+        let state = record.status.state;
+        let inspection = matches!(state, TaskState::Starting | TaskState::Running)
+            && desired < TaskState::Shutdown;
         Self {
             policy,
             record,
@@ -99,7 +103,7 @@ impl Model {
             end: "Closed".into(),
             flight: None,
             late: false,
-            inspection: None,
+            inspection: inspection.then(super::record::Known::default),
             retry: None,
             update_retry: None,
             retries: [0; 9],

@@ -1,4 +1,4 @@
-//! What the status of a task must say (`behaviour.md` §1).
+//! What the status of a task must say (`docs/swarmkit.md`, D).
 
 use super::event::{Bad, Tells, Told, container, ports};
 use onward::lifecycle::{ContainerStatus, EventKind, TaskState, TaskStatus};
@@ -90,7 +90,7 @@ impl Record {
         });
     }
 
-    /// The end that nobody wanted (D11): the exit code counts now (P7).
+    /// The end that nobody wanted (D11): the exit code counts now (D15).
     pub(crate) fn failed(&mut self, now: Duration, err: String, bad: &Bad) -> Known {
         self.happened(now, EventKind::Failed);
         self.write(now, |status| {
@@ -107,7 +107,7 @@ impl Record {
         Known { container: bad.container.is_some(), exit_code: bad.exit_code }
     }
 
-    /// A failure that is no end (D10): no exit code (P7), no container before
+    /// A failure that is no end (D10): no exit code (D15), no container before
     /// there can be one.
     pub(crate) fn noted(&mut self, now: Duration, err: &'static str, bad: &Bad) -> Known {
         let interrupted = bad.is_interruption();

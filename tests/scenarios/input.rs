@@ -161,7 +161,7 @@ pub(crate) enum Answer {
     Fatal,
 }
 
-/// `behaviour.md` D9 and D10.
+/// `docs/swarmkit.md` D9 and D10.
 pub(crate) fn answer(operation: &str, error: Option<&Error>) -> Answer {
     let Some(error) = error else { return Answer::Success };
     match (operation, &*error.kind) {

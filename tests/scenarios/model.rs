@@ -248,7 +248,7 @@ impl<'a> Model<'a> {
         self.version != self.taken || self.trace.calls("update", self.now)
     }
 
-    /// `behaviour.md` D5 to D7.
+    /// `docs/swarmkit.md` D5 to D7.
     fn step(&self) -> Step {
         let (state, desired) = (self.status.state, self.desired);
         match super::input::STATES[state] {

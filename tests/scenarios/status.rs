@@ -1,4 +1,4 @@
-//! What a task's status becomes, by `behaviour.md` D9 to D13.
+//! What a task's status becomes, by `docs/swarmkit.md` D9 to D13.
 
 use super::input::{Answer, Error, STATES, rank};
 use serde_json::{Map, Value, json};

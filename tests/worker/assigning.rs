@@ -28,6 +28,20 @@ fn a_task_is_taken_to_its_end_and_every_status_is_reported() {
 }
 
 #[test]
+fn that_a_task_is_accepted_is_reported_once() {
+    let agent = Agent::new();
+    let waits = Assignment::new("web", Script::service()).with_desired_state(TaskState::Accepted);
+    agent.assign(vec![waits.into()]);
+    agent.run(1_000);
+    assert_eq!(agent.told.states("web"), [TaskState::Accepted]);
+    agent.assign(vec![task("web", Script::service())]);
+    agent.run(1_000);
+    let told = agent.told.states("web");
+    assert_eq!(told.iter().filter(|state| **state == TaskState::Accepted).count(), 1, "{told:?}");
+    agent.check();
+}
+
+#[test]
 fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
@@ -169,6 +183,8 @@ fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
     agent.run(100);
     assert_eq!(agent.world.calls("t"), ["wait"]);
     assert_eq!(agent.told.states("t")[0], TaskState::Running);
+    // Whoever took it there may have gone before the answer.
+    assert_eq!(agent.told.last()["t"].container_status.as_ref().unwrap().pid, 7);
     assert!(agent.world.stored("t").unwrap().status.is_some());
     let failed = TaskStatus::new(TaskState::Failed);
     agent.assign(vec![labelled(1).with_status(failed)]);

@@ -153,6 +153,9 @@ impl<D> Life<D> {
     ) -> Self {
         let Assignment { id, version, desired_state, definition, .. } = assignment;
         let jitter = Jitter::of(&id);
+        // Whoever was here before may have gone before the answer.
+        let was_started = matches!(task.state(), TaskState::Starting | TaskState::Running);
+        let inspection_due = was_started && desired_state < TaskState::Shutdown;
         Self {
             since: task.timestamp().unwrap_or(since),
             task,
@@ -174,7 +177,7 @@ impl<D> Life<D> {
             passed: None,
             changes: 0,
             taken: 0,
-            inspection_due: false,
+            inspection_due,
             progress: Progress::default(),
             urgent: false,
             news: false,
