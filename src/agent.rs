@@ -4,7 +4,7 @@
 //! loops is a future, for the embedder to run.
 
 mod driver;
-mod panic;
+pub(crate) mod panic;
 mod policy;
 mod reporter;
 mod store;

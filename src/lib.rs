@@ -58,7 +58,8 @@
 //!   policies.
 //! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
 //! - `tokio`: tokio's timer and its runtime, for drivers and workers.
-//! - `testing`: virtual time.
+//! - `testing`: virtual time, scripted controllers, strategies for `proptest`, and the
+//!   contract of a controller, to hold one's own against.
 //!
 //! Without them the library needs `alloc` only.
 #![no_std]

@@ -1,10 +1,24 @@
-//! What tests are made with: time that does not pass by itself, and
-//! a runtime in it.
+//! What tests are made with: virtual time and a runtime in it, controllers,
+//! executors and connections that do what a script says, whatever can be and
+//! happen as [strategies](strategy) of `proptest`, and the
+//! [contract] of a controller, to hold one's own against.
 //!
 //! It needs the feature `testing`.
 
+pub mod contract;
 mod pool;
+mod reporter;
+mod scenario;
+mod script;
+mod scripted;
+pub mod strategy;
 mod time;
+mod trace;
 
 pub use pool::VirtualPool;
+pub use reporter::{Reply, ScriptedReporter, Taken};
+pub use scenario::{Scenario, Wish};
+pub use script::{Behavior, Script};
+pub use scripted::{NoopController, ScriptedController, ScriptedExecutor};
 pub use time::{Turn, VirtualClock, VirtualSleep, VirtualTime, VirtualTimer};
+pub use trace::{Call, CallEvent, Trace, TraceEntry};

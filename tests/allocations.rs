@@ -4,28 +4,12 @@
 
 use allocation_counter::measure;
 use futures::FutureExt;
-use onward::exec::{Controller, ControllerError, Outcome, step};
+use onward::exec::{Controller, Outcome, step};
 use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
+use onward::testing::NoopController;
 use time::UtcDateTime;
 
 const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
-
-/// Does nothing, at once.
-struct Nothing;
-
-impl Controller for Nothing {
-    type Definition = ();
-
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-}
 
 /// From ASSIGNED to COMPLETE, and the noop after it.
 fn live(task: &mut AnyTask, controller: &mut impl Controller) {
@@ -39,7 +23,7 @@ fn live(task: &mut AnyTask, controller: &mut impl Controller) {
 #[test]
 fn a_life_of_successful_steps_allocates_nothing() {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-    let allocations = measure(|| live(&mut task, &mut Nothing));
+    let allocations = measure(|| live(&mut task, &mut NoopController::Ends));
     assert_eq!(allocations.count_total, 0);
 }
 
@@ -47,7 +31,7 @@ fn a_life_of_successful_steps_allocates_nothing() {
 fn a_boxed_controller_allocates_at_most_once_a_call() {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     // Once more does not make it two.
-    let mut controller = Nothing.boxed().boxed();
+    let mut controller = NoopController::Ends.boxed().boxed();
     let allocations = measure(|| live(&mut task, &mut controller));
     // prepare, start and wait, and an inquiry after each of the last four steps.
     assert!(allocations.count_total <= 7, "{}", allocations.count_total);

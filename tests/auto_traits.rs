@@ -21,7 +21,12 @@ use onward::lifecycle::{
     Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, Task, TaskState,
     TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState, state,
 };
-use onward::testing::{Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer};
+use onward::testing::contract::{Breach, Clause, Contract, Observation, Report, Subject, Workload};
+use onward::testing::{
+    Behavior, Call, CallEvent, NoopController, Reply, Scenario, Script, ScriptedController,
+    ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn, VirtualClock, VirtualPool,
+    VirtualSleep, VirtualTime, VirtualTimer, Wish,
+};
 use std::cell::Cell;
 use std::fmt::Debug;
 
@@ -57,6 +62,20 @@ impl Executor for Runs {
     }
 }
 
+impl Subject for Runs {
+    type Executor = Self;
+
+    fn executor(&self) -> &Self {
+        self
+    }
+    fn definition(&self, _: &str, _: Workload) -> Option<u64> {
+        None
+    }
+    fn observe(&self, _: &str) -> Observation {
+        Observation::default()
+    }
+}
+
 struct Reports;
 
 impl onward::agent::StatusReporter for Reports {
@@ -87,6 +106,9 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![RefusedTask, TaskView<u64>, Works, WorkerHandle<u64>, MemoryStore<u64>, Migration];
     check![OpenStoreError, RedbOptions, RedbStore<u64>, StoreCall<'static, u64>, StoreChange<u64>];
     check![StoreError, StoreFault, StoredTask<u64>, TaskRecord<u64>, TokioSpawner, TokioTimer];
+    check![Behavior, Breach, Call, CallEvent, Clause, Contract<VirtualTimer>, NoopController];
+    check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
+    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
 }
 
@@ -109,5 +131,11 @@ fn what_runs_can_be_spawned() {
     fn reporter(mut reporter: Reporter<Reports, VirtualTimer>) -> impl Send {
         async move { reporter.run().await }
     }
-    spawned((driver, worker, reporter));
+    fn contract(contract: Contract<VirtualTimer>) -> impl Send {
+        async move { contract.check(&Runs).await }
+    }
+    fn act(scenario: Scenario, handle: DriverHandle<u64>, timer: VirtualTimer) -> impl Send {
+        async move { scenario.act(&handle, &timer).await }
+    }
+    spawned((driver, worker, reporter, contract, act));
 }

@@ -6,29 +6,11 @@ use allocation_counter::measure;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use onward::agent::{Driver, DriverHandle, Surroundings};
-use onward::exec::{Assignment, Controller, ControllerError};
+use onward::exec::Assignment;
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
-use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
-use std::future::pending;
+use onward::testing::{NoopController, VirtualClock, VirtualTime, VirtualTimer};
 use std::task::{Context, Waker};
 use time::UtcDateTime;
-
-/// Runs until it is dropped, and needs no memory for it.
-struct Nothing;
-
-impl Controller for Nothing {
-    type Definition = ();
-
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        pending().await
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-}
 
 type Sink = fn(&str, TaskStatus);
 type Shared = Surroundings<VirtualTimer, VirtualClock, Sink>;
@@ -37,7 +19,8 @@ type Shared = Surroundings<VirtualTimer, VirtualClock, Sink>;
 fn running(surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
     let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     let assignment = Assignment::new("0123456789abcdefghijklmno", ());
-    let (mut driver, handle) = Driver::new(task, assignment, Nothing, surroundings.clone());
+    let (mut driver, handle) =
+        Driver::new(task, assignment, NoopController::Runs, surroundings.clone());
     let mut run = async move { _ = driver.run().await }.boxed();
     assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(handle.status().state, TaskState::Running);
@@ -60,7 +43,7 @@ fn a_running_task_lives_on_less_than_a_kibibyte() {
     println!(
         "{live} bytes a task: {future} the future of `run`, of which {} the driver; {record} the \
          record of the task; the rest is what driver and handle share",
-        size_of::<Driver<Nothing, VirtualTimer, VirtualClock, Sink>>(),
+        size_of::<Driver<NoopController, VirtualTimer, VirtualClock, Sink>>(),
     );
     assert!(live <= 1_024, "{live} bytes");
 }

@@ -2,21 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
-#[path = "driver_promises/noting.rs"]
-mod noting;
-
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use noting::Noting;
 use onward::agent::{
     Driver, DriverHandle, InvalidPolicy, Policy, Snapshot, Surroundings, Timer, Watch,
 };
-use onward::exec::{Assignment, SystemClock};
+use onward::exec::{Assignment, ControllerError, SystemClock};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
-use onward::testing::{VirtualClock, VirtualTime, VirtualTimer};
+use onward::testing::{
+    Behavior, Call, Script, ScriptedController, VirtualClock, VirtualTime, VirtualTimer,
+};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
@@ -43,13 +41,24 @@ fn surroundings(
     surroundings.with_policy(policy).unwrap()
 }
 
+/// One operation hangs, another one fails for now, and the others do nothing.
+fn controller(hangs: Option<Call>, fails: Option<Call>) -> ScriptedController {
+    let busy = ControllerError::new("busy").temporary();
+    let said = |script: Script, (call, behavior)| match call {
+        Some(call) => script.with(call, [behavior]),
+        None => script,
+    };
+    let script = [(hangs, Behavior::hangs()), (fails, Behavior::fails(busy))];
+    ScriptedController::new(script.into_iter().fold(Script::new(), said))
+}
+
 fn assigned() -> AnyTask {
     AnyTask::resume(TaskStatus::new(TaskState::Assigned))
 }
 
 /// A driver's run that was polled until it waits.
 fn begun(
-    controller: Noting,
+    controller: ScriptedController,
     desired: TaskState,
     waker: &Waker,
 ) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
@@ -69,27 +78,28 @@ fn update(desired: TaskState, version: u64) -> Assignment<()> {
 #[test]
 fn a_shutdown_reaches_the_controller_within_one_poll_whatever_is_in_flight() {
     let cases = [
-        ("prepare", "", TaskState::Running),
-        ("", "prepare", TaskState::Running),
-        ("start", "", TaskState::Running),
-        ("", "start", TaskState::Running),
-        ("wait", "", TaskState::Running),
-        ("", "wait", TaskState::Running),
-        ("inspect", "", TaskState::Running),
-        ("", "", TaskState::Ready),
-        ("", "", TaskState::Accepted),
+        (Some(Call::Prepare), None, TaskState::Running),
+        (None, Some(Call::Prepare), TaskState::Running),
+        (Some(Call::Start), None, TaskState::Running),
+        (None, Some(Call::Start), TaskState::Running),
+        (Some(Call::Wait), None, TaskState::Running),
+        (None, Some(Call::Wait), TaskState::Running),
+        (Some(Call::Inspect), None, TaskState::Running),
+        (None, None, TaskState::Ready),
+        (None, None, TaskState::Accepted),
     ];
     for (hangs, fails, desired) in cases {
-        let controller = Noting { hangs, fails, ..Noting::default() };
+        let controller = controller(hangs, fails);
+        let trace = controller.trace().clone();
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(wakes.clone());
-        let (mut run, handle) = begun(controller.clone(), desired, &waker);
+        let (mut run, handle) = begun(controller, desired, &waker);
         let before = wakes.0.load(Ordering::Relaxed);
         handle.update(update(TaskState::Shutdown, 1)).unwrap();
-        assert_eq!(wakes.0.load(Ordering::Relaxed), before + 1, "{hangs} {fails}: woken");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), before + 1, "{hangs:?} {fails:?}: woken");
         _ = run.poll_unpin(&mut Context::from_waker(&waker));
-        let calls = controller.calls.lock().unwrap().clone();
-        assert!(calls.contains(&"shutdown"), "{hangs} {fails}: {calls:?}");
+        let calls = trace.calls();
+        assert!(calls.contains(&Call::Shutdown), "{hangs:?} {fails:?}: {calls:?}");
     }
 }
 
@@ -100,14 +110,15 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
     let waker = Waker::from(wakes.clone());
     let tasks: Vec<_> = (0..10_000)
         .map(|_| {
-            let controller = Noting { hangs: "wait", ..Noting::default() };
+            let controller = controller(Some(Call::Wait), None);
+            let trace = controller.trace().clone();
             let surroundings = surroundings(&time, Policy::default());
             let assignment = Assignment::new("t", ());
             let (mut driver, handle) =
-                Driver::new(assigned(), assignment, controller.clone(), surroundings);
+                Driver::new(assigned(), assignment, controller, surroundings);
             let mut run = async move { _ = driver.run().await }.boxed();
             assert!(run.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
-            assert_eq!(controller.last(), Some("wait"));
+            assert_eq!(trace.last_call(), Some(Call::Wait));
             (run, handle)
         })
         .collect();
@@ -147,11 +158,12 @@ fn a_deadline_that_has_passed_does_not_make_a_removal_spin() {
     let sink: Sink = |_, _| {};
     let policy = Policy::default().with_prepare_deadline(Duration::from_secs(1));
     let surroundings = Surroundings::new(timer.clone(), SystemClock, sink);
-    let controller = Noting { hangs: "prepare", fails: "remove", ..Noting::default() };
+    let controller = controller(Some(Call::Prepare), Some(Call::Remove));
+    let trace = controller.trace().clone();
     let (mut driver, handle) = Driver::new(
         assigned(),
         Assignment::new("t", ()),
-        controller.clone(),
+        controller,
         surroundings.with_policy(policy).unwrap(),
     );
     {
@@ -162,7 +174,7 @@ fn a_deadline_that_has_passed_does_not_make_a_removal_spin() {
     time.advance_to(Duration::from_secs(2));
     let mut run = Box::pin(driver.run());
     assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
-    assert_eq!(controller.last(), Some("remove"));
+    assert_eq!(trace.last_call(), Some(Call::Remove));
     assert_eq!(timer.asked.load(Ordering::Relaxed), 2, "the deadline once, the retry once");
 }
 
@@ -171,7 +183,7 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
     let delays: BTreeSet<Duration> = (0..100)
         .map(|number| {
             let policy = Policy::default().with_jitter(0.5);
-            let controller = Noting { fails: "prepare", ..Noting::default() };
+            let controller = controller(None, Some(Call::Prepare));
             let assignment = Assignment::new(format!("t{number}"), ());
             let surroundings = surroundings(&VirtualTime::new(), policy);
             let (mut driver, handle) =
@@ -193,7 +205,7 @@ fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
     let initial = Duration::from_millis(1 << 52);
     let policy = Policy::default().with_retry(initial, initial, 1.0).with_jitter(1.0);
     let time = VirtualTime::new();
-    let controller = Noting { fails: "prepare", ..Noting::default() };
+    let controller = controller(None, Some(Call::Prepare));
     let sink: Sink = |_, _| {};
     // A clock that stands still: no calendar goes that far.
     let surroundings = Surroundings::new(time.timer(), || UtcDateTime::UNIX_EPOCH, sink);
@@ -222,7 +234,7 @@ fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_
         Policy::default().with_retry(delay, delay, factor).with_jitter(0.0)
     };
     let time = VirtualTime::new();
-    let controller = Noting { fails: "prepare", ..Noting::default() };
+    let controller = controller(None, Some(Call::Prepare));
     let assignment = Assignment::new("t", ());
     let surroundings = surroundings(&time, every(1, 1.0));
     let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
@@ -245,8 +257,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Says a word at every moment around the one at which the driver falls asleep.
 fn speak_while_it_falls_asleep(desired: TaskState) {
     for turn in 0..600_u32 {
-        let controller = Noting { hangs: "wait", ..Noting::default() };
-        let asleep = controller.waits.clone();
+        let controller = controller(Some(Call::Wait), None);
+        let trace = controller.trace().clone();
+        let asleep = Arc::new(AtomicBool::new(false));
         let ready = asleep.clone();
         let sink = move |_: &str, status: TaskStatus| {
             ready.fetch_or(status.state == TaskState::Ready, Ordering::Release);
@@ -260,7 +273,7 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
             done.send(()).unwrap();
         });
         let (begun, mut spins) = (Instant::now(), 0);
-        while !asleep.load(Ordering::Acquire) {
+        while !asleep.load(Ordering::Acquire) && trace.last_call() != Some(Call::Wait) {
             spins += 1;
             assert!(begun.elapsed() < PATIENCE, "the driver did not fall asleep");
             // Its thread may have no core yet.
@@ -287,7 +300,7 @@ fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight()
 
 #[test]
 fn a_watch_ends_with_the_driver_and_not_while_it_closes() {
-    let controller = Noting { hangs: "wait", ..Noting::default() };
+    let controller = controller(Some(Call::Wait), None);
     let (run, handle) = begun(controller, TaskState::Running, Waker::noop());
     let mut watch = handle.watch();
     assert_eq!(watch.next().now_or_never().flatten().unwrap().state, TaskState::Running);
@@ -299,7 +312,7 @@ fn a_watch_ends_with_the_driver_and_not_while_it_closes() {
 
 #[test]
 fn a_watch_that_is_dropped_leaves_no_waker_behind() {
-    let controller = Noting { hangs: "wait", ..Noting::default() };
+    let controller = controller(Some(Call::Wait), None);
     let (_run, handle) = begun(controller, TaskState::Running, Waker::noop());
     let [kept, dropped] = [(); 2].map(|()| Arc::new(Wakes::default()));
     let wait_for_news = |wakes: &Arc<Wakes>| {
@@ -319,7 +332,7 @@ fn a_watch_that_is_dropped_leaves_no_waker_behind() {
 fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches() {
     let surroundings = surroundings(&VirtualTime::new(), Policy::default());
     let (driver, handle) =
-        Driver::new(assigned(), Assignment::new("t", ()), Noting::default(), surroundings);
+        Driver::new(assigned(), Assignment::new("t", ()), controller(None, None), surroundings);
     assert_eq!(handle.id(), "t");
     assert_eq!(format!("{driver:?}"), r#"Driver { id: "t", .. }"#);
     assert_eq!(format!("{handle:?}"), r#"DriverHandle { id: "t", .. }"#);
@@ -333,8 +346,8 @@ fn what_must_cross_threads_can() {
     both::<DriverHandle<()>>();
     both::<Snapshot>();
     both::<Watch<(), TaskStatus>>();
-    both::<Driver<Noting, VirtualTimer, VirtualClock, Sink>>();
-    let controller = Noting::default();
+    both::<Driver<ScriptedController, VirtualTimer, VirtualClock, Sink>>();
+    let controller = controller(None, None);
     let surroundings = surroundings(&VirtualTime::new(), Policy::default());
     let (mut driver, _) =
         Driver::new(assigned(), Assignment::new("t", ()), controller, surroundings);

@@ -3,101 +3,22 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use futures::FutureExt;
-use onward::exec::{Controller, ControllerError, ErrorKind, Outcome, step};
-use onward::lifecycle::{
-    AnyTask, ContainerStatus, EDGES, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode,
-    TaskState, TaskStatus,
+use futures::future::join;
+use onward::agent::{Driver, Surroundings};
+use onward::exec::{ControllerError, Outcome, step};
+use onward::lifecycle::{AnyTask, EDGES, TaskState, TaskStatus};
+use onward::testing::strategy::{
+    controller_error, event, illegal_move, path, scenario, script, task_state, task_status,
+    timestamp,
+};
+use onward::testing::{
+    Behavior, Call, CallEvent, Script, ScriptedController, TraceEntry, VirtualPool, VirtualTime,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
-use time::{Duration, UtcDateTime};
-
-fn state() -> impl Strategy<Value = TaskState> {
-    select(TaskState::ALL.as_slice())
-}
-
-fn container_status() -> impl Strategy<Value = ContainerStatus> {
-    (".{0,3}", any::<i32>(), any::<i32>())
-        .prop_map(|(container_id, pid, exit_code)| ContainerStatus { container_id, pid, exit_code })
-}
-
-fn port() -> impl Strategy<Value = PortConfig> {
-    let protocol = select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp]);
-    let mode = select(vec![PublishMode::Ingress, PublishMode::Host]);
-    (".{0,3}", protocol, any::<u16>(), any::<u16>(), mode).prop_map(
-        |(name, protocol, target_port, published_port, publish_mode)| PortConfig {
-            name,
-            protocol,
-            target_port,
-            published_port,
-            publish_mode,
-        },
-    )
-}
-
-fn time() -> impl Strategy<Value = UtcDateTime> {
-    // From the year 1971 to 9999: what is no sentinel for «no time».
-    (31_536_000..253_402_300_800_i64, 0..1_000_000_000_i64).prop_map(|(seconds, nanoseconds)| {
-        UtcDateTime::UNIX_EPOCH + Duration::seconds(seconds) + Duration::nanoseconds(nanoseconds)
-    })
-}
-
-prop_compose! {
-    fn status()(
-        state in state(),
-        timestamp in option::of(time()),
-        message in ".{0,5}",
-        err in ".{0,5}",
-        container_status in option::of(container_status()),
-        ports in vec(port(), 0..3),
-    ) -> TaskStatus {
-        let mut status = TaskStatus::new(state);
-        status.timestamp = timestamp;
-        status.message = message.into();
-        status.err = err.into();
-        status.container_status = container_status.filter(|status| !status.is_empty());
-        status.port_status = PortStatus { ports };
-        status
-    }
-}
-
-prop_compose! {
-    fn failure()(
-        err in ".{0,5}",
-        exit_code in any::<i32>(),
-        container_status in option::of(container_status()),
-    ) -> Box<Failure> {
-        let failure = Failure::new(err).with_exit_code(exit_code);
-        Box::new(match container_status {
-            Some(status) => failure.with_container_status(status),
-            None => failure,
-        })
-    }
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        select(vec![
-            Event::Allocated,
-            Event::Assigned,
-            Event::Accepted,
-            Event::Preparing,
-            Event::Prepared,
-            Event::Starting,
-            Event::Started,
-            Event::Finished,
-            Event::ShutDown,
-            Event::Terminated,
-            Event::Orphaned,
-        ]),
-        failure().prop_map(Event::Failed),
-        failure().prop_map(Event::Unresolved),
-        failure().prop_map(Event::Delayed),
-        failure().prop_map(Event::Interrupted),
-    ]
-}
+use std::sync::{Arc, Mutex};
+use time::UtcDateTime;
 
 /// A status without its time.
 fn timeless(task: &AnyTask) -> TaskStatus {
@@ -109,8 +30,8 @@ fn timeless(task: &AnyTask) -> TaskStatus {
 proptest! {
     #[test]
     fn whatever_happens_the_number_never_falls_and_what_is_refused_has_no_edge(
-        status in status(),
-        events in vec((event(), time()), 1..40),
+        status in task_status(),
+        events in vec((event(), timestamp()), 1..40),
     ) {
         let mut task = AnyTask::resume(status);
         for (event, at) in events {
@@ -136,9 +57,9 @@ proptest! {
 
     #[test]
     fn the_time_is_renewed_exactly_when_anything_else_has_changed(
-        status in status(),
+        status in task_status(),
         event in event(),
-        at in time(),
+        at in timestamp(),
     ) {
         prop_assume!(status.timestamp != Some(at));
         let mut task = AnyTask::resume(status.clone());
@@ -149,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn a_status_survives_its_json_and_its_task(status in status()) {
+    fn a_status_survives_its_json_and_its_task(status in task_status()) {
         let json = serde_json::to_string(&status).unwrap();
         prop_assert_eq!(&serde_json::from_str::<TaskStatus>(&json).unwrap(), &status);
         prop_assert_eq!(AnyTask::resume(status.clone()).status(), status);
@@ -157,8 +78,8 @@ proptest! {
 
     #[test]
     fn reports_in_any_order_never_take_a_task_back(
-        here in status(),
-        reports in vec(status(), 1..20),
+        here in task_status(),
+        reports in vec(task_status(), 1..20),
     ) {
         let mut task = AnyTask::resume(here);
         for reported in reports {
@@ -175,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn every_prefix_of_a_status_is_refused(status in status(), cut in any::<prop::sample::Index>()) {
+    fn every_prefix_of_a_status_is_refused(status in task_status(), cut in any::<prop::sample::Index>()) {
         let json = serde_json::to_vec(&status).unwrap();
         let half = &json[..cut.index(json.len())];
         prop_assert!(serde_json::from_slice::<TaskStatus>(half).is_err());
@@ -183,78 +104,90 @@ proptest! {
 
     #[test]
     fn whatever_a_controller_answers_a_step_keeps_the_promises(
-        status in status(),
-        script in vec((state(), answer(), answer()), 1..30),
+        status in task_status(),
+        answers in vec((task_state(), answer(), answer()), 1..30),
     ) {
         let mut task = AnyTask::resume(status);
-        for (desired, operation, inquiry) in script {
+        for (desired, operation, inquiry) in answers {
             let before = task.state();
-            let mut controller = Scripted { operation, inquiry, calls: 0 };
+            let is_bad = operation.is_some();
+            let mut controller = controller(operation, inquiry);
             let clock = || UtcDateTime::UNIX_EPOCH;
             let outcome = step(&mut task, desired, &mut controller, &clock).now_or_never().unwrap();
-            prop_assert!(controller.calls <= 1);
+            let calls = controller.trace().calls();
+            let calls = calls.into_iter().filter(|call| *call != Call::Inspect).count();
+            prop_assert!(calls <= 1);
             prop_assert!(task.state() >= before);
-            prop_assert!(!before.is_terminal() || controller.calls == 0);
+            prop_assert!(!before.is_terminal() || calls == 0);
             match outcome {
                 Outcome::Advanced => prop_assert!(before.can_become(task.state())),
                 Outcome::Dead => prop_assert!(before.is_terminal()),
-                Outcome::Noop => prop_assert!(!before.is_terminal() && controller.calls == 0),
-                Outcome::Retry => prop_assert!(operation.is_some()),
+                Outcome::Noop => prop_assert!(!before.is_terminal() && calls == 0),
+                Outcome::Retry => prop_assert!(is_bad),
             }
         }
     }
-}
 
-type Script = Option<(ErrorKind, bool, i32)>;
+    #[test]
+    fn every_path_is_one_of_the_table_and_no_illegal_move_is(
+        path in path(),
+        (status, event) in illegal_move(),
+    ) {
+        prop_assert_eq!(path[0], TaskState::New);
+        prop_assert!(path.windows(2).all(|edge| edge[0].can_become(edge[1])));
+        let mut task = AnyTask::resume(status.clone());
+        prop_assert!(task.advance(event, UtcDateTime::UNIX_EPOCH).is_err());
+        prop_assert_eq!(task.status(), status);
+    }
 
-fn answer() -> impl Strategy<Value = Script> {
-    let kinds = [
-        ErrorKind::Failure,
-        ErrorKind::AlreadyPrepared,
-        ErrorKind::AlreadyStarted,
-        ErrorKind::UpdateRejected,
-        ErrorKind::Closed,
-        ErrorKind::Interrupted,
-    ];
-    option::of((select(kinds.to_vec()), any::<bool>(), any::<i32>()))
-}
+    #[test]
+    fn whatever_is_wanted_and_whatever_the_controller_does_a_driver_comes_to_its_end(
+        scenario in scenario(0..3_u64),
+        script in script(),
+        seed in any::<u64>(),
+    ) {
+        let pool = VirtualPool::new(VirtualTime::new(), seed);
+        let time = pool.time();
+        let controller = ScriptedController::new(script).with_time(time.clone());
+        let trace = controller.trace().clone();
+        let told = Arc::new(Mutex::new(vec![TaskState::Assigned]));
+        let sink = {
+            let told = told.clone();
+            move |_: &str, status: TaskStatus| told.lock().unwrap().push(status.state)
+        };
+        let surroundings =
+            Surroundings::new(time.timer(), time.clock(UtcDateTime::UNIX_EPOCH), sink);
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+        let assignment = scenario.assignment.clone();
+        let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
+        let timer = time.timer();
+        let done = pool.run_until(join(driver.run(), scenario.act(&handle, &timer)));
+        prop_assert!(done.is_some());
 
-struct Scripted {
-    operation: Script,
-    inquiry: Script,
-    calls: usize,
-}
-
-impl Scripted {
-    fn call(&mut self) -> Result<(), ControllerError> {
-        self.calls += 1;
-        self.operation.map_or(Ok(()), |script| Err(error(script)))
+        prop_assert!(told.lock().unwrap().is_sorted());
+        let entries = trace.entries();
+        // Each call is over before the next one begins, and `close` is the last.
+        let begun = |entry: &TraceEntry| entry.event == CallEvent::Begun;
+        prop_assert!(entries.chunks(2).all(|call| begun(&call[0]) && !begun(&call[1])));
+        prop_assert_eq!(trace.last_call(), Some(Call::Close));
     }
 }
 
-fn error((kind, temporary, exit_code): (ErrorKind, bool, i32)) -> ControllerError {
-    let error = ControllerError::of_kind(kind, "scripted").with_exit_code(exit_code);
-    if temporary { error.temporary() } else { error }
+/// An error, or none.
+fn answer() -> impl Strategy<Value = Option<ControllerError>> {
+    option::of(controller_error())
 }
 
-impl Controller for Scripted {
-    type Definition = ();
-
-    async fn prepare(&mut self) -> Result<(), ControllerError> {
-        self.call()
-    }
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        self.call()
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        self.call()
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        self.call()
-    }
-    async fn inspect(&mut self) -> onward::exec::Inspection {
-        let answer =
-            self.inquiry.map_or(Ok(ContainerStatus::default()), |script| Err(error(script)));
-        onward::exec::Inspection::default().with_container_status(answer)
-    }
+/// Answers every operation like this, and every inquiry.
+fn controller(
+    operation: Option<ControllerError>,
+    inquiry: Option<ControllerError>,
+) -> ScriptedController {
+    let behavior = |answer: Option<_>| answer.map_or_else(Behavior::succeeds, Behavior::fails);
+    let operation = behavior(operation);
+    let script = Script::new().with(Call::Inspect, [behavior(inquiry)]);
+    let operations = [Call::Prepare, Call::Start, Call::Wait, Call::Shutdown];
+    ScriptedController::new(
+        operations.into_iter().fold(script, |script, call| script.with(call, [operation.clone()])),
+    )
 }

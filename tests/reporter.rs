@@ -4,122 +4,57 @@
 
 use futures::FutureExt;
 use onward::agent::{
-    Policy, ReportError, Reporter, ReporterHandle, StatusReporter, StatusSink, StatusUpdate,
-    TaskReportError,
+    Policy, ReportError, Reporter, ReporterHandle, StatusSink, StatusUpdate, TaskReportError,
 };
 use onward::lifecycle::{TaskState, TaskStatus};
-use onward::testing::{Turn, VirtualTime, VirtualTimer};
+use onward::testing::{Reply, ScriptedReporter, Taken, VirtualTime, VirtualTimer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-/// What becomes of one call.
-#[derive(Clone, Debug)]
-enum Fate {
-    Arrives,
-    Unreachable,
-    /// Nobody knows the tasks whose id has this letter.
-    Unknown(char),
-    /// The call is refused if a task whose id has this letter is in it.
-    RefusedFor(char),
-    /// The tasks whose id has this letter are not taken.
-    NotTaken(char),
-    /// It takes so many milliseconds, then arrives.
-    Slow(u64),
+/// In this call, the statuses of this task are taken so.
+fn but(id: &str, taken: Taken) -> Reply {
+    Reply::ArrivesBut(vec![(id.into(), taken)])
 }
 
-/// When a call was made, and for which tasks.
-type Call = (Duration, Vec<String>);
-
-/// A connection that does what is said; then everything arrives.
-#[derive(Clone, Default)]
-struct Upstream {
-    fates: Arc<Mutex<VecDeque<Fate>>>,
-    calls: Arc<Mutex<Vec<Call>>>,
-    arrived: Arc<Mutex<Vec<(String, TaskState)>>>,
-    time: VirtualTime,
+fn after(millis: u64) -> Reply {
+    Reply::ArrivesAfter(Duration::from_millis(millis))
 }
 
-impl Upstream {
-    fn arrive(&self, updates: &[StatusUpdate], but: impl Fn(&str) -> bool) {
-        let mut arrived = self.arrived.lock().unwrap();
-        let those = updates.iter().filter(|update| !but(&update.id));
-        arrived.extend(those.map(|update| (update.id.to_string(), update.status.state)));
-    }
-
-    fn arrived(&self) -> Vec<String> {
-        let arrived = std::mem::take(&mut *self.arrived.lock().unwrap());
-        arrived.into_iter().map(|(id, state)| format!("{id} {state}")).collect()
-    }
-
-    /// The calls so far: when, and for which tasks.
-    fn calls(&self) -> Vec<String> {
-        let calls = std::mem::take(&mut *self.calls.lock().unwrap());
-        calls.into_iter().map(|(at, ids)| format!("{} {}", at.as_millis(), ids.join(""))).collect()
-    }
+/// What has arrived since this was asked last.
+fn arrived(upstream: &ScriptedReporter) -> Vec<String> {
+    let arrived = upstream.take_arrived().into_iter();
+    arrived.map(|update| format!("{} {}", update.id, update.status.state)).collect()
 }
 
-impl StatusReporter for Upstream {
-    async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
-        let ids = updates.iter().map(|update| update.id.to_string()).collect();
-        self.calls.lock().unwrap().push((self.time.now(), ids));
-        let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Arrives);
-        let those = |letter: char| {
-            let indices = updates.iter().enumerate();
-            indices.filter(move |(_, update)| update.id.contains(letter)).map(|(index, _)| index)
-        };
-        match fate {
-            Fate::Arrives => self.arrive(updates, |_| false),
-            Fate::Unreachable => return Err(ReportError::Unreachable("cut".into())),
-            Fate::Slow(ms) => {
-                let until = self.time.now() + Duration::from_millis(ms);
-                self.time.sleep_until(until, Turn::Controller).await;
-                self.arrive(updates, |_| false);
-            }
-            Fate::RefusedFor(letter) if those(letter).next().is_some() => {
-                // As long as it is in there.
-                self.fates.lock().unwrap().push_front(Fate::RefusedFor(letter));
-                return Err(ReportError::Refused("not yours".into()));
-            }
-            Fate::RefusedFor(letter) => {
-                self.fates.lock().unwrap().push_front(Fate::RefusedFor(letter));
-                self.arrive(updates, |_| false);
-            }
-            Fate::Unknown(letter) | Fate::NotTaken(letter) => {
-                self.arrive(updates, |id| id.contains(letter));
-                let error = || {
-                    let unknown = matches!(fate, Fate::Unknown(_));
-                    if unknown {
-                        TaskReportError::UnknownTask
-                    } else {
-                        TaskReportError::Refused("busy".into())
-                    }
-                };
-                let failed = those(letter).map(|index| (index, error())).collect();
-                return Err(ReportError::Tasks(failed));
-            }
-        }
-        Ok(())
-    }
+/// The calls since this was asked last: when, and for which tasks.
+fn calls(upstream: &ScriptedReporter) -> Vec<String> {
+    let calls = upstream.take_calls().into_iter();
+    calls
+        .map(|(at, updates)| {
+            let ids: String = updates.iter().map(|update| &*update.id).collect();
+            format!("{} {ids}", at.as_millis())
+        })
+        .collect()
 }
 
 struct World {
     time: VirtualTime,
-    upstream: Upstream,
+    upstream: ScriptedReporter,
     handle: ReporterHandle,
-    reporter: Reporter<Upstream, VirtualTimer>,
+    reporter: Reporter<ScriptedReporter, VirtualTimer>,
 }
 
 impl World {
-    fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
+    fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let time = VirtualTime::new();
-        let fates = Arc::new(Mutex::new(fates.into_iter().collect()));
-        let upstream = Upstream { fates, time: time.clone(), ..Upstream::default() };
+        let upstream = ScriptedReporter::new(time.clone());
+        upstream.reply(replies);
         let policy = Policy::default().with_jitter(0.0);
         let reporter = Reporter::new(upstream.clone(), time.timer(), Arc::new(policy));
         Self { handle: reporter.handle(), time, upstream, reporter }
@@ -171,8 +106,8 @@ fn only_the_newest_status_is_delivered_and_all_in_one_call() {
     world.put("b", READY);
     assert_eq!(world.handle.pending(), 2);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a running", "b ready"]);
-    assert_eq!(world.upstream.calls(), ["0 ab"]);
+    assert_eq!(arrived(&world.upstream), ["a running", "b ready"]);
+    assert_eq!(calls(&world.upstream), ["0 ab"]);
     assert_eq!(world.handle.pending(), 0);
 }
 
@@ -184,22 +119,22 @@ fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
     world.run();
     world.put("a", READY);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a running"]);
+    assert_eq!(arrived(&world.upstream), ["a running"]);
     // The same state may say something else.
     world.put("a", RUNNING);
     world.put("a", TaskState::Failed);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a failed"]);
+    assert_eq!(arrived(&world.upstream), ["a failed"]);
 }
 
 #[test]
 fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
-    let mut world = World::new([Fate::Slow(100)]);
+    let mut world = World::new([after(100)]);
     world.put("a", RUNNING);
     world.run_until(Duration::from_millis(50));
     world.put("a", READY);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a running"]);
+    assert_eq!(arrived(&world.upstream), ["a running"]);
 }
 
 #[test]
@@ -211,95 +146,96 @@ fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
     status.err = "busy".into();
     world.handle.changed("a", status);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a running", "a running"]);
+    assert_eq!(arrived(&world.upstream), ["a running", "a running"]);
 }
 
 #[test]
 fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
-    let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
+    let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
     drive(&time, run.as_mut(), Duration::from_millis(50));
     handle.changed("a", TaskStatus::new(READY));
     drive(&time, run.as_mut(), Duration::from_secs(1));
-    assert_eq!(upstream.arrived(), ["a ready"]);
+    assert_eq!(arrived(&upstream), ["a ready"]);
 }
 
 #[test]
 fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
-    let mut world = World::new([Fate::Unreachable, Fate::Unreachable, Fate::Unreachable]);
+    let mut world = World::new([Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
     world.put("a", READY);
     world.run_until(Duration::from_millis(1500));
     // It does not hasten what cannot be reached.
     world.put("b", RUNNING);
     world.run();
-    assert_eq!(world.upstream.calls(), ["0 a", "1000 a", "3000 ab", "7000 ab"]);
-    assert_eq!(world.upstream.arrived(), ["a ready", "b running"]);
+    assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "3000 ab", "7000 ab"]);
+    assert_eq!(arrived(&world.upstream), ["a ready", "b running"]);
 }
 
 #[test]
 fn a_task_that_nobody_knows_counts_as_delivered() {
-    let mut world = World::new([Fate::Unknown('b')]);
+    let mut world = World::new([but("b", Taken::Unknown)]);
     world.put("a", READY);
     world.put("b", READY);
     world.run();
-    assert_eq!((world.upstream.calls().len(), world.handle.pending()), (1, 0));
-    assert_eq!(world.upstream.arrived(), ["a ready"]);
+    assert_eq!((calls(&world.upstream).len(), world.handle.pending()), (1, 0));
+    assert_eq!(arrived(&world.upstream), ["a ready"]);
 }
 
 #[test]
 fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
-    let mut world = World::new([Fate::NotTaken('b'), Fate::NotTaken('b')]);
+    let mut world = World::new([but("b", Taken::Refused), but("b", Taken::Refused)]);
     for id in ["a", "b", "c"] {
         world.put(id, READY);
     }
     world.run();
-    assert_eq!(world.upstream.calls(), ["0 abc", "1000 b", "3000 b"]);
-    assert_eq!(world.upstream.arrived(), ["a ready", "c ready", "b ready"]);
+    assert_eq!(calls(&world.upstream), ["0 abc", "1000 b", "3000 b"]);
+    assert_eq!(arrived(&world.upstream), ["a ready", "c ready", "b ready"]);
 }
 
 #[test]
 fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
-    let mut world = World::new([Fate::RefusedFor('c')]);
+    let mut world = World::new([]);
+    world.upstream.set_taken("c", Taken::Spoils);
     for id in ["a", "b", "c", "d", "e"] {
         world.put(id, READY);
     }
     world.run_until(Duration::ZERO);
-    assert_eq!(world.upstream.calls(), ["0 abcde", "0 ab", "0 cde", "0 c", "0 de"]);
-    assert_eq!(world.upstream.arrived(), ["a ready", "b ready", "d ready", "e ready"]);
+    assert_eq!(calls(&world.upstream), ["0 abcde", "0 ab", "0 cde", "0 c", "0 de"]);
+    assert_eq!(arrived(&world.upstream), ["a ready", "b ready", "d ready", "e ready"]);
     assert_eq!(world.handle.pending(), 1);
     world.put("f", READY);
     world.run_until(Duration::from_secs(1));
-    assert_eq!(world.upstream.calls(), ["0 f", "1000 c"]);
+    assert_eq!(calls(&world.upstream), ["0 f", "1000 c"]);
     // The last word of a task that is gone is tried once more, and then given up.
     world.handle.gone("c");
     assert_eq!(world.handle.pending(), 1);
     world.run_until(Duration::from_secs(9));
-    assert_eq!(world.upstream.calls(), ["3000 c"]);
+    assert_eq!(calls(&world.upstream), ["3000 c"]);
     assert_eq!(world.handle.pending(), 0);
 }
 
 #[test]
 fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_begins_anew() {
-    let mut world = World::new([Fate::Unreachable]);
+    let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
     world.handle.gone("a");
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a shutdown"]);
+    assert_eq!(arrived(&world.upstream), ["a shutdown"]);
     world.put("a", READY);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a ready"]);
+    assert_eq!(arrived(&world.upstream), ["a ready"]);
     // One that was not delivered is replaced by the other task's.
     world.put("a", TaskState::Shutdown);
     world.handle.gone("a");
     world.put("a", READY);
     world.run();
-    assert_eq!(world.upstream.arrived(), ["a ready"]);
+    assert_eq!(arrived(&world.upstream), ["a ready"]);
 }
 
 #[test]
 fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
-    let mut world = World::new([(); 3].map(|()| Fate::NotTaken('a')));
+    let mut world = World::new([(); 3].map(|()| but("a", Taken::Refused)));
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
     world.handle.gone("a");
@@ -307,30 +243,30 @@ fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
     world.put("a", READY);
     world.run();
     // The third is its first: it is tried again after the shortest delay.
-    assert_eq!(world.upstream.calls(), ["0 a", "1000 a", "1000 a", "2000 a"]);
-    assert_eq!(world.upstream.arrived(), ["a ready"]);
+    assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "1000 a", "2000 a"]);
+    assert_eq!(arrived(&world.upstream), ["a ready"]);
 }
 
 #[test]
 fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
-    let World { time, upstream, handle, mut reporter } = World::new([Fate::Slow(100)]);
+    let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
     drive(&time, run.as_mut(), Duration::from_millis(50));
     handle.changed("a", TaskStatus::new(RUNNING));
     drive(&time, run.as_mut(), Duration::from_secs(1));
-    assert_eq!(upstream.arrived(), ["a ready", "a running"]);
+    assert_eq!(arrived(&upstream), ["a ready", "a running"]);
 }
 
 #[test]
 fn a_flush_delivers_what_there_is_or_gives_it_back() {
-    let World { time, upstream, handle, mut reporter } = World::new([Fate::Unreachable]);
+    let World { time, upstream, handle, mut reporter } = World::new([Reply::Unreachable]);
     handle.changed("a", TaskStatus::new(READY));
     let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
     assert_eq!(flushed, Some(Ok(())));
-    assert_eq!(upstream.arrived(), ["a ready"]);
+    assert_eq!(arrived(&upstream), ["a ready"]);
 
-    let World { time, handle, mut reporter, .. } = World::new(vec![Fate::Unreachable; 9]);
+    let World { time, handle, mut reporter, .. } = World::new(vec![Reply::Unreachable; 9]);
     handle.changed("a", TaskStatus::new(READY));
     let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
     let left = flushed.unwrap().unwrap_err();
@@ -359,29 +295,33 @@ fn more_than_fits_into_a_call_goes_into_several() {
         world.put(&format!("t{task}"), READY);
     }
     world.run();
-    let calls = world.upstream.calls.lock().unwrap();
+    let calls = world.upstream.take_calls();
     assert_eq!(calls.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
-    let letter = || select(vec!['a', 'b', 'c']);
+fn reply() -> impl Strategy<Value = Reply> {
+    let id = || select(vec!["a", "b", "c"]);
     prop_oneof![
-        Just(Fate::Arrives),
-        Just(Fate::Unreachable),
-        letter().prop_map(Fate::Unknown),
-        letter().prop_map(Fate::NotTaken),
-        (0_u64..3000).prop_map(Fate::Slow),
+        Just(Reply::Arrives),
+        Just(Reply::Unreachable),
+        id().prop_map(|id| but(id, Taken::Unknown)),
+        id().prop_map(|id| but(id, Taken::Refused)),
+        (1_u64..3000).prop_map(after),
     ]
 }
 
 proptest! {
     #[test]
     fn whatever_the_connection_does_states_never_fall_and_the_last_one_arrives(
-        fates in vec(fate(), 0..20),
+        replies in vec(reply(), 0..20),
         script in vec((select(vec!["a", "b", "c"]), select(TaskState::ALL.as_slice()), 0_u64..4000), 1..40),
     ) {
-        let unknown = fates.iter().any(|fate| matches!(fate, Fate::Unknown(_)));
-        let mut world = World::new(fates);
+        let unknown = |reply: &Reply| {
+            let unknown = |(_, taken): &_| *taken == Taken::Unknown;
+            matches!(reply, Reply::ArrivesBut(those) if those.iter().any(unknown))
+        };
+        let unknown = replies.iter().any(unknown);
+        let mut world = World::new(replies);
         let mut highest = BTreeMap::new();
         let mut now = 0;
         for (id, state, pause) in script {
@@ -396,9 +336,9 @@ proptest! {
         world.run();
         prop_assert_eq!(world.handle.pending(), 0);
         let mut last = BTreeMap::new();
-        for (id, state) in &*world.upstream.arrived.lock().unwrap() {
-            let before = last.insert(id.clone(), *state);
-            prop_assert!(before.is_none_or(|before| before <= *state));
+        for StatusUpdate { id, status, .. } in world.upstream.take_arrived() {
+            let before = last.insert(id.to_string(), status.state);
+            prop_assert!(before.is_none_or(|before| before <= status.state));
         }
         if !unknown {
             for (id, state) in highest {

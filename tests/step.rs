@@ -6,72 +6,52 @@
 use futures::FutureExt;
 use futures::executor::block_on;
 use onward::exec::{
-    Assignment, BoxController, Controller, ControllerError, Executor, Inquiry, Inspection, Outcome,
+    Assignment, BoxController, Controller, ControllerError, Inquiry, Inspection, Outcome,
     WallClock, advance, perform, resolve, step,
 };
 use onward::lifecycle::{
     AnyTask, ContainerStatus, Event, Operation, PortStatus, TaskState, TaskStatus,
 };
+use onward::testing::{
+    Behavior, Call, CallEvent, NoopController, Script, ScriptedController, ScriptedExecutor, Trace,
+};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use time::{Duration, UtcDateTime};
 
 const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
 
-/// Yields a few times in every operation, and remembers what was called.
-#[derive(Default)]
-struct Slow {
-    yields: usize,
-    calls: Vec<&'static str>,
-    /// The operations that were not dropped.
-    returned: Vec<&'static str>,
-    fails: Option<fn() -> ControllerError>,
+/// Polled so many times more in every operation, which then fails with this.
+fn slow(polls: u32, fails: Option<fn() -> ControllerError>) -> ScriptedController {
+    let behavior = fails.map_or_else(Behavior::succeeds, |error| Behavior::fails(error()));
+    let exit_code = fails.and_then(|error| error().exit_code()).unwrap_or(0);
+    let container = ContainerStatus { container_id: "c".into(), pid: 1, exit_code };
+    let inspection = Inspection::default().with_container_status(container);
+    let script =
+        Script::new().with(Call::Inspect, [Behavior::tells(inspection).after_polls(polls)]);
+    let operations = [Call::Prepare, Call::Start, Call::Wait, Call::Shutdown];
+    ScriptedController::new(
+        operations
+            .into_iter()
+            .fold(script, |script, call| script.with(call, [behavior.clone().after_polls(polls)])),
+    )
 }
 
-impl Slow {
-    async fn operation(&mut self, name: &'static str) -> Result<(), ControllerError> {
-        self.calls.push(name);
-        yield_times(self.yields).await;
-        self.returned.push(name);
-        self.fails.map_or(Ok(()), |error| Err(error()))
-    }
+/// The operations that were called, or those that were not dropped.
+fn operations(trace: &Trace, which: impl Fn(&CallEvent) -> bool) -> Vec<Call> {
+    let entries = trace.entries().into_iter();
+    let those = entries.filter(|entry| entry.call != Call::Inspect && which(&entry.event));
+    those.map(|entry| entry.call).collect()
 }
 
-impl Controller for Slow {
-    type Definition = ();
-
-    async fn prepare(&mut self) -> Result<(), ControllerError> {
-        self.operation("prepare").await
-    }
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        self.operation("start").await
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        self.operation("wait").await
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        self.operation("shutdown").await
-    }
-    async fn inspect(&mut self) -> Inspection {
-        yield_times(self.yields).await;
-        // As the contract has it: what `wait` told, once it has.
-        let told = self.fails.filter(|_| !self.returned.is_empty());
-        let exit_code = told.and_then(|error| error().exit_code()).unwrap_or(0);
-        let container = ContainerStatus { container_id: "c".into(), pid: 1, exit_code };
-        Inspection::default().with_container_status(container)
-    }
+fn called(trace: &Trace) -> Vec<Call> {
+    operations(trace, |event| *event == CallEvent::Begun)
 }
 
-async fn yield_times(times: usize) {
-    let mut left = times;
-    std::future::poll_fn(move |_| {
-        let done = left == 0;
-        left = left.saturating_sub(1);
-        if done { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+fn returned(trace: &Trace) -> Vec<Call> {
+    operations(trace, |event| matches!(event, CallEvent::Succeeded | CallEvent::Failed(_)))
 }
 
 fn task_in(state: TaskState) -> AnyTask {
@@ -95,12 +75,13 @@ fn check_drop_at_every_poll(
 ) {
     for polls in 0.. {
         let mut task = task_in(from);
-        let mut controller = Slow { yields: 5, fails, ..Slow::default() };
+        let mut controller = slow(5, fails);
+        let trace = controller.trace().clone();
         let done = poll_times(step(&mut task, desired, &mut controller, &CLOCK), polls);
 
-        let returned = !controller.returned.is_empty();
-        assert_eq!(task.state(), if returned { to } else { from }, "{from}, {polls} polls");
-        if returned && fails.is_some() {
+        let has_returned = !returned(&trace).is_empty();
+        assert_eq!(task.state(), if has_returned { to } else { from }, "{from}, {polls} polls");
+        if has_returned && fails.is_some() {
             assert_eq!(task.container_status().unwrap().exit_code, 137);
         }
         if done {
@@ -120,9 +101,9 @@ fn check_drop_at_every_poll(
                 (None, _) => TaskState::Complete,
             }
         );
-        let mut returned = controller.returned.clone();
-        returned.dedup();
-        assert_eq!(returned, controller.returned, "nothing that returned is called again");
+        let mut distinct = returned(&trace);
+        distinct.dedup();
+        assert_eq!(distinct, returned(&trace), "nothing that returned is called again");
     }
 }
 
@@ -141,19 +122,13 @@ fn a_dropped_operation_leaves_the_task_where_it_was_and_one_that_returned_is_not
 
 #[test]
 fn a_dropped_resolve_leaves_the_task_as_it_was() {
-    struct SlowExecutor;
-    impl Executor for SlowExecutor {
-        type Definition = ();
-        type Controller = Slow;
-        async fn controller(&self, _: &Assignment<()>) -> Result<Slow, ControllerError> {
-            yield_times(3).await;
-            Ok(Slow::default())
-        }
-    }
     let assignment = Assignment::new("t", ());
     for polls in 0..=4 {
+        let asked = Behavior::succeeds().after_polls(3);
+        let script = Script::new().with(Call::Controller, [asked]);
+        let executor = ScriptedExecutor::new(move |_| script.clone());
         let mut task = task_in(TaskState::Assigned);
-        let done = poll_times(resolve(&mut task, &assignment, &SlowExecutor, &CLOCK), polls);
+        let done = poll_times(resolve(&mut task, &assignment, &executor, &CLOCK), polls);
         assert_eq!(done, polls == 4);
         assert_eq!(task.state(), if done { TaskState::Accepted } else { TaskState::Assigned });
     }
@@ -162,7 +137,7 @@ fn a_dropped_resolve_leaves_the_task_as_it_was() {
 #[test]
 fn a_task_goes_from_assigned_to_complete_in_six_steps_and_is_dead_then() {
     let mut task = task_in(TaskState::Assigned);
-    let mut controller = Slow::default();
+    let mut controller = slow(0, None);
     let mut outcomes = Vec::new();
     let mut messages = Vec::new();
     for _ in 0..7 {
@@ -176,7 +151,7 @@ fn a_task_goes_from_assigned_to_complete_in_six_steps_and_is_dead_then() {
         messages,
         ["accepted", "preparing", "prepared", "starting", "started", "finished", "finished"]
     );
-    assert_eq!(controller.calls, ["prepare", "start", "wait"]);
+    assert_eq!(called(controller.trace()), [Call::Prepare, Call::Start, Call::Wait]);
 }
 
 #[test]
@@ -184,7 +159,7 @@ fn a_noop_is_final_in_a_terminal_state_and_only_there() {
     for state in TaskState::ALL {
         let mut task = task_in(state);
         let desired = if state < TaskState::Complete { TaskState::New } else { TaskState::Remove };
-        let outcome = block_on(step(&mut task, desired, &mut Slow::default(), &CLOCK));
+        let outcome = block_on(step(&mut task, desired, &mut slow(0, None), &CLOCK));
         let expected = match state {
             TaskState::New => Outcome::Noop,
             state if state.is_terminal() => Outcome::Dead,
@@ -197,8 +172,7 @@ fn a_noop_is_final_in_a_terminal_state_and_only_there() {
 #[test]
 fn a_temporary_failure_is_a_retry_and_the_task_stays() {
     let mut task = task_in(TaskState::Preparing);
-    let mut controller =
-        Slow { fails: Some(|| ControllerError::new("busy").temporary()), ..Slow::default() };
+    let mut controller = slow(0, Some(|| ControllerError::new("busy").temporary()));
     let outcome = block_on(step(&mut task, TaskState::Running, &mut controller, &CLOCK));
     assert_eq!((outcome, task.state(), task.err()), (Outcome::Retry, TaskState::Preparing, "busy"));
 }
@@ -207,8 +181,8 @@ fn a_temporary_failure_is_a_retry_and_the_task_stays() {
 fn a_boxed_controller_does_what_the_controller_does() {
     let mut plain = task_in(TaskState::Assigned);
     let mut boxed = task_in(TaskState::Assigned);
-    let mut controller: BoxController<()> = Slow::default().boxed().boxed();
-    let mut slow = Slow::default();
+    let mut controller: BoxController<()> = slow(0, None).boxed().boxed();
+    let mut slow = slow(0, None);
     for _ in 0..7 {
         let a = block_on(step(&mut plain, TaskState::Running, &mut slow, &CLOCK));
         let b = block_on(step(&mut boxed, TaskState::Running, &mut controller, &CLOCK));
@@ -267,7 +241,7 @@ impl Counting {
 fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
-    let mut controller = Slow::default();
+    let mut controller = slow(0, None);
     let mut reads = Vec::new();
     for _ in 0..7 {
         _ = block_on(step(&mut task, TaskState::Running, &mut controller, &clock));
@@ -278,7 +252,7 @@ fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
 
     let clock = Counting::default();
     let mut task = task_in(TaskState::Running);
-    let mut slow = Slow { yields: 3, ..Slow::default() };
+    let mut slow = slow(3, None);
     let mut waiting = pin!(step(&mut task, TaskState::Running, &mut slow, &clock));
     assert!(waiting.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(clock.reads(), 0, "what finishes later has not finished now");
@@ -288,26 +262,20 @@ fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
 fn a_clock_behind_a_reference_is_a_clock() {
     let clock: Arc<dyn WallClock> = Arc::new(Counting::default());
     let mut task = task_in(TaskState::Ready);
-    let outcome = block_on(step(&mut task, TaskState::Running, &mut Slow::default(), &*clock));
+    let outcome = block_on(step(&mut task, TaskState::Running, &mut slow(0, None), &*clock));
     assert_eq!((outcome, task.state()), (Outcome::Advanced, TaskState::Starting));
 }
 
 #[test]
 fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not() {
-    struct Never;
-    impl Executor for Never {
-        type Definition = ();
-        type Controller = Slow;
-        async fn controller(&self, assignment: &Assignment<()>) -> Result<Slow, ControllerError> {
-            assert_eq!((assignment.id.as_str(), assignment.version), ("t", 4));
-            yield_times(1).await;
-            Err(ControllerError::new("no such kind").with_source(ControllerError::new("x")))
-        }
-    }
     let assignment = Assignment::new("t", ()).with_version(4);
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
-    let executor = Arc::new(Never);
+    let executor = Arc::new(ScriptedExecutor::new(|assignment: &Assignment<()>| {
+        assert_eq!((assignment.id.as_str(), assignment.version), ("t", 4));
+        let error = ControllerError::new("no such kind").with_source(ControllerError::new("x"));
+        Script::new().with(Call::Controller, [Behavior::fails(error).after_polls(1)])
+    }));
     {
         let mut resolving = pin!(resolve(&mut task, &assignment, &executor, &clock));
         let mut context = Context::from_waker(Waker::noop());
@@ -356,59 +324,18 @@ fn an_inquiry_that_came_to_nothing_has_failed_and_any_other_has_its_answer() {
 
 #[test]
 fn terminate_is_performed_by_its_own_name() {
-    let mut controller = Named::default();
+    let mut controller = ScriptedController::<()>::default();
     let event = block_on(perform(Operation::Terminate, &mut controller));
-    assert_eq!((event, controller.calls), (Event::Terminated, vec!["terminate"]));
-}
-
-/// Remembers each call by its name, and answers with it.
-#[derive(Default)]
-struct Named {
-    calls: Vec<&'static str>,
-}
-
-impl Controller for Named {
-    type Definition = ();
-
-    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
-        self.calls.push("update");
-        Ok(())
-    }
-    async fn prepare(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("prepare");
-        Ok(())
-    }
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("start");
-        Ok(())
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("wait");
-        Ok(())
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("shutdown");
-        Ok(())
-    }
-    async fn terminate(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("terminate");
-        Ok(())
-    }
-    async fn remove(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("remove");
-        Ok(())
-    }
-    async fn close(&mut self) -> Result<(), ControllerError> {
-        self.calls.push("close");
-        // The only way to tell, from behind a box.
-        Err(ControllerError::new(self.calls.join(" ")))
-    }
+    assert_eq!((event, called(controller.trace())), (Event::Terminated, vec![Call::Terminate]));
 }
 
 #[test]
 fn a_box_calls_each_operation_by_its_own_name() {
-    let mut controller = Named::default().boxed();
-    let calls = block_on(async {
+    use Call::{Close, Inspect, Prepare, Remove, Shutdown, Start, Terminate, Update, Wait};
+    let controller = ScriptedController::<()>::default();
+    let trace = controller.trace().clone();
+    let mut controller = controller.boxed();
+    block_on(async {
         controller.update(&()).await.unwrap();
         controller.prepare().await.unwrap();
         controller.start().await.unwrap();
@@ -416,14 +343,16 @@ fn a_box_calls_each_operation_by_its_own_name() {
         controller.shutdown().await.unwrap();
         controller.terminate().await.unwrap();
         controller.remove().await.unwrap();
-        controller.close().await.unwrap_err().to_string()
+        controller.inspect().await;
+        controller.close().await.unwrap();
     });
-    assert_eq!(calls, "update prepare start wait shutdown terminate remove close");
+    let calls = [Update, Prepare, Start, Wait, Shutdown, Terminate, Remove, Inspect, Close];
+    assert_eq!(trace.calls(), calls);
 }
 
 #[test]
 fn what_is_in_a_box_is_not_shown() {
-    assert_eq!(format!("{:?}", Slow::default().boxed()), "BoxController { .. }");
+    assert_eq!(format!("{:?}", NoopController::Ends.boxed()), "BoxController { .. }");
 }
 
 #[test]
@@ -498,8 +427,8 @@ fn the_defaults_refuse_updates_end_the_workload_and_do_nothing_else() {
 fn the_futures_of_a_step_can_go_to_another_thread() {
     fn check(_: impl Send) {}
     let mut task = task_in(TaskState::Running);
-    let mut controller = Slow::default();
+    let mut controller = slow(0, None);
     check(step(&mut task, TaskState::Running, &mut controller, &CLOCK));
-    let mut boxed = Slow::default().boxed();
+    let mut boxed = NoopController::Ends.boxed();
     check(step(&mut task, TaskState::Running, &mut boxed, &CLOCK));
 }

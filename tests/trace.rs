@@ -5,13 +5,9 @@
 use futures::FutureExt;
 use futures::executor::block_on;
 use onward::agent::{Driver, Surroundings};
-use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, advance, resolve, step,
-    task_span,
-};
-use onward::lifecycle::{AnyTask, ContainerStatus, Event, PortStatus, TaskState, TaskStatus};
-use onward::testing::VirtualTime;
-use std::future::pending;
+use onward::exec::{Assignment, ControllerError, advance, resolve, step, task_span};
+use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
+use onward::testing::{Behavior, Call, Script, ScriptedController, ScriptedExecutor, VirtualTime};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use time::UtcDateTime;
@@ -53,26 +49,10 @@ fn logged(of: impl FnOnce()) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
-/// Answers everything with the same error.
-struct Failing(fn() -> ControllerError);
-
-impl Controller for Failing {
-    type Definition = ();
-
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        Err(self.0())
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn inspect(&mut self) -> Inspection {
-        Inspection::default()
-            .with_container_status(Inquiry::<ContainerStatus>::Failed(self.0()))
-            .with_port_status(Inquiry::<PortStatus>::Failed(self.0()))
-    }
+/// Fails to start and to be inspected with the same error.
+fn failing(error: fn() -> ControllerError) -> ScriptedController {
+    let fails = || [Behavior::fails(error())];
+    ScriptedController::new(Script::new().with(Call::Start, fails()).with(Call::Inspect, fails()))
 }
 
 fn log_of_a_step(
@@ -82,7 +62,7 @@ fn log_of_a_step(
 ) -> Vec<String> {
     logged(|| {
         let mut task = AnyTask::resume(TaskStatus::new(from));
-        _ = block_on(step(&mut task, desired, &mut Failing(error), &CLOCK));
+        _ = block_on(step(&mut task, desired, &mut failing(error), &CLOCK));
     })
 }
 
@@ -158,22 +138,13 @@ fn a_refused_event_is_logged_as_a_warning() {
     );
 }
 
-/// Hands out a controller, or says why it has none.
-struct Resolver(Result<(), &'static str>);
-
-impl Executor for Resolver {
-    type Definition = ();
-    type Controller = Failing;
-    async fn controller(&self, _: &Assignment<()>) -> Result<Failing, ControllerError> {
-        self.0?;
-        Ok(Failing(|| "failing".into()))
-    }
-}
-
 fn log_of_a_resolution(from: TaskState, answer: Result<(), &'static str>) -> Vec<String> {
     logged(|| {
         let mut task = AnyTask::resume(TaskStatus::new(from));
-        _ = block_on(resolve(&mut task, &Assignment::new("t1", ()), &Resolver(answer), &CLOCK));
+        let asked = answer.map_or_else(Behavior::fails, |()| Behavior::succeeds());
+        let script = Script::new().with(Call::Controller, [asked]);
+        let executor = ScriptedExecutor::new(move |_| script.clone());
+        _ = block_on(resolve(&mut task, &Assignment::new("t1", ()), &executor, &CLOCK));
     })
 }
 
@@ -195,32 +166,17 @@ fn resolving_a_task_that_was_accepted_before_logs_nothing() {
 }
 
 /// Runs, and is good for nothing else.
-struct Stubborn;
-
-impl Controller for Stubborn {
-    type Definition = ();
-
-    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
-        Err(ControllerError::update_rejected("no").with_source("not now"))
-    }
-    async fn start(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn wait(&mut self) -> Result<(), ControllerError> {
-        pending().await
-    }
-    async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        Ok(())
-    }
-    async fn remove(&mut self) -> Result<(), ControllerError> {
-        Err(ControllerError::new("busy").with_source("mounted"))
-    }
-    async fn close(&mut self) -> Result<(), ControllerError> {
-        Err(ControllerError::new("gone").with_source("long ago"))
-    }
-    async fn inspect(&mut self) -> Inspection {
-        panic!("no inspection")
-    }
+fn stubborn() -> ScriptedController {
+    let fails =
+        |error: ControllerError, source: &'static str| [Behavior::fails(error.with_source(source))];
+    ScriptedController::new(
+        Script::new()
+            .with(Call::Update, fails(ControllerError::update_rejected("no"), "not now"))
+            .with(Call::Wait, [Behavior::hangs()])
+            .with(Call::Remove, fails("busy".into(), "mounted"))
+            .with(Call::Close, fails("gone".into(), "long ago"))
+            .with(Call::Inspect, [Behavior::panics("no inspection")]),
+    )
 }
 
 #[test]
@@ -230,7 +186,7 @@ fn what_a_driver_gives_up_on_is_logged() {
         let surroundings = Surroundings::new(VirtualTime::new().timer(), CLOCK, sink);
         let task = AnyTask::resume(TaskStatus::new(TaskState::Starting));
         let version = |version| Assignment::new("t1", ()).with_version(version);
-        let (mut driver, handle) = Driver::new(task, version(1), Stubborn, surroundings);
+        let (mut driver, handle) = Driver::new(task, version(1), stubborn(), surroundings);
         let mut run = Box::pin(driver.run());
         assert!((&mut run).now_or_never().is_none());
         handle.update(Assignment::new("t2", ())).unwrap_err();

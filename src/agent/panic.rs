@@ -12,11 +12,11 @@ use core::task::{Context, Poll};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a panic said.
-pub(super) struct Panic(Box<dyn Any + Send>);
+pub(crate) struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
     /// It has failed for good.
-    pub(super) fn of(self, whose: &str) -> ControllerError {
+    pub(crate) fn of(self, whose: &str) -> ControllerError {
         ControllerError::new(format!("the {whose} panicked: {self}"))
     }
 }
@@ -31,12 +31,12 @@ impl fmt::Display for Panic {
 
 /// Calls what may panic, and leave something broken of its own only.
 #[cfg(feature = "redb")]
-pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(call)).map_err(Panic)
 }
 
 /// Polls a future; a panic in it is an answer.
-pub(super) fn poll_caught<F: Future>(
+pub(crate) fn poll_caught<F: Future>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Panic>> {

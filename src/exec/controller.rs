@@ -346,7 +346,7 @@ pub trait Controller: Send {
 /// What a controller knows of its container and its ports.
 ///
 /// In SwarmKit: `ContainerStatuser` and `PortStatuser`.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 #[non_exhaustive]
 pub struct Inspection {
     /// The container. An empty status says that there is none.
@@ -370,7 +370,7 @@ impl Inspection {
 }
 
 /// The answer to one part of an inspection.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub enum Inquiry<T> {
     /// There is nothing new: what was known stays.
     #[default]

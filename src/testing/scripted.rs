@@ -1,0 +1,347 @@
+//! Controllers that do what a script says, and the executor that hands them out.
+
+use super::script::{Behavior, ComesTo, Script};
+use super::time::VirtualTime;
+use super::trace::{Call, CallEvent, Trace};
+use crate::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
+use crate::lifecycle::ContainerStatus;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::pending;
+use core::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Does nothing, at once, and allocates nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum NoopController {
+    /// Its workload ends well as soon as it is waited for.
+    #[default]
+    Ends,
+    /// Its workload runs until it is ended.
+    Runs,
+}
+
+impl Controller for NoopController {
+    type Definition = ();
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        match self {
+            Self::Ends => Ok(()),
+            Self::Runs => pending().await,
+        }
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+}
+
+/// Does what a [`Script`] says, in [`VirtualTime`], and leaves a [`Trace`].
+///
+/// It begins with the time, the trace and the task's id (`t`) of its own; a test that
+/// has several of them gives each the same.
+///
+/// ```
+/// use core::time::Duration;
+/// use futures::FutureExt;
+/// use onward::agent::{Driver, Surroundings};
+/// use onward::testing::{Behavior, Call, Script, ScriptedController, VirtualPool, VirtualTime};
+/// use onward::{AnyTask, Assignment, ControllerError, TaskState, TaskStatus};
+/// use time::UtcDateTime;
+///
+/// let pool = VirtualPool::new(VirtualTime::new(), 0);
+/// let time = pool.time();
+/// let exit = ControllerError::new("exited with code 3").with_exit_code(3);
+/// let script = Script::new()
+///     .with(Call::Start, [Behavior::succeeds().after(Duration::from_secs(2))])
+///     .with(Call::Wait, [Behavior::fails(exit).after(Duration::from_secs(60))]);
+/// let controller = ScriptedController::new(script).with_time(time.clone());
+/// let trace = controller.trace().clone();
+///
+/// let clock = time.clock(UtcDateTime::UNIX_EPOCH);
+/// let surroundings = Surroundings::new(time.timer(), clock, |_: &str, _| {});
+/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+/// let (mut driver, handle) =
+///     Driver::new(task, Assignment::new("t", ()), controller, surroundings);
+/// assert!(pool.run_until(driver.run()).is_none(), "it waits to be removed");
+///
+/// assert_eq!(handle.status().container_status.unwrap().exit_code, 3);
+/// let last = trace.entries().pop().unwrap();
+/// assert_eq!((last.call, last.at), (Call::Inspect, Duration::from_secs(62)));
+/// ```
+pub struct ScriptedController<D = ()> {
+    id: String,
+    script: Arc<Script>,
+    time: VirtualTime,
+    trace: Trace,
+    /// How often each was called.
+    calls: BTreeMap<Call, usize>,
+    definition: PhantomData<fn() -> D>,
+}
+
+impl<D> ScriptedController<D> {
+    /// A controller that does this.
+    pub fn new(script: impl Into<Arc<Script>>) -> Self {
+        Self {
+            id: "t".into(),
+            script: script.into(),
+            time: VirtualTime::new(),
+            trace: Trace::new(),
+            calls: BTreeMap::new(),
+            definition: PhantomData,
+        }
+    }
+
+    /// The same for the task of this id.
+    #[must_use]
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..self }
+    }
+
+    /// The same in this time.
+    #[must_use]
+    pub fn with_time(self, time: VirtualTime) -> Self {
+        Self { time, ..self }
+    }
+
+    /// The same with this trace.
+    #[must_use]
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// Where it puts down what was called.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    async fn call(&mut self, call: Call) -> Result<Inspection, ControllerError> {
+        let number = self.calls.entry(call).or_default();
+        let behavior = self.script.behavior(call, *number);
+        *number += 1;
+        perform(behavior, &self.id, call, &self.time, &self.trace).await
+    }
+
+    async fn operate(&mut self, call: Call) -> Result<(), ControllerError> {
+        self.call(call).await.map(drop)
+    }
+}
+
+/// Does it, and puts it down.
+async fn perform(
+    behavior: Behavior,
+    id: &str,
+    call: Call,
+    time: &VirtualTime,
+    trace: &Trace,
+) -> Result<Inspection, ControllerError> {
+    let mut flight = Flight { id, call, time, trace, landed: false };
+    flight.record(CallEvent::Begun);
+    let comes_to = behavior.pass(time).await;
+    flight.landed = true;
+    match comes_to {
+        ComesTo::Answer(answer) => {
+            flight.record(CallEvent::of(&answer));
+            answer
+        }
+        ComesTo::Panic(text) => {
+            flight.record(CallEvent::Panicked(text.clone().into_owned()));
+            resume_unwind(Box::new(text.into_owned()))
+        }
+    }
+}
+
+/// A call in flight: dropped, it says so.
+struct Flight<'a> {
+    id: &'a str,
+    call: Call,
+    time: &'a VirtualTime,
+    trace: &'a Trace,
+    landed: bool,
+}
+
+impl Flight<'_> {
+    fn record(&self, event: CallEvent) {
+        self.trace.record(self.time.now(), self.id, self.call, event);
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.record(CallEvent::Dropped);
+        }
+    }
+}
+
+impl<D: Send + Sync + 'static> Controller for ScriptedController<D> {
+    type Definition = D;
+
+    async fn update(&mut self, _: &D) -> Result<(), ControllerError> {
+        self.operate(Call::Update).await
+    }
+    async fn prepare(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Prepare).await
+    }
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Start).await
+    }
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Wait).await
+    }
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Shutdown).await
+    }
+    async fn terminate(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Terminate).await
+    }
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Remove).await
+    }
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        self.operate(Call::Close).await
+    }
+    async fn inspect(&mut self) -> Inspection {
+        self.call(Call::Inspect).await.unwrap_or_else(|error| {
+            let failed = Inquiry::<ContainerStatus>::Failed(error.clone());
+            Inspection::default()
+                .with_container_status(failed)
+                .with_port_status(Inquiry::Failed(error))
+        })
+    }
+}
+
+impl<D> Default for ScriptedController<D> {
+    /// Succeeds at everything, at once.
+    fn default() -> Self {
+        Self::new(Script::new())
+    }
+}
+
+impl<D> fmt::Debug for ScriptedController<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedController").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Hands out [`ScriptedController`]s, each with the script that a function finds for
+/// its assignment. Clones are the same executor.
+///
+/// What the script says of [`Call::Controller`] happens when the controller is asked
+/// for: the first, the second, … time for a task of this id.
+///
+/// ```
+/// use onward::exec::SystemClock;
+/// use onward::testing::{Behavior, Call, Script, ScriptedExecutor};
+/// use onward::{AnyTask, Assignment, TaskState, TaskStatus, resolve};
+///
+/// let executor = ScriptedExecutor::new(|assignment: &Assignment<u8>| match assignment.definition {
+///     0 => Script::new().with(Call::Controller, [Behavior::fails("no such kind")]),
+///     _ => Script::new(),
+/// });
+/// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+/// let assignment = Assignment::new("t", 0);
+/// # futures::executor::block_on(async {
+/// assert!(resolve(&mut task, &assignment, &executor, &SystemClock).await.is_err());
+/// # });
+/// assert_eq!((task.state(), task.err()), (TaskState::Rejected, "no such kind"));
+/// ```
+pub struct ScriptedExecutor<D = ()> {
+    time: VirtualTime,
+    trace: Trace,
+    shared: Arc<Shared<D>>,
+}
+
+struct Shared<D> {
+    script: Box<FindScript<D>>,
+    known: Mutex<Known>,
+}
+
+type FindScript<D> = dyn Fn(&Assignment<D>) -> Script + Send + Sync;
+
+#[derive(Default)]
+struct Known {
+    /// How often a controller was asked for, of each task.
+    asked: BTreeMap<String, usize>,
+    found: BTreeSet<String>,
+}
+
+impl<D> ScriptedExecutor<D> {
+    /// An executor whose controllers do what this finds for their assignments.
+    pub fn new(script: impl Fn(&Assignment<D>) -> Script + Send + Sync + 'static) -> Self {
+        let shared = Shared { script: Box::new(script), known: Mutex::default() };
+        Self { time: VirtualTime::new(), trace: Trace::new(), shared: Arc::new(shared) }
+    }
+
+    /// The same in this time.
+    #[must_use]
+    pub fn with_time(self, time: VirtualTime) -> Self {
+        Self { time, ..self }
+    }
+
+    /// Where its controllers and itself put down what was called.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Lets it find something of the task of this id, until that is reconciled.
+    pub fn leave(&self, id: impl Into<String>) {
+        self.known().found.insert(id.into());
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Clone + PartialEq + Send + Sync + 'static> Executor for ScriptedExecutor<D> {
+    type Definition = D;
+    type Controller = ScriptedController<D>;
+
+    async fn controller(
+        &self,
+        assignment: &Assignment<D>,
+    ) -> Result<ScriptedController<D>, ControllerError> {
+        let (id, script) = (assignment.id.clone(), (self.shared.script)(assignment));
+        let behavior = {
+            let mut known = self.known();
+            let asked = known.asked.entry(id.clone()).or_default();
+            *asked += 1;
+            script.behavior(Call::Controller, *asked - 1)
+        };
+        perform(behavior, &id, Call::Controller, &self.time, &self.trace).await?;
+        let controller = ScriptedController::new(script).with_id(id);
+        Ok(controller.with_time(self.time.clone()).with_trace(self.trace.clone()))
+    }
+
+    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+        Ok(self.known().found.iter().cloned().collect())
+    }
+
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        let done = Behavior::succeeds();
+        perform(done, id, Call::Reconcile, &self.time, &self.trace).await?;
+        self.known().found.remove(id);
+        Ok(())
+    }
+}
+
+impl<D> Clone for ScriptedExecutor<D> {
+    fn clone(&self) -> Self {
+        let Self { time, trace, shared } = self;
+        Self { time: time.clone(), trace: trace.clone(), shared: Arc::clone(shared) }
+    }
+}
+
+impl<D> fmt::Debug for ScriptedExecutor<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedExecutor").finish_non_exhaustive()
+    }
+}

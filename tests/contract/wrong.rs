@@ -1,0 +1,441 @@
+//! A controller that keeps the contract, or breaks it in one place.
+
+use onward::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
+use onward::lifecycle::ContainerStatus;
+use onward::testing::contract::{Observation, Subject, Workload};
+use onward::testing::{Turn, VirtualTime};
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+use std::time::Duration;
+
+/// What is wrong with a controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wrong {
+    Nothing,
+    NothingIsHandedOut,
+    StartsNothing,
+    StartsInPrepare,
+    IsBusyAfterADroppedPrepare,
+    PreparesOnlyOnce,
+    IsNeverReady,
+    DoesNotKnowWhatAnotherHasPrepared,
+    ForgetsADroppedStart,
+    StartsAgain,
+    DoesNotKnowWhatAnotherHasStarted,
+    LeavesWhatADroppedStartHasBegun,
+    DoesNotWait,
+    KillsWhereWaitIsDropped,
+    TellsTheEndOnlyOnce,
+    LosesTheExitCodeOfAnother,
+    TellsNoExitCode,
+    TellsTheSignalForTheExitCode,
+    DoesNotShutDown,
+    ShutsDownOnlyWhatWasStarted,
+    HangsAfterADroppedShutdown,
+    ShutsDownOnlyOnce,
+    ShutsDownOnlyItsOwn,
+    DoesNotTerminate,
+    DoesNotTerminateAfterADroppedShutdown,
+    TerminatesOnlyWhatWasStarted,
+    LeavesFiles,
+    RemovesOnlyWhatIsThere,
+    PanicsAfterADroppedRemove,
+    RemovesOnlyOnce,
+    RemovesOnlyItsOwn,
+    LeavesWhatADroppedPrepareHasBegun,
+    KillsOnClose,
+    HangsOnClose,
+    WorksAfterClose,
+    CannotInspectWhatDoesNotRun,
+    HangsOnInspect,
+    InspectsNoExitCode,
+    FailsOnUpdate,
+    StopsForAnUpdate,
+}
+
+/// The world, and the executor of one kind of controllers in it.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) time: VirtualTime,
+    wrong: Wrong,
+    without: Option<Workload>,
+    works: Arc<Mutex<BTreeMap<String, Work>>>,
+}
+
+/// What there is of one task.
+#[derive(Clone, Default)]
+struct Work {
+    prepared: bool,
+    starts: usize,
+    started_at: Option<Duration>,
+    /// The start has returned.
+    is_up: bool,
+    ended: Option<i32>,
+}
+
+impl World {
+    pub(crate) fn new(time: &VirtualTime, wrong: Wrong) -> Self {
+        Self { time: time.clone(), wrong, without: None, works: Arc::default() }
+    }
+
+    /// The same without such workloads.
+    pub(crate) fn without(self, workload: Workload) -> Self {
+        Self { without: Some(workload), ..self }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
+        self.works.lock().unwrap()
+    }
+}
+
+impl Executor for World {
+    type Definition = Workload;
+    type Controller = Operator;
+
+    async fn controller(
+        &self,
+        assignment: &Assignment<Workload>,
+    ) -> Result<Operator, ControllerError> {
+        if self.wrong == Wrong::NothingIsHandedOut {
+            return Err(ControllerError::new("no such kind"));
+        }
+        let Assignment { id, definition, .. } = assignment.clone();
+        Ok(Operator {
+            world: self.clone(),
+            id,
+            definition,
+            tries: 0,
+            begun: Vec::new(),
+            done: Vec::new(),
+        })
+    }
+}
+
+impl Subject for World {
+    type Executor = Self;
+
+    fn executor(&self) -> &Self {
+        self
+    }
+    fn definition(&self, _: &str, workload: Workload) -> Option<Workload> {
+        Some(workload).filter(|workload| Some(*workload) != self.without)
+    }
+    fn observe(&self, id: &str) -> Observation {
+        let work = self.lock().get(id).cloned().unwrap_or_default();
+        let running = work.started_at.is_some() && work.ended.is_none();
+        Observation::default()
+            .with_starts(work.starts)
+            .with_running(running)
+            .with_remains(work.prepared)
+    }
+}
+
+pub(crate) struct Operator {
+    world: World,
+    id: String,
+    definition: Workload,
+    tries: u32,
+    /// What this instance has begun, and what it has done.
+    begun: Vec<&'static str>,
+    done: Vec<&'static str>,
+}
+
+impl Operator {
+    fn is(&self, wrong: Wrong) -> bool {
+        self.world.wrong == wrong
+    }
+
+    fn has_begun(&self, call: &str) -> bool {
+        self.begun.contains(&call)
+    }
+
+    fn has_done(&self, call: &str) -> bool {
+        self.done.contains(&call)
+    }
+
+    /// The workload was started by this instance.
+    fn is_its_own(&self) -> bool {
+        self.has_begun("start")
+    }
+
+    fn check_open(&self) -> Result<(), ControllerError> {
+        let closed = self.has_begun("close");
+        if closed { Err(ControllerError::closed()) } else { Ok(()) }
+    }
+
+    fn work<R>(&self, change: impl FnOnce(&mut Work) -> R) -> R {
+        change(self.world.lock().entry(self.id.clone()).or_default())
+    }
+
+    /// Takes two polls and some time.
+    async fn pause(&self) {
+        let mut woken = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut woken, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.sleep(5).await;
+    }
+
+    async fn sleep(&self, millis: u64) {
+        let until = self.world.time.now() + Duration::from_millis(millis);
+        self.world.time.sleep_until(until, Turn::Controller).await;
+    }
+
+    /// Starts the workload.
+    fn launch(&self) {
+        let now = self.world.time.now();
+        self.work(|work| {
+            work.starts += 1;
+            work.started_at = Some(now);
+        });
+    }
+
+    /// Ends what runs.
+    fn kill(&self, code: i32) {
+        self.work(|work| {
+            if work.started_at.is_some() {
+                work.ended.get_or_insert(code);
+            }
+        });
+    }
+
+    fn is_running(&self) -> bool {
+        self.work(|work| work.started_at.is_some() && work.ended.is_none())
+    }
+}
+
+struct KillOnDrop<'a>(&'a Operator);
+
+impl Drop for KillOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.kill(137);
+    }
+}
+
+impl Controller for Operator {
+    type Definition = Workload;
+
+    async fn update(&mut self, definition: &Workload) -> Result<(), ControllerError> {
+        self.check_open()?;
+        self.pause().await;
+        if self.is(Wrong::FailsOnUpdate) && self.is_running() {
+            return Err(ControllerError::new("it runs"));
+        }
+        if self.is(Wrong::StopsForAnUpdate) && self.definition == Workload::Runs {
+            self.kill(137);
+        }
+        if *definition == self.definition {
+            Ok(())
+        } else {
+            Err(ControllerError::update_rejected("not that"))
+        }
+    }
+
+    async fn prepare(&mut self) -> Result<(), ControllerError> {
+        self.check_open()?;
+        let dropped = self.has_begun("prepare") && !self.has_done("prepare");
+        if self.is(Wrong::IsBusyAfterADroppedPrepare) && dropped {
+            return Err("it is being prepared".into());
+        }
+        if self.is(Wrong::PreparesOnlyOnce) && self.has_done("prepare") {
+            return Err("it was prepared twice".into());
+        }
+        let is_anothers = self.work(|work| work.prepared) && !self.has_begun("prepare");
+        if self.is(Wrong::DoesNotKnowWhatAnotherHasPrepared) && is_anothers {
+            return Err("something is there".into());
+        }
+        if self.is(Wrong::IsNeverReady) && self.has_done("prepare") {
+            return Err(ControllerError::new("not yet").temporary());
+        }
+        self.pause().await;
+        // Right controllers do that.
+        self.tries += 1;
+        if self.tries == 1 {
+            return Err(ControllerError::new("busy").temporary());
+        }
+        self.begun.push("prepare");
+        let before = self.work(|work| std::mem::replace(&mut work.prepared, true));
+        if self.is(Wrong::StartsInPrepare) && !before {
+            self.launch();
+        }
+        self.pause().await;
+        self.done.push("prepare");
+        if before { Err(ControllerError::already_prepared()) } else { Ok(()) }
+    }
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        self.check_open()?;
+        self.pause().await;
+        if !self.work(|work| work.prepared) {
+            return Err("it is not prepared".into());
+        }
+        let Work { started_at, is_up, .. } = self.work(|work| work.clone());
+        let is_anothers = started_at.is_some() && !self.is_its_own();
+        if self.is(Wrong::DoesNotKnowWhatAnotherHasStarted) && is_anothers {
+            return Err("something runs".into());
+        }
+        self.begun.push("start");
+        let again = match self.world.wrong {
+            Wrong::ForgetsADroppedStart => !is_up,
+            Wrong::StartsAgain => self.has_done("start"),
+            _ => false,
+        };
+        let starts = !self.is(Wrong::StartsNothing);
+        if starts && (started_at.is_none() || again) {
+            self.launch();
+        }
+        self.pause().await;
+        self.work(|work| work.is_up = true);
+        self.done.push("start");
+        if started_at.is_some() { Err(ControllerError::already_started()) } else { Ok(()) }
+    }
+
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        self.check_open()?;
+        let Work { started_at, ended, .. } = self.work(|work| work.clone());
+        if ended.is_none() {
+            let guard = self.is(Wrong::KillsWhereWaitIsDropped).then(|| KillOnDrop(self));
+            let code = match self.definition {
+                Workload::Exits(code) => code,
+                Workload::DiesOf(n) if self.is(Wrong::TellsTheSignalForTheExitCode) => n,
+                Workload::DiesOf(signal) => 128 + signal,
+                _ if self.is(Wrong::DoesNotWait) => return Ok(()),
+                _ => pending().await,
+            };
+            let end = started_at.unwrap_or_default() + Duration::from_millis(20);
+            self.world.time.sleep_until(end, Turn::Controller).await;
+            std::mem::forget(guard);
+            self.kill(code);
+        }
+        let code = self.work(|work| work.ended).unwrap_or(0);
+        self.pause().await;
+        let told_before = self.has_done("wait");
+        self.done.push("wait");
+        let error = ControllerError::new("it failed");
+        if code == 0 {
+            return Ok(());
+        }
+        let unknown = self.is(Wrong::TellsNoExitCode) && self.definition == Workload::Exits(code)
+            || self.is(Wrong::LosesTheExitCodeOfAnother) && !self.is_its_own()
+            || self.is(Wrong::TellsTheEndOnlyOnce) && told_before;
+        Err(if unknown { error } else { error.with_exit_code(code) })
+    }
+
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        if self.is(Wrong::WorksAfterClose) && self.has_begun("close") {
+            return Ok(());
+        }
+        self.check_open()?;
+        if self.is(Wrong::ShutsDownOnlyWhatWasStarted)
+            && self.work(|work| work.started_at.is_none())
+        {
+            return Err("there is nothing to shut down".into());
+        }
+        let dropped = self.has_begun("shutdown") && !self.has_done("shutdown");
+        if self.is(Wrong::HangsAfterADroppedShutdown) && dropped {
+            pending::<()>().await;
+        }
+        if self.is(Wrong::ShutsDownOnlyOnce) && self.has_done("shutdown") {
+            return Err("it was shut down twice".into());
+        }
+        self.begun.push("shutdown");
+        self.pause().await;
+        let start_dropped = self.has_begun("start") && !self.has_done("start");
+        let leaves = self.is(Wrong::DoesNotShutDown)
+            || self.is(Wrong::LeavesWhatADroppedStartHasBegun) && start_dropped
+            || self.is(Wrong::ShutsDownOnlyItsOwn) && !self.is_its_own();
+        if !leaves {
+            self.kill(143);
+        }
+        self.pause().await;
+        self.done.push("shutdown");
+        Ok(())
+    }
+
+    async fn terminate(&mut self) -> Result<(), ControllerError> {
+        self.check_open()?;
+        if self.is(Wrong::TerminatesOnlyWhatWasStarted)
+            && self.work(|work| work.started_at.is_none())
+        {
+            return Err("there is nothing to terminate".into());
+        }
+        let leaves = self.is(Wrong::DoesNotTerminate)
+            || self.is(Wrong::DoesNotTerminateAfterADroppedShutdown) && self.has_begun("shutdown");
+        if !leaves {
+            self.kill(137);
+        }
+        self.pause().await;
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        self.check_open()?;
+        if self.is(Wrong::RemovesOnlyWhatIsThere)
+            && self.work(|work| !work.prepared)
+            && !self.has_begun("remove")
+        {
+            return Err("there is nothing to remove".into());
+        }
+        let dropped = self.has_begun("remove") && !self.has_done("remove");
+        if self.is(Wrong::PanicsAfterADroppedRemove) && dropped {
+            resume_unwind(Box::new("it is being removed"));
+        }
+        if self.is(Wrong::RemovesOnlyOnce) && self.has_done("remove") {
+            return Err("it was removed twice".into());
+        }
+        if self.is(Wrong::RemovesOnlyItsOwn) && self.is_running() && !self.is_its_own() {
+            return Err("it is another's".into());
+        }
+        self.begun.push("remove");
+        self.pause().await;
+        let was_running = self.is_running();
+        self.kill(137);
+        let prepare_dropped = self.has_begun("prepare") && !self.has_done("prepare");
+        let leaves = self.is(Wrong::LeavesFiles) && was_running
+            || self.is(Wrong::LeavesWhatADroppedPrepareHasBegun) && prepare_dropped;
+        if !leaves {
+            self.work(|work| work.prepared = false);
+        }
+        self.pause().await;
+        self.done.push("remove");
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), ControllerError> {
+        self.begun.push("close");
+        if self.is(Wrong::HangsOnClose) {
+            pending::<()>().await;
+        }
+        if self.is(Wrong::KillsOnClose) {
+            self.kill(137);
+        }
+        Ok(())
+    }
+
+    async fn inspect(&mut self) -> Inspection {
+        if self.is(Wrong::HangsOnInspect) && self.is_running() {
+            pending::<()>().await;
+        }
+        self.pause().await;
+        let Work { started_at, ended, .. } = self.work(|work| work.clone());
+        if started_at.is_none() {
+            if self.is(Wrong::CannotInspectWhatDoesNotRun) {
+                let failed = Inquiry::<ContainerStatus>::Failed("no such container".into());
+                return Inspection::default().with_container_status(failed);
+            }
+            return Inspection::default();
+        }
+        let told = ended.filter(|_| !self.is(Wrong::InspectsNoExitCode));
+        let exit_code = told.unwrap_or(0);
+        let container = ContainerStatus { container_id: self.id.clone(), pid: 1, exit_code };
+        Inspection::default().with_container_status(container)
+    }
+}
