@@ -257,7 +257,12 @@ impl ProcessController {
         let (preparing, probe) = (self.prepare_command(), self.probe_command());
         let (preparing, probe, process) =
             tokio::join!(preparing.end(force), probe.end(true), self.keeper.end(force));
-        preparing.and(probe).and(process).map_err(wrap)
+        match preparing.and(probe).and(process) {
+            // A `remove` that was dropped goes on: it has ended everything before, and has taken
+            // the directory away in the middle of this.
+            Err(_) if matches!(self.keeper.dir().try_exists(), Ok(false)) => Ok(()),
+            ended => ended.map_err(wrap),
+        }
     }
 
     /// Why a workload that has ended is not one that has ended well.
