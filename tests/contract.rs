@@ -64,10 +64,12 @@ const WRONG: &[(Wrong, Clause)] = &[
 
 #[test]
 fn a_right_controller_keeps_every_clause() {
-    let report = check(Wrong::Nothing);
-    report.assert_holds();
-    assert_eq!(report.held, Clause::ALL);
-    assert_eq!(report.unchecked, []);
+    for right in [Wrong::Nothing, Wrong::NothingAndHasNothingToClose] {
+        let report = check(right);
+        report.assert_holds();
+        assert_eq!(report.held, Clause::ALL);
+        assert_eq!(report.unchecked, []);
+    }
 }
 
 #[test]

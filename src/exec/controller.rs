@@ -249,10 +249,12 @@ pub trait Controller: Send {
     /// Frees what belongs to this instance: connections, watchers, files.
     ///
     /// *Called* last of all, once. *Must* leave the workload and all that
-    /// `prepare` made as they are: another instance may take them up. After it,
-    /// every operation answers [`closed`](ControllerError::closed).
+    /// `prepare` made as they are: another instance may take them up. Nothing is
+    /// called after it; one that has freed something answers
+    /// [`closed`](ControllerError::closed) to every operation from then on.
     ///
-    /// The default does nothing: dropping the controller then does it all.
+    /// The default does nothing, and so the operations go on as before: dropping the
+    /// controller then does it all.
     ///
     /// # Errors
     ///

@@ -15,6 +15,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wrong {
     Nothing,
+    /// Nothing either: it goes on after a close, as the default does.
+    NothingAndHasNothingToClose,
     NothingIsHandedOut,
     StartsNothing,
     StartsInPrepare,
@@ -162,7 +164,7 @@ impl Operator {
     }
 
     fn check_open(&self) -> Result<(), ControllerError> {
-        let closed = self.has_begun("close");
+        let closed = self.has_begun("close") && !self.is(Wrong::NothingAndHasNothingToClose);
         if closed { Err(ControllerError::closed()) } else { Ok(()) }
     }
 

@@ -109,7 +109,7 @@ clauses! {
     CloseLeaves "close-leaves" [StartTakenUp]
         "`close` leaves the workload and what `prepare` made as they are: another instance takes them up."
     Closed "closed" [CloseLeaves]
-        "After `close`, every operation answers `closed`."
+        "After `close`, every operation answers `closed`, or all go on as before."
     InspectAnswers "inspect-answers" []
         "`inspect` answers soon and without an error, however far the task is."
     InspectExitCode "inspect-exit-code" []
