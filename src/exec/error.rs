@@ -190,6 +190,13 @@ impl ControllerError {
         self.classes().any(|class| class.temporary)
     }
 
+    /// Whether what was called is to be called again: another try may succeed, or it
+    /// was interrupted.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.is_temporary() || self.kind() == ErrorKind::Interrupted
+    }
+
     /// What the workload exited with: what the first error in the chain says
     /// that knows it. It is not 0.
     pub fn exit_code(&self) -> Option<i32> {

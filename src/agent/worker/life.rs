@@ -8,7 +8,7 @@ use crate::agent::panic::poll_caught;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::timer::Timer;
 use crate::exec::{
-    Assignment, Controller, ControllerError, ErrorKind, Executor, WallClock, resolve, task_span,
+    Assignment, Controller, ControllerError, Executor, WallClock, resolve, task_span,
 };
 use crate::lifecycle::{AnyTask, TaskState, TaskStatus};
 use alloc::boxed::Box;
@@ -84,7 +84,7 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Life<D> {
                     self.shared.status(&seat.id, status);
                 }
                 let removing = seat.goal() == Goal::Remove;
-                if removing && !is_worth_another_try(&error) {
+                if removing && !error.is_retryable() {
                     // By its contract it has nothing of this task.
                     tracing::warn!(
                         error = format_args!("{error:#}"),
@@ -161,10 +161,6 @@ async fn news<D: Clone>(seat: &Seat<D>, timer: &impl Timer, until: Option<Durati
         sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(context))
     })
     .await;
-}
-
-fn is_worth_another_try(error: &ControllerError) -> bool {
-    error.is_temporary() || error.kind() == ErrorKind::Interrupted
 }
 
 /// Takes the statuses of one task.

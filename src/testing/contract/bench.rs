@@ -227,9 +227,7 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
             match (call, error.kind()) {
                 (Call::Prepare, ErrorKind::AlreadyPrepared)
                 | (Call::Start, ErrorKind::AlreadyStarted) => return Came::Answered(Ok(())),
-                (_, kind) if !error.is_temporary() && kind != ErrorKind::Interrupted => {
-                    return came;
-                }
+                _ if !error.is_retryable() => return came,
                 _ if timer.now() >= late => return Came::Late,
                 _ => timer.sleep_until(timer.now().saturating_add(PAUSE)).await,
             }

@@ -3,7 +3,7 @@
 use super::{Because, Call, Goal, Life, Offer, Retries, exceeded};
 use crate::agent::driver::Ended;
 use crate::agent::timer::Timer;
-use crate::exec::{ControllerError, ErrorKind, Inspection, WallClock, advance, note, outcome};
+use crate::exec::{ControllerError, Inspection, WallClock, advance, note, outcome};
 use crate::lifecycle::{Event, EventKind, Operation, TaskState};
 use alloc::boxed::Box;
 use alloc::format;
@@ -53,7 +53,7 @@ impl<D> Life<D> {
         answer: Result<(), ControllerError>,
         timer: &impl Timer,
     ) {
-        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        let again = answer.as_ref().is_err_and(ControllerError::is_retryable);
         self.update_retry_at = self.delay(Call::Update, timer, again);
         if self.update_retry_at.is_some() {
             return;
@@ -72,7 +72,7 @@ impl<D> Life<D> {
         answer: Result<(), ControllerError>,
         timer: &impl Timer,
     ) {
-        let again = answer.as_ref().is_err_and(is_worth_another_try);
+        let again = answer.as_ref().is_err_and(ControllerError::is_retryable);
         self.retry_at = self.delay(Call::Remove, timer, again);
         if self.retry_at.is_none() {
             self.goal = self.goal.max(Goal::Close);
@@ -125,9 +125,4 @@ impl<D> Life<D> {
             note(&mut self.task, inspection, progress, clock);
         }
     }
-}
-
-/// Whether a call that was answered so is tried again.
-fn is_worth_another_try(error: &ControllerError) -> bool {
-    error.is_temporary() || error.kind() == ErrorKind::Interrupted
 }
