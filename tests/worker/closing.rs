@@ -67,8 +67,9 @@ fn what_is_shown_for_debugging_says_what_it_is() {
     let clock = agent.world.time.clock(UtcDateTime::UNIX_EPOCH);
     let (worker, _) =
         open(&agent.world, agent.world.store.clone(), &Told::default(), &pool, clock).unwrap();
-    let shown = format!("{worker:?} {:?} {listener:?} {:?}", agent.handle, agent.world.store);
-    let names = "Worker { .. } WorkerHandle { .. } Listener { .. } MemoryStore { tasks: 0, .. }";
+    let (handle, store, changes) = (&agent.handle, &agent.world.store, agent.handle.changes());
+    let shown = format!("{worker:?} {handle:?} {changes:?} {listener:?} {store:?}");
+    let names = "Worker { .. } WorkerHandle { .. } Changes { .. } Listener { .. } MemoryStore { tasks: 0, .. }";
     assert_eq!(shown, names);
 }
 
