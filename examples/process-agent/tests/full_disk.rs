@@ -2,51 +2,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
+#[path = "support/small_disk.rs"]
+mod small_disk;
 #[path = "support/task.rs"]
 mod task;
-
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
 
 use process_agent::{
     definition::ProcessDefinition,
     keeper::{By, State},
     log::{LogWriter, Record, Stream},
 };
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use small_disk::SmallDisk;
 use task::Task;
 use time::UtcDateTime;
-
-/// A file system of 256 KiB, for as long as it lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(path: &Path, test: &str) -> Option<Self> {
-        std::fs::create_dir(path).unwrap();
-        match mount("none", path, "tmpfs", MountFlags::empty(), c"size=256k") {
-            Ok(()) => Some(Self(path.to_owned())),
-            Err(error) => {
-                // Not by `eprintln`, which is shown for tests that fail only.
-                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
-                std::io::stderr().write_all(why.as_bytes()).unwrap();
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        unmount(&self.0, UnmountFlags::DETACH).unwrap();
-    }
-}
 
 #[tokio::test]
 async fn a_full_disk_keeps_the_exit_code() {
     let mut task = Task::new();
-    let Some(disk) = SmallDisk::mount(&task.path("disk"), "a_full_disk_keeps_the_exit_code") else {
+    let Some(disk) =
+        SmallDisk::mount(&task.path("disk"), c"size=256k", "a_full_disk_keeps_the_exit_code")
+    else {
         return;
     };
     task.keeper = task::keeper(disk.0.join("task"));
@@ -82,7 +57,7 @@ async fn a_full_disk_keeps_the_exit_code() {
 async fn lost_lines_are_noted_as_soon_as_there_is_room() {
     let mut task = Task::new();
     let name = "lost_lines_are_noted_as_soon_as_there_is_room";
-    let Some(disk) = SmallDisk::mount(&task.path("disk"), name) else {
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
         return;
     };
     task.keeper = task::keeper(disk.0.clone());
@@ -125,7 +100,7 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
 fn a_task_that_cannot_be_prepared_on_a_full_disk_says_so() {
     let mut task = Task::new();
     let name = "a_task_that_cannot_be_prepared_on_a_full_disk_says_so";
-    let Some(disk) = SmallDisk::mount(&task.path("disk"), name) else {
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
         return;
     };
     let full = std::fs::write(disk.0.join("fill"), vec![0; 1 << 20]);

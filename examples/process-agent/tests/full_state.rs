@@ -4,42 +4,20 @@
 
 #[path = "support/agent.rs"]
 mod agent;
-
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+#[path = "support/small_disk.rs"]
+mod small_disk;
 
 use agent::{Home, RUNS, task};
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
-
-/// A file system of four megabytes, for as long as it lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(path: &Path, test: &str) -> Option<Self> {
-        std::fs::create_dir(path).unwrap();
-        match mount("none", path, "tmpfs", MountFlags::empty(), c"size=4m,mode=700") {
-            Ok(()) => Some(Self(path.to_owned())),
-            Err(error) => {
-                // Not by `eprintln`, which is shown for tests that fail only.
-                let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
-                std::io::stderr().write_all(why.as_bytes()).unwrap();
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        unmount(&self.0, UnmountFlags::DETACH).unwrap();
-    }
-}
+use rustix::mount::{MountFlags, mount_remount};
+use small_disk::SmallDisk;
 
 #[test]
 fn assignments_without_room_are_told_and_taken_when_there_is_room() {
     let mut home = Home::new(&task("web", RUNS));
     let name = "assignments_without_room_are_told_and_taken_when_there_is_room";
-    let Some(disk) = SmallDisk::mount(&home.path("disk"), name) else { return };
+    let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
+        return;
+    };
     home.start(&["--state", "disk"]);
     home.wait(|home| home.output(&["ps", "--state", "disk"]).status.success());
     home.wait(|home| home.starts("web") == 1);
@@ -72,7 +50,9 @@ fn assignments_without_room_are_told_and_taken_when_there_is_room() {
 fn a_state_that_cannot_be_written_to_is_told() {
     let home = Home::new(&task("web", RUNS));
     let name = "a_state_that_cannot_be_written_to_is_told";
-    let Some(disk) = SmallDisk::mount(&home.path("disk"), name) else { return };
+    let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
+        return;
+    };
     mount_remount(&disk.0, MountFlags::RDONLY, "").unwrap();
     let error = home.refused(&["run", "tasks.toml", "--state", "disk"]);
     assert!(error.contains("Read-only file system"), "{error}");
