@@ -3,9 +3,17 @@
 //!
 //! Everything here is pure and total: no `async`, no clock, no logging, no
 //! panic. Time comes in as a value.
+//!
+//! A solid arrow is an edge that the agent takes, a dashed one is a manager's; its
+//! colour is that of the end it leads to. A failure before STARTING is a rejection.
+//!
+//! <div>
+#![doc = include_str!("../docs/lifecycle.svg")]
+//! </div>
 
 mod any_task;
 mod decision;
+mod diagram;
 mod edge;
 mod event;
 pub mod state;
@@ -15,6 +23,7 @@ mod task;
 
 pub use any_task::{AnyTask, InvalidTransition, Observed, Refused};
 pub use decision::{Decision, Operation, decide};
+pub use diagram::{Diagram, DiagramFormat};
 pub use edge::{Actor, EDGES, Edge, Live, Transition};
 pub use event::{Event, EventKind, Failure};
 pub use state::{State, TaskState, UnknownState};

@@ -1,11 +1,12 @@
 //! What tests are made with: virtual time and a runtime in it, controllers,
 //! executors and connections that do what a script says, whatever can be and
-//! happen as [strategies](strategy) of `proptest`, and the
-//! [contract] of a controller, to hold one's own against.
+//! happen as [strategies](strategy) of `proptest`, which edges a run has
+//! [covered](Coverage), and the [contract] of a controller, to hold one's own against.
 //!
 //! It needs the feature `testing`.
 
 pub mod contract;
+mod coverage;
 mod pool;
 mod reporter;
 mod scenario;
@@ -15,6 +16,7 @@ pub mod strategy;
 mod time;
 mod trace;
 
+pub use coverage::{Coverage, CoverageLayer};
 pub use pool::VirtualPool;
 pub use reporter::{Reply, ScriptedReporter, Taken};
 pub use scenario::{Scenario, Wish};

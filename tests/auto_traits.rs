@@ -17,15 +17,16 @@ use onward::exec::{
     Progress, SharedLogs, SystemClock,
 };
 use onward::lifecycle::{
-    Actor, AnyTask, ContainerStatus, Decision, Event, EventKind, Failure, InvalidTransition,
-    Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, Task, TaskState,
-    TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState, state,
+    Actor, AnyTask, ContainerStatus, Decision, Diagram, DiagramFormat, Event, EventKind, Failure,
+    InvalidTransition, Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused,
+    Task, TaskState, TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState,
+    state,
 };
 use onward::testing::contract::{Breach, Clause, Contract, Observation, Report, Subject, Workload};
 use onward::testing::{
-    Behavior, Call, CallEvent, NoopController, Reply, Scenario, Script, ScriptedController,
-    ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn, VirtualClock, VirtualPool,
-    VirtualSleep, VirtualTime, VirtualTimer, Wish,
+    Behavior, Call, CallEvent, Coverage, CoverageLayer, NoopController, Reply, Scenario, Script,
+    ScriptedController, ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn,
+    VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer, Wish,
 };
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -94,6 +95,7 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
         ($($type:ty),* $(,)?) => { $(all::<$type>();)* };
     }
     check![Actor, AnyTask, ContainerStatus, Decision, Event, EventKind, Failure, InvalidTransition];
+    check![Coverage, CoverageLayer, Diagram, DiagramFormat];
     check![Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, TaskState];
     check![TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState];
     check![Task<state::New>, Task<state::Running>, Task<state::Orphaned>];

@@ -15,6 +15,7 @@ fn root() -> &'static Path {
 fn pages() -> BTreeMap<String, String> {
     let docs = fs::read_dir(root().join("docs")).unwrap();
     let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = names.filter(|name| Path::new(name).extension().is_some_and(|ext| ext == "md"));
     let paths = names.map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]);
     paths.map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
 }

@@ -128,6 +128,40 @@ fn a_state_reaches_what_a_chain_of_edges_reaches() {
 }
 
 #[test]
+fn the_predecessors_of_a_state_are_those_it_succeeds() {
+    for (from, to) in pairs() {
+        let succeeds = from.successors().any(|state| state == to);
+        assert_eq!(to.predecessors().any(|state| state == from), succeeds, "{from} => {to}");
+    }
+}
+
+/// How many edges the shortest way has, found breadth first over the edges written by hand.
+fn distance(from: TaskState, to: TaskState) -> Option<usize> {
+    let mut reached = BTreeSet::from([from]);
+    (1..=TaskState::ALL.len()).find(|_| {
+        reached = expected_edges()
+            .into_iter()
+            .filter(|(a, _)| reached.contains(a))
+            .map(|(_, b)| b)
+            .collect();
+        reached.contains(&to)
+    })
+}
+
+#[test]
+fn a_path_is_a_shortest_one_along_the_edges_and_there_is_one_where_a_state_is_reached() {
+    for (from, to) in pairs() {
+        let path = from.path_to(to);
+        assert_eq!(path.is_some(), from.can_reach(to), "{from} => {to}");
+        assert_eq!(path.as_ref().map(|path| path.len() - 1), distance(from, to), "{from} => {to}");
+        if let Some(path) = path {
+            assert_eq!((path.first(), path.last()), (Some(&from), Some(&to)));
+            assert!(path.windows(2).all(|pair| pair[0].can_become(pair[1])), "{path:?}");
+        }
+    }
+}
+
+#[test]
 fn every_event_in_every_state_follows_an_edge_or_is_refused() {
     for from in TaskState::ALL {
         for event in events() {
@@ -153,7 +187,9 @@ fn every_event_in_every_state_follows_an_edge_or_is_refused() {
 
 #[test]
 fn an_event_is_known_by_its_kind_and_tells_its_failure() {
-    let kinds: Vec<_> = events().iter().map(|event| event.kind().to_string()).collect();
+    let kinds: Vec<_> = events().iter().map(Event::kind).collect();
+    assert_eq!(kinds, EventKind::ALL);
+    let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
     assert_eq!(
         kinds,
         [

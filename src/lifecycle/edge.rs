@@ -5,6 +5,8 @@
 
 use super::state::{self, State, TaskState};
 use super::table::lifecycle;
+use alloc::vec::Vec;
+use core::fmt;
 use core::marker::PhantomData;
 
 /// A task in the state `Self` can move to the state `To`.
@@ -81,6 +83,25 @@ pub enum Actor {
     ControlApi,
 }
 
+impl Actor {
+    /// The name, as one writes it in a sentence.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Allocator => "allocator",
+            Self::Scheduler => "scheduler",
+            Self::Dispatcher => "dispatcher",
+            Self::ControlApi => "control API",
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl TaskState {
     /// Whether there is an edge from this state to `to`.
     pub const fn can_become(self, to: Self) -> bool {
@@ -113,6 +134,38 @@ impl TaskState {
     /// The states that one edge leads to, in ascending order.
     pub fn successors(self) -> impl Iterator<Item = Self> + Clone {
         EDGES.iter().filter(move |row| row.from == self).map(|row| row.to)
+    }
+
+    /// The states from which one edge leads here, in ascending order.
+    pub fn predecessors(self) -> impl Iterator<Item = Self> + Clone {
+        EDGES.iter().filter(move |row| row.to == self).map(|row| row.from)
+    }
+
+    /// A shortest way along the edges from this state to `to`, with both ends;
+    /// `None` if none leads there.
+    ///
+    /// ```
+    /// use onward::TaskState::{Assigned, Accepted, Orphaned, Rejected, Running};
+    ///
+    /// assert_eq!(Assigned.path_to(Rejected), Some(vec![Assigned, Rejected]));
+    /// assert_eq!(Rejected.path_to(Orphaned), None);
+    ///
+    /// let path = Assigned.path_to(Running).unwrap();
+    /// assert_eq!((path.len(), path[1]), (6, Accepted));
+    /// ```
+    pub fn path_to(self, to: Self) -> Option<Vec<Self>> {
+        // Every edge goes up, so the states between, taken from the end, have
+        // their ways before they are asked for them.
+        let mut ways = Vec::from([Vec::from([to])]);
+        for state in Self::ALL.into_iter().rev().filter(|state| (self..to).contains(state)) {
+            let goes_on =
+                |way: &&Vec<Self>| way.first().is_some_and(|next| state.can_become(*next));
+            if let Some(shortest) = ways.iter().filter(goes_on).min_by_key(|way| way.len()) {
+                let way = [&[state], shortest.as_slice()].concat();
+                ways.push(way);
+            }
+        }
+        ways.pop().filter(|way| way.len() > 1 && way.first() == Some(&self))
     }
 }
 

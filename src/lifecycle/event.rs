@@ -130,6 +130,25 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind, in the order of a life.
+    pub const ALL: [Self; 15] = [
+        Self::Allocated,
+        Self::Assigned,
+        Self::Accepted,
+        Self::Preparing,
+        Self::Prepared,
+        Self::Starting,
+        Self::Started,
+        Self::Finished,
+        Self::ShutDown,
+        Self::Terminated,
+        Self::Failed,
+        Self::Unresolved,
+        Self::Delayed,
+        Self::Interrupted,
+        Self::Orphaned,
+    ];
+
     /// The state that such an event leads to from `from`, or `None` where it
     /// does not move a task.
     ///

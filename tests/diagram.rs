@@ -1,0 +1,105 @@
+//! Every drawing of the table shows its edges, all of them and no other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+use onward::lifecycle::{Diagram, DiagramFormat, EDGES, Transition};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const FORMATS: [DiagramFormat; 3] =
+    [DiagramFormat::Mermaid, DiagramFormat::Dot, DiagramFormat::Markdown];
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// The edges of the table, as `FROM TO`.
+fn edges() -> BTreeSet<String> {
+    let names = |edge: &Transition| format!("{} {}", edge.from.proto_name(), edge.to.proto_name());
+    EDGES.iter().map(names).collect()
+}
+
+/// The edges that a drawing shows, as `FROM TO`, and whether each is marked.
+fn shown(format: DiagramFormat, drawing: &str) -> Vec<(String, bool)> {
+    let mut shown = Vec::new();
+    for line in drawing.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match (format, &words[..]) {
+            (DiagramFormat::Mermaid, [from, arrow, .., to])
+                if ["-->", "-.->", "==>"].iter().any(|kind| arrow.starts_with(kind)) =>
+            {
+                shown.push((format!("{from} {to}"), line.contains("|untaken|")));
+            }
+            (DiagramFormat::Dot, [from, "->", to, ..]) => {
+                shown.push((format!("{from} {to}"), line.contains("label=\"untaken\"")));
+            }
+            (DiagramFormat::Markdown, ["|", from, "|", ..]) if *from != "from" => {
+                for target in words[3..].join(" ").split([',', '|']).map(str::trim) {
+                    if let Some(to) = target.split(' ').next().filter(|to| !to.is_empty()) {
+                        shown.push((format!("{from} {to}"), target.ends_with("**(untaken)**")));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    shown
+}
+
+#[test]
+fn each_format_shows_every_edge_once() {
+    for format in FORMATS {
+        let shown = shown(format, &Diagram::new(format).to_string());
+        assert_eq!(shown.len(), EDGES.len(), "{format:?}");
+        let shown: BTreeSet<_> = shown.into_iter().map(|(edge, _)| edge).collect();
+        assert_eq!(shown, edges(), "{format:?}");
+    }
+}
+
+#[test]
+fn each_format_marks_the_edges_that_were_not_taken_and_no_other() {
+    for untaken in [&EDGES[..0], &EDGES[3..4], &EDGES[10..20], EDGES] {
+        for format in FORMATS {
+            let drawing = Diagram::new(format).with_untaken(untaken.iter().copied()).to_string();
+            let marked = shown(format, &drawing).into_iter().filter(|(_, marked)| *marked);
+            assert_eq!(marked.count(), untaken.len(), "{format:?}");
+        }
+    }
+}
+
+/// The block that follows a comment which says how it was printed.
+fn printed_in(page: &str, command: &str) -> Option<String> {
+    let (_, block) = page.split_once(&format!("<!-- {command} -->\n\n"))?;
+    let block = block.split("\n\n").next().unwrap().trim_end();
+    let inside = block.strip_prefix("```mermaid\n").and_then(|text| text.strip_suffix("\n```"));
+    Some(inside.unwrap_or(block).to_owned())
+}
+
+#[test]
+fn the_drawings_in_the_pages_are_what_is_printed() {
+    let pages = [
+        ("README.md", DiagramFormat::Mermaid, "cargo run --example diagram -- mermaid"),
+        (
+            "docs/architecture.md",
+            DiagramFormat::Markdown,
+            "cargo run --example diagram -- markdown",
+        ),
+    ];
+    for (page, format, command) in pages {
+        let printed = Diagram::new(format).to_string();
+        assert_eq!(printed_in(&read(page), command).as_deref(), Some(printed.trim_end()), "{page}");
+    }
+}
+
+#[test]
+fn the_picture_has_the_edges_of_the_table() {
+    let picture = read("docs/lifecycle.svg");
+    let titles = picture.lines().filter_map(|line| line.strip_prefix("<title>"));
+    let arrows = titles.filter_map(|title| title.strip_suffix("</title>")?.split_once("&#45;&gt;"));
+    let drawn: Vec<_> = arrows.map(|(from, to)| format!("{from} {to}")).collect();
+    assert_eq!(drawn.len(), EDGES.len());
+    assert_eq!(drawn.into_iter().collect::<BTreeSet<_>>(), edges());
+    // A blank line would end it, where it stands in a page.
+    assert!(picture.lines().all(|line| !line.trim().is_empty()));
+}
