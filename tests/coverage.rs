@@ -80,9 +80,9 @@ fn moves_are_counted_together_whoever_counted_them() {
 #[test]
 fn only_what_this_library_logs_is_counted() {
     let coverage = covered(|| {
-        tracing::debug!(target: "other", { state.transition = "READY->STARTING" }, "moved");
-        tracing::debug!(target: "onward::x", { state.transition = "READY" }, "moved");
-        tracing::debug!(target: "onward::x", { other = "READY->STARTING" }, "moved");
+        tracing::debug!(target: "other", { state.transition = %"READY->STARTING" }, "moved");
+        tracing::debug!(target: "onward::x", { state.transition = %"READY" }, "moved");
+        tracing::debug!(target: "onward::x", { other = %"READY->STARTING" }, "moved");
     });
     assert_eq!(coverage, Coverage::new());
 }
