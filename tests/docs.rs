@@ -68,6 +68,13 @@ fn every_statement_about_swarmkit_is_there_once_and_has_its_test() {
     assert_eq!(rows('W'), [1, 3, 4, 6, 7, 8, 9, 10, 12, 13]);
 }
 
+#[test]
+fn the_controller_that_one_is_told_to_write_is_the_one_that_is_run() {
+    let page = fs::read_to_string(root().join("docs/getting-started.md")).unwrap();
+    let controller = fs::read_to_string(root().join("examples/getting-started/job.rs")).unwrap();
+    assert!(page.contains(&format!("```rust\n{controller}```\n")));
+}
+
 /// What a heading is called in a link, as GitHub makes it.
 fn anchor(heading: &str) -> String {
     let lower = heading.trim_start_matches('#').trim().to_lowercase();

@@ -166,7 +166,7 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
         let sink: Arc<dyn StatusSink> = Arc::new(sink);
         let number = self.shared.lock().listen(sink);
         self.shared.worker.wake();
-        Listener { shared: Arc::clone(&self.shared), number }
+        Listener { shared: Arc::clone(&self.shared), number: Some(number) }
     }
 
     /// All tasks, in the order of their ids.
@@ -267,19 +267,22 @@ impl<D> fmt::Debug for Changes<D> {
 #[must_use = "dropped, it ends"]
 pub struct Listener<D: Clone + PartialEq> {
     shared: Arc<Shared<D>>,
-    number: u64,
+    /// Its number, unless it listens for ever.
+    number: Option<u64>,
 }
 
 impl<D: Clone + PartialEq> Listener<D> {
     /// Lets it listen for as long as the worker lives.
-    pub fn forever(self) {
-        mem::forget(self);
+    pub fn forever(mut self) {
+        self.number = None;
     }
 }
 
 impl<D: Clone + PartialEq> Drop for Listener<D> {
     fn drop(&mut self) {
-        self.shared.lock().unlisten(self.number);
+        if let Some(number) = self.number {
+            self.shared.lock().unlisten(number);
+        }
     }
 }
 
