@@ -11,7 +11,7 @@ use onward::agent::{
 use onward::exec::{Assignment, ControllerError, SystemClock};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{
-    Behavior, Call, Script, ScriptedController, VirtualClock, VirtualTime, VirtualTimer,
+    Behavior, Call, Script, ScriptedController, Trace, VirtualClock, VirtualTime, VirtualTimer,
 };
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -296,6 +296,67 @@ fn no_word_from_another_thread_is_lost_to_a_driver_that_rests() {
 #[test]
 fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight() {
     speak_while_it_falls_asleep(TaskState::Running);
+}
+
+/// A driver's run that has come to `wait`, which hangs, and what was called.
+fn waiting(script: Script) -> (BoxFuture<'static, ()>, DriverHandle<()>, Trace) {
+    let controller = ScriptedController::new(script.with(Call::Wait, [Behavior::hangs()]));
+    let trace = controller.trace().clone();
+    let (run, handle) = begun(controller, TaskState::Running, Waker::noop());
+    assert_eq!(trace.last_call(), Some(Call::Wait));
+    (run, handle, trace)
+}
+
+fn look(run: &mut BoxFuture<'static, ()>) {
+    assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+#[test]
+fn a_thousand_updates_wait_for_nobody_and_the_last_one_counts() {
+    let (mut run, handle, trace) = waiting(Script::new());
+    trace.clear();
+    for version in 2..=1001 {
+        handle.update(update(TaskState::Running, version)).unwrap();
+    }
+    look(&mut run);
+    assert_eq!(trace.calls(), [Call::Update, Call::Wait]);
+    assert_eq!(handle.snapshot().version, 1001);
+}
+
+#[test]
+fn an_update_that_changes_nothing_calls_nothing() {
+    let (mut run, handle, trace) = waiting(Script::new());
+    trace.clear();
+    handle.update(update(TaskState::Running, 1)).unwrap();
+    look(&mut run);
+    assert_eq!(trace.calls(), []);
+}
+
+#[test]
+fn no_operation_begins_while_a_definition_is_not_taken() {
+    let busy = || Behavior::fails(ControllerError::new("busy").temporary());
+    let (mut run, handle, trace) =
+        waiting(Script::new().with(Call::Update, [busy(), busy(), Behavior::succeeds()]));
+    trace.clear();
+    handle.update(update(TaskState::Running, 2)).unwrap();
+    look(&mut run);
+    assert_eq!(trace.calls(), [Call::Update], "it is to be tried again first");
+    assert!(handle.snapshot().next_attempt.is_some());
+}
+
+#[test]
+fn a_delay_that_is_dropped_with_its_driver_leaves_no_timer_behind() {
+    let time = VirtualTime::new();
+    for _ in 0..50 {
+        let surroundings = surroundings(&time, Policy::default());
+        let controller = controller(None, Some(Call::Start));
+        let (mut driver, _handle) =
+            Driver::new(assigned(), Assignment::new("t", ()), controller, surroundings);
+        let mut run = async move { _ = driver.run().await }.boxed();
+        look(&mut run);
+        assert!(time.next().is_some(), "it waits for its next attempt");
+    }
+    assert_eq!(time.next(), None);
 }
 
 #[test]
