@@ -150,27 +150,32 @@ where
     /// What was called when it was dropped is dropped with it, and called again;
     /// only `close` is not.
     pub async fn run(&mut self) -> Ended {
-        loop {
-            self.publish();
-            let next = self.shared.lock().life.next();
-            match next {
-                Next::Record(event) => {
-                    let at = self.surroundings.clock.now();
-                    self.shared.lock().life.record(event, at);
-                }
-                Next::Call(call) => self.call(call).await,
-                Next::Wait(until) => wait(&self.shared, &self.surroundings.timer, until).await,
-                Next::Nothing => break,
+        while let Some(pause) = self.record() {
+            match pause {
+                Pause::Call(call) => self.call(call).await,
+                Pause::Wait(until) => wait(&self.shared, &self.surroundings.timer, until).await,
             }
         }
         self.shared.end();
         self.shared.lock().life.ended.clone()
     }
 
-    /// Hands on what has changed.
-    fn publish(&self) {
-        if let Some(status) = self.shared.stepped() {
-            self.surroundings.sink.changed(&self.shared.id, status);
+    /// Hands on what has changed, and records all that needs no call.
+    fn record(&self) -> Option<Pause> {
+        loop {
+            if let Some(status) = self.shared.stepped() {
+                self.surroundings.sink.changed(&self.shared.id, status);
+            }
+            let next = self.shared.lock().life.next();
+            match next {
+                Next::Record(event) => {
+                    let at = self.surroundings.clock.now();
+                    self.shared.lock().life.record(event, at);
+                }
+                Next::Call(call) => return Some(Pause::Call(call)),
+                Next::Wait(until) => return Some(Pause::Wait(until)),
+                Next::Nothing => return None,
+            }
         }
     }
 
@@ -195,11 +200,12 @@ where
             (Call::Inspect, _) => {
                 let inspection = race!(race, controller.inspect());
                 let inspection = inspection.map(|answer| answer.unwrap_or_else(not_inspected));
-                shared.lock().life.inspected(inspection, clock);
+                race.shared.lock().life.inspected(inspection, clock);
                 return;
             }
             (Call::Update, None) => return,
         };
+        let Race { shared, timer, .. } = race;
         let life = &mut shared.lock().life;
         life.over(timer);
         // Dropped: what is to be done instead is decided anew.
@@ -217,6 +223,14 @@ where
             (Call::Update, None) | (Call::Inspect, _) => {}
         }
     }
+}
+
+/// What a driver waits for. An event has no place in it: every task that waits would
+/// pay for that.
+#[derive(Clone, Copy)]
+enum Pause {
+    Call(Call),
+    Wait(Option<Duration>),
 }
 
 /// Waits for news, or until a moment. Not a method: a controller need not be `Sync`.

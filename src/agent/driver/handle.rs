@@ -6,6 +6,7 @@ use super::refusal::UpdateRefused;
 use crate::agent::policy::{InvalidPolicy, Policy};
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,7 +22,7 @@ use time::UtcDateTime;
 
 /// What a driver and its handles have in common.
 pub(super) struct Shared<D> {
-    pub(super) id: String,
+    pub(super) id: Box<str>,
     locked: Mutex<Locked<D>>,
     /// Wakes the driver.
     pub(super) driver: AtomicWaker,
@@ -42,7 +43,7 @@ pub(super) struct Locked<D> {
 impl<D> Shared<D> {
     pub(super) fn new(id: String, life: Life<D>) -> Self {
         let locked = Locked { life, statuses: 0, steps: 0, watchers: Vec::new(), watches: 0 };
-        Self { id, locked: Mutex::new(locked), driver: AtomicWaker::new() }
+        Self { id: id.into(), locked: Mutex::new(locked), driver: AtomicWaker::new() }
     }
 
     /// Never for long: no controller, sink or waker is called under this lock; the
@@ -118,9 +119,9 @@ impl<D> DriverHandle<D> {
     /// late. It is refused whole, and logged.
     pub fn update(&self, assignment: Assignment<D>) -> Result<(), UpdateRefused> {
         let refused = self.change(|life| {
-            let other = assignment.id != self.0.id;
+            let other = *assignment.id != *self.0.id;
             if other && life.goal == Goal::Live {
-                let (id, given) = (self.0.id.clone(), assignment.id);
+                let (id, given) = (String::from(&*self.0.id), assignment.id);
                 return Err(UpdateRefused::OtherTask { id, given });
             }
             life.update(assignment)
