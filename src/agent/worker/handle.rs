@@ -203,7 +203,12 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     ///
     /// In SwarmKit: `Worker.Close`.
     pub fn close(&self) {
-        let seats = self.shared.lock().close();
+        let mut book = self.shared.lock();
+        if book.is_closing() {
+            return;
+        }
+        let seats = book.close();
+        drop(book);
         for seat in seats {
             seat.tell();
         }
