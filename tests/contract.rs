@@ -130,12 +130,37 @@ fn what_hangs_and_what_panics_is_told_so() {
 fn a_workload_that_a_subject_does_not_have_is_not_asked_for() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let world = World::new(&time, Wrong::Nothing).without(Workload::DiesOf(9));
+    let world = World::new(&time, Wrong::Nothing).without(&[Workload::DiesOf(9)]);
     let contract = Contract::new(time.timer()).with_polls(1).with_patience(Duration::from_secs(1));
     let report = pool.run_until(contract.check(&world)).unwrap();
     report.assert_holds();
     let why = "there is no workload DiesOf(9)".to_owned();
     assert_eq!(report.unchecked, [(Clause::SignalExitCode, why)]);
+}
+
+/// What is held of this by a world whose workloads end without a code, if at all.
+fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let without = [&[Workload::DiesOf(9), Workload::Exits(3)], also_without].concat();
+    let world = World::new(&time, wrong).without(&without);
+    pool.run_until(Contract::new(time.timer()).check(&world)).unwrap()
+}
+
+#[test]
+fn workloads_without_an_exit_code_are_waited_for_all_the_same() {
+    let report = check_without_codes(Wrong::Nothing, &[]);
+    report.assert_holds();
+    let unchecked: Vec<_> = report.unchecked.iter().map(|(clause, _)| *clause).collect();
+    assert_eq!(unchecked, [Clause::ExitCode, Clause::SignalExitCode, Clause::InspectExitCode]);
+
+    let report = check_without_codes(Wrong::TellsTheEndOnlyOnce, &[Workload::Exits(0)]);
+    assert_eq!(report.breaches[0].clause, Clause::WaitRepeated);
+
+    let neither = [Workload::Exits(0), Workload::Fails];
+    let report = check_without_codes(Wrong::Nothing, &neither);
+    let why = "there is no workload that ends by itself".to_owned();
+    assert!(report.unchecked.contains(&(Clause::WaitRepeated, why)));
 }
 
 #[test]

@@ -191,6 +191,9 @@ pub enum Workload {
     Runs,
     /// It ends by itself, with this exit code.
     Exits(i32),
+    /// It ends by itself and badly, in whatever way: asked for where no workload exits
+    /// with a code, as none does that is a query or a request.
+    Fails,
     /// It ends by this signal, as a process does that kills itself.
     DiesOf(i32),
 }

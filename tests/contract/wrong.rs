@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
+/// What is kept of a workload that fails and has no code to tell.
+const NO_CODE: i32 = -1;
+
 /// What is wrong with a controller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wrong {
@@ -63,7 +66,7 @@ pub(crate) enum Wrong {
 pub(crate) struct World {
     pub(crate) time: VirtualTime,
     wrong: Wrong,
-    without: Option<Workload>,
+    without: Vec<Workload>,
     works: Arc<Mutex<BTreeMap<String, Work>>>,
 }
 
@@ -80,12 +83,12 @@ struct Work {
 
 impl World {
     pub(crate) fn new(time: &VirtualTime, wrong: Wrong) -> Self {
-        Self { time: time.clone(), wrong, without: None, works: Arc::default() }
+        Self { time: time.clone(), wrong, without: Vec::new(), works: Arc::default() }
     }
 
     /// The same without such workloads.
-    pub(crate) fn without(self, workload: Workload) -> Self {
-        Self { without: Some(workload), ..self }
+    pub(crate) fn without(self, workloads: &[Workload]) -> Self {
+        Self { without: workloads.to_vec(), ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
@@ -123,7 +126,7 @@ impl Subject for World {
         self
     }
     fn definition(&self, _: &str, workload: Workload) -> Option<Workload> {
-        Some(workload).filter(|workload| Some(*workload) != self.without)
+        Some(workload).filter(|workload| !self.without.contains(workload))
     }
     fn observe(&self, id: &str) -> Observation {
         let work = self.lock().get(id).cloned().unwrap_or_default();
@@ -307,6 +310,7 @@ impl Controller for Operator {
             let guard = self.is(Wrong::KillsWhereWaitIsDropped).then(|| KillOnDrop(self));
             let code = match self.definition {
                 Workload::Exits(code) => code,
+                Workload::Fails => NO_CODE,
                 Workload::DiesOf(n) if self.is(Wrong::TellsTheSignalForTheExitCode) => n,
                 Workload::DiesOf(signal) => 128 + signal,
                 _ if self.is(Wrong::DoesNotWait) => return Ok(()),
@@ -322,12 +326,12 @@ impl Controller for Operator {
         let told_before = self.has_done("wait");
         self.done.push("wait");
         let error = ControllerError::new("it failed");
-        if code == 0 {
+        if code == 0 || self.is(Wrong::TellsTheEndOnlyOnce) && told_before {
             return Ok(());
         }
-        let unknown = self.is(Wrong::TellsNoExitCode) && self.definition == Workload::Exits(code)
-            || self.is(Wrong::LosesTheExitCodeOfAnother) && !self.is_its_own()
-            || self.is(Wrong::TellsTheEndOnlyOnce) && told_before;
+        let unknown = code == NO_CODE
+            || self.is(Wrong::TellsNoExitCode) && self.definition == Workload::Exits(code)
+            || self.is(Wrong::LosesTheExitCodeOfAnother) && !self.is_its_own();
         Err(if unknown { error } else { error.with_exit_code(code) })
     }
 

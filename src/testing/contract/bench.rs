@@ -1,5 +1,6 @@
 //! Where a task is tried: its controllers, called and dropped under a trace.
 
+use super::checks::CODE;
 use super::clause::Clause;
 use super::report::Breach;
 use super::{Contract, DefinitionOf, Observation, Subject, Workload};
@@ -108,6 +109,20 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
         let trace = Trace::new();
         let controller = self.controller(&assignment, &trace).await?;
         Ok(Trial { bench: self, assignment, controller, trace })
+    }
+
+    /// What ends by itself, well and badly, as far as there is such a thing.
+    pub(super) fn endings(&self) -> Result<Vec<Workload>, Stop> {
+        let is_there = |workload: &Workload| {
+            self.subject.definition(&format!("{}-0", self.clause), *workload).is_some()
+        };
+        let badly = [Workload::Exits(CODE), Workload::Fails].into_iter().find(is_there);
+        let well = Some(Workload::Exits(0)).filter(is_there);
+        let endings: Vec<_> = badly.into_iter().chain(well).collect();
+        if endings.is_empty() {
+            return Err(Stop::Unchecked("there is no workload that ends by itself".into()));
+        }
+        Ok(endings)
     }
 
     async fn controller(

@@ -11,7 +11,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// What a workload exits with that ends badly.
-const CODE: i32 = 3;
+pub(super) const CODE: i32 = 3;
 /// SIGKILL, as everywhere.
 const SIGNAL: i32 = 9;
 
@@ -184,7 +184,7 @@ async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     trial.glimpse(Call::Wait).await;
     trial.require_running()?;
 
-    let job = Workload::Exits(CODE);
+    let [job, ..] = bench.endings()?[..] else { return Ok(()) };
     let mut trial = bench.task(job).await?;
     trial.after(STARTED).await?;
     let ending = trial.ending().await;
@@ -203,8 +203,8 @@ async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
 }
 
 async fn wait_repeated<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    for code in [0, CODE] {
-        let mut trial = bench.task(Workload::Exits(code)).await?;
+    for job in bench.endings()? {
+        let mut trial = bench.task(job).await?;
         trial.after(STARTED).await?;
         let ending = trial.ending().await;
         trial.require_ending(&ending).await?;
@@ -214,14 +214,14 @@ async fn wait_repeated<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict
 }
 
 async fn wait_taken_up<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    for code in [0, CODE] {
-        let mut trial = bench.task(Workload::Exits(code)).await?;
+    for job in bench.endings()? {
+        let mut trial = bench.task(job).await?;
         trial.after(STARTED).await?;
         let ending = trial.ending().await;
         trial.restart().await?;
         trial.require_ending(&ending).await?;
 
-        let mut trial = bench.task(Workload::Exits(code)).await?;
+        let mut trial = bench.task(job).await?;
         trial.after(STARTED).await?;
         trial.restart().await?;
         trial.require_ending(&ending).await?;
@@ -357,10 +357,13 @@ async fn inspect_answers<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdi
     _ = trial.call(Call::Shutdown).await;
     answers(&mut trial).await?;
 
-    let mut trial = bench.task(Workload::Exits(CODE)).await?;
-    trial.after(STARTED).await?;
-    trial.ending().await;
-    answers(&mut trial).await
+    for job in bench.endings()? {
+        let mut trial = bench.task(job).await?;
+        trial.after(STARTED).await?;
+        trial.ending().await;
+        answers(&mut trial).await?;
+    }
+    Ok(())
 }
 
 async fn answers<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
