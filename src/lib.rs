@@ -96,6 +96,8 @@ pub mod docs {
 
     #[doc = include_str!("../docs/getting-started.md")]
     pub mod getting_started {}
+    #[doc = include_str!("../docs/guide.md")]
+    pub mod guide {}
     #[doc = include_str!("../docs/driver.md")]
     pub mod driver {}
     #[doc = include_str!("../docs/worker.md")]

@@ -39,13 +39,28 @@ macro_rules! race {
 /// Takes the statuses of tasks as they change.
 ///
 /// It is called by the driver, in the middle of its work, so it must not block:
-/// it puts the status where something else takes it on. A closure is a sink.
+/// it puts the status where something else takes it on. A closure is a sink:
+///
+/// ```
+/// use onward::agent::StatusSink;
+/// use onward::{TaskState, TaskStatus};
+/// use std::sync::mpsc::channel;
+///
+/// let (tell, told) = channel();
+/// let sink = move |id: &str, status: TaskStatus| _ = tell.send((id.to_owned(), status.state));
+/// sink.changed("web.1", TaskStatus::new(TaskState::Running));
+/// assert_eq!(told.recv()?, ("web.1".to_owned(), TaskState::Running));
+/// # Ok::<(), std::sync::mpsc::RecvError>(())
+/// ```
 pub trait StatusSink: Send + Sync {
     /// The status of the task of this id has changed to this.
     fn changed(&self, id: &str, status: TaskStatus);
 
     /// The task of this id is gone, for whoever keeps something of each. Another
     /// one of its id begins anew.
+    ///
+    /// A worker says it when nothing is left of the task. A driver does not: whoever
+    /// has one by itself says it, where the sink keeps something.
     ///
     /// The default does nothing.
     fn gone(&self, id: &str) {
@@ -60,6 +75,22 @@ impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
 }
 
 /// What a driver needs of its surroundings. One does for all drivers of an agent.
+///
+/// ```
+/// use core::time::Duration;
+/// use onward::TaskStatus;
+/// use onward::agent::{Policy, Surroundings, TokioTimer};
+/// use onward::exec::SystemClock;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let patient = Policy::default().with_shutdown_grace(Some(Duration::from_secs(60)));
+/// let sink = |id: &str, status: TaskStatus| println!("{id}: {}", status.state);
+/// let surroundings =
+///     Surroundings::new(TokioTimer::new(), SystemClock, sink).with_policy(patient)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Surroundings<T, W, S> {
@@ -109,6 +140,38 @@ pub enum Ended {
 /// [`run`](Self::run) is what an embedder spawns; the [`DriverHandle`] is how it
 /// tells the driver what is wanted, and sees how far things are. What the driver
 /// does, rule by rule, is in `docs/driver.md`.
+///
+/// The task's [span](crate::exec::task_span) is for whoever runs it to open.
+///
+/// ```
+/// use onward::agent::{Driver, Ended, Surroundings};
+/// use onward::exec::task_span;
+/// use onward::testing::{NoopController, VirtualPool, VirtualTime};
+/// use onward::{AnyTask, Assignment, TaskState, TaskStatus};
+/// use time::UtcDateTime;
+/// use tracing::Instrument;
+///
+/// let pool = VirtualPool::new(VirtualTime::new(), 0);
+/// let clock = pool.time().clock(UtcDateTime::UNIX_EPOCH);
+/// let surroundings = Surroundings::new(pool.time().timer(), clock, |_: &str, _| {});
+/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+/// let (mut driver, handle) =
+///     Driver::new(task, Assignment::new("web.1", ()), NoopController::Runs, surroundings);
+///
+/// // It runs, until somebody wants something else. Called again, it goes on.
+/// assert!(pool.run_until(driver.run()).is_none());
+/// assert_eq!(handle.status().state, TaskState::Running);
+///
+/// handle.update(Assignment::new("web.1", ()).with_desired_state(TaskState::Shutdown))?;
+/// assert!(pool.run_until(driver.run()).is_none());
+/// assert_eq!(handle.status().state, TaskState::Shutdown);
+///
+/// // Until then it waits to be removed, or closed.
+/// handle.remove();
+/// let ended = pool.run_until(driver.run().instrument(task_span(handle.id())));
+/// assert!(matches!(ended, Some(Ended::Removed)));
+/// # Ok::<(), onward::agent::UpdateRefused>(())
+/// ```
 pub struct Driver<C: Controller, T, W, S> {
     shared: Arc<Shared<C::Definition>>,
     controller: C,

@@ -16,7 +16,19 @@ use core::time::Duration;
 /// assert_eq!(policy.delay(0, 1.0), Duration::from_secs(1));
 /// assert_eq!(policy.delay(3, 1.0), Duration::from_secs(8));
 /// assert_eq!(policy.delay(9, 1.0), Duration::from_secs(30));
+///
+/// // As it stands in a file: without a grace, a slow shutdown is waited for.
+/// # #[cfg(feature = "serde")] {
+/// let json = r#"{ "retry_max_ms": 5000, "shutdown_grace_ms": null }"#;
+/// let policy: Policy = serde_json::from_str(json)?;
+/// assert_eq!(policy.delay(9, 1.0), Duration::from_secs(5));
+/// assert_eq!(policy.shutdown_grace, None);
+/// # }
+/// # Ok::<(), serde_json::Error>(())
 /// ```
+///
+/// There is no greatest number of tries: a deadline ends them, or an error that is
+/// not temporary.
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "wire::PolicyFields", into = "wire::PolicyFields"))]
@@ -31,12 +43,13 @@ pub struct Policy {
     /// By how much of itself a delay is longer or shorter by chance: within 0
     /// and 1.
     pub retry_jitter: f64,
-    /// How long a task may be in preparation, all attempts counted.
+    /// How long a task may be in preparation, all attempts counted, from the first
+    /// one that this driver makes.
     pub prepare_deadline: Option<Duration>,
     /// How long a task may take to start, all attempts counted.
     pub start_deadline: Option<Duration>,
     /// How long a shutdown may take, all attempts counted, before the task is
-    /// terminated.
+    /// terminated. Without one it is terminated only where a shutdown fails for good.
     pub shutdown_grace: Option<Duration>,
     /// How long a controller may take to say what its container is; the inquiry
     /// has failed then, and the task goes on without it.

@@ -31,6 +31,10 @@ const BATCH: usize = 1000;
 pub trait StatusReporter: Send {
     /// Reports these statuses, of one task each.
     ///
+    /// It is waited for as long as it takes, and nothing else is reported meanwhile: a
+    /// call that may hang needs a time-out of its own, and is
+    /// [`Unreachable`](ReportError::Unreachable) after it.
+    ///
     /// # Errors
     ///
     /// What became of them, as far as it is known: see [`ReportError`].
@@ -94,6 +98,44 @@ impl Error for ReportError {}
 ///
 /// [`handle`](Self::handle) takes the statuses and is the
 /// [sink](StatusSink) of drivers; [`run`](Self::run) delivers them.
+///
+/// ```
+/// use futures::SinkExt;
+/// use futures::channel::mpsc;
+/// use onward::agent::{
+///     Policy, ReportError, Reporter, StatusReporter, StatusSink, StatusUpdate, TokioTimer,
+/// };
+/// use onward::{TaskState, TaskStatus};
+/// use std::sync::Arc;
+///
+/// /// Whoever is in charge is at the other end of a channel.
+/// struct Manager(mpsc::Sender<Vec<StatusUpdate>>);
+///
+/// impl StatusReporter for Manager {
+///     async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
+///         let sent = self.0.send(updates.to_vec()).await;
+///         sent.map_err(|error| ReportError::Unreachable(error.into()))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), mpsc::TryRecvError> {
+/// let (manager, mut told) = mpsc::channel(8);
+/// let policy = Arc::new(Policy::default());
+/// let mut reporter = Reporter::new(Manager(manager), TokioTimer::new(), policy);
+/// let sink = reporter.handle();
+/// let delivering = tokio::spawn(async move { reporter.run().await });
+///
+/// sink.changed("web.1", TaskStatus::new(TaskState::Starting));
+/// sink.changed("web.1", TaskStatus::new(TaskState::Running));
+/// while sink.pending() > 0 {
+///     tokio::task::yield_now().await;
+/// }
+/// assert_eq!(told.try_recv()?[0].status.state, TaskState::Running);
+/// # delivering.abort();
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Reporter<R, T> {
     shared: Arc<Shared>,
@@ -126,8 +168,8 @@ impl<R: StatusReporter, T: Timer> Reporter<R, T> {
         }
     }
 
-    /// Delivers what there is, until a moment in the timer's time: the end of an
-    /// agent. Gives back what could not be delivered.
+    /// Delivers what there is, until a moment in the timer's time (`timer.now()` and so
+    /// long): the end of an agent. Gives back what could not be delivered.
     ///
     /// # Errors
     ///

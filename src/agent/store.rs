@@ -25,7 +25,89 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///
 /// A store is a map from a task's id to what is [stored](StoredTask) of it. A
 /// [`Worker`](super::Worker) is its only user: it reads all of it once, at its
-/// start, and then only writes. `D` is the embedder's definition of a task.
+/// start, and then only writes, one commit at a time. `D` is the embedder's definition of a
+/// task.
+///
+/// One of one's own, which writes a file of JSON anew with every commit, in a directory.
+/// It blocks, which will do where a thread is to spare and tasks are few:
+///
+/// ```
+/// use onward::agent::{Store, StoreChange, StoreError, StoredTask, TaskRecord};
+/// use onward::{Assignment, TaskState, TaskStatus};
+/// use serde::{Serialize, de::DeserializeOwned};
+/// use std::collections::BTreeMap;
+/// use std::io::Write;
+/// use std::path::PathBuf;
+/// use std::{fs, io};
+///
+/// type Tasks<D> = BTreeMap<String, (TaskRecord<D>, Option<TaskStatus>)>;
+///
+/// struct FileStore(PathBuf);
+///
+/// impl FileStore {
+///     fn read<D: DeserializeOwned>(&self) -> Result<Tasks<D>, StoreError> {
+///         match fs::read(self.0.join("tasks")) {
+///             Ok(json) => serde_json::from_slice(&json).map_err(StoreError::new),
+///             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tasks::new()),
+///             Err(error) => Err(StoreError::new(error)),
+///         }
+///     }
+///
+///     /// All or nothing: the new file is whole and on the disk before it is *the* file.
+///     fn write<D: Serialize>(&self, tasks: &Tasks<D>) -> io::Result<()> {
+///         let new = self.0.join("tasks.new");
+///         let mut file = fs::File::create(&new)?;
+///         file.write_all(&serde_json::to_vec(tasks)?)?;
+///         file.sync_all()?;
+///         fs::rename(new, self.0.join("tasks"))?;
+///         fs::File::open(&self.0)?.sync_all()
+///     }
+/// }
+///
+/// impl<D: Clone + Serialize + DeserializeOwned + Send + Sync> Store<D> for FileStore {
+///     async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
+///         let tasks = self.read()?.into_values();
+///         Ok(tasks.map(|(record, status)| StoredTask::new(record, status)).collect())
+///     }
+///
+///     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
+///         // A worker commits one at a time.
+///         let mut tasks: Tasks<D> = self.read()?;
+///         for change in changes {
+///             match change {
+///                 // The status stays as it is.
+///                 StoreChange::Record(record) => {
+///                     let status = tasks.remove(record.id()).and_then(|(_, status)| status);
+///                     tasks.insert(record.id().into(), (record.clone(), status));
+///                 }
+///                 StoreChange::Status { id, status } => {
+///                     if let Some(task) = tasks.get_mut(&**id) {
+///                         task.1 = Some(status.clone());
+///                     }
+///                 }
+///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
+///                 _ => return Err(StoreError::new("a change of a kind that is not known")),
+///             }
+///         }
+///         self.write(&tasks).map_err(StoreError::new)
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let place = tempfile::tempdir()?;
+///     let open = || FileStore(place.path().to_owned());
+///     let record = TaskRecord::new(Assignment::new("web.1", "alpine:3".to_owned()));
+///     let status = TaskStatus::new(TaskState::Running);
+///     let is_running = StoreChange::Status { id: "web.1".into(), status: status.clone() };
+///     futures::executor::block_on(async {
+///         open().commit(&[StoreChange::Record(record.clone()), is_running]).await?;
+///         assert_eq!(open().load().await?, [StoredTask::new(record, Some(status))]);
+///         open().commit(&[StoreChange::<String>::Delete { id: "web.1".into() }]).await?;
+///         assert_eq!(Store::<String>::load(&open()).await?, []);
+///         Ok(())
+///     })
+/// }
+/// ```
 ///
 /// In SwarmKit: the functions of `agent/storage.go`.
 pub trait Store<D>: Send + Sync {

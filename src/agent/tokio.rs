@@ -7,7 +7,21 @@ use futures::task::{FutureObj, Spawn, SpawnError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-/// The timer of the tokio runtime, for code that runs on one.
+/// The timer of the tokio runtime, for code that runs on one, with its time enabled:
+/// a sleep panics elsewhere. It can be made anywhere.
+///
+/// ```
+/// use core::time::Duration;
+/// use onward::agent::{Timer, TokioTimer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let timer = TokioTimer::new();
+/// let soon = timer.now() + Duration::from_millis(1);
+/// timer.sleep_until(soon).await;
+/// assert!(timer.now() >= soon);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokioTimer {
     origin: Instant,
@@ -42,12 +56,15 @@ impl Timer for TokioTimer {
 /// Spawns on a tokio runtime: what a [`Worker`](super::Worker) puts its tasks on.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
+/// use futures::task::SpawnExt;
 /// use onward::agent::TokioSpawner;
 ///
-/// let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-/// # }
+/// // On a runtime: `Handle::current()`.
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let spawner = TokioSpawner::new(runtime.handle().clone());
+/// let answer = spawner.spawn_with_handle(async { 42 })?;
+/// assert_eq!(runtime.block_on(answer), 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct TokioSpawner(Handle);

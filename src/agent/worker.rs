@@ -93,6 +93,36 @@ pub enum AssignmentChange<D> {
 /// it is reported; a task that is no longer assigned is forgotten when nothing is
 /// left of it, and not before. `docs/worker.md` has the rules.
 ///
+/// ```
+/// use onward::agent::{MemoryStore, Surroundings, TokioSpawner, TokioTimer, Worker};
+/// use onward::exec::SystemClock;
+/// use onward::testing::{Script, ScriptedExecutor};
+/// use onward::{Assignment, TaskState, TaskStatus};
+/// use std::sync::mpsc::channel;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (tell, told) = channel();
+/// let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
+/// let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
+/// let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
+/// // One of your own, and a store that lasts.
+/// let (executor, store) = (ScriptedExecutor::new(|_| Script::new()), MemoryStore::new());
+///
+/// let (mut worker, handle) = Worker::open(executor, store, spawner, surroundings).await?;
+/// let agent = tokio::spawn(async move { worker.run().await });
+/// handle.assign(vec![Assignment::new("web.1", ()).into()]).await?;
+/// # while !handle.tasks()[0].snapshot.status.state.is_terminal() {
+/// #     tokio::task::yield_now().await;
+/// # }
+///
+/// handle.close();
+/// agent.await?;
+/// assert_eq!(told.try_iter().last(), Some(TaskState::Complete));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// In SwarmKit: `agent.Worker` (`agent/worker.go`).
 pub struct Worker<E: Executor, S, T, W, P> {
     shared: Arc<Shared<E::Definition>>,

@@ -102,7 +102,17 @@ impl ControllerError {
 
     /// Any other error, as one of this type: it has that one's text and causes,
     /// and all that its chain says. It is still there, in
-    /// [`get_ref`](Self::get_ref).
+    /// [`get_ref`](Self::get_ref). Of itself it is not temporary, whatever it is.
+    ///
+    /// ```
+    /// use onward::ControllerError;
+    /// use std::fs;
+    ///
+    /// fn read(path: &str) -> Result<Vec<u8>, ControllerError> {
+    ///     fs::read(path).map_err(ControllerError::wrap)
+    /// }
+    /// assert!(!read("/there/is/none").unwrap_err().is_temporary());
+    /// ```
     pub fn wrap(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match error.into().downcast::<Self>() {
             Ok(error) => *error,
@@ -150,6 +160,21 @@ impl ControllerError {
     }
 
     /// Says that another try may succeed.
+    ///
+    /// ```
+    /// use onward::ControllerError;
+    /// use std::io;
+    ///
+    /// /// Only who has called it knows which of these may pass.
+    /// fn not_reached(error: io::Error) -> ControllerError {
+    ///     match error.kind() {
+    ///         io::ErrorKind::ConnectionReset => ControllerError::wrap(error).temporary(),
+    ///         _ => ControllerError::wrap(error),
+    ///     }
+    /// }
+    /// assert!(not_reached(io::ErrorKind::ConnectionReset.into()).is_temporary());
+    /// assert!(!not_reached(io::ErrorKind::NotFound.into()).is_temporary());
+    /// ```
     #[must_use]
     pub fn temporary(mut self) -> Self {
         self.0.node.class.temporary = true;
@@ -157,6 +182,13 @@ impl ControllerError {
     }
 
     /// Adds what the workload exited with; 0 says nothing and is left out.
+    ///
+    /// ```
+    /// use onward::ControllerError;
+    ///
+    /// let error = ControllerError::new("it was killed").with_exit_code(128 + 9);
+    /// assert_eq!(error.exit_code(), Some(137));
+    /// ```
     #[doc(alias = "ExitCoder")]
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: i32) -> Self {

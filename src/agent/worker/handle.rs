@@ -98,6 +98,53 @@ impl<D: Clone + PartialEq> Shared<D> {
 
 /// How an embedder talks to a [`Worker`](super::Worker): which tasks are assigned,
 /// and how far they are. It is cheap to clone, and works from any thread.
+///
+/// ```
+/// use futures::StreamExt;
+/// use onward::agent::{AssignError, AssignmentChange, WorkerHandle};
+/// use onward::{Assignment, TaskState};
+///
+/// /// Shuts a task down, and removes it when it has ended.
+/// async fn end(
+///     handle: &WorkerHandle<String>,
+///     task: Assignment<String>,
+/// ) -> Result<(), AssignError> {
+///     let id = task.id.clone();
+///     let shut_down = task.with_desired_state(TaskState::Shutdown);
+///     handle.update(vec![AssignmentChange::Update(shut_down.into())]).await?;
+///     let mut changes = handle.changes();
+///     while let Some(tasks) = changes.next().await {
+///         let task = tasks.iter().find(|task| task.record.id() == id);
+///         if task.is_none_or(|task| task.snapshot.status.state.is_terminal()) {
+///             break;
+///         }
+///     }
+///     handle.update(vec![AssignmentChange::Remove(id)]).await?;
+///     Ok(())
+/// }
+/// # use onward::agent::{MemoryStore, Surroundings, Worker};
+/// # use onward::testing::{Behavior, Call, Script, ScriptedExecutor, VirtualPool, VirtualTime};
+/// # let pool = VirtualPool::new(VirtualTime::new(), 0);
+/// # let executor =
+/// #     ScriptedExecutor::new(|_| Script::new().with(Call::Wait, [Behavior::hangs()]));
+/// # let clock = pool.time().clock(time::UtcDateTime::UNIX_EPOCH);
+/// # let surroundings = Surroundings::new(pool.time().timer(), clock, |_: &str, _| {});
+/// # let ended = pool.run_until(async {
+/// #     let opened = Worker::open(executor, MemoryStore::new(), pool.clone(), surroundings);
+/// #     let (mut worker, handle) = opened.await.unwrap();
+/// #     let task = Assignment::new("web.1", "alpine:3".to_owned());
+/// #     let told = async {
+/// #         handle.assign(vec![task.clone().into()]).await.unwrap();
+/// #         end(&handle, task).await.unwrap();
+/// #         while !handle.tasks().is_empty() {
+/// #             _ = handle.changes().skip(1).next().await;
+/// #         }
+/// #         handle.close();
+/// #     };
+/// #     futures::future::join(worker.run(), told).await;
+/// # });
+/// # assert!(ended.is_some());
+/// ```
 pub struct WorkerHandle<D> {
     pub(super) shared: Arc<Shared<D>>,
 }
@@ -183,7 +230,7 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     /// All tasks, as they are now and then whenever there is something else to be seen:
     /// a status that is durable, other assignments, a task that has got its driver or
     /// is done with. What comes faster than it is looked at is seen at once. It ends
-    /// with the worker.
+    /// when the worker is dropped, and not when its run returns.
     pub fn changes(&self) -> Changes<D> {
         Changes { handle: self.clone(), seen: None }
     }

@@ -13,6 +13,16 @@ use futures::stream::FuturesUnordered;
 
 /// Whose logs are wanted: of these tasks, and of all tasks of these services.
 ///
+/// ```
+/// use onward::Assignment;
+/// use onward::agent::LogSelector;
+///
+/// let selector = LogSelector::service("web").or_task("db.1");
+/// assert!(selector.selects(&Assignment::new("web.7", ()).with_service_id("web")));
+/// assert!(selector.selects(&Assignment::new("db.1", ())));
+/// assert!(!selector.selects(&Assignment::new("db.2", ()).with_service_id("db")));
+/// ```
+///
 /// In SwarmKit: `api.LogSelector`.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
