@@ -88,32 +88,8 @@ pub use lifecycle::{
     AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus, decide, state,
 };
 
-/// The pages of `docs/`.
 #[cfg(any(doc, doctest))]
-pub mod docs {
-    #[doc = include_str!("../docs/architecture.md")]
-    pub mod architecture {}
-
-    #[doc = include_str!("../docs/getting-started.md")]
-    pub mod getting_started {}
-    #[doc = include_str!("../docs/guide.md")]
-    pub mod guide {}
-    #[doc = include_str!("../docs/driver.md")]
-    pub mod driver {}
-    #[doc = include_str!("../docs/worker.md")]
-    pub mod worker {}
-
-    #[doc = include_str!("../docs/typestate.md")]
-    pub mod typestate {}
-    #[doc = include_str!("../docs/compile-errors.md")]
-    pub mod compile_errors {}
-    #[doc = include_str!("../docs/faq.md")]
-    pub mod faq {}
-    #[doc = include_str!("../docs/swarmkit.md")]
-    pub mod swarmkit {}
-    #[doc = include_str!("../docs/testing.md")]
-    pub mod testing {}
-}
+pub mod docs;
 
 /// The README, whose blocks of code are compiled and run.
 #[cfg(doctest)]

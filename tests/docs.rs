@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -82,33 +82,71 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
+/// The path of a link, and the heading that it leads to, if any.
+fn parts(link: &str) -> (&str, &str) {
+    link.split_once('#').unwrap_or((link, ""))
+}
+
+fn assert_leads_somewhere(page: &str, link: &str) {
+    let (file, heading) = parts(link);
+    let folder = root().join(page).parent().unwrap().to_owned();
+    let path = if file.is_empty() { root().join(page) } else { folder.join(file) };
+    assert!(path.exists(), "{page}: {link}");
+    if !heading.is_empty() {
+        let target = fs::read_to_string(&path).unwrap();
+        let mut headings = target.lines().filter(|line| line.starts_with('#'));
+        assert!(headings.any(|line| anchor(line) == heading), "{page}: {link}");
+    }
+}
+
+/// The definitions of links, at the end of a page: their label and where they lead.
+fn definitions(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     for (page, text) in pages() {
-        let folder = root().join(&page).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1) {
-            let link = link.split(')').next().unwrap();
-            if link.starts_with("https://") || link.starts_with("crate::") {
-                continue;
-            }
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let path = if file.is_empty() { root().join(&page) } else { folder.join(file) };
-            assert!(path.exists(), "{page}: {link}");
-            if !heading.is_empty() {
-                let target = fs::read_to_string(&path).unwrap();
-                let mut headings = target.lines().filter(|line| line.starts_with('#'));
-                assert!(headings.any(|line| anchor(line) == heading), "{page}: {link}");
-            }
+        let written = text.split("](").skip(1).map(|link| link.split(')').next().unwrap());
+        for link in written.filter(|link| !link.starts_with("https://")) {
+            // In the documentation, a page is not where it is in the repository.
+            let stays = page == "README.md" || link.starts_with('#');
+            assert!(stays, "{page}: {link} belongs to the end of the page");
+            assert_leads_somewhere(&page, link);
+        }
+        for (_, link) in definitions(&text) {
+            assert_leads_somewhere(&page, link);
         }
     }
 }
 
 #[test]
+fn every_link_that_a_page_defines_is_also_one_in_the_documentation() {
+    let there = fs::read_to_string(root().join("src/docs/links.md")).unwrap();
+    let there: BTreeMap<_, _> = definitions(&there).collect();
+    let mut used = BTreeSet::new();
+    for (page, text) in pages() {
+        for (label, link) in definitions(&text) {
+            let Some(target) = there.get(label) else { panic!("{page}: {label}") };
+            // One page is known by its file here, and by its module there.
+            if let Some(name) = parts(link).0.strip_suffix(".md") {
+                let (module, heading) = parts(target);
+                assert_eq!(module, format!("crate::docs::{}", name.replace('-', "_")), "{label}");
+                assert_eq!(heading, parts(link).1, "{label}");
+            }
+            assert!(text.matches(&format!("[{label}]")).count() > 1, "{page}: {label} is not used");
+            used.insert(label.to_owned());
+        }
+    }
+    assert!(there.keys().all(|label| used.contains(*label)), "{there:?}");
+}
+
+#[test]
 fn every_page_is_in_the_documentation_and_in_the_readme() {
-    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let library = fs::read_to_string(root().join("src/docs.rs")).unwrap();
     let pages = pages();
     for page in pages.keys().filter(|page| page.starts_with("docs/")) {
-        assert!(library.contains(&format!("include_str!(\"../{page}\")")), "{page}");
+        assert!(library.contains(&format!("\"../{page}\"")), "{page}");
         assert!(pages["README.md"].contains(&format!("({page})")), "{page}");
     }
 }
