@@ -128,8 +128,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let seats = Arc::new(Semaphore::new(1));
     let ms = Duration::from_millis;
     let task = |id: &str, every| Assignment::new(id, Count { to: u32::MAX, every });
-    let patient =
-        Policy::default().with_retry(ms(5), ms(20), 2.0).with_shutdown_grace(Some(ms(50)));
+    let patient = Policy::default().with_retry(ms(5), ms(20), 2.0).with_shutdown_grace(ms(50));
     let hurried = patient.clone().with_prepare_deadline(ms(50));
 
     let (first, _) = drive(&seats, task("first", ms(3_600_000)), patient.clone())?;

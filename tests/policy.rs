@@ -48,7 +48,7 @@ fn a_policy_is_changed_in_what_is_named_and_in_nothing_else() {
         |policy| policy.start_deadline = Some(ms(70)),
     );
     check(
-        |policy| policy.with_shutdown_grace(Some(ms(80))),
+        |policy| policy.with_shutdown_grace(ms(80)),
         |policy| policy.shutdown_grace = Some(ms(80)),
     );
     check(|policy| policy.with_shutdown_grace(None), |policy| policy.shutdown_grace = None);

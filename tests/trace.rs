@@ -149,11 +149,12 @@ fn log_of_a_resolution(from: TaskState, answer: Result<(), &'static str>) -> Vec
 }
 
 #[test]
-fn resolving_logs_the_change_of_state() {
+fn resolving_logs_why_there_is_no_controller_and_the_change_of_state() {
     assert_eq!(
         log_of_a_resolution(TaskState::Assigned, Err("no such kind")),
         [
-            r#"DEBUG task{task.id="t1"}: state changed state.transition=ASSIGNED->REJECTED state.desired="RUNNING""#
+            r#"ERROR task{task.id="t1"}: controller resolution failed error="no such kind""#,
+            r#"DEBUG task{task.id="t1"}: state changed state.transition=ASSIGNED->REJECTED state.desired="RUNNING""#,
         ]
     );
 }
@@ -177,6 +178,48 @@ fn stubborn() -> ScriptedController {
             .with(Call::Close, fails("gone".into(), "long ago"))
             .with(Call::Inspect, [Behavior::panics("no inspection")]),
     )
+}
+
+#[test]
+fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
+    let time = VirtualTime::new();
+    let lines = logged(|| {
+        let busy = || [Behavior::fails(ControllerError::new("busy").temporary())];
+        let script = Script::new()
+            .with(Call::Wait, [Behavior::hangs()])
+            .with(Call::Update, busy())
+            .with(Call::Shutdown, [Behavior::hangs()])
+            .with(Call::Remove, busy());
+        let sink = |_: &str, _| {};
+        let surroundings = Surroundings::new(time.timer(), CLOCK, sink);
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+        let controller = ScriptedController::new(script).with_time(time.clone());
+        let (mut driver, handle) =
+            Driver::new(task, Assignment::new("t1", ()), controller, surroundings);
+        let mut run = Box::pin(driver.run());
+        let mut look = || (&mut run).now_or_never().is_none();
+        assert!(look());
+        handle.update(Assignment::new("t1", ()).with_version(2)).unwrap();
+        assert!(look());
+        let stopped = Assignment::new("t1", ()).with_version(2);
+        handle.update(stopped.with_desired_state(TaskState::Shutdown)).unwrap();
+        assert!(look());
+        while handle.status().state < TaskState::Shutdown {
+            time.advance();
+            assert!(look());
+        }
+        handle.remove();
+        assert!(look());
+    });
+    let told: Vec<_> = lines.iter().filter(|line| !line.contains("state changed")).collect();
+    assert_eq!(
+        told,
+        [
+            r#"DEBUG task{task.id="t1"}: update delayed error=busy"#,
+            r#"WARN task{task.id="t1"}: task is terminated did_not_succeed="shutdown""#,
+            r#"DEBUG task{task.id="t1"}: removal delayed error=busy"#,
+        ]
+    );
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let patient = Policy::default().with_shutdown_grace(Some(Duration::from_secs(60)));
+/// let patient = Policy::default().with_shutdown_grace(Duration::from_secs(60));
 /// let sink = |id: &str, status: TaskStatus| println!("{id}: {}", status.state);
 /// let surroundings =
 ///     Surroundings::new(TokioTimer::new(), SystemClock, sink).with_policy(patient)?;

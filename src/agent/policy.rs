@@ -87,22 +87,28 @@ impl Policy {
         Self { retry_jitter: jitter, ..self }
     }
 
-    /// The same with a deadline for preparation.
+    /// The same with this deadline for preparation, or none.
     #[must_use]
-    pub fn with_prepare_deadline(self, deadline: Duration) -> Self {
-        Self { prepare_deadline: Some(deadline), ..self }
+    pub fn with_prepare_deadline(self, deadline: impl Into<Option<Duration>>) -> Self {
+        Self { prepare_deadline: deadline.into(), ..self }
     }
 
-    /// The same with a deadline for the start.
+    /// The same with this deadline for the start, or none.
     #[must_use]
-    pub fn with_start_deadline(self, deadline: Duration) -> Self {
-        Self { start_deadline: Some(deadline), ..self }
+    pub fn with_start_deadline(self, deadline: impl Into<Option<Duration>>) -> Self {
+        Self { start_deadline: deadline.into(), ..self }
     }
 
-    /// The same with another grace.
+    /// The same with this grace, or without one.
     #[must_use]
-    pub fn with_shutdown_grace(self, grace: Option<Duration>) -> Self {
-        Self { shutdown_grace: grace, ..self }
+    pub fn with_shutdown_grace(self, grace: impl Into<Option<Duration>>) -> Self {
+        Self { shutdown_grace: grace.into(), ..self }
+    }
+
+    /// The same with this deadline for an inquiry, or none.
+    #[must_use]
+    pub fn with_inspect_deadline(self, deadline: impl Into<Option<Duration>>) -> Self {
+        Self { inspect_deadline: deadline.into(), ..self }
     }
 
     /// Says what is absurd about this policy, if anything is.

@@ -13,7 +13,7 @@ use super::policy::{InvalidPolicy, Policy};
 use super::store::{Store, StoreError, TaskRecord};
 use super::timer::Timer;
 use crate::exec::{Assignment, Executor, WallClock};
-use crate::lifecycle::TaskStatus;
+use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -56,6 +56,12 @@ impl<D> AssignedTask<D> {
         Self { policy: Some(policy), ..self }
     }
 
+    /// The same to be brought to another state.
+    #[must_use]
+    pub fn with_desired_state(self, desired_state: TaskState) -> Self {
+        Self { assignment: self.assignment.with_desired_state(desired_state), ..self }
+    }
+
     /// The same with the status that whoever assigns it knows.
     #[must_use]
     pub fn with_status(self, status: TaskStatus) -> Self {
@@ -66,6 +72,13 @@ impl<D> AssignedTask<D> {
 impl<D> From<Assignment<D>> for AssignedTask<D> {
     fn from(assignment: Assignment<D>) -> Self {
         Self::new(assignment)
+    }
+}
+
+/// What is wanted of a task as it is stored: to assign it again, changed in one thing.
+impl<D> From<TaskRecord<D>> for AssignedTask<D> {
+    fn from(record: TaskRecord<D>) -> Self {
+        Self { assignment: record.assignment, policy: record.policy, status: None }
     }
 }
 

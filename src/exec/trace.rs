@@ -14,7 +14,8 @@ use core::fmt;
 ///
 /// Inside, this library logs every change of state (DEBUG, with SwarmKit's fields
 /// `state.transition` and `state.desired`), every failure that is to be tried
-/// again (DEBUG), refused events (WARN), fatal errors and failed inquiries (ERROR).
+/// again (DEBUG), refused events and whatever is ended by force (WARN), fatal errors,
+/// tasks without a controller and failed inquiries (ERROR).
 ///
 /// ```
 /// use onward::exec::task_span;
@@ -43,6 +44,9 @@ pub(super) fn state_change(from: TaskState, to: TaskState, desired: TaskState) {
 pub(super) fn recorded(event: EventKind, task: &AnyTask) {
     if event == EventKind::Failed {
         tracing::error!(error = task.err(), "fatal task error");
+    }
+    if event == EventKind::Unresolved {
+        tracing::error!(error = task.err(), "controller resolution failed");
     }
     if event == EventKind::Delayed {
         tracing::debug!(error = task.err(), "task delayed");

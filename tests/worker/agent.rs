@@ -115,7 +115,7 @@ pub(crate) fn open<S: Store<Script>, W: WallClock + Clone + 'static>(
     clock: W,
 ) -> Result<(Workers<S, W>, WorkerHandle<Script>), StoreError> {
     let reports = Reports { world: world.clone(), told: told.clone() };
-    let policy = Policy::default().with_shutdown_grace(Some(Duration::from_secs(5)));
+    let policy = Policy::default().with_shutdown_grace(Duration::from_secs(5));
     let surroundings =
         Surroundings::new(world.time.timer(), clock, reports).with_policy(policy).unwrap();
     pool.run_until(Worker::open(Runs(world.clone()), store, pool.clone(), surroundings)).unwrap()

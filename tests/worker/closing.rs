@@ -3,9 +3,10 @@
 use super::agent::{Agent, open, task};
 use super::world::{Script, Told, Trouble, World};
 use futures::future::select;
-use onward::agent::AssignError;
+use onward::agent::{AssignError, AssignmentChange, Policy};
 use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
+use std::time::Duration;
 use time::UtcDateTime;
 
 #[test]
@@ -44,6 +45,30 @@ fn the_last_statuses_are_durable_and_reported_when_the_run_returns() {
     agent.pool.run();
     assert!(agent.has_ended());
     assert_eq!(agent.told.states("job"), [TaskState::Failed]);
+    agent.check();
+}
+
+#[test]
+fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
+    let agent = Agent::new();
+    let patient = Policy::default().with_shutdown_grace(Duration::from_secs(60));
+    agent.assign(vec![
+        task("web", Script::service()).with_policy(patient.clone()),
+        task("job", Script::job(1, 3)),
+        task("gone", Script::service()),
+    ]);
+    agent.run(100);
+    agent.update(vec![AssignmentChange::Remove("gone".into())]);
+    assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
+    assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
+    assert_eq!(agent.state("job"), Some(TaskState::Failed));
+    assert_eq!(agent.view("web").record.policy, Some(patient));
+    // Once more is nothing more.
+    assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
+    agent.handle.close();
+    agent.pool.run();
+    let late = agent.pool.run_until(agent.handle.shut_down());
+    assert!(matches!(late, Some(Err(AssignError::Closed))));
     agent.check();
 }
 

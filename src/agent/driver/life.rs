@@ -269,6 +269,11 @@ impl<D> Life<D> {
 
     /// From here on nothing but `terminate` is called, until it has done it.
     fn resort(&mut self, because: Because) -> Next {
+        let because_of = match because {
+            Because::Shutdown => "shutdown",
+            Because::StartDeadline => "start",
+        };
+        tracing::warn!(did_not_succeed = because_of, "task is terminated");
         self.last_resort = Some(because);
         self.deadline = None;
         self.retry_at = None;

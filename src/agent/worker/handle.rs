@@ -6,16 +6,16 @@ use super::{AssignedTask, AssignmentChange};
 use crate::agent::driver::{Ended, Snapshot, StatusSink, Watch};
 use crate::agent::store::TaskRecord;
 use crate::exec::ControllerError;
-use crate::lifecycle::TaskStatus;
+use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use futures::Stream;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
+use futures::{Stream, StreamExt};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a worker, its handles and its tasks have in common.
@@ -195,6 +195,35 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
         changes: Vec<AssignmentChange<D>>,
     ) -> Result<Vec<RefusedTask>, AssignError> {
         self.send(Message::Update(changes)).await
+    }
+
+    /// Shuts every assigned task down, and returns when each of them has ended.
+    ///
+    /// An agent that is to stop, and not only to [leave](Self::close) its tasks, does
+    /// this first. It takes as long as the slowest workload: give it a deadline of your
+    /// own. SHUTDOWN is durable, and no task comes back from it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update`](Self::update).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the tasks have been told, or not; nobody waits for them.
+    pub async fn shut_down(&self) -> Result<(), AssignError> {
+        let wanted = self.tasks().into_iter().map(|task| task.record);
+        let shut_down: Vec<_> = wanted
+            .filter(|record| !record.removing)
+            .filter(|record| record.assignment.desired_state < TaskState::Shutdown)
+            .map(|record| AssignedTask::from(record).with_desired_state(TaskState::Shutdown))
+            .map(AssignmentChange::Update)
+            .collect();
+        self.update(shut_down).await?;
+        let has_ended =
+            |task: &TaskView<D>| task.record.removing || task.snapshot.status.state.is_terminal();
+        let mut changes = self.changes();
+        while changes.next().await.is_some_and(|tasks| !tasks.iter().all(has_ended)) {}
+        Ok(())
     }
 
     async fn send(&self, message: Message<D>) -> Result<Vec<RefusedTask>, AssignError> {

@@ -271,11 +271,7 @@ impl Assigner {
 /// A task that is to be shut down.
 fn stopped_task(record: &TaskRecord<ProcessDefinition>) -> AssignedTask<ProcessDefinition> {
     let before = record.assignment.desired_state;
-    let assignment = record.assignment.clone();
-    let stopped = assignment.with_desired_state(before.max(TaskState::Shutdown));
-    let mut task = AssignedTask::new(stopped);
-    task.policy.clone_from(&record.policy);
-    task
+    AssignedTask::from(record.clone()).with_desired_state(before.max(TaskState::Shutdown))
 }
 
 /// What is wanted of a task of the file: never less than what is wanted of it already, which

@@ -56,6 +56,7 @@ impl<D> Life<D> {
         let again = answer.as_ref().is_err_and(ControllerError::is_retryable);
         self.update_retry_at = self.delay(Call::Update, timer, again);
         if self.update_retry_at.is_some() {
+            delayed("update", &answer);
             return;
         }
         self.taken = offer.changes;
@@ -74,7 +75,9 @@ impl<D> Life<D> {
     ) {
         let again = answer.as_ref().is_err_and(ControllerError::is_retryable);
         self.retry_at = self.delay(Call::Remove, timer, again);
-        if self.retry_at.is_none() {
+        if self.retry_at.is_some() {
+            delayed("removal", &answer);
+        } else {
             self.goal = self.goal.max(Goal::Close);
             self.ended = answer.map_or_else(Ended::Left, |()| Ended::Removed);
             if let Ended::Left(error) = &self.ended {
@@ -124,5 +127,12 @@ impl<D> Life<D> {
         if let Some(inspection) = answer {
             note(&mut self.task, inspection, progress, clock);
         }
+    }
+}
+
+/// What is no operation, and so not told by the status, is tried again.
+fn delayed(what: &str, answer: &Result<(), ControllerError>) {
+    if let Err(error) = answer {
+        tracing::debug!(error = format_args!("{error:#}"), "{what} delayed");
     }
 }
