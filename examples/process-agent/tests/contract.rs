@@ -44,6 +44,7 @@ impl Subject for Processes {
             Workload::Runs => "while :; do sleep 1000; done".to_owned(),
             Workload::Exits(code) => format!("exit {code}"),
             Workload::DiesOf(signal) => format!("kill -{signal} $$"),
+            Workload::Fails => "exit 1".to_owned(),
             _ => return None,
         };
         let script = format!("echo >> $MARK; {then}");
