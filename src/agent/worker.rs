@@ -32,6 +32,17 @@ pub use handle::{Changes, Listener, TaskView, WorkerHandle};
 pub use logs::LogSelector;
 
 /// A task as a worker is told of it.
+///
+/// ```
+/// use core::time::Duration;
+/// use onward::Assignment;
+/// use onward::agent::{AssignedTask, Policy};
+///
+/// let slow = Policy::default().with_shutdown_grace(Duration::from_secs(300));
+/// let assignment = Assignment::new("db.1", "postgres:18".to_owned());
+/// let task = AssignedTask::new(assignment).with_policy(slow);
+/// # assert!(task.policy.is_some());
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct AssignedTask<D> {

@@ -5,7 +5,15 @@ use time::UtcDateTime;
 /// Tells the time of day, which goes into statuses and nowhere else: delays
 /// never move with it.
 ///
-/// A closure is a clock: `|| UtcDateTime::UNIX_EPOCH`.
+/// A closure is a clock:
+///
+/// ```
+/// use onward::exec::{SystemClock, WallClock};
+/// use time::UtcDateTime;
+///
+/// let stopped = || UtcDateTime::UNIX_EPOCH;
+/// assert!(stopped.now() < SystemClock.now());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "this does not tell the time when it is asked",

@@ -347,6 +347,22 @@ pub trait Controller: Send {
 
 /// What a controller knows of its container and its ports.
 ///
+/// ```
+/// use onward::ControllerError;
+/// use onward::exec::Inspection;
+/// use onward::lifecycle::ContainerStatus;
+///
+/// /// What `inspect` answers where a process may run.
+/// fn inspection(pid: Option<i32>) -> Inspection {
+///     let status = pid.map(|pid| ContainerStatus { pid, ..ContainerStatus::default() });
+///     let status = status.ok_or_else(|| ControllerError::new("the process cannot be found"));
+///     Inspection::default().with_container_status(status)
+/// }
+/// # use onward::exec::Inquiry;
+/// # assert!(matches!(inspection(Some(7)).container_status, Inquiry::Is(status) if status.pid == 7));
+/// # assert!(matches!(inspection(None).container_status, Inquiry::Failed(_)));
+/// ```
+///
 /// In SwarmKit: `ContainerStatuser` and `PortStatuser`.
 #[derive(Clone, Default, Debug)]
 #[non_exhaustive]
@@ -402,6 +418,15 @@ impl<T> From<Result<T, ControllerError>> for Inquiry<T> {
 ///
 /// It costs one allocation for each call. [`Controller::boxed`] makes it, and
 /// [`Controller::boxed_for`].
+///
+/// ```
+/// use onward::testing::{NoopController, Script, ScriptedController};
+/// use onward::{BoxController, Controller};
+///
+/// let scripted = ScriptedController::<()>::new(Script::new());
+/// let controllers: Vec<BoxController<()>> = vec![NoopController::Runs.boxed(), scripted.boxed()];
+/// # assert_eq!(controllers.len(), 2);
+/// ```
 pub struct BoxController<D>(Box<dyn ErasedController<D>>);
 
 impl<D> fmt::Debug for BoxController<D> {

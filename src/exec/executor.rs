@@ -64,6 +64,33 @@ impl<D> Assignment<D> {
 /// a [`BoxController`](super::BoxController) for its controller; see
 /// [`Controller::boxed_for`].
 ///
+/// ```
+/// use onward::testing::NoopController;
+/// use onward::{Assignment, BoxController, Controller, ControllerError, Executor};
+///
+/// /// Runs tasks that do nothing, and no others.
+/// struct Idle;
+///
+/// impl Executor for Idle {
+///     type Definition = String;
+///     type Controller = BoxController<String>;
+///
+///     async fn controller(
+///         &self,
+///         task: &Assignment<String>,
+///     ) -> Result<Self::Controller, ControllerError> {
+///         match task.definition.as_str() {
+///             "nothing" => Ok(NoopController::Runs.boxed_for(|_| Some(&()))),
+///             other => Err(ControllerError::new(format!("no such program: {other}"))),
+///         }
+///     }
+/// }
+///
+/// let task = Assignment::new("web.1", "something".to_owned());
+/// let refused = futures::executor::block_on(Idle.controller(&task)).unwrap_err();
+/// assert_eq!(refused.to_string(), "no such program: something");
+/// ```
+///
 /// In SwarmKit: `exec.Executor` (`agent/exec/executor.go`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an executor",

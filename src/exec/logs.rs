@@ -207,6 +207,14 @@ pub enum LogStream {
 ///
 /// The default is everything that there is, and nothing that is still to come.
 ///
+/// ```
+/// use onward::exec::{LogStream, LogSubscriptionOptions, LogTail};
+///
+/// // The last ten errors, and all that come.
+/// let options = LogSubscriptionOptions::follow().with_stream(LogStream::Stderr).with_tail(10);
+/// assert_eq!(options.tail, LogTail::Last(10));
+/// ```
+///
 /// In SwarmKit: `api.LogSubscriptionOptions`.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]

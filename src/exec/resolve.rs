@@ -17,6 +17,19 @@ use alloc::boxed::Box;
 /// This is SwarmKit's `Resolve`, with one difference: a status that changed
 /// carries the time of the change.
 ///
+/// ```
+/// use onward::exec::SystemClock;
+/// use onward::testing::{Script, ScriptedExecutor};
+/// use onward::{AnyTask, Assignment, Task, TaskState, resolve};
+///
+/// let executor = ScriptedExecutor::new(|_| Script::new());
+/// let (mut task, assignment) = (AnyTask::from(Task::new()), Assignment::new("web.1", ()));
+/// let resolved = resolve(&mut task, &assignment, &executor, &SystemClock);
+/// let controller = futures::executor::block_on(resolved);
+/// assert!(controller.is_ok());
+/// assert_eq!(task.state(), TaskState::Accepted);
+/// ```
+///
 /// # Errors
 ///
 /// What the executor answered. Temporary or not, it is final for the task: the
