@@ -38,6 +38,7 @@ const WRONG: &[(Wrong, Clause)] = &[
     (Wrong::LosesTheExitCodeOfAnother, Clause::WaitTakenUp),
     (Wrong::TellsNoExitCode, Clause::ExitCode),
     (Wrong::TellsTheSignalForTheExitCode, Clause::SignalExitCode),
+    (Wrong::SucceedsWhereItFailed, Clause::WaitFails),
     (Wrong::DoesNotShutDown, Clause::ShutdownEnds),
     (Wrong::ShutsDownOnlyWhatWasStarted, Clause::ShutdownOfNothing),
     (Wrong::HangsAfterADroppedShutdown, Clause::ShutdownDropped),
@@ -46,6 +47,13 @@ const WRONG: &[(Wrong, Clause)] = &[
     (Wrong::DoesNotTerminate, Clause::TerminateEnds),
     (Wrong::DoesNotTerminateAfterADroppedShutdown, Clause::TerminateEnds),
     (Wrong::TerminatesOnlyWhatWasStarted, Clause::TerminateOfNothing),
+    (Wrong::StartsLateWhatWasDropped, Clause::NothingComesBack),
+    (Wrong::TerminatesOnlyWhatObeys, Clause::TerminateForces),
+    (Wrong::ForgetsTheEndWithItsProcess, Clause::LostEnding),
+    (Wrong::StartsAgainWhatHasEnded, Clause::LostEnding),
+    (Wrong::WaitsForWhatIsLost, Clause::LostWork),
+    (Wrong::StartsAgainWhatIsLost, Clause::LostWork),
+    (Wrong::CannotShutDownWhatIsLost, Clause::LostWork),
     (Wrong::LeavesFiles, Clause::RemoveFrees),
     (Wrong::RemovesOnlyWhatIsThere, Clause::RemoveOfNothing),
     (Wrong::PanicsAfterADroppedRemove, Clause::RemoveDropped),
@@ -64,7 +72,7 @@ const WRONG: &[(Wrong, Clause)] = &[
 
 #[test]
 fn a_right_controller_keeps_every_clause() {
-    for right in [Wrong::Nothing, Wrong::NothingAndHasNothingToClose] {
+    for right in [Wrong::Nothing, Wrong::NothingAndHasNothingToClose, Wrong::NothingAndIsMortal] {
         let report = check(right);
         report.assert_holds();
         assert_eq!(report.held, Clause::ALL);

@@ -17,6 +17,8 @@ mod law;
 mod logs;
 #[path = "../examples/05_runtime_free.rs"]
 mod runtime_free;
+#[path = "../examples/11_threads.rs"]
+mod threads;
 #[path = "../examples/01_typed.rs"]
 mod typed;
 #[path = "../examples/08_worker.rs"]
@@ -76,6 +78,11 @@ fn kinds_runs_to_its_end() {
 #[cfg_attr(not(unix), ignore = "it runs `sh`")]
 fn logs_runs_to_its_end() {
     logs::main().unwrap();
+}
+
+#[test]
+fn threads_runs_to_its_end() {
+    threads::main().unwrap();
 }
 
 #[test]

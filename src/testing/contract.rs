@@ -139,7 +139,10 @@
 //! ```
 //!
 //! What it cannot see it does not check: that `prepare` leaves nothing for `start` to
-//! create, that an update is taken whole, that a cause is kept.
+//! create, that an update is taken whole, that a cause is kept, that logs end. What
+//! becomes of tasks when the agent's process dies it sees only where
+//! [`Subject::restarted`] says how that is; without it, what is held in memory seems to
+//! last.
 
 mod bench;
 mod checks;
@@ -152,6 +155,7 @@ pub use report::{Breach, Report};
 use crate::agent::Timer;
 use crate::exec::Executor;
 use alloc::format;
+use alloc::vec::Vec;
 use bench::Bench;
 use core::time::Duration;
 
@@ -174,6 +178,16 @@ pub trait Subject: Send + Sync {
     /// same one.
     fn definition(&self, id: &str, workload: Workload) -> Option<DefinitionOf<Self>>;
 
+    /// What hands out the controllers in the next process of the agent, when this one
+    /// has been killed: it knows what lasts, and workloads that lived in this process
+    /// have ended.
+    ///
+    /// The default says that this cannot be tried, or makes no difference, since all
+    /// that is known of a task lives outside of the agent.
+    fn restarted(&self) -> Option<Self::Executor> {
+        None
+    }
+
     /// What can be seen of this task's workload from outside, without its controller:
     /// from files that the workload writes, from the list of processes. It looks, and
     /// does not wait.
@@ -189,10 +203,13 @@ pub type DefinitionOf<S> = <<S as Subject>::Executor as Executor>::Definition;
 pub enum Workload {
     /// It runs until it is ended, and ends when it is asked to.
     Runs,
-    /// It ends by itself, with this exit code.
+    /// It runs until it is ended by force, and does not end when it is asked to.
+    Disobeys,
+    /// It ends by itself, with this exit code: well with 0, otherwise badly. What has no
+    /// exit codes, as a query or a request, ends well with 0, and has no others.
     Exits(i32),
-    /// It ends by itself and badly, in whatever way: asked for where no workload exits
-    /// with a code, as none does that is a query or a request.
+    /// It ends by itself and badly, in whatever way: asked for where there is no other
+    /// exit code than 0.
     Fails,
     /// It ends by this signal, as a process does that kills itself.
     DiesOf(i32),
@@ -202,8 +219,9 @@ pub enum Workload {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Observation {
-    /// How often the workload was started, ever. A workload that tells this itself may
-    /// be late; it is only counted on when it has ended by itself.
+    /// How often the workload was started, ever; a start need not be counted if all
+    /// that came of it was undone. A workload that tells this itself may be late; it is
+    /// only counted on when it has ended by itself.
     pub starts: usize,
     /// Whether anything of it runs now.
     pub running: bool,
@@ -238,16 +256,19 @@ pub struct Contract<T> {
     timer: T,
     patience: Duration,
     polls: u32,
+    afterwards: Duration,
 }
 
 impl<T: Timer> Contract<T> {
     /// With this timer; an operation that takes more than ten seconds hangs.
     pub fn new(timer: T) -> Self {
-        Self { timer, patience: Duration::from_secs(10), polls: 100 }
+        let (patience, afterwards) = (Duration::from_secs(10), Duration::from_secs(1));
+        Self { timer, patience, polls: 100, afterwards }
     }
 
     /// The same with another patience: how long an operation may take, all attempts of
-    /// one that fails temporarily counted.
+    /// one that fails temporarily counted. A `wait` that must not return is watched for
+    /// a hundredth of it.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -255,28 +276,41 @@ impl<T: Timer> Contract<T> {
 
     /// The same with another limit to the number of polls after which an operation is
     /// dropped. Without one it is a hundred: an operation is dropped after 0, 1, 2 …
-    /// polls until it needs no more, but never after more than that.
+    /// polls until it needs no more, but never after more than that. It is dropped as
+    /// soon as it has been polled.
     #[must_use]
     pub fn with_polls(self, polls: u32) -> Self {
         Self { polls, ..self }
     }
 
+    /// The same with another time after which nothing may have come back of the tasks
+    /// that were removed. Without one it is a second: give it more than a request takes
+    /// that nobody waits for any more.
+    #[must_use]
+    pub fn with_afterwards(self, afterwards: Duration) -> Self {
+        Self { afterwards, ..self }
+    }
+
     /// Holds the subject's controllers against every clause, each with tasks of its
-    /// own, which are removed after it.
+    /// own, which are removed after it. What depends on the moment at which a thread or
+    /// a server is at work may take several checks to be seen.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the tasks that it is at are left as they are.
     pub async fn check<S: Subject>(&self, subject: &S) -> Report {
         let mut report = Report::default();
+        let mut removed = Vec::new();
         for clause in Clause::ALL.iter().copied() {
             if let Some(broken) = report.stands_in_the_way_of(clause) {
                 report.unchecked.push((clause, format!("`{broken}` is broken")));
                 continue;
             }
-            let bench = Bench::new(self, subject, clause);
+            let bench = Bench::new(self, subject, clause, &removed);
             let verdict = checks::check(&bench).await;
             bench.clear().await;
+            let cleared = bench.into_removed();
+            removed.extend(cleared);
             report.add(clause, verdict);
         }
         report

@@ -20,6 +20,8 @@ pub(crate) enum Wrong {
     Nothing,
     /// Nothing either: it goes on after a close, as the default does.
     NothingAndHasNothingToClose,
+    /// Nothing either: its workloads live in the agent's process, and die with it.
+    NothingAndIsMortal,
     NothingIsHandedOut,
     StartsNothing,
     StartsInPrepare,
@@ -31,7 +33,9 @@ pub(crate) enum Wrong {
     StartsAgain,
     DoesNotKnowWhatAnotherHasStarted,
     LeavesWhatADroppedStartHasBegun,
+    StartsLateWhatWasDropped,
     DoesNotWait,
+    SucceedsWhereItFailed,
     KillsWhereWaitIsDropped,
     TellsTheEndOnlyOnce,
     LosesTheExitCodeOfAnother,
@@ -45,6 +49,7 @@ pub(crate) enum Wrong {
     DoesNotTerminate,
     DoesNotTerminateAfterADroppedShutdown,
     TerminatesOnlyWhatWasStarted,
+    TerminatesOnlyWhatObeys,
     LeavesFiles,
     RemovesOnlyWhatIsThere,
     PanicsAfterADroppedRemove,
@@ -54,6 +59,11 @@ pub(crate) enum Wrong {
     KillsOnClose,
     HangsOnClose,
     WorksAfterClose,
+    ForgetsTheEndWithItsProcess,
+    StartsAgainWhatHasEnded,
+    WaitsForWhatIsLost,
+    StartsAgainWhatIsLost,
+    CannotShutDownWhatIsLost,
     CannotInspectWhatDoesNotRun,
     HangsOnInspect,
     InspectsNoExitCode,
@@ -67,6 +77,8 @@ pub(crate) struct World {
     pub(crate) time: VirtualTime,
     wrong: Wrong,
     without: Vec<Workload>,
+    /// The process before it has died.
+    reborn: bool,
     works: Arc<Mutex<BTreeMap<String, Work>>>,
 }
 
@@ -79,11 +91,27 @@ struct Work {
     /// The start has returned.
     is_up: bool,
     ended: Option<i32>,
+    /// It has died with its process, or its end was forgotten with it.
+    lost: bool,
+    /// Somebody who was asked to start it does so now, if nobody else has.
+    late: Option<Duration>,
+}
+
+impl Work {
+    fn is_running(&self) -> bool {
+        self.started_at.is_some() && self.ended.is_none() && !self.lost
+    }
 }
 
 impl World {
     pub(crate) fn new(time: &VirtualTime, wrong: Wrong) -> Self {
-        Self { time: time.clone(), wrong, without: Vec::new(), works: Arc::default() }
+        Self {
+            time: time.clone(),
+            wrong,
+            without: Vec::new(),
+            reborn: false,
+            works: Arc::default(),
+        }
     }
 
     /// The same without such workloads.
@@ -128,9 +156,25 @@ impl Subject for World {
     fn definition(&self, _: &str, workload: Workload) -> Option<Workload> {
         Some(workload).filter(|workload| !self.without.contains(workload))
     }
+    fn restarted(&self) -> Option<Self> {
+        let dies = [
+            Wrong::NothingAndIsMortal,
+            Wrong::WaitsForWhatIsLost,
+            Wrong::StartsAgainWhatIsLost,
+            Wrong::CannotShutDownWhatIsLost,
+        ];
+        for work in self.lock().values_mut().filter(|work| work.started_at.is_some()) {
+            work.lost |= match work.ended {
+                None => dies.contains(&self.wrong),
+                Some(_) => self.wrong == Wrong::ForgetsTheEndWithItsProcess,
+            };
+        }
+        Some(Self { reborn: true, ..self.clone() })
+    }
     fn observe(&self, id: &str) -> Observation {
         let work = self.lock().get(id).cloned().unwrap_or_default();
-        let running = work.started_at.is_some() && work.ended.is_none();
+        let late = work.late.is_some_and(|late| late <= self.time.now());
+        let running = work.is_running() || late && work.started_at.is_none();
         Observation::default()
             .with_starts(work.starts)
             .with_running(running)
@@ -200,20 +244,21 @@ impl Operator {
         self.work(|work| {
             work.starts += 1;
             work.started_at = Some(now);
+            work.lost = false;
         });
     }
 
     /// Ends what runs.
     fn kill(&self, code: i32) {
         self.work(|work| {
-            if work.started_at.is_some() {
+            if work.started_at.is_some() && !work.lost {
                 work.ended.get_or_insert(code);
             }
         });
     }
 
     fn is_running(&self) -> bool {
-        self.work(|work| work.started_at.is_some() && work.ended.is_none())
+        self.work(|work| work.is_running())
     }
 }
 
@@ -278,11 +323,15 @@ impl Controller for Operator {
 
     async fn start(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
+        if self.is(Wrong::StartsLateWhatWasDropped) {
+            let late = self.world.time.now() + Duration::from_millis(500);
+            self.work(|work| work.late = work.late.or(Some(late)));
+        }
         self.pause().await;
         if !self.work(|work| work.prepared) {
             return Err("it is not prepared".into());
         }
-        let Work { started_at, is_up, .. } = self.work(|work| work.clone());
+        let Work { started_at, is_up, ended, lost, .. } = self.work(|work| work.clone());
         let is_anothers = started_at.is_some() && !self.is_its_own();
         if self.is(Wrong::DoesNotKnowWhatAnotherHasStarted) && is_anothers {
             return Err("something runs".into());
@@ -291,6 +340,8 @@ impl Controller for Operator {
         let again = match self.world.wrong {
             Wrong::ForgetsADroppedStart => !is_up,
             Wrong::StartsAgain => self.has_done("start"),
+            Wrong::StartsAgainWhatHasEnded => self.world.reborn && ended.is_some(),
+            Wrong::StartsAgainWhatIsLost => lost,
             _ => false,
         };
         let starts = !self.is(Wrong::StartsNothing);
@@ -305,7 +356,10 @@ impl Controller for Operator {
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        let Work { started_at, ended, .. } = self.work(|work| work.clone());
+        let Work { started_at, ended, lost, .. } = self.work(|work| work.clone());
+        if lost && !self.is(Wrong::WaitsForWhatIsLost) {
+            return Err("it is lost with its agent".into());
+        }
         if ended.is_none() {
             let guard = self.is(Wrong::KillsWhereWaitIsDropped).then(|| KillOnDrop(self));
             let code = match self.definition {
@@ -326,7 +380,10 @@ impl Controller for Operator {
         let told_before = self.has_done("wait");
         self.done.push("wait");
         let error = ControllerError::new("it failed");
-        if code == 0 || self.is(Wrong::TellsTheEndOnlyOnce) && told_before {
+        if code == 0
+            || self.is(Wrong::SucceedsWhereItFailed)
+            || self.is(Wrong::TellsTheEndOnlyOnce) && told_before
+        {
             return Ok(());
         }
         let unknown = code == NO_CODE
@@ -345,6 +402,9 @@ impl Controller for Operator {
         {
             return Err("there is nothing to shut down".into());
         }
+        if self.is(Wrong::CannotShutDownWhatIsLost) && self.work(|work| work.lost) {
+            return Err("it is lost with its agent".into());
+        }
         let dropped = self.has_begun("shutdown") && !self.has_done("shutdown");
         if self.is(Wrong::HangsAfterADroppedShutdown) && dropped {
             pending::<()>().await;
@@ -358,6 +418,9 @@ impl Controller for Operator {
         let leaves = self.is(Wrong::DoesNotShutDown)
             || self.is(Wrong::LeavesWhatADroppedStartHasBegun) && start_dropped
             || self.is(Wrong::ShutsDownOnlyItsOwn) && !self.is_its_own();
+        if self.definition == Workload::Disobeys && self.is_running() {
+            pending::<()>().await;
+        }
         if !leaves {
             self.kill(143);
         }
@@ -372,6 +435,10 @@ impl Controller for Operator {
             && self.work(|work| work.started_at.is_none())
         {
             return Err("there is nothing to terminate".into());
+        }
+        let disobeyed = self.definition == Workload::Disobeys && self.is_running();
+        if self.is(Wrong::TerminatesOnlyWhatObeys) && disobeyed {
+            pending::<()>().await;
         }
         let leaves = self.is(Wrong::DoesNotTerminate)
             || self.is(Wrong::DoesNotTerminateAfterADroppedShutdown) && self.has_begun("shutdown");

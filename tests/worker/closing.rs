@@ -63,6 +63,8 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
     assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
     assert_eq!(agent.view("web").record.policy, Some(patient));
+    // What had ended before is as it was.
+    assert_eq!(agent.view("job").record.assignment.desired_state, TaskState::Running);
     // Once more is nothing more.
     assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
     agent.handle.close();

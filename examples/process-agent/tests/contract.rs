@@ -39,9 +39,15 @@ impl Subject for Processes {
         &self.executor
     }
 
+    fn restarted(&self) -> Option<ProcessExecutor> {
+        let program = env!("CARGO_BIN_EXE_process-agent");
+        Some(ProcessExecutor::new(self.tasks.path()).with_program(program))
+    }
+
     fn definition(&self, id: &str, workload: Workload) -> Option<ProcessDefinition> {
         let then = match workload {
             Workload::Runs => "while :; do sleep 1000; done".to_owned(),
+            Workload::Disobeys => "trap '' TERM; while :; do sleep 1000; done".to_owned(),
             Workload::Exits(code) => format!("exit {code}"),
             Workload::DiesOf(signal) => format!("kill -{signal} $$"),
             Workload::Fails => "exit 1".to_owned(),

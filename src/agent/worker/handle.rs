@@ -197,11 +197,12 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
         self.send(Message::Update(changes)).await
     }
 
-    /// Shuts every assigned task down, and returns when each of them has ended.
+    /// Shuts every task down that has not ended, and returns when each of them has.
     ///
     /// An agent that is to stop, and not only to [leave](Self::close) its tasks, does
     /// this first. It takes as long as the slowest workload: give it a deadline of your
-    /// own. SHUTDOWN is durable, and no task comes back from it.
+    /// own. SHUTDOWN is durable, and no task comes back from it: to assign it anew as it was
+    /// is refused.
     ///
     /// # Errors
     ///
@@ -211,16 +212,15 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     ///
     /// Dropped, the tasks have been told, or not; nobody waits for them.
     pub async fn shut_down(&self) -> Result<(), AssignError> {
-        let wanted = self.tasks().into_iter().map(|task| task.record);
-        let shut_down: Vec<_> = wanted
-            .filter(|record| !record.removing)
-            .filter(|record| record.assignment.desired_state < TaskState::Shutdown)
-            .map(|record| AssignedTask::from(record).with_desired_state(TaskState::Shutdown))
-            .map(AssignmentChange::Update)
-            .collect();
-        self.update(shut_down).await?;
         let has_ended =
             |task: &TaskView<D>| task.record.removing || task.snapshot.status.state.is_terminal();
+        let live = self.tasks().into_iter().filter(|task| !has_ended(task));
+        let shut_down: Vec<_> = live
+            .map(|task| AssignedTask::from(task.record))
+            .filter(|task| task.assignment.desired_state < TaskState::Shutdown)
+            .map(|task| AssignmentChange::Update(task.with_desired_state(TaskState::Shutdown)))
+            .collect();
+        self.update(shut_down).await?;
         let mut changes = self.changes();
         while changes.next().await.is_some_and(|tasks| !tasks.iter().all(has_ended)) {}
         Ok(())

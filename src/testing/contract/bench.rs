@@ -35,6 +35,8 @@ pub(super) struct Bench<'a, S: Subject, T> {
     pub(super) contract: &'a Contract<T>,
     pub(super) subject: &'a S,
     pub(super) clause: Clause,
+    /// The tasks of the clauses before.
+    removed: &'a [String],
     tasks: Mutex<Tasks<DefinitionOf<S>>>,
 }
 
@@ -42,12 +44,16 @@ pub(super) struct Bench<'a, S: Subject, T> {
 struct Tasks<D> {
     count: usize,
     left: Vec<Assignment<D>>,
+    /// Those that have been removed.
+    cleared: Vec<String>,
 }
 
 /// A task, and the instance of its controller that is at it.
 pub(super) struct Trial<'a, S: Subject, T> {
     bench: &'a Bench<'a, S, T>,
     assignment: Assignment<DefinitionOf<S>>,
+    /// The executor of another process, where this one has died.
+    process: Option<S::Executor>,
     controller: ControllerOf<S>,
     trace: Trace,
 }
@@ -89,8 +95,29 @@ impl fmt::Display for Fault {
 }
 
 impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
-    pub(super) fn new(contract: &'a Contract<T>, subject: &'a S, clause: Clause) -> Self {
-        Self { contract, subject, clause, tasks: Mutex::new(Tasks { count: 0, left: Vec::new() }) }
+    pub(super) fn new(
+        contract: &'a Contract<T>,
+        subject: &'a S,
+        clause: Clause,
+        removed: &'a [String],
+    ) -> Self {
+        let tasks = Mutex::new(Tasks { count: 0, left: Vec::new(), cleared: Vec::new() });
+        Self { contract, subject, clause, removed, tasks }
+    }
+
+    /// A while later, nothing is there of all the tasks that were removed before.
+    pub(super) async fn nothing_comes_back(&self) -> Verdict {
+        let timer = &self.contract.timer;
+        timer.sleep_until(timer.now().saturating_add(self.contract.afterwards)).await;
+        for id in self.removed {
+            let Observation { running, remains, .. } = self.subject.observe(id);
+            if running || remains {
+                let found =
+                    format!("something {} of {id}", if running { "runs" } else { "remains" });
+                return Err(breach(self.clause, "nothing comes back", &found, &Trace::new()));
+            }
+        }
+        Ok(())
     }
 
     /// A new task, and a controller for it.
@@ -107,8 +134,8 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
             assignment
         };
         let trace = Trace::new();
-        let controller = self.controller(&assignment, &trace).await?;
-        Ok(Trial { bench: self, assignment, controller, trace })
+        let controller = self.controller(self.subject.executor(), &assignment, &trace).await?;
+        Ok(Trial { bench: self, assignment, process: None, controller, trace })
     }
 
     /// What ends by itself, well and badly, as far as there is such a thing.
@@ -127,10 +154,11 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
 
     async fn controller(
         &self,
+        executor: &S::Executor,
         assignment: &Assignment<DefinitionOf<S>>,
         trace: &Trace,
     ) -> Result<ControllerOf<S>, Stop> {
-        let asked = self.subject.executor().controller(assignment);
+        let asked = executor.controller(assignment);
         let came =
             self.run(trace, &assignment.id, Call::Controller, &mut self.patience(), asked).await;
         self.answer(came).map_err(|fault| {
@@ -142,12 +170,19 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
     pub(super) async fn clear(&self) {
         let left = mem::take(&mut self.tasks().left);
         for assignment in left {
+            self.tasks().cleared.push(assignment.id.clone());
             let trace = Trace::new();
-            if let Ok(controller) = self.controller(&assignment, &trace).await {
-                let mut trial = Trial { bench: self, assignment, controller, trace };
+            let executor = self.subject.executor();
+            if let Ok(controller) = self.controller(executor, &assignment, &trace).await {
+                let mut trial = Trial { bench: self, assignment, process: None, controller, trace };
                 _ = trial.call(Call::Remove).await;
             }
         }
+    }
+
+    /// All the tasks that were removed.
+    pub(super) fn into_removed(self) -> Vec<String> {
+        self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).cleared
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks<DefinitionOf<S>>> {
@@ -292,7 +327,7 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
 
     /// Asks what the controller knows of its container and its ports.
     pub(super) async fn inspect(&mut self) -> Result<Inspection, Fault> {
-        let Self { bench, assignment, controller, trace } = self;
+        let Self { bench, assignment, controller, trace, .. } = self;
         let asked = async { Ok(controller.inspect().await) };
         let came =
             bench.run(trace, &assignment.id, Call::Inspect, &mut bench.patience(), asked).await;
@@ -301,8 +336,18 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
 
     /// Puts another instance in the place of this one, as a restart of the agent does.
     pub(super) async fn restart(&mut self) -> Verdict {
-        self.controller = self.bench.controller(&self.assignment, &self.trace).await?;
+        let executor = self.process.as_ref().unwrap_or_else(|| self.bench.subject.executor());
+        self.controller = self.bench.controller(executor, &self.assignment, &self.trace).await?;
         Ok(())
+    }
+
+    /// The agent's process dies, and another one takes the task up.
+    pub(super) async fn die(&mut self) -> Verdict {
+        self.process = self.bench.subject.restarted();
+        if self.process.is_none() {
+            return Err(Stop::Unchecked("there is no other process".into()));
+        }
+        self.restart().await
     }
 
     /// What can be seen from outside.
@@ -339,7 +384,7 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
     }
 
     async fn run(&mut self, call: Call, limit: &mut Limit) -> Came<Result<(), ControllerError>> {
-        let Self { bench, assignment, controller, trace } = self;
+        let Self { bench, assignment, controller, trace, .. } = self;
         let Assignment { id, definition, .. } = assignment;
         // Called inside, where a panic is caught.
         let operation = async { operate(controller, call, definition).await };
@@ -347,11 +392,14 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
     }
 }
 
+/// How every such text begins.
+pub(super) const AN_ERROR: &str = "an error";
+
 /// What `wait` tells of a workload that has ended badly.
 pub(super) fn told(exit_code: Option<i32>) -> String {
     match exit_code {
-        Some(code) => format!("an error with the exit code {code}"),
-        None => "an error without an exit code".into(),
+        Some(code) => format!("{AN_ERROR} with the exit code {code}"),
+        None => format!("{AN_ERROR} without an exit code"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How each clause is checked.
 
-use super::bench::{Bench, Fault, Stop, Trial, Verdict, told};
+use super::bench::{AN_ERROR, Bench, Fault, Stop, Trial, Verdict, told};
 use super::clause::Clause;
 use super::{Subject, Workload};
 use crate::agent::Timer;
@@ -50,6 +50,7 @@ pub(super) async fn check<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verd
         Clause::StartRepeated => repeated(bench, START).await,
         Clause::StartTakenUp => taken_up(bench, START).await,
         Clause::WaitRunning => wait_running(bench).await,
+        Clause::WaitFails => wait_fails(bench).await,
         Clause::WaitDropped => wait_dropped(bench).await,
         Clause::WaitRepeated => wait_repeated(bench).await,
         Clause::WaitTakenUp => wait_taken_up(bench).await,
@@ -69,6 +70,7 @@ pub(super) async fn check<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verd
             ends(bench, Call::Terminate).await?;
             abandoned(bench, STARTED, Call::Shutdown, Call::Terminate).await
         }
+        Clause::TerminateForces => terminate_forces(bench).await,
         Clause::TerminateOfNothing => of_nothing(bench, Call::Terminate).await,
         Clause::RemoveFrees => remove_frees(bench).await,
         Clause::RemoveOfNothing => bench.task(Workload::Runs).await?.must(Call::Remove).await,
@@ -77,9 +79,12 @@ pub(super) async fn check<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verd
         Clause::RemoveTakenUp => taken_up(bench, REMOVE).await,
         Clause::CloseLeaves => close_leaves(bench).await,
         Clause::Closed => closed(bench).await,
+        Clause::LostEnding => lost_ending(bench).await,
+        Clause::LostWork => lost_work(bench).await,
         Clause::InspectAnswers => inspect_answers(bench).await,
         Clause::InspectExitCode => inspect_exit_code(bench).await,
         Clause::UpdateEqual => update_equal(bench).await,
+        Clause::NothingComesBack => bench.nothing_comes_back().await,
     }
 }
 
@@ -174,6 +179,17 @@ async fn wait_running<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict 
     trial.require(!returned, "`wait` waits on", &"it has returned")
 }
 
+async fn wait_fails<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+    let badly = bench.endings()?.into_iter().find(|ending| *ending != Workload::Exits(0));
+    let Some(job) = badly else {
+        return Err(Stop::Unchecked("there is no workload that ends badly".into()));
+    };
+    let mut trial = bench.task(job).await?;
+    trial.after(STARTED).await?;
+    let ending = trial.ending().await;
+    trial.require(ending.starts_with(AN_ERROR), "`wait` tells an error", &ending)
+}
+
 async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
     let mut trial = bench.task(Workload::Runs).await?;
     trial.after(STARTED).await?;
@@ -244,6 +260,52 @@ async fn ends<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verd
     trial.after(STARTED).await?;
     trial.must(call).await?;
     trial.require_end(call)
+}
+
+async fn terminate_forces<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+    let mut trial = bench.task(Workload::Disobeys).await?;
+    trial.after(STARTED).await?;
+    trial.glimpse(Call::Shutdown).await;
+    trial.must(Call::Terminate).await?;
+    trial.require_end(Call::Terminate)
+}
+
+/// The process dies after the workload has ended.
+async fn lost_ending<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+    for job in bench.endings()? {
+        let mut trial = bench.task(job).await?;
+        trial.after(STARTED).await?;
+        let ending = trial.ending().await;
+        trial.die().await?;
+        trial.require_ending(&ending).await?;
+        trial.must(Call::Start).await?;
+        trial.require_one_start()?;
+        trial.require_ending(&ending).await?;
+    }
+    Ok(())
+}
+
+/// The process dies while the workload runs, and the workload with it; if it lives on,
+/// it has been taken up in other clauses.
+async fn lost_work<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+    for call in [Call::Shutdown, Call::Terminate, Call::Remove] {
+        let mut trial = bench.task(Workload::Runs).await?;
+        trial.after(STARTED).await?;
+        trial.die().await?;
+        trial.must(call).await?;
+        trial.require_end(call)?;
+    }
+    let mut trial = bench.task(Workload::Runs).await?;
+    trial.after(STARTED).await?;
+    trial.die().await?;
+    // Whether it says that it was started, or that it is lost, is its own business.
+    _ = trial.call(Call::Start).await;
+    trial.require_one_start()?;
+    if trial.observe().running {
+        return Ok(());
+    }
+    let ending = trial.ending().await;
+    trial.require(ending.starts_with(AN_ERROR), "`wait` tells an error", &ending)
 }
 
 async fn of_nothing<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verdict {

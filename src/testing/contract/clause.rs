@@ -68,15 +68,17 @@ clauses! {
         "`start` of another instance succeeds where one has prepared or started the task, or has begun to start it; it never starts the workload twice."
     WaitRunning "wait-running" []
         "`wait` does not return while the workload runs."
+    WaitFails "wait-fails" []
+        "`wait` answers an error that is not temporary for a workload that has ended badly."
     WaitDropped "wait-dropped" [WaitRunning]
         "`wait` that was dropped after any number of polls is called again, and answers as if it had not been; the workload runs on."
     WaitRepeated "wait-repeated" []
         "`wait` answers the same however often it is asked."
     WaitTakenUp "wait-taken-up" [WaitRepeated WaitDropped]
         "`wait` of another instance answers the same, before and after the end."
-    ExitCode "exit-code" []
+    ExitCode "exit-code" [WaitFails]
         "The error of `wait` has the exit code of a workload that has ended badly."
-    SignalExitCode "signal-exit-code" []
+    SignalExitCode "signal-exit-code" [WaitFails]
         "The error of `wait` has the exit code 128 + n of a workload that signal n has ended."
     ShutdownEnds "shutdown-ends" []
         "`shutdown` returns when the workload has ended."
@@ -92,6 +94,8 @@ clauses! {
         "`shutdown` after a `start` that was dropped ends what that has begun."
     TerminateEnds "terminate-ends" []
         "`terminate` returns when the workload has ended, after a `shutdown` that was dropped too."
+    TerminateForces "terminate-forces" [TerminateEnds]
+        "`terminate` ends what does not end when it is asked to."
     TerminateOfNothing "terminate-of-nothing" []
         "`terminate` succeeds where there is nothing to end: never prepared, never started, ended before."
     RemoveFrees "remove-frees" []
@@ -110,12 +114,18 @@ clauses! {
         "`close` leaves the workload and what `prepare` made as they are: another instance takes them up."
     Closed "closed" [CloseLeaves]
         "After `close`, every operation answers `closed`, or all go on as before."
+    LostEnding "lost-ending" [StartDropped StartRepeated StartTakenUp WaitRepeated WaitDropped WaitTakenUp]
+        "When the agent's process has died, `wait` tells the end that it told before, and `start` does not start the workload again."
+    LostWork "lost-work" [StartDropped StartRepeated StartTakenUp ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees RemoveTakenUp]
+        "When a workload has died with the agent's process, `wait` answers an error that is not temporary, `start` does not start it again, and `shutdown`, `terminate` and `remove` succeed."
     InspectAnswers "inspect-answers" []
         "`inspect` answers soon and without an error, however far the task is."
     InspectExitCode "inspect-exit-code" []
         "`inspect`, once the workload has ended, tells the exit code that `wait` told."
     UpdateEqual "update-equal" []
         "`update` takes or refuses a definition that changes nothing, and the task goes on."
+    NothingComesBack "nothing-comes-back" [StartTakenUp ShutdownEnds RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated RemoveTakenUp RemoveAbandoned]
+        "When a task was removed, nothing that was begun before takes effect any more."
 }
 
 impl fmt::Display for Clause {
