@@ -111,6 +111,10 @@ pub mod docs {
     pub mod swarmkit {}
     #[doc = include_str!("../docs/testing.md")]
     pub mod testing {}
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
+    #[doc = include_str!("../docs/scale.md")]
+    pub mod scale {}
 }
 
 /// The README, whose blocks of code are compiled and run.

@@ -15,7 +15,9 @@ fn root() -> &'static Path {
 fn pages() -> BTreeMap<String, String> {
     let docs = fs::read_dir(root().join("docs")).unwrap();
     let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let paths = names.map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]);
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|kind| kind == "md");
+    let pages = names.filter(is_page).map(|name| format!("docs/{name}"));
+    let paths = pages.chain(["README.md".to_owned()]);
     paths.map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
 }
 
