@@ -3,6 +3,7 @@
 use crate::chart::Chart;
 use crate::durable::Noop;
 use crate::fleet::{id, runtime};
+use crate::memory::rss;
 use crate::report::{Report, Table, whole};
 use crate::rounds::median;
 use crate::{Scale, child, thousands};
@@ -28,9 +29,11 @@ fn task(number: u64, desired: TaskState) -> AssignedTask<()> {
 }
 
 /// A second: tasks assigned in one full set until all are READY, and tasks sent on to RUNNING in
-/// messages until all are. Then the milliseconds of a message with one change.
+/// messages until all are. Then the milliseconds of a message with one change, and the resident
+/// memory of each task, in bytes.
 pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
     runtime()?.block_on(async {
+        let before = rss()?;
         let (tell, mut told) = unbounded_channel();
         let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
         let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
@@ -47,12 +50,13 @@ pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
         let assigned = start.elapsed();
 
         let updated = in_messages(&handle, tasks, &mut told).await?;
+        let resident = (rss()? - before) / f64::from(u32::try_from(tasks)?);
         let single = one_by_one(&handle, tasks).await?;
         handle.close();
         agent.await?;
         let number = f64::from(u32::try_from(tasks)?);
         let rate = |took: Duration| number / took.as_secs_f64();
-        Ok(vec![rate(assigned), rate(updated), single])
+        Ok(vec![rate(assigned), rate(updated), single, resident])
     })
 }
 
@@ -104,13 +108,16 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
             "assigned in one set, until READY",
             "READY to RUNNING, in messages of 1,000",
             "one task's update until it is durable, ms",
+            "resident, bytes each",
         ],
     );
     let (mut assigned, mut updated) = (Vec::new(), Vec::new());
     for tasks in scale.sizes() {
-        if let [assign, update, single] = *child::part("updates", tasks)? {
+        if let [assign, update, single, resident] = *child::part("updates", tasks)? {
             let number = f64::from(u32::try_from(tasks)?);
-            table.row([thousands(tasks), whole(assign), whole(update), format!("{single:.3}")]);
+            let single = format!("{single:.3}");
+            let cells = [thousands(tasks), whole(assign), whole(update), single, whole(resident)];
+            table.row(cells);
             assigned.push((number, assign));
             updated.push((number, update));
         }
