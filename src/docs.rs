@@ -1,4 +1,4 @@
-//! The pages of `docs/`.
+//! The pages of `docs/`, but for `scale.md`: its pictures are files.
 //!
 //! At its end a page says where its links lead among the files of the repository. What
 //! they are here stands in `src/docs/links.md`, and counts since it comes first.
@@ -22,4 +22,5 @@ pages! {
     swarmkit "../docs/swarmkit.md"
     architecture "../docs/architecture.md"
     testing "../docs/testing.md"
+    performance "../docs/performance.md"
 }

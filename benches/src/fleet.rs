@@ -1,0 +1,152 @@
+//! Many running tasks, each under its driver, on tokio with a worker for each of two cores.
+
+use anyhow::{Context as _, Result};
+use onward::agent::{Driver, DriverHandle, StatusSink, Surroundings, TokioTimer};
+use onward::exec::SystemClock;
+use onward::{AnyTask, Assignment, Controller, ControllerError, TaskState, TaskStatus};
+use rustix::time::{ClockId, clock_gettime};
+use std::future::pending;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// Two workers, as on a machine with two cores.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_multi_thread().worker_threads(2).enable_time().build()?)
+}
+
+/// The id of a task, as long as one of SwarmKit's.
+pub(crate) fn id(number: u64) -> String {
+    format!("{number:025}")
+}
+
+/// Runs until it is shut down, and tells when that was called.
+#[derive(Debug)]
+struct Runs(Sender<Instant>);
+
+impl Controller for Runs {
+    type Definition = ();
+
+    async fn start(&mut self) -> Result<(), ControllerError> {
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<(), ControllerError> {
+        pending().await
+    }
+
+    async fn shutdown(&mut self) -> Result<(), ControllerError> {
+        // Nobody listens any more when the program ends.
+        _ = self.0.send(Instant::now());
+        Ok(())
+    }
+}
+
+/// Tells of every task that runs.
+#[derive(Clone)]
+struct Sink(Sender<()>);
+
+impl StatusSink for Sink {
+    fn changed(&self, _: &str, status: TaskStatus) {
+        if status.state == TaskState::Running {
+            // Nobody listens any more when the program ends.
+            _ = self.0.send(());
+        }
+    }
+}
+
+/// Tasks that run.
+pub(crate) struct Fleet {
+    runtime: Runtime,
+    surroundings: Surroundings<TokioTimer, SystemClock, Sink>,
+    handles: Vec<DriverHandle<()>>,
+    running: Receiver<()>,
+    tell: Sender<Instant>,
+    told: Receiver<Instant>,
+}
+
+impl Fleet {
+    /// So many tasks, all in RUNNING.
+    pub(crate) fn running(tasks: u64) -> Result<Self> {
+        let (tell, told) = channel();
+        let (runs, running) = channel();
+        let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, Sink(runs));
+        let (runtime, handles) = (runtime()?, Vec::new());
+        let mut fleet = Self { runtime, surroundings, handles, running, tell, told };
+        fleet.add(tasks)?;
+        Ok(fleet)
+    }
+
+    /// So many more.
+    pub(crate) fn add(&mut self, tasks: u64) -> Result<()> {
+        for number in 0..tasks {
+            let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+            let assignment = Assignment::new(id(number), ());
+            let controller = Runs(self.tell.clone());
+            let (mut driver, handle) =
+                Driver::new(task, assignment, controller, self.surroundings.clone());
+            self.runtime.spawn(async move { driver.run().await });
+            self.handles.push(handle);
+        }
+        for _ in 0..tasks {
+            self.running.recv()?;
+        }
+        Ok(())
+    }
+
+    /// Shuts one down, and says how long it took until its controller's `shutdown` was called.
+    pub(crate) fn shut_down(&self, number: usize) -> Result<Duration> {
+        let start = Instant::now();
+        self.tell(number)?;
+        Ok(self.told.recv()?.duration_since(start))
+    }
+
+    /// Shuts all down, and says how long it took until the last `shutdown` was called.
+    pub(crate) fn shut_down_all(&self) -> Result<Duration> {
+        let start = Instant::now();
+        for number in 0..self.handles.len() {
+            self.tell(number)?;
+        }
+        let mut last = start;
+        for _ in 0..self.handles.len() {
+            last = last.max(self.told.recv()?);
+        }
+        Ok(last.duration_since(start))
+    }
+
+    fn tell(&self, number: usize) -> Result<()> {
+        let handle = self.handles.get(number).context("there is no such task")?;
+        let assignment = Assignment::new(handle.id(), ());
+        handle.update(assignment.with_desired_state(TaskState::Shutdown))?;
+        Ok(())
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for handle in &self.handles {
+            handle.close();
+        }
+    }
+}
+
+/// The processor's time that this process has had.
+fn cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
+/// For how long an idle fleet is looked at.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The processor's time in milliseconds that so many running tasks take while nothing happens.
+pub(crate) fn idle(tasks: u64) -> Result<Vec<f64>> {
+    let fleet = Fleet::running(tasks)?;
+    // The workers go to sleep.
+    thread::sleep(Duration::from_secs(1));
+    let before = cpu();
+    thread::sleep(IDLE);
+    let took = cpu().saturating_sub(before);
+    drop(fleet);
+    Ok(vec![took.as_secs_f64() * 1e3])
+}

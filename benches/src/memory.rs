@@ -1,0 +1,129 @@
+//! What a running task holds.
+
+use crate::chart::Chart;
+use crate::fleet::{self, id};
+use crate::report::{Report, Table, whole};
+use crate::{Scale, child, thousands};
+use allocation_counter::measure;
+use anyhow::{Context as _, Result};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use onward::agent::{Driver, DriverHandle, Surroundings, TokioTimer};
+use onward::exec::SystemClock;
+use onward::testing::NoopController;
+use onward::{AnyTask, Assignment, TaskState, TaskStatus};
+use std::fs;
+use std::hint::black_box;
+use std::mem;
+use std::task::{Context, Waker};
+
+type Sink = fn(&str, TaskStatus);
+type Shared = Surroundings<TokioTimer, SystemClock, Sink>;
+type Drives = Driver<NoopController, TokioTimer, SystemClock, Sink>;
+
+fn surroundings() -> Shared {
+    Surroundings::new(TokioTimer::new(), SystemClock, |_, _| {})
+}
+
+fn driver(number: u64, surroundings: &Shared) -> (Drives, DriverHandle<()>) {
+    let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+    let assignment = Assignment::new(id(number), ());
+    Driver::new(task, assignment, NoopController::Runs, surroundings.clone())
+}
+
+/// A task in RUNNING, on no runtime.
+fn running(number: u64, surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
+    let (mut driver, handle) = driver(number, surroundings);
+    let mut run = async move { _ = driver.run().await }.boxed();
+    _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
+    (run, handle)
+}
+
+/// The heap in bytes that each of so many running tasks has; then what the future of `run` is
+/// of that, what the driver is of the future, and what the task's record is.
+pub(crate) fn heap(tasks: u64) -> Vec<f64> {
+    let surroundings = surroundings();
+    let mut all = Vec::new();
+    // The list is not the tasks'.
+    all.reserve_exact(usize::try_from(tasks).unwrap_or_default());
+    let heap = measure(|| all.extend((0..tasks).map(|number| running(number, &surroundings))));
+    let future = all.first().map_or(0, |(run, _)| size_of_val(&**run));
+    let resumed = || black_box(AnyTask::resume(TaskStatus::new(TaskState::Assigned)));
+    let record = measure(|| mem::forget(resumed())).bytes_current;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let figures = [heap.bytes_current as f64 / tasks as f64, future as f64, record as f64];
+    let [each, future, record] = figures;
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let driver = size_of::<Drives>() as f64;
+    vec![each, future, driver, record]
+}
+
+/// The resident memory in bytes of a process with so many running tasks, spawned on tokio.
+pub(crate) fn resident(tasks: u64) -> Result<Vec<f64>> {
+    let runtime = fleet::runtime()?;
+    let _entered = runtime.enter();
+    let surroundings = surroundings();
+    let before = rss()?;
+    let mut handles = Vec::new();
+    for number in 0..tasks {
+        let (mut driver, handle) = driver(number, &surroundings);
+        runtime.spawn(async move { driver.run().await });
+        handles.push(handle);
+    }
+    while handles.iter().any(|handle| handle.status().state != TaskState::Running) {
+        std::thread::yield_now();
+    }
+    let after = rss()?;
+    handles.iter().for_each(DriverHandle::close);
+    Ok(vec![before, after])
+}
+
+/// The resident memory of this process, in bytes.
+pub(crate) fn rss() -> Result<f64> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    let pages: u32 = text.split(' ').nth(1).context("statm")?.parse()?;
+    #[expect(clippy::cast_precision_loss, reason = "a page's size")]
+    let page = rustix::param::page_size() as f64;
+    Ok(f64::from(pages) * page)
+}
+
+pub(crate) fn run(scale: &Scale) -> Result<Report> {
+    let mut table = Table::new(
+        "memory",
+        "What a running task holds: driver, handle and status, beyond controller and definition",
+        &["running tasks", "heap, bytes each", "on tokio, resident, bytes each", "resident, MB"],
+    );
+    let (mut heap, mut resident) = (Vec::new(), Vec::new());
+    for tasks in scale.sizes() {
+        let number = f64::from(u32::try_from(tasks)?);
+        let each = child::part("memory", tasks)?;
+        let whole_process = child::part("resident", tasks)?;
+        if let ([bytes, future, driver, record], [before, after]) = (&*each, &*whole_process) {
+            let on_tokio = (after - before) / number;
+            heap.push((number, *bytes));
+            resident.push((number, on_tokio));
+            table.row([thousands(tasks), whole(*bytes), whole(on_tokio), whole(after / 1e6)]);
+            if tasks == scale.crowd {
+                table.note(format!(
+                    "Of the heap, {future:.0} bytes are the future of `run`, of which {driver:.0} \
+                     the driver itself; {record:.0} the task's record; 25 its id; the rest is what \
+                     driver and handle share."
+                ));
+            }
+        }
+    }
+    table.row(["wanted".into(), "900".into(), String::new(), "1,500 for a million".into()]);
+    table.row([
+        "SwarmKit (3e72cb6, Go 1.25; quoted, not of this run)".into(),
+        "17,000".into(),
+        String::new(),
+        String::new(),
+    ]);
+    Ok(Report::of(table).with(Chart {
+        name: "memory",
+        title: "What a running task holds, by how many there are",
+        axes: ("running tasks", "bytes a task"),
+        is_log: false,
+        curves: vec![("heap", heap), ("resident on tokio", resident)],
+    }))
+}

@@ -1,0 +1,162 @@
+//! What was measured, for a person and for the pages.
+
+use crate::chart::Chart;
+use anyhow::{Context as _, Result, ensure};
+use comfy_table::{Table as Grid, presets};
+use std::fs;
+use std::path::Path;
+
+/// All that one module has measured.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    tables: Vec<Table>,
+    charts: Vec<Chart>,
+}
+
+impl Report {
+    /// This table.
+    pub(crate) fn of(table: Table) -> Self {
+        Self { tables: vec![table], charts: Vec::new() }
+    }
+
+    /// The same with another table.
+    pub(crate) fn and(mut self, table: Table) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// The same with a curve.
+    pub(crate) fn with(mut self, chart: Chart) -> Self {
+        self.charts.push(chart);
+        self
+    }
+
+    /// Prints the tables.
+    pub(crate) fn print(&self) {
+        for table in &self.tables {
+            table.print();
+        }
+    }
+
+    /// Puts the tables into the pages, each where it has its place, and draws the curves.
+    pub(crate) fn write(&self, docs: &Path) -> Result<()> {
+        for table in &self.tables {
+            let mut places = 0;
+            for page in PAGES {
+                let path = docs.join(page);
+                let text = fs::read_to_string(&path).with_context(|| page.to_owned())?;
+                if let Some(filled) = table.fill(&text) {
+                    fs::write(&path, filled)?;
+                    places += 1;
+                }
+            }
+            ensure!(places == 1, "the table `{}` has {places} places in {PAGES:?}", table.name);
+        }
+        self.charts.iter().try_for_each(|chart| chart.draw(&docs.join("curves")))
+    }
+}
+
+/// The pages that have figures.
+const PAGES: [&str; 2] = ["performance.md", "scale.md"];
+
+/// A table of figures. In a page it stands between two comments, the first of which has its
+/// name.
+#[derive(Debug)]
+pub(crate) struct Table {
+    name: &'static str,
+    title: &'static str,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+impl Table {
+    /// An empty one.
+    pub(crate) fn new(name: &'static str, title: &'static str, head: &[&str]) -> Self {
+        let head = head.iter().map(ToString::to_string).collect();
+        Self { name, title, head, rows: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Adds a sentence below.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    fn print(&self) {
+        let mut grid = Grid::new();
+        grid.load_style(presets::UTF8_FULL_CONDENSED).set_header(&self.head);
+        for row in &self.rows {
+            grid.add_row(row);
+        }
+        println!("{}\n{grid}", self.title);
+        for note in &self.notes {
+            println!("{note}");
+        }
+        println!();
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule: String = self.head.iter().enumerate().fold("|".into(), |mut rule, (n, _)| {
+            rule.push_str(if n == 0 { "---|" } else { "--:|" });
+            rule
+        });
+        let mut text = format!("{}{rule}\n", line(&self.head));
+        for row in &self.rows {
+            text.push_str(&line(row));
+        }
+        for note in &self.notes {
+            text.push('\n');
+            text.push_str(&wrapped(note));
+        }
+        text
+    }
+
+    /// The page with this table in its place, if it has one.
+    fn fill(&self, page: &str) -> Option<String> {
+        let (open, close) = (format!("<!-- figures: {} -->\n", self.name), "<!-- /figures -->");
+        let (before, rest) = page.split_once(&open)?;
+        let (_, after) = rest.split_once(close)?;
+        Some(format!("{before}{open}\n{}\n{close}{after}", self.markdown()))
+    }
+}
+
+/// The text in lines as long as a page's.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split(' ') {
+        let more = word.chars().count() + 1;
+        if length > 0 && length + more > 128 {
+            lines.push('\n');
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+        }
+        lines.push_str(word);
+        length += more;
+    }
+    lines + "\n"
+}
+
+/// A ratio, as text.
+pub(crate) fn ratio(value: f64) -> String {
+    format!("{value:.2} ×")
+}
+
+/// A whole number with its thousands apart.
+pub(crate) fn whole(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

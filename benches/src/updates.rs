@@ -1,0 +1,132 @@
+//! What is wanted of tasks, told to a worker that has many.
+
+use crate::chart::Chart;
+use crate::durable::Noop;
+use crate::fleet::{id, runtime};
+use crate::memory::rss;
+use crate::report::{Report, Table, whole};
+use crate::rounds::median;
+use crate::{Scale, child, thousands};
+use anyhow::{Result, anyhow};
+use onward::agent::{
+    AssignedTask, AssignmentChange, MemoryStore, Surroundings, TokioSpawner, TokioTimer, Worker,
+    WorkerHandle,
+};
+use onward::exec::SystemClock;
+use onward::testing::NoopController;
+use onward::{Assignment, TaskState, TaskStatus};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// How many changes are in one message, at most.
+const MESSAGE: u64 = 1_000;
+
+/// How many messages with one change are sent.
+const SINGLE: u64 = 200;
+
+fn task(number: u64, desired: TaskState) -> AssignedTask<()> {
+    Assignment::new(id(number), ()).with_desired_state(desired).into()
+}
+
+/// A second: tasks assigned in one full set until all are READY, and tasks sent on to RUNNING in
+/// messages until all are. Then the milliseconds of a message with one change, and the resident
+/// memory of each task, in bytes.
+pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
+    runtime()?.block_on(async {
+        let before = rss()?;
+        let (tell, mut told) = unbounded_channel();
+        let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
+        let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
+        let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
+        let executor = Noop(|| NoopController::Runs);
+        let store = MemoryStore::new();
+        let (mut worker, handle) = Worker::open(executor, store, spawner, surroundings).await?;
+        let agent = tokio::spawn(async move { worker.run().await });
+
+        let all = (0..tasks).map(|number| task(number, TaskState::Ready)).collect();
+        let start = Instant::now();
+        handle.assign(all).await?;
+        reached(&mut told, TaskState::Ready, tasks).await?;
+        let assigned = start.elapsed();
+
+        let updated = in_messages(&handle, tasks, &mut told).await?;
+        let resident = (rss()? - before) / f64::from(u32::try_from(tasks)?);
+        let single = one_by_one(&handle, tasks).await?;
+        handle.close();
+        agent.await?;
+        let number = f64::from(u32::try_from(tasks)?);
+        let rate = |took: Duration| number / took.as_secs_f64();
+        Ok(vec![rate(assigned), rate(updated), single, resident])
+    })
+}
+
+/// Waits until so many tasks have come to this state.
+async fn reached(told: &mut UnboundedReceiver<TaskState>, state: TaskState, of: u64) -> Result<()> {
+    let mut left = of;
+    while left > 0 {
+        let reached = told.recv().await.ok_or_else(|| anyhow!("the worker has gone"))?;
+        left -= u64::from(reached == state);
+    }
+    Ok(())
+}
+
+async fn in_messages(
+    handle: &WorkerHandle<()>,
+    tasks: u64,
+    told: &mut UnboundedReceiver<TaskState>,
+) -> Result<Duration> {
+    let start = Instant::now();
+    let mut first = 0;
+    while first < tasks {
+        let next = (first + MESSAGE).min(tasks);
+        let changes = (first..next).map(|number| task(number, TaskState::Running));
+        handle.update(changes.map(AssignmentChange::Update).collect()).await?;
+        first = next;
+    }
+    reached(told, TaskState::Running, tasks).await?;
+    Ok(start.elapsed())
+}
+
+/// The median of what a message with one change takes, in milliseconds.
+async fn one_by_one(handle: &WorkerHandle<()>, tasks: u64) -> Result<f64> {
+    let mut took = Vec::new();
+    for number in 0..SINGLE.min(tasks) {
+        let change = task(number * 7919 % tasks, TaskState::Shutdown);
+        let start = Instant::now();
+        handle.update(vec![AssignmentChange::Update(change)]).await?;
+        took.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(median(took))
+}
+
+pub(crate) fn run(scale: &Scale) -> Result<Report> {
+    let mut table = Table::new(
+        "updates",
+        "A worker with a store in memory: tasks a second",
+        &[
+            "tasks",
+            "assigned in one set, until READY",
+            "READY to RUNNING, in messages of 1,000",
+            "one task's update until it is durable, ms",
+            "resident, bytes each",
+        ],
+    );
+    let (mut assigned, mut updated) = (Vec::new(), Vec::new());
+    for tasks in scale.sizes() {
+        if let [assign, update, single, resident] = *child::part("updates", tasks)? {
+            let number = f64::from(u32::try_from(tasks)?);
+            let single = format!("{single:.3}");
+            let cells = [thousands(tasks), whole(assign), whole(update), single, whole(resident)];
+            table.row(cells);
+            assigned.push((number, assign));
+            updated.push((number, update));
+        }
+    }
+    Ok(Report::of(table).with(Chart {
+        name: "updates",
+        title: "What a worker takes in a second, by how many tasks it has",
+        axes: ("tasks", "tasks a second"),
+        is_log: false,
+        curves: vec![("assigned in one set", assigned), ("updates in messages of 1,000", updated)],
+    }))
+}

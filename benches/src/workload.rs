@@ -1,0 +1,41 @@
+//! What is timed and whose instructions are counted.
+
+use crate::{decide, step, transition};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Something that is done `n` times, or only got ready for. What both have in common is left
+/// out of the count.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    /// Its name, as the child process is told it.
+    pub name: &'static str,
+    /// How many of what is counted there are in one time.
+    pub each: u32,
+    /// Does it, and says how long that took.
+    pub run: fn(n: u64, live: bool) -> Duration,
+}
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
+    transition::WORKLOADS.iter().chain(decide::WORKLOADS).chain(step::WORKLOADS)
+}
+
+/// Makes `n` of something, and has each live.
+pub(crate) fn lives<T>(
+    n: u64,
+    live: bool,
+    fresh: impl Fn() -> T,
+    mut life: impl FnMut(&mut T),
+) -> Duration {
+    let mut tasks: Vec<T> = (0..n).map(|_| fresh()).collect();
+    let start = Instant::now();
+    if black_box(live) {
+        for task in &mut tasks {
+            life(black_box(task));
+        }
+    }
+    let took = start.elapsed();
+    drop(black_box(tasks));
+    took
+}

@@ -1,0 +1,146 @@
+//! What things cost, in bytes, allocations and instructions: never in time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+use allocation_counter::measure;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use onward::agent::{Driver, DriverHandle, Surroundings, TokioTimer};
+use onward::exec::{SystemClock, step};
+use onward::testing::NoopController;
+use onward::{AnyTask, Assignment, Controller, Event, Outcome, Task, TaskState, TaskStatus, state};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::process::Command;
+use std::task::{Context, Waker};
+use time::UtcDateTime;
+
+const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
+
+fn assigned() -> AnyTask {
+    AnyTask::resume(TaskStatus::new(TaskState::Assigned))
+}
+
+/// From ASSIGNED to COMPLETE, and the noop after it.
+fn live(task: &mut AnyTask, controller: &mut impl Controller) {
+    let mut last = Outcome::Advanced;
+    for _ in 0..7 {
+        last = step(task, TaskState::Running, controller, &CLOCK).now_or_never().unwrap();
+    }
+    assert_eq!((last, task.state()), (Outcome::Dead, TaskState::Complete));
+}
+
+#[test]
+fn a_life_of_successful_steps_allocates_nothing() {
+    let mut task = assigned();
+    let allocations = measure(|| live(&mut task, &mut NoopController::Ends));
+    assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_boxed_controller_allocates_at_most_once_a_call() {
+    let mut task = assigned();
+    // Once more does not make it two.
+    let mut controller = NoopController::Ends.boxed().boxed();
+    let allocations = measure(|| live(&mut task, &mut controller));
+    // prepare, start and wait, and an inquiry after each of the last four steps.
+    assert!(allocations.count_total <= 7, "{}", allocations.count_total);
+}
+
+#[test]
+fn a_refused_event_allocates_nothing() {
+    let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+    let allocations = measure(|| {
+        task.advance(Event::Prepared, CLOCK()).unwrap_err();
+    });
+    assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_new_task_allocates_its_record_at_its_first_move() {
+    let mut task = AnyTask::from(Task::new());
+    let allocations = measure(|| {
+        for event in [Event::Accepted, Event::Preparing, Event::Prepared, Event::Starting] {
+            task.advance(event, CLOCK()).unwrap();
+        }
+    });
+    assert_eq!(allocations.count_total, 1);
+}
+
+#[test]
+fn what_is_moved_about_is_small() {
+    let word = size_of::<usize>();
+    assert_eq!(size_of::<Task<state::Running>>(), word);
+    assert_eq!([size_of::<AnyTask>(), size_of::<Event>()], [2 * word; 2]);
+}
+
+type Sink = fn(&str, TaskStatus);
+type Shared = Surroundings<TokioTimer, SystemClock, Sink>;
+
+/// A task with the id of a real one, in RUNNING.
+fn running(surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
+    let assignment = Assignment::new("0123456789abcdefghijklmno", ());
+    let (mut driver, handle) =
+        Driver::new(assigned(), assignment, NoopController::Runs, surroundings.clone());
+    let mut run = async move { _ = driver.run().await }.boxed();
+    assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(handle.status().state, TaskState::Running);
+    (run, handle)
+}
+
+/// What each of so many running tasks has on the heap.
+fn heap(tasks: usize) -> usize {
+    let sink: Sink = |_, _| {};
+    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
+    let mut all = Vec::with_capacity(tasks);
+    let heap = measure(|| (0..tasks).for_each(|_| all.push(running(&surroundings))));
+    usize::try_from(heap.bytes_current).unwrap() / tasks
+}
+
+#[test]
+fn a_running_task_lives_on_nine_hundred_bytes() {
+    let each = heap(1_000);
+    println!("{each} bytes");
+    assert!(each <= 900, "{each} bytes");
+}
+
+#[test]
+fn a_task_among_many_has_no_more_than_one_among_few() {
+    assert_eq!(heap(100_000), heap(1_000));
+}
+
+/// The instructions of each workload, by callgrind, in a release build.
+fn instructions() -> BTreeMap<String, f64> {
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--release", "-p", "benches", "--", "counts"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let counts = text.lines().filter_map(|line| line.split_once('\t'));
+    counts.map(|(count, name)| (name.to_owned(), count.parse().unwrap())).collect()
+}
+
+#[test]
+fn the_instructions_are_what_they_were() {
+    let counts = instructions();
+    if counts.is_empty() {
+        // Not by `eprintln`, which is shown for tests that fail only.
+        let why = "skipped: the_instructions_are_what_they_were (no valgrind to count them)\n";
+        return io::stderr().write_all(why.as_bytes()).unwrap();
+    }
+    println!("{counts:#?}");
+    // A tenth more than was counted: another compiler may have its own way.
+    let most = [
+        ("onward, typed", 48.0),
+        ("onward, `apply`", 121.0),
+        ("onward, `advance`", 133.0),
+        ("onward, refused", 99.0),
+        ("`decide`", counts["a `match` by hand"]),
+        ("six steps and the noop, without the clock", 2_500.0),
+        ("the same, boxed", 5_050.0),
+    ];
+    for (name, most) in most {
+        assert!(counts[name] <= most, "{name}: {} instructions, at most {most}", counts[name]);
+    }
+}
