@@ -40,7 +40,9 @@ impl Controller for Shell {
         if self.child.is_some() {
             return Err(ControllerError::already_started());
         }
-        // If the agent goes, they go: this one could not find them again.
+        // If the agent goes, they go: this one could not find them again. One that is
+        // killed in just this moment starts this line twice, unless it leaves a mark, as
+        // in `11_threads`.
         let mut command = Command::new("sh");
         self.child = Some(command.args(["-c", &self.line.0]).kill_on_drop(true).spawn()?);
         Ok(())

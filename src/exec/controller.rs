@@ -82,10 +82,29 @@ use futures::future::BoxFuture;
 /// # }
 /// ```
 ///
+/// Some of what was begun cannot be dropped with the future: what a thread of a
+/// pool does goes on, and so does a request that was sent. Keep a handle of the
+/// one where the next operation waits for it, that of another instance too; and
+/// let whatever ends or removes a task forbid what may come late of the other.
+///
 /// **Restarts.** An agent that comes up again makes a new controller for a
-/// task that another instance prepared or started. It finds by itself how far
-/// things are: [already prepared](ControllerError::already_prepared) and
-/// [already started](ControllerError::already_started) are good answers.
+/// task that another instance prepared or started, and calls what its state asks
+/// for: `start` in STARTING, without `prepare`, and `wait` in RUNNING, without
+/// either. The controller finds by itself how far things are, in the world:
+/// [already prepared](ControllerError::already_prepared) and
+/// [already started](ControllerError::already_started) are good answers. What
+/// `prepare` had only in memory, `start` makes anew.
+///
+/// A workload that lived in the agent's process has died with it. So `start` first
+/// leaves a mark in the world, and the workload leaves its end there. The next
+/// instance tells that end. Where there is the mark and no end, `wait` answers an
+/// error that is not temporary, since nobody would begin it again, and `shutdown`,
+/// `terminate` and `remove` find nothing to end. Only if all that came of it was
+/// undone, as a transaction is, may it be begun anew: that is its first start then.
+/// `examples/11_threads.rs` has all of that.
+///
+/// An id may be assigned again after `remove`. Whoever takes it for a key, so that
+/// nothing is done twice, has forgotten it by then.
 ///
 /// **Errors.** [Temporary](ControllerError::temporary) ones and
 /// [interruptions](ControllerError::interrupted) are tried again; what else each
@@ -136,7 +155,8 @@ pub trait Controller: Send {
     ///
     /// *Called* in PREPARING, until it succeeds or fails for good. *Must* leave
     /// nothing for [`start`](Self::start) to create, so that a task can wait in
-    /// READY and then start at once. *May* answer that it was prepared before.
+    /// READY and then start at once. *May* answer that it was prepared before. After
+    /// a restart of the agent it is not called again where it had succeeded.
     ///
     /// The default does nothing.
     ///

@@ -181,7 +181,8 @@ impl ControllerError {
         self
     }
 
-    /// Adds what the workload exited with; 0 says nothing and is left out.
+    /// Adds what the workload exited with, whatever that is to its kind; 0 says nothing
+    /// and is left out.
     ///
     /// ```
     /// use onward::ControllerError;

@@ -160,7 +160,8 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     ///
     /// A task whose definition is another one has changed, whatever its version
     /// says. Gives the tasks that stay as they are, since what is wanted of them is
-    /// not possible.
+    /// not possible. A definition that a controller refuses later is not among them:
+    /// the [snapshot](Snapshot::refused_definition) has that.
     ///
     /// # Errors
     ///
