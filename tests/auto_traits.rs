@@ -4,11 +4,11 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::agent::{
-    AssignError, AssignedTask, AssignmentChange, Driver, DriverHandle, Ended, InvalidPolicy,
-    Listener, LogSelector, MemoryStore, Migration, OpenStoreError, Past, Policy, RedbOptions,
-    RedbStore, RefusedTask, ReportError, Reporter, ReporterHandle, Snapshot, StatusUpdate,
-    StoreCall, StoreChange, StoreError, StoreFault, StoredTask, Surroundings, TaskRecord,
-    TaskReportError, TaskView, TokioSpawner, TokioTimer, UpdateRefused, Watch, Worker,
+    AssignError, AssignedTask, AssignmentChange, Changes, Driver, DriverHandle, Ended,
+    InvalidPolicy, Listener, LogSelector, MemoryStore, Migration, OpenStoreError, Past, Policy,
+    RedbOptions, RedbStore, RefusedTask, ReportError, Reporter, ReporterHandle, Snapshot,
+    StatusUpdate, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, Surroundings,
+    TaskRecord, TaskReportError, TaskView, TokioSpawner, TokioTimer, UpdateRefused, Watch, Worker,
     WorkerHandle,
 };
 use onward::exec::{
@@ -30,6 +30,8 @@ use onward::testing::{
 };
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::fs;
+use std::path::Path;
 
 fn all<T: Send + Sync + Unpin + Debug>() {}
 
@@ -98,7 +100,15 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![Coverage, CoverageLayer, Diagram, DiagramFormat];
     check![Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, TaskState];
     check![TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState];
-    check![Task<state::New>, Task<state::Running>, Task<state::Orphaned>];
+    check![Task<state::New>, Task<state::Pending>, Task<state::Assigned>, Task<state::Accepted>];
+    check![Task<state::Preparing>, Task<state::Ready>, Task<state::Starting>, Task<state::Running>];
+    check![
+        Task<state::Complete>,
+        Task<state::Shutdown>,
+        Task<state::Failed>,
+        Task<state::Rejected>
+    ];
+    check![Task<state::Remove>, Task<state::Orphaned>, Changes<u64>];
     check![Assignment<u64>, ControllerError, ErrorKind, Inquiry<u64>, Inspection, LogAttribute];
     check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, Progress, SharedLogs];
     check![SystemClock, DriverHandle<u64>, Ended, InvalidPolicy, Past, Policy, Snapshot];
@@ -112,6 +122,24 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
     check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
+}
+
+#[test]
+fn no_public_type_is_left_out_here() {
+    fn check(path: &Path) {
+        if path.is_dir() {
+            return fs::read_dir(path).unwrap().for_each(|entry| check(&entry.unwrap().path()));
+        }
+        let source = fs::read_to_string(path).unwrap();
+        let heads = source.lines().filter_map(|line| line.strip_prefix("pub "));
+        let types =
+            heads.filter_map(|head| head.strip_prefix("struct ").or(head.strip_prefix("enum ")));
+        for name in types.map(|head| head.split(|c: char| !c.is_alphanumeric()).next().unwrap()) {
+            let here = include_str!("auto_traits.rs");
+            assert!(here.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{name}");
+        }
+    }
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
 }
 
 #[test]
