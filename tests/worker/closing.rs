@@ -2,7 +2,8 @@
 
 use super::agent::{Agent, open, task};
 use super::world::{Script, Told, Trouble, World};
-use futures::future::select;
+use futures::FutureExt as _;
+use futures::future::{join, join3, select};
 use onward::agent::{AssignError, AssignmentChange, Policy};
 use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
@@ -71,6 +72,63 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
     agent.pool.run();
     let late = agent.pool.run_until(agent.handle.shut_down());
     assert!(matches!(late, Some(Err(AssignError::Closed))));
+    agent.check();
+}
+
+#[test]
+fn whoever_waits_for_the_end_of_all_tasks_is_told_that_the_worker_is_closed() {
+    let agent = Agent::new();
+    agent.assign(vec![task("web", Script { obeys: false, ..Script::service() })]);
+    agent.run(100);
+    let mut stops = Box::pin(agent.handle.shut_down());
+    assert!((&mut stops).now_or_never().is_none());
+    agent.run(1);
+    agent.handle.close();
+    let stopped = agent.pool.run_until(stops);
+    assert!(matches!(stopped, Some(Err(AssignError::Closed))), "{stopped:?}");
+}
+
+#[test]
+fn what_is_assigned_first_is_shut_down_and_what_is_assigned_later_is_not() {
+    let agent = Agent::new();
+    let (stops, later) = (agent.handle.clone(), agent.handle.clone());
+    let first = agent.handle.assign(vec![task("a", Script::service())]);
+    let all = async {
+        let two = vec![task("a", Script::service()), task("b", Script::service())];
+        join3(first, stops.shut_down(), later.assign(two)).await
+    };
+    let (first, stopped, refused) = agent.pool.run_until(all).unwrap();
+    assert!(first.is_ok() && stopped.is_ok());
+    assert_eq!(refused.unwrap().len(), 1, "`a` does not come back");
+    agent.run(1_000);
+    assert_eq!(agent.state("a"), Some(TaskState::Shutdown));
+    assert_eq!(agent.state("b"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn a_task_that_is_removed_meanwhile_does_not_come_back_to_be_shut_down() {
+    let agent = Agent::new();
+    agent.assign(vec![task("a", Script::service())]);
+    agent.run(100);
+    let both = join(agent.handle.assign(Vec::new()), agent.handle.shut_down());
+    let (removed, stopped) = agent.pool.run_until(both).unwrap();
+    assert!(removed.is_ok() && stopped.is_ok());
+    agent.run(1_000);
+    assert_eq!(agent.state("a"), None);
+    agent.check();
+}
+
+#[test]
+fn a_task_that_follows_on_one_that_is_removed_is_shut_down_too() {
+    let agent = Agent::new();
+    agent.assign(vec![task("a", Script::service())]);
+    agent.run(100);
+    agent.assign(Vec::new());
+    agent.assign(vec![task("a", Script::service())]);
+    assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
+    agent.run(1_000);
+    assert_eq!(agent.state("a"), Some(TaskState::Shutdown));
     agent.check();
 }
 

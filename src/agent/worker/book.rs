@@ -69,6 +69,8 @@ pub(super) enum Message<D> {
     Assign(Vec<AssignedTask<D>>),
     /// These have changed.
     Update(Vec<AssignmentChange<D>>),
+    /// What has not ended is to be shut down.
+    ShutDown,
 }
 
 /// All that a worker knows.
@@ -445,6 +447,7 @@ impl<D> Message<D> {
         let (tasks, changes) = match self {
             Self::Assign(tasks) => (tasks.as_slice(), [].as_slice()),
             Self::Update(changes) => ([].as_slice(), changes.as_slice()),
+            Self::ShutDown => ([].as_slice(), [].as_slice()),
         };
         let changed = changes.iter().map(|change| match change {
             AssignmentChange::Update(task) => &*task.assignment.id,

@@ -202,29 +202,29 @@ impl<D: Clone + PartialEq> WorkerHandle<D> {
     ///
     /// An agent that is to stop, and not only to [leave](Self::close) its tasks, does
     /// this first. It takes as long as the slowest workload: give it a deadline of your
-    /// own. SHUTDOWN is durable, and no task comes back from it: to assign it anew as it was
-    /// is refused.
+    /// own. SHUTDOWN is durable, and no task comes back from it: to assign it as it was
+    /// before is refused. What is assigned later is not shut down.
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update).
+    /// Those of [`update`](Self::update); [`AssignError::Closed`] also where the worker is
+    /// closed meanwhile.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the tasks have been told, or not; nobody waits for them.
+    /// Dropped, the tasks are shut down or not; nobody waits for them.
     pub async fn shut_down(&self) -> Result<(), AssignError> {
-        let has_ended =
-            |task: &TaskView<D>| task.record.removing || task.snapshot.status.state.is_terminal();
-        let live = self.tasks().into_iter().filter(|task| !has_ended(task));
-        let shut_down: Vec<_> = live
-            .map(|task| AssignedTask::from(task.record))
-            .filter(|task| task.assignment.desired_state < TaskState::Shutdown)
-            .map(|task| AssignmentChange::Update(task.with_desired_state(TaskState::Shutdown)))
-            .collect();
-        self.update(shut_down).await?;
+        self.send(Message::ShutDown).await?;
         let mut changes = self.changes();
-        while changes.next().await.is_some_and(|tasks| !tasks.iter().all(has_ended)) {}
-        Ok(())
+        while let Some(tasks) = changes.next().await {
+            if !tasks.iter().any(TaskView::is_shutting_down) {
+                return Ok(());
+            }
+            if self.shared.lock().is_closing() {
+                break;
+            }
+        }
+        Err(AssignError::Closed)
     }
 
     async fn send(&self, message: Message<D>) -> Result<Vec<RefusedTask>, AssignError> {
@@ -317,6 +317,20 @@ pub struct TaskView<D> {
     /// Why what it has could not be removed. That is tried again with the next full
     /// set of assignments, and at the next start.
     pub left: Option<ControllerError>,
+}
+
+impl<D> TaskView<D> {
+    /// It is to be shut down, or to come back only for that, and has not ended yet.
+    fn is_shutting_down(&self) -> bool {
+        let is_wanted =
+            |record: &TaskRecord<D>| record.assignment.desired_state >= TaskState::Shutdown;
+        if self.record.removing {
+            // It does not come back while something is left of the one before.
+            let successor = self.record.successor.as_deref().filter(|_| self.left.is_none());
+            return successor.is_some_and(is_wanted);
+        }
+        is_wanted(&self.record) && !self.snapshot.status.state.is_terminal()
+    }
 }
 
 /// All tasks, as they change; see [`WorkerHandle::changes`].

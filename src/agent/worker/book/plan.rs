@@ -5,7 +5,7 @@ use crate::agent::driver::UpdateRefused;
 use crate::agent::store::{StoreChange, TaskRecord};
 use crate::agent::worker::error::{AssignError, RefusedTask};
 use crate::agent::worker::{AssignedTask, AssignmentChange, check_policy};
-use crate::lifecycle::TaskStatus;
+use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -42,9 +42,11 @@ impl<D: Clone + PartialEq> Book<D> {
         if let Some(id) = message.ids().find(|id| !ids.insert(*id)) {
             return Err(AssignError::DuplicateTask { id: id.into() });
         }
+        let shuts_down = matches!(message, Message::ShutDown);
         let (complete, changes) = match message {
             Message::Assign(tasks) => (true, self.complete(tasks)),
             Message::Update(changes) => (false, changes),
+            Message::ShutDown => (false, Vec::new()),
         };
         let (changed, effects, refused) = (Vec::new(), Vec::new(), Vec::new());
         let mut plan = Plan { changes: changed, effects, refused, complete };
@@ -63,6 +65,9 @@ impl<D: Clone + PartialEq> Book<D> {
                     }
                 }
             }
+        }
+        if shuts_down {
+            self.tasks.values().for_each(|entry| plan.shut_down(entry));
         }
         Ok(plan)
     }
@@ -156,6 +161,22 @@ impl<D: Clone + PartialEq> Plan<D> {
         record.removing = true;
         record.successor = None;
         self.want(entry, record);
+    }
+
+    /// What has not ended is wanted in SHUTDOWN, and so is what follows on it.
+    fn shut_down(&mut self, entry: &Entry<D>) {
+        let mut record = entry.record.clone();
+        let wanted = if record.removing {
+            record.successor.as_deref_mut()
+        } else {
+            Some(&mut record).filter(|_| !entry.seat.snapshot().status.state.is_terminal())
+        };
+        if let Some(TaskRecord { assignment, .. }) = wanted {
+            assignment.desired_state = assignment.desired_state.max(TaskState::Shutdown);
+        }
+        if record != entry.record {
+            self.want(entry, record);
+        }
     }
 
     fn want(&mut self, entry: &Entry<D>, record: TaskRecord<D>) {
