@@ -85,7 +85,7 @@ impl Executor for Threads {
 struct Thread {
     threads: Threads,
     id: String,
-    /// A line that it was started, and one how it ended.
+    /// A line that it was started, one of the thread itself, and one how it ended.
     file: PathBuf,
     rounds: Rounds,
 }
@@ -125,6 +125,7 @@ impl Controller for Thread {
         let worker = Worker { told: Arc::default(), ended: ended.shared() };
         let (rounds, told, file) = (self.rounds.clone(), worker.told.clone(), self.file.clone());
         thread::spawn(move || {
+            _ = put_down(&file, "running\n");
             if let Some(how) = run(&rounds, &told) {
                 _ = put_down(&file, how);
             }
@@ -139,7 +140,7 @@ impl Controller for Thread {
             _ = worker.ended.await;
         }
         let text = fs::read_to_string(&self.file)?;
-        match text.lines().nth(1) {
+        match text.lines().find(|line| !["started", "running"].contains(line)) {
             Some("well") => Ok(()),
             Some(why) => Err(ControllerError::new(why.to_owned())),
             // Not temporary: nobody would begin it again.
@@ -187,7 +188,7 @@ impl Subject for Threads {
     fn observe(&self, id: &str) -> Observation {
         let worker = self.running().get(id).cloned();
         let text = fs::read_to_string(self.folder.join(id));
-        let starts = text.as_ref().map_or(0, |text| text.matches("started").count());
+        let starts = text.as_ref().map_or(0, |text| text.matches("running").count());
         Observation::default()
             .with_starts(starts)
             .with_running(worker.is_some_and(|worker| worker.ended.peek().is_none()))

@@ -139,7 +139,8 @@
 //! ```
 //!
 //! What it cannot see it does not check: that `prepare` leaves nothing for `start` to
-//! create, that an update is taken whole, that a cause is kept, that logs end. What
+//! create, that an update is taken whole, that a cause is kept, that logs end, that a
+//! `start` which fails leaves nothing running, what is temporary. What
 //! becomes of tasks when the agent's process dies it sees only where
 //! [`Subject::restarted`] says how that is; without it, what is held in memory seems to
 //! last.
@@ -180,7 +181,8 @@ pub trait Subject: Send + Sync {
 
     /// What hands out the controllers in the next process of the agent, when this one
     /// has been killed: it knows what lasts, and workloads that lived in this process
-    /// have ended.
+    /// have ended. The next process has this one task; [`executor`](Self::executor) is
+    /// asked again for others, and [`observe`](Self::observe) sees what both have begun.
     ///
     /// The default says that this cannot be tried, or makes no difference, since all
     /// that is known of a task lives outside of the agent.
@@ -219,7 +221,7 @@ pub enum Workload {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Observation {
-    /// How often the workload was started, ever; a start need not be counted if all
+    /// How often the workload was started, ever, by what it has left itself; a start need not be counted if all
     /// that came of it was undone. A workload that tells this itself may be late; it is
     /// only counted on when it has ended by itself.
     pub starts: usize,

@@ -45,6 +45,7 @@ pub(crate) enum Wrong {
     ShutsDownOnlyWhatWasStarted,
     HangsAfterADroppedShutdown,
     ShutsDownOnlyOnce,
+    ShutsDownEverything,
     ShutsDownOnlyItsOwn,
     DoesNotTerminate,
     DoesNotTerminateAfterADroppedShutdown,
@@ -62,6 +63,8 @@ pub(crate) enum Wrong {
     ForgetsTheEndWithItsProcess,
     StartsAgainWhatHasEnded,
     WaitsForWhatIsLost,
+    WaitsForWhatIsLostUnlessAskedToStartIt,
+    HangsWhereItStartsWhatIsLost,
     StartsAgainWhatIsLost,
     CannotShutDownWhatIsLost,
     CannotInspectWhatDoesNotRun,
@@ -160,6 +163,8 @@ impl Subject for World {
         let dies = [
             Wrong::NothingAndIsMortal,
             Wrong::WaitsForWhatIsLost,
+            Wrong::WaitsForWhatIsLostUnlessAskedToStartIt,
+            Wrong::HangsWhereItStartsWhatIsLost,
             Wrong::StartsAgainWhatIsLost,
             Wrong::CannotShutDownWhatIsLost,
         ];
@@ -336,6 +341,9 @@ impl Controller for Operator {
         if self.is(Wrong::DoesNotKnowWhatAnotherHasStarted) && is_anothers {
             return Err("something runs".into());
         }
+        if lost && self.is(Wrong::HangsWhereItStartsWhatIsLost) {
+            pending::<()>().await;
+        }
         self.begun.push("start");
         let again = match self.world.wrong {
             Wrong::ForgetsADroppedStart => !is_up,
@@ -357,7 +365,9 @@ impl Controller for Operator {
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
         let Work { started_at, ended, lost, .. } = self.work(|work| work.clone());
-        if lost && !self.is(Wrong::WaitsForWhatIsLost) {
+        let waits = self.is(Wrong::WaitsForWhatIsLost)
+            || self.is(Wrong::WaitsForWhatIsLostUnlessAskedToStartIt) && !self.is_its_own();
+        if lost && !waits {
             return Err("it is lost with its agent".into());
         }
         if ended.is_none() {
@@ -420,6 +430,11 @@ impl Controller for Operator {
             || self.is(Wrong::ShutsDownOnlyItsOwn) && !self.is_its_own();
         if self.definition == Workload::Disobeys && self.is_running() {
             pending::<()>().await;
+        }
+        if self.is(Wrong::ShutsDownEverything) {
+            let mut works = self.world.lock();
+            let running = works.values_mut().filter(|work| work.is_running());
+            running.for_each(|work| work.ended = Some(143));
         }
         if !leaves {
             self.kill(143);

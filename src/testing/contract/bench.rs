@@ -2,7 +2,7 @@
 
 mod trial;
 
-pub(super) use trial::{AN_ERROR, Trial, told};
+pub(super) use trial::{Trial, told};
 
 use super::checks::CODE;
 use super::clause::Clause;
@@ -15,6 +15,7 @@ use crate::testing::{Call, CallEvent, Trace};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -38,17 +39,30 @@ pub(super) struct Bench<'a, S: Subject, T> {
     pub(super) subject: &'a S,
     pub(super) clause: Clause,
     /// The tasks of the clauses before.
-    removed: &'a [String],
-    tasks: Mutex<Tasks<DefinitionOf<S>>>,
+    removed: &'a [Removed],
+    tasks: Mutex<Tasks<S>>,
 }
 
-/// The tasks that there have been, and those of which something may be left.
-struct Tasks<D> {
+/// A task that was removed, by its id, and all that was called.
+pub(super) type Removed = (String, Trace);
+
+/// How many tasks there have been, those of which something may be left, and those that
+/// were removed.
+struct Tasks<S: Subject> {
     count: usize,
-    left: Vec<Assignment<D>>,
-    /// Those that have been removed.
-    cleared: Vec<String>,
+    left: Vec<Left<S>>,
+    removed: Vec<Removed>,
 }
+
+/// A task of which something may be left.
+struct Left<S: Subject> {
+    assignment: Assignment<DefinitionOf<S>>,
+    process: Process<S>,
+    trace: Trace,
+}
+
+/// The executor of another process that has the task, where the first one has died.
+type Process<S> = Option<Arc<<S as Subject>::Executor>>;
 
 pub(super) type ControllerOf<S> = <<S as Subject>::Executor as Executor>::Controller;
 
@@ -91,9 +105,9 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
         contract: &'a Contract<T>,
         subject: &'a S,
         clause: Clause,
-        removed: &'a [String],
+        removed: &'a [Removed],
     ) -> Self {
-        let tasks = Mutex::new(Tasks { count: 0, left: Vec::new(), cleared: Vec::new() });
+        let tasks = Mutex::new(Tasks { count: 0, left: Vec::new(), removed: Vec::new() });
         Self { contract, subject, clause, removed, tasks }
     }
 
@@ -101,12 +115,11 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
     pub(super) async fn nothing_comes_back(&self) -> Verdict {
         let timer = &self.contract.timer;
         timer.sleep_until(timer.now().saturating_add(self.contract.afterwards)).await;
-        for id in self.removed {
+        for (id, trace) in self.removed {
             let Observation { running, remains, .. } = self.subject.observe(id);
             if running || remains {
-                let found =
-                    format!("something {} of {id}", if running { "runs" } else { "remains" });
-                return Err(breach(self.clause, "nothing comes back", &found, &Trace::new()));
+                let found = if running { "something runs" } else { "something remains" };
+                return Err(breach(self.clause, "nothing comes back", &found, trace));
             }
         }
         Ok(())
@@ -114,20 +127,29 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
 
     /// A new task, and a controller for it.
     pub(super) async fn task(&'a self, workload: Workload) -> Result<Trial<'a, S, T>, Stop> {
+        let trace = Trace::new();
         let assignment = {
             let mut tasks = self.tasks();
             let id = format!("{}-{}", self.clause, tasks.count);
             let Some(definition) = self.subject.definition(&id, workload) else {
                 return Err(Stop::Unchecked(format!("there is no workload {workload:?}")));
             };
-            let assignment = Assignment::new(id, definition);
             tasks.count += 1;
-            tasks.left.push(assignment.clone());
+            let assignment = Assignment::new(id, definition);
+            let left = Left { assignment: assignment.clone(), process: None, trace: trace.clone() };
+            tasks.left.push(left);
             assignment
         };
-        let trace = Trace::new();
         let controller = self.controller(self.subject.executor(), &assignment, &trace).await?;
         Ok(Trial { bench: self, assignment, process: None, controller, trace })
+    }
+
+    /// Another process has this task from now on.
+    fn moved(&self, id: &str, process: &Arc<S::Executor>) {
+        let mut tasks = self.tasks();
+        for left in tasks.left.iter_mut().filter(|left| left.assignment.id == id) {
+            left.process = Some(Arc::clone(process));
+        }
     }
 
     /// What ends by itself, well and badly, as far as there is such a thing.
@@ -161,23 +183,24 @@ impl<'a, S: Subject, T: Timer> Bench<'a, S, T> {
     /// Removes whatever is left of the tasks, by new instances.
     pub(super) async fn clear(&self) {
         let left = mem::take(&mut self.tasks().left);
-        for assignment in left {
-            self.tasks().cleared.push(assignment.id.clone());
-            let trace = Trace::new();
-            let executor = self.subject.executor();
-            if let Ok(controller) = self.controller(executor, &assignment, &trace).await {
-                let mut trial = Trial { bench: self, assignment, process: None, controller, trace };
-                _ = trial.call(Call::Remove).await;
+        for Left { assignment, process, trace } in left {
+            let executor = process.as_deref().unwrap_or_else(|| self.subject.executor());
+            let Ok(controller) = self.controller(executor, &assignment, &trace).await else {
+                continue;
+            };
+            let mut trial = Trial { bench: self, assignment, process, controller, trace };
+            if trial.call(Call::Remove).await.is_ok() {
+                self.tasks().removed.push((trial.assignment.id, trial.trace));
             }
         }
     }
 
     /// All the tasks that were removed.
-    pub(super) fn into_removed(self) -> Vec<String> {
-        self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).cleared
+    pub(super) fn into_removed(self) -> Vec<Removed> {
+        self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).removed
     }
 
-    fn tasks(&self) -> MutexGuard<'_, Tasks<DefinitionOf<S>>> {
+    fn tasks(&self) -> MutexGuard<'_, Tasks<S>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -86,6 +86,8 @@ pub(super) async fn check<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verd
         Clause::CloseLeaves => end::close_leaves(bench).await,
         Clause::Closed => end::closed(bench).await,
         Clause::LostEnding => lost::lost_ending(bench).await,
+        Clause::LostStart => lost::lost_start(bench).await,
+        Clause::Neighbours => end::neighbours(bench).await,
         Clause::LostWork => lost::lost_work(bench).await,
         Clause::InspectAnswers => inspect::inspect_answers(bench).await,
         Clause::InspectExitCode => inspect::inspect_exit_code(bench).await,

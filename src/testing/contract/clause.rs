@@ -116,15 +116,19 @@ clauses! {
         "After `close`, every operation answers `closed`, or all go on as before."
     LostEnding "lost-ending" [StartDropped StartRepeated StartTakenUp WaitRepeated WaitDropped WaitTakenUp]
         "When the agent's process has died, `wait` tells the end that it told before, and `start` does not start the workload again."
-    LostWork "lost-work" [StartDropped StartRepeated StartTakenUp ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees RemoveTakenUp]
+    LostStart "lost-start" [StartDropped StartRepeated StartTakenUp]
+        "When the agent's process has died after any number of polls of `start`, the next `start` does not start the workload a second time."
+    LostWork "lost-work" [LostStart StartDropped StartRepeated StartTakenUp ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees RemoveTakenUp]
         "When a workload has died with the agent's process, `wait` answers an error that is not temporary, `start` does not start it again, and `shutdown`, `terminate` and `remove` succeed."
+    Neighbours "neighbours" [WaitRunning ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees CloseLeaves]
+        "What is done with a task leaves other tasks as they are."
     InspectAnswers "inspect-answers" []
         "`inspect` answers soon and without an error, however far the task is."
     InspectExitCode "inspect-exit-code" []
         "`inspect`, once the workload has ended, tells the exit code that `wait` told."
     UpdateEqual "update-equal" []
         "`update` takes or refuses a definition that changes nothing, and the task goes on."
-    NothingComesBack "nothing-comes-back" [StartTakenUp ShutdownEnds RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated RemoveTakenUp RemoveAbandoned]
+    NothingComesBack "nothing-comes-back" [LostStart LostWork StartTakenUp ShutdownEnds RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated RemoveTakenUp RemoveAbandoned]
         "When a task was removed, nothing that was begun before takes effect any more."
 }
 

@@ -1,12 +1,13 @@
 //! What is done with one task.
 
-use super::{Bench, Came, ControllerOf, Fault, Limit, Stop, Verdict, breach};
+use super::{Bench, Came, ControllerOf, Fault, Limit, Process, Stop, Verdict, breach};
 use crate::agent::Timer;
 use crate::exec::{Assignment, Controller, ControllerError, ErrorKind, Inspection};
 use crate::testing::contract::{Clause, DefinitionOf, Observation, Subject};
 use crate::testing::{Call, Trace};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 use futures::FutureExt;
@@ -17,7 +18,7 @@ pub(in crate::testing::contract) struct Trial<'a, S: Subject, T> {
     pub(super) bench: &'a Bench<'a, S, T>,
     pub(super) assignment: Assignment<DefinitionOf<S>>,
     /// The executor of another process, where this one has died.
-    pub(super) process: Option<S::Executor>,
+    pub(super) process: Process<S>,
     pub(super) controller: ControllerOf<S>,
     pub(super) trace: Trace,
 }
@@ -114,17 +115,18 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
 
     /// Puts another instance in the place of this one, as a restart of the agent does.
     pub(in crate::testing::contract) async fn restart(&mut self) -> Verdict {
-        let executor = self.process.as_ref().unwrap_or_else(|| self.bench.subject.executor());
+        let executor = self.process.as_deref().unwrap_or_else(|| self.bench.subject.executor());
         self.controller = self.bench.controller(executor, &self.assignment, &self.trace).await?;
         Ok(())
     }
 
     /// The agent's process dies, and another one takes the task up.
     pub(in crate::testing::contract) async fn die(&mut self) -> Verdict {
-        self.process = self.bench.subject.restarted();
-        if self.process.is_none() {
+        let Some(process) = self.bench.subject.restarted().map(Arc::new) else {
             return Err(Stop::Unchecked("there is no other process".into()));
-        }
+        };
+        self.bench.moved(&self.assignment.id, &process);
+        self.process = Some(process);
         self.restart().await
     }
 
@@ -146,6 +148,18 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
     pub(in crate::testing::contract) fn require_one_start(&self) -> Verdict {
         let starts = self.observe().starts;
         self.require(starts == 1, "the workload was started once", &format!("{starts} starts"))
+    }
+
+    /// One that was undone need not be counted.
+    pub(in crate::testing::contract) fn require_no_second_start(&self) -> Verdict {
+        let starts = self.observe().starts;
+        self.require(starts <= 1, "it was not started again", &format!("{starts} starts"))
+    }
+
+    /// `wait` tells that the workload has ended badly.
+    pub(in crate::testing::contract) async fn require_error(&mut self) -> Verdict {
+        let ending = self.ending().await;
+        self.require(ending.starts_with(AN_ERROR), "`wait` tells an error", &ending)
     }
 
     pub(in crate::testing::contract) fn require_running(&self) -> Verdict {
@@ -176,7 +190,7 @@ impl<S: Subject, T: Timer> Trial<'_, S, T> {
 }
 
 /// How every such text begins.
-pub(in crate::testing::contract) const AN_ERROR: &str = "an error";
+const AN_ERROR: &str = "an error";
 
 /// What `wait` tells of a workload that has ended badly.
 pub(in crate::testing::contract) fn told(exit_code: Option<i32>) -> String {

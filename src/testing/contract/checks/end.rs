@@ -4,7 +4,7 @@ use super::{PREPARED, STARTED, goes_well};
 use crate::agent::Timer;
 use crate::exec::ErrorKind;
 use crate::testing::Call;
-use crate::testing::contract::bench::{Bench, Fault, Trial, Verdict};
+use crate::testing::contract::bench::{Bench, Fault, Stop, Trial, Verdict};
 use crate::testing::contract::{Subject, Workload};
 use alloc::format;
 use alloc::string::ToString;
@@ -20,9 +20,29 @@ pub(super) async fn ends<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Ca
 pub(super) async fn terminate_forces<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
     let mut trial = bench.task(Workload::Disobeys).await?;
     trial.after(STARTED).await?;
+    // It may take it a while before it knows how not to obey.
+    trial.glimpse(Call::Wait).await;
     trial.glimpse(Call::Shutdown).await;
+    if !trial.observe().running {
+        return Err(Stop::Unchecked("the workload has obeyed".into()));
+    }
     trial.must(Call::Terminate).await?;
     trial.require_end(Call::Terminate)
+}
+
+/// One task runs, and another one is ended beside it.
+pub(super) async fn neighbours<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+    let mut neighbour = bench.task(Workload::Runs).await?;
+    neighbour.after(STARTED).await?;
+    for call in [Call::Shutdown, Call::Terminate, Call::Remove, Call::Close] {
+        let mut trial = bench.task(Workload::Runs).await?;
+        trial.after(STARTED).await?;
+        // Whether it succeeds is for another clause to say.
+        _ = trial.call(call).await;
+        neighbour.require_running()?;
+    }
+    let has_ended = neighbour.glimpse(Call::Wait).await;
+    neighbour.require(!has_ended, "`wait` goes on", &"it has returned")
 }
 
 pub(super) async fn of_nothing<S: Subject, T: Timer>(

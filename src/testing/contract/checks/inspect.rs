@@ -4,7 +4,7 @@ use super::{CODE, STARTED, goes_well};
 use crate::agent::Timer;
 use crate::exec::{ErrorKind, Inquiry};
 use crate::testing::Call;
-use crate::testing::contract::bench::{Bench, Fault, Trial, Verdict};
+use crate::testing::contract::bench::{Bench, Fault, Stop, Trial, Verdict};
 use crate::testing::contract::{Subject, Workload};
 use alloc::format;
 
@@ -47,10 +47,14 @@ async fn answers<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
 pub(super) async fn inspect_exit_code<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
     let mut trial = bench.task(Workload::Exits(CODE)).await?;
     trial.after(STARTED).await?;
-    let Err(Fault::Error(error)) = trial.call(Call::Wait).await else { return Ok(()) };
-    let Some(told) = error.exit_code() else { return Ok(()) };
-    let Ok(inspection) = trial.inspect().await else { return Ok(()) };
-    let Inquiry::Is(status) = inspection.container_status else { return Ok(()) };
+    let told = match trial.call(Call::Wait).await {
+        Err(Fault::Error(error)) => error.exit_code(),
+        _ => None,
+    };
+    let inspection = trial.inspect().await.map(|inspection| inspection.container_status);
+    let (Some(told), Ok(Inquiry::Is(status))) = (told, inspection) else {
+        return Err(Stop::Unchecked("`wait` or `inspect` tells none".into()));
+    };
     let found = format!("`inspect` tells the exit code {}", status.exit_code);
     trial.require(status.exit_code == told, &format!("the exit code {told}"), &found)
 }

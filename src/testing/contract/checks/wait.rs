@@ -3,7 +3,7 @@
 use super::STARTED;
 use crate::agent::Timer;
 use crate::testing::Call;
-use crate::testing::contract::bench::{AN_ERROR, Bench, Stop, Verdict, told};
+use crate::testing::contract::bench::{Bench, Stop, Verdict, told};
 use crate::testing::contract::{Subject, Workload};
 
 pub(super) async fn wait_running<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
@@ -20,8 +20,7 @@ pub(super) async fn wait_fails<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) ->
     };
     let mut trial = bench.task(job).await?;
     trial.after(STARTED).await?;
-    let ending = trial.ending().await;
-    trial.require(ending.starts_with(AN_ERROR), "`wait` tells an error", &ending)
+    trial.require_error().await
 }
 
 pub(super) async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
