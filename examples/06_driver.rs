@@ -68,7 +68,8 @@ impl Controller for Counter {
     }
     async fn start(&mut self) -> Result<(), ControllerError> {
         if self.seat.is_none() {
-            // It was given back: whoever had it has counted.
+            // It was given back: it has counted. (Another instance, after a restart, would
+            // have to take a seat first; here there is none.)
             return Err(ControllerError::already_started());
         }
         let wanted = self.wanted.subscribe();

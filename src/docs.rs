@@ -1,7 +1,8 @@
 //! The pages of `docs/`, but for `scale.md`: its pictures are files.
 //!
 //! At its end a page says where its links lead among the files of the repository. What
-//! they are here stands in `src/docs/links.md`, and counts since it comes first.
+//! they are here stands in `src/docs/links.md`, and counts since it comes first. (A block
+//! that fails is therefore said to be in that file; its module is that of the page.)
 
 macro_rules! pages {
     ($($name:ident $file:literal)*) => {$(

@@ -75,6 +75,34 @@ fn the_controller_that_one_is_told_to_write_is_the_one_that_is_run() {
     assert!(page.contains(&format!("```rust\n{controller}```\n")));
 }
 
+#[test]
+fn everything_that_is_logged_is_in_the_guide() {
+    fn sources(path: &Path, into: &mut String) {
+        if path.is_dir() {
+            return fs::read_dir(path)
+                .unwrap()
+                .for_each(|entry| sources(&entry.unwrap().path(), into));
+        }
+        // Without what is only said in comments.
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.for_each(|line| *into += line);
+    }
+    let (mut source, guide) = (String::new(), pages()["docs/guide.md"].clone());
+    sources(&root().join("src"), &mut source);
+    let mut messages = 0;
+    for call in source.split("tracing::").skip(1) {
+        let macros = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
+        let Some(call) = macros.iter().find_map(|name| call.strip_prefix(name)) else { continue };
+        let message = call.split(");").next().unwrap().rsplit('"').nth(1).unwrap();
+        // What is put in when it is logged stands there as it is then.
+        let end = message.rsplit('}').next().unwrap();
+        assert!(guide.contains(&format!("{end}`")), "the guide does not tell of `{message}`");
+        messages += 1;
+    }
+    assert!(messages >= 15, "{messages} messages");
+}
+
 /// What a heading is called in a link, as GitHub makes it.
 fn anchor(heading: &str) -> String {
     let lower = heading.trim_start_matches('#').trim().to_lowercase();

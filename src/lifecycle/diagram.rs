@@ -96,7 +96,7 @@ impl Diagram {
         writeln!(f, "    bgcolor=white; nodesep=0.35; ranksep=0.35;")?;
         writeln!(f, "    node [shape=box, style=\"rounded,filled\", fontcolor=\"{INK}\"];")?;
         writeln!(f, "    node [fontname=\"sans-serif\", fontsize=11];")?;
-        writeln!(f, "    edge [fontname=\"sans-serif\", fontsize=10];")?;
+        writeln!(f, "    edge [fontname=\"sans-serif\", fontsize=10, fontcolor=\"{INK}\"];")?;
         for state in drawn() {
             let (name, caption, paint) = (state.proto_name(), caption(state), Paint::of(state));
             let line = if caption.is_empty() { "" } else { "<br/>" };

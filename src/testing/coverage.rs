@@ -116,8 +116,10 @@ impl FromIterator<(TaskState, TaskState)> for Coverage {
 /// assert_eq!(layer.coverage().count(TaskState::Ready, TaskState::Starting), 1);
 /// ```
 ///
-/// For a whole run of tests, let it be part of the default subscriber that they
-/// share (`tracing::subscriber::set_global_default`), and print the diagram at its end.
+/// It hears what reaches it: the events of level DEBUG, on threads where its subscriber
+/// is the default one. What a filter drops counts as untaken. For all threads of a
+/// program it is part of the global default; each program of a run of tests has one of
+/// its own.
 #[derive(Clone, Default, Debug)]
 pub struct CoverageLayer(Arc<Mutex<Coverage>>);
 
