@@ -96,3 +96,35 @@ fn tasks_are_not_cloned_and_not_serialized() {
         }
     }
 }
+
+#[test]
+fn nothing_of_another_crate_can_be_in_the_api_but_of_five_where_no_feature_brings_it() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    let manifest = manifest.unwrap();
+    let section = |name: &str| {
+        let (_, after) = manifest.split_once(&format!("\n[{name}]\n")).unwrap();
+        let lines = after.lines().take_while(|line| !line.starts_with('['));
+        let entries = lines.filter_map(|line| line.split_once(" = "));
+        entries.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect::<Vec<_>>()
+    };
+    let features = section("features");
+    let brought_by = |dependency: &str| -> Vec<&str> {
+        let brings = format!("\"dep:{dependency}\"");
+        let by = features.iter().filter(|(_, brought)| brought.contains(&brings));
+        by.map(|(feature, _)| feature.as_str()).collect()
+    };
+    let mut always = Vec::new();
+    for (name, rest) in section("dependencies") {
+        match brought_by(&name)[..] {
+            [] => {
+                assert!(!rest.contains("optional"), "{name}");
+                always.push(name);
+            }
+            ["serde"] => always.push(name),
+            ["redb" | "tokio" | "testing"] => assert!(rest.contains("optional = true"), "{name}"),
+            ref by => panic!("{name} comes with {by:?}"),
+        }
+    }
+    always.sort();
+    assert_eq!(always, ["futures", "serde", "thiserror", "time", "tracing"]);
+}
