@@ -444,6 +444,14 @@ impl<S: State> Task<S> {
         }
     }
 
+    /// The task out of a place that is written to next. It has its record
+    /// from here on: a move that went well cannot fail before that.
+    #[inline]
+    pub(super) fn take(&mut self) -> Self {
+        self.record_mut();
+        Self { record: self.record.take(), ..*self }
+    }
+
     #[inline]
     fn record_mut(&mut self) -> &mut Record {
         self.record.get_or_insert_with(first_record)
