@@ -1,18 +1,36 @@
 //! One transition: typed, erased and refused, beside what one would take instead.
 
-mod bare;
-mod writing;
-
 use crate::report::{Report, Table, ratio};
 use crate::rounds::{self, Measured};
-use crate::workload::{Workload, lives};
+use crate::workload::{Workload, lives, loops};
 use crate::{Scale, count};
 use anyhow::Result;
+use onward::lifecycle::InvalidTransition;
 use onward::{AnyTask, Event, Task, TaskState, TaskStatus, state};
 use std::hint::black_box;
 use std::mem;
 use std::time::Duration;
 use time::UtcDateTime;
+
+/// The events from NEW to COMPLETE, with a time or without.
+macro_rules! events {
+    ($($event:ident)::+ $(($at:expr))?) => {
+        [
+            Some($($event)::+::Allocated $(($at))?),
+            Some($($event)::+::Assigned $(($at))?),
+            Some($($event)::+::Accepted $(($at))?),
+            Some($($event)::+::Preparing $(($at))?),
+            Some($($event)::+::Prepared $(($at))?),
+            Some($($event)::+::Starting $(($at))?),
+            Some($($event)::+::Started $(($at))?),
+            Some($($event)::+::Finished $(($at))?),
+        ]
+    };
+}
+
+mod bare;
+mod looped;
+mod writing;
 
 macro_rules! workloads {
     ($($name:literal $run:expr)*) => {
@@ -22,6 +40,7 @@ macro_rules! workloads {
 
 pub(crate) const WORKLOADS: &[Workload] = workloads! {
     "a call that does nothing" writing::contests::nothing
+    "a call of `advance` that does nothing" nothing
     "onward, typed" typed
     "onward, `apply`" apply
     "onward, `advance`" advance
@@ -32,6 +51,15 @@ pub(crate) const WORKLOADS: &[Workload] = workloads! {
     "statig" writing::contests::statig
     "rust-fsm" writing::contests::rust_fsm
     "smlang" writing::contests::smlang
+    "a loop that does nothing" looped::nothing
+    "onward, `apply`, in a loop" apply_in_a_loop
+    "onward, `advance`, in a loop" advance_in_a_loop
+    "onward, refused, in a loop" refused_in_a_loop
+    "plain `match`, in a loop" looped::plain
+    "statum, an enum by hand, in a loop" looped::statum
+    "statig, in a loop" looped::statig
+    "rust-fsm, in a loop" looped::rust_fsm
+    "smlang, in a loop" looped::smlang
     "plain `match`, bare" bare::contests::plain
     "statum, typed, bare" bare::contests::statum_typed
     "statum, an enum by hand, bare" bare::contests::statum_any
@@ -106,6 +134,32 @@ fn advance(n: u64, live: bool) -> Duration {
     )
 }
 
+/// What `advance` has more than the others in a call: a larger event, and an answer.
+fn nothing(n: u64, live: bool) -> Duration {
+    #[inline(never)]
+    fn advance(_: &mut AnyTask, event: Event, _: UtcDateTime) -> Result<(), InvalidTransition> {
+        mem::forget(event);
+        black_box(Ok(()))
+    }
+    lives(
+        n,
+        live,
+        || task(TaskState::New),
+        |task| {
+            let at = black_box(UtcDateTime::UNIX_EPOCH);
+            let moved = advance(task, black_box(Event::Allocated), at).is_ok()
+                & advance(task, black_box(Event::Assigned), at).is_ok()
+                & advance(task, black_box(Event::Accepted), at).is_ok()
+                & advance(task, black_box(Event::Preparing), at).is_ok()
+                & advance(task, black_box(Event::Prepared), at).is_ok()
+                & advance(task, black_box(Event::Starting), at).is_ok()
+                & advance(task, black_box(Event::Started), at).is_ok()
+                & advance(task, black_box(Event::Finished), at).is_ok();
+            black_box(moved);
+        },
+    )
+}
+
 fn refused(n: u64, live: bool) -> Duration {
     lives(
         n,
@@ -118,6 +172,27 @@ fn refused(n: u64, live: bool) -> Duration {
             }
         },
     )
+}
+
+fn apply_in_a_loop(n: u64, live: bool) -> Duration {
+    let at = black_box(UtcDateTime::UNIX_EPOCH);
+    let fresh = || (Some(task(TaskState::New)), events!(Event));
+    loops(n, live, fresh, |place, event| {
+        let Some(task) = mem::take(place) else { return };
+        *place = Some(task.apply(event, at).unwrap_or_else(|refused| refused.task));
+    })
+}
+
+fn advance_in_a_loop(n: u64, live: bool) -> Duration {
+    let at = black_box(UtcDateTime::UNIX_EPOCH);
+    let fresh = || (task(TaskState::New), events!(Event));
+    loops(n, live, fresh, |task, event| _ = task.advance(event, at).is_ok())
+}
+
+fn refused_in_a_loop(n: u64, live: bool) -> Duration {
+    let at = black_box(UtcDateTime::UNIX_EPOCH);
+    let fresh = || (task(TaskState::Complete), events!(Event));
+    loops(n, live, fresh, |task, event| _ = task.advance(event, at).is_ok())
 }
 
 /// How many instructions it is to be, less those of a call that does nothing.

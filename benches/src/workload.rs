@@ -39,3 +39,20 @@ pub(crate) fn lives<T>(
     drop(black_box(tasks));
     took
 }
+
+/// A machine, and the eight events of its life.
+pub(crate) type Life<T, E> = (T, [Option<E>; 8]);
+
+/// The same in a loop over the events of a life, which the compiler does not know.
+pub(crate) fn loops<T, E>(
+    n: u64,
+    live: bool,
+    fresh: impl Fn() -> Life<T, E>,
+    mut apply: impl FnMut(&mut T, E),
+) -> Duration {
+    lives(n, live, fresh, |(task, events)| {
+        for event in events.iter_mut().filter_map(Option::take) {
+            apply(task, event);
+        }
+    })
+}

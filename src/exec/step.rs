@@ -5,8 +5,8 @@ use super::controller::{Controller, Inquiry, Inspection};
 use super::error::ControllerError;
 use super::trace;
 use crate::lifecycle::{
-    AnyTask, ContainerStatus, Decision, Event, EventKind, InvalidTransition, Operation, TaskState,
-    decide,
+    AnyTask, ContainerStatus, Decision, Event, EventKind, InvalidTransition, Operation, PortStatus,
+    TaskState, decide,
 };
 use core::num::NonZeroI32;
 use time::UtcDateTime;
@@ -134,6 +134,7 @@ pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) ->
 }
 
 /// What has happened when an operation has answered this.
+#[inline]
 pub fn outcome(operation: Operation, answer: Result<(), ControllerError>) -> Event {
     match answer {
         Ok(()) => operation.succeeded(),
@@ -183,12 +184,14 @@ pub fn advance(
     let from = task.state();
     let kind = event.kind();
     let failure = event.failure();
-    let ends = kind == EventKind::Failed;
+    let has_failure = failure.is_some();
     let container_is_known = failure.is_some_and(|failure| failure.container_status.is_some());
-    let exit_code = failure.filter(|_| ends).and_then(|failure| failure.exit_code);
+    let exit_code = failure.filter(|_| kind == EventKind::Failed).and_then(|f| f.exit_code);
 
     task.advance(event, at).inspect_err(trace::refused)?;
-    trace::recorded(kind, task);
+    if has_failure {
+        trace::recorded(kind, task);
+    }
     trace::state_change(from, task.state(), desired);
     let outcome = if task.state() != from {
         Outcome::Advanced
@@ -223,21 +226,39 @@ pub async fn inspect<C: Controller>(
 
 /// Notes what a controller has said of its container and its ports; see
 /// [`inspect`].
+#[inline]
 pub fn note(
     task: &mut AnyTask,
     inspection: Inspection,
     progress: Progress,
     clock: &(impl WallClock + ?Sized),
 ) {
-    let container_status = answer("container status", inspection.container_status)
+    // In line, for then an inspection without news is not even moved.
+    match (inspection.container_status, inspection.port_status) {
+        (Inquiry::NothingNew, Inquiry::NothingNew) => {}
+        (container_status, port_status) => {
+            note_news(task, container_status, port_status, progress, clock);
+        }
+    }
+}
+
+#[inline(never)]
+fn note_news(
+    task: &mut AnyTask,
+    container_status: Inquiry<ContainerStatus>,
+    port_status: Inquiry<PortStatus>,
+    progress: Progress,
+    clock: &(impl WallClock + ?Sized),
+) {
+    let container_status = answer("container status", container_status)
         .filter(|_| !progress.container_is_known)
         .map(|status| match progress.exit_code {
             Some(exit_code) => ContainerStatus { exit_code: exit_code.get(), ..status },
             None => status,
         })
         .filter(|status| task.container_status() != Some(status).filter(|s| !s.is_empty()));
-    let port_status = answer("container port status", inspection.port_status)
-        .filter(|ports| task.port_status() != ports);
+    let port_status =
+        answer("container port status", port_status).filter(|ports| task.port_status() != ports);
     // The clock is read only where there is something to write.
     if container_status.is_some() || port_status.is_some() {
         task.inspected(container_status, port_status, clock.now());

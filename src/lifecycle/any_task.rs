@@ -80,11 +80,13 @@ macro_rules! each {
 macro_rules! moves {
     ($any:expr, $event:expr; $($($from:ident)|+ => |$task:ident| $moved:expr),+ $(,)?) => {
         match $any {
-            $($(AnyTask::$from($task) => Ok($moved.into()),)+)+
-            task => {
-                let reason = InvalidTransition { from: task.state(), event: $event };
-                Err(Refused { task, reason })
-            }
+            $($(AnyTask::$from(task) => {
+                let $task = task.take();
+                // What is replaced is empty: there is nothing to drop.
+                mem::forget(mem::replace($any, $moved.into()));
+                Ok(())
+            })+)+
+            _ => Err($any.refuses($event)),
         }
     };
 }
@@ -119,7 +121,26 @@ impl AnyTask {
     /// # Errors
     ///
     /// [`Refused`] holds the task, as it was, and the event.
+    #[inline]
     pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, Refused> {
+        let mut task = self;
+        match task.advance(event, at) {
+            Ok(()) => Ok(task),
+            Err(reason) => Err(Refused { task, reason }),
+        }
+    }
+
+    /// [`apply`](Self::apply) for a task that somebody else owns: it is
+    /// replaced by what becomes of it, or stays as it is.
+    ///
+    /// It cannot be interrupted, so a task in a struct or behind a reference
+    /// is never seen without its state.
+    ///
+    /// # Errors
+    ///
+    /// The refused event, and the state that refused it.
+    #[inline]
+    pub fn advance(&mut self, event: Event, at: UtcDateTime) -> Result<(), InvalidTransition> {
         match event {
             Event::Allocated => moves!(self, event; New => |task| task.allocated(at)),
             Event::Assigned => moves!(self, event; Pending => |task| task.assigned(at)),
@@ -139,60 +160,71 @@ impl AnyTask {
                 New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
                     => |task| task.terminated(at)
             ),
-            Event::Failed(failure) => moves!(self, Event::Failed(failure);
-                New | Pending | Assigned | Accepted | Preparing | Ready
-                    => |task| task.rejected(*failure, at),
-                Starting | Running => |task| task.failed(*failure, at),
-            ),
-            Event::Unresolved(failure) => self.unresolved(*failure, at),
-            Event::Delayed(failure) => moves!(self, Event::Delayed(failure);
-                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                    => |task| noted(task, |task| task.delayed(*failure, at))
-            ),
-            Event::Interrupted(failure) => moves!(self, Event::Interrupted(failure);
-                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                    => |task| noted(task, |task| task.interrupted(*failure, at))
-            ),
             Event::Orphaned => moves!(self, event;
                 Assigned | Accepted | Preparing | Ready | Starting | Running
                     => |task| task.orphaned(at)
             ),
+            Event::Failed(failure) => self.failed(failure, at),
+            Event::Unresolved(failure) => self.unresolved(failure, at),
+            Event::Delayed(failure) => self.delayed(failure, at),
+            Event::Interrupted(failure) => self.interrupted(failure, at),
         }
     }
 
-    /// [`apply`](Self::apply) for a task that somebody else owns: it is
-    /// replaced by what becomes of it, or stays as it is.
-    ///
-    /// It cannot be interrupted, so a task in a struct or behind a reference
-    /// is never seen without its state.
-    ///
-    /// # Errors
-    ///
-    /// The refused event, and the state that refused it.
-    pub fn advance(&mut self, event: Event, at: UtcDateTime) -> Result<(), InvalidTransition> {
-        // Nothing is allocated for the blank task, and nobody ever sees it.
-        match mem::replace(self, Self::New(Task::new())).apply(event, at) {
-            Ok(task) => {
-                *self = task;
-                Ok(())
-            }
-            Err(Refused { task, reason }) => {
-                *self = task;
-                Err(reason)
-            }
-        }
+    // The events with a failure, and a refusal, are out of line: so the moves
+    // that go well need no room on the stack.
+
+    #[inline(never)]
+    fn failed(&mut self, failure: Box<Failure>, at: UtcDateTime) -> Result<(), InvalidTransition> {
+        moves!(self, Event::Failed(failure);
+            New | Pending | Assigned | Accepted | Preparing | Ready
+                => |task| task.rejected(*failure, at),
+            Starting | Running => |task| task.failed(*failure, at),
+        )
+    }
+
+    #[inline(never)]
+    fn delayed(&mut self, failure: Box<Failure>, at: UtcDateTime) -> Result<(), InvalidTransition> {
+        moves!(self, Event::Delayed(failure);
+            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
+                => |task| noted(task, |task| task.delayed(*failure, at))
+        )
+    }
+
+    #[inline(never)]
+    fn interrupted(
+        &mut self,
+        failure: Box<Failure>,
+        at: UtcDateTime,
+    ) -> Result<(), InvalidTransition> {
+        moves!(self, Event::Interrupted(failure);
+            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
+                => |task| noted(task, |task| task.interrupted(*failure, at))
+        )
     }
 
     /// No controller was to be had: noted in any state, a failure in those
     /// that have not ended.
-    fn unresolved(mut self, failure: Failure, at: UtcDateTime) -> Result<Self, Refused> {
+    #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "it comes in its box, as with the three above")]
+    fn unresolved(
+        &mut self,
+        failure: Box<Failure>,
+        at: UtcDateTime,
+    ) -> Result<(), InvalidTransition> {
         let err = failure.err;
-        each!(&mut self, task => task.unresolved(err.clone(), at));
+        each!(self, task => task.unresolved(err.clone(), at));
         if self.state().is_terminal() {
-            Ok(self)
+            Ok(())
         } else {
-            self.apply(Event::Failed(Box::new(Failure::new(err))), at)
+            self.failed(Box::new(Failure::new(err)), at)
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuses(&self, event: Event) -> InvalidTransition {
+        InvalidTransition { from: self.state(), event }
     }
 
     /// See [`Task::inspected`]: a note that every state takes.
@@ -252,6 +284,7 @@ impl AnyTask {
     }
 
     /// The state.
+    #[inline]
     pub fn state(&self) -> TaskState {
         fn state<S: State>(_: &Task<S>) -> TaskState {
             S::VALUE

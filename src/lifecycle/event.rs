@@ -172,6 +172,27 @@ impl EventKind {
         })
     }
 
+    /// What the status then says of the last step, or `None` where such an event
+    /// leaves that as it was.
+    pub const fn message(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Allocated => "pending task scheduling",
+            Self::Assigned => "scheduler assigned task to node",
+            Self::Accepted => "accepted",
+            Self::Preparing => "preparing",
+            Self::Prepared => "prepared",
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::ShutDown => "shutdown",
+            Self::Terminated => "terminated",
+            Self::Orphaned => "orphaned",
+            Self::Unresolved => "resolving controller failed",
+            // As in SwarmKit's `Do`: the failure itself is in `err`.
+            Self::Failed | Self::Delayed | Self::Interrupted => return None,
+        })
+    }
+
     /// The name, in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! A task whose state the compiler knows.
 
 use super::edge::{Edge, Live};
-use super::event::Failure;
+use super::event::{EventKind, Failure};
 use super::state::sealed::Key;
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
@@ -48,30 +48,79 @@ pub struct Task<S: State> {
     state: S,
 }
 
-/// What the status says beside the state.
+/// What the status says beside the state. A move that went well writes a few
+/// bytes of it, looks at nothing and frees nothing.
 #[derive(Debug)]
 struct Record {
     timestamp: Option<UtcDateTime>,
+    /// Whether any of it, or the state, has changed since it was last taken.
+    changed: bool,
+    /// What the message is about, unless it is one that was read.
+    last: Option<EventKind>,
+    /// Whether the error counts. One from before a move that went well does not,
+    /// and lies there until there is another.
+    has_err: bool,
+    more: Option<Box<More>>,
+}
+
+/// What the status of a task that does well seldom says.
+#[derive(PartialEq, Debug)]
+struct More {
+    /// A message that was read.
     message: Cow<'static, str>,
     err: Cow<'static, str>,
     container_status: Option<ContainerStatus>,
     port_status: PortStatus,
-    /// Whether any of it, or the state, has changed since it was last taken.
-    changed: bool,
 }
 
 /// The record of a task of which nothing has been said.
 static BLANK: Record = Record::blank();
 
+/// What there is more where there is no more.
+static NO_MORE: More = More::blank();
+
 impl Record {
     const fn blank() -> Self {
+        Self { timestamp: None, changed: false, last: None, has_err: false, more: None }
+    }
+
+    /// The message, where it is the library's own.
+    fn known_message(&self) -> Option<&'static str> {
+        self.last.and_then(EventKind::message)
+    }
+
+    fn message(&self) -> &str {
+        self.known_message().unwrap_or(&self.more().message)
+    }
+
+    fn err(&self) -> &Cow<'static, str> {
+        if self.has_err { &self.more().err } else { &NO_MORE.err }
+    }
+
+    /// Writes an error; says whether it was another one.
+    fn set_err(&mut self, err: Cow<'static, str>) -> bool {
+        let changed = *self.err() != err;
+        self.has_err = true;
+        self.more_mut().err = err;
+        changed
+    }
+
+    fn more(&self) -> &More {
+        self.more.as_deref().unwrap_or(&NO_MORE)
+    }
+
+    fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_with(|| Box::new(More::blank()))
+    }
+}
+
+impl More {
+    const fn blank() -> Self {
         Self {
-            timestamp: None,
             message: Cow::Borrowed(""),
             err: Cow::Borrowed(""),
             container_status: None,
             port_status: PortStatus { ports: Vec::new() },
-            changed: false,
         }
     }
 }
@@ -82,10 +131,10 @@ impl<S: State> PartialEq for Task<S> {
         let (a, b) = (self.record(), other.record());
         self.state == other.state
             && a.timestamp == b.timestamp
-            && a.message == b.message
-            && a.err == b.err
-            && a.container_status == b.container_status
-            && a.port_status == b.port_status
+            && a.message() == b.message()
+            && a.err() == b.err()
+            && a.more().container_status == b.more().container_status
+            && a.more().port_status == b.more().port_status
     }
 }
 
@@ -98,8 +147,9 @@ impl Task<state::New> {
     }
 
     /// The allocator gave the task its resources.
+    #[inline]
     pub fn allocated(self, at: UtcDateTime) -> Task<state::Pending> {
-        self.done("pending task scheduling", at)
+        self.done(EventKind::Allocated, at)
     }
 }
 
@@ -111,43 +161,49 @@ impl Default for Task<state::New> {
 
 impl Task<state::Pending> {
     /// The scheduler gave the task a node.
+    #[inline]
     pub fn assigned(self, at: UtcDateTime) -> Task<state::Assigned> {
-        self.done("scheduler assigned task to node", at)
+        self.done(EventKind::Assigned, at)
     }
 }
 
 impl Task<state::Accepted> {
     /// Preparation begins.
+    #[inline]
     pub fn preparing(self, at: UtcDateTime) -> Task<state::Preparing> {
-        self.done("preparing", at)
+        self.done(EventKind::Preparing, at)
     }
 }
 
 impl Task<state::Preparing> {
     /// The controller's `prepare` succeeded.
+    #[inline]
     pub fn prepared(self, at: UtcDateTime) -> Task<state::Ready> {
-        self.done("prepared", at)
+        self.done(EventKind::Prepared, at)
     }
 }
 
 impl Task<state::Ready> {
     /// The start begins.
+    #[inline]
     pub fn starting(self, at: UtcDateTime) -> Task<state::Starting> {
-        self.done("starting", at)
+        self.done(EventKind::Starting, at)
     }
 }
 
 impl Task<state::Starting> {
     /// The controller's `start` succeeded.
+    #[inline]
     pub fn started(self, at: UtcDateTime) -> Task<state::Running> {
-        self.done("started", at)
+        self.done(EventKind::Started, at)
     }
 }
 
 impl Task<state::Running> {
     /// The controller's `wait` succeeded: the workload ended by itself, well.
+    #[inline]
     pub fn finished(self, at: UtcDateTime) -> Task<state::Complete> {
-        self.done("finished", at)
+        self.done(EventKind::Finished, at)
     }
 }
 
@@ -155,28 +211,31 @@ impl Task<state::Running> {
 /// compiler says which one is missing.
 impl<S: State> Task<S> {
     /// The agent has a controller for the task.
+    #[inline]
     pub fn accepted(self, at: UtcDateTime) -> Task<state::Accepted>
     where
         S: Edge<state::Accepted>,
     {
-        self.done("accepted", at)
+        self.done(EventKind::Accepted, at)
     }
 
     /// The controller's `shutdown` succeeded: the workload, if there was one,
     /// has ended because it was asked to.
+    #[inline]
     pub fn shut_down(self, at: UtcDateTime) -> Task<state::Shutdown>
     where
         S: Edge<state::Shutdown>,
     {
-        self.done("shutdown", at)
+        self.done(EventKind::ShutDown, at)
     }
 
     /// The controller's `terminate` succeeded: the workload was ended by force.
+    #[inline]
     pub fn terminated(self, at: UtcDateTime) -> Task<state::Shutdown>
     where
         S: Edge<state::Shutdown>,
     {
-        self.done("terminated", at)
+        self.done(EventKind::Terminated, at)
     }
 
     /// The task failed for good before it was started.
@@ -202,11 +261,12 @@ impl<S: State> Task<S> {
     }
 
     /// A manager found that the task's node is lost or removed.
+    #[inline]
     pub fn orphaned(self, at: UtcDateTime) -> Task<state::Orphaned>
     where
         S: Edge<state::Orphaned>,
     {
-        self.done("orphaned", at)
+        self.done(EventKind::Orphaned, at)
     }
 }
 
@@ -221,7 +281,7 @@ impl<S: State> Task<S> {
         S: Live,
     {
         let Failure { err, container_status, .. } = failure;
-        self.note(at, |record| replace(&mut record.err, err));
+        self.note(at, |record| record.set_err(err));
         self.note_container(container_status, at);
     }
 
@@ -245,9 +305,9 @@ impl<S: State> Task<S> {
     /// [`failed`](Self::failed) follows.
     pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
         self.note(at, |record| {
-            let message = "resolving controller failed".into();
-            // No `||`: both are to be written.
-            replace(&mut record.message, message) | replace(&mut record.err, err)
+            let is_known = Some(record.message()) == EventKind::Unresolved.message();
+            record.last = Some(EventKind::Unresolved);
+            record.set_err(err) || !is_known
         });
     }
 
@@ -261,10 +321,10 @@ impl<S: State> Task<S> {
     ) {
         if let Some(status) = container_status {
             let status = Some(status).filter(|status| !status.is_empty());
-            self.note(at, |record| replace(&mut record.container_status, status));
+            self.note(at, |record| replace(&mut record.more_mut().container_status, status));
         }
         if let Some(ports) = port_status {
-            self.note(at, |record| replace(&mut record.port_status, ports));
+            self.note(at, |record| replace(&mut record.more_mut().port_status, ports));
         }
     }
 }
@@ -278,34 +338,35 @@ impl<S: State> Task<S> {
 
     /// The last step, in a word or two.
     pub fn message(&self) -> &str {
-        &self.record().message
+        self.record().message()
     }
 
     /// What went wrong, with its causes; empty where nothing did.
     pub fn err(&self) -> &str {
-        &self.record().err
+        self.record().err()
     }
 
     /// The container, where there is one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
-        self.record().container_status.as_ref()
+        self.record().more().container_status.as_ref()
     }
 
     /// The ports that the task has on its host.
     pub fn port_status(&self) -> &PortStatus {
-        &self.record().port_status
+        &self.record().more().port_status
     }
 
     /// The status, as it is reported and stored.
     pub fn status(&self) -> TaskStatus {
         let record = self.record();
+        let more = record.more();
         TaskStatus {
             timestamp: record.timestamp,
             state: S::VALUE,
-            message: record.message.clone(),
-            err: record.err.clone(),
-            container_status: record.container_status.clone(),
-            port_status: record.port_status.clone(),
+            message: record.known_message().map_or_else(|| more.message.clone(), Cow::Borrowed),
+            err: record.err().clone(),
+            container_status: more.container_status.clone(),
+            port_status: more.port_status.clone(),
         }
     }
 
@@ -326,13 +387,16 @@ impl<S: State> Task<S> {
 pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
     let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
     let container_status = container_status.filter(|status| !status.is_empty());
-    let record = Record { timestamp, message, err, container_status, port_status, changed: false };
+    let more = More { message, err, container_status, port_status };
+    let more = (more != NO_MORE).then(|| Box::new(more));
+    let record = Record { timestamp, has_err: true, more, ..Record::blank() };
     Task { record: Some(Box::new(record)), state: S::unit(Key(())) }
 }
 
 /// How a task is moved and written: here and nowhere else.
 impl<S: State> Task<S> {
     /// Every move goes through here, and so over an edge of the table.
+    #[inline]
     fn enter<To: State>(self) -> Task<To>
     where
         S: Edge<To>,
@@ -341,15 +405,16 @@ impl<S: State> Task<S> {
     }
 
     /// A move that went well: its message, and no error.
-    fn done<To: State>(mut self, message: &'static str, at: UtcDateTime) -> Task<To>
+    #[inline]
+    fn done<To: State>(mut self, event: EventKind, at: UtcDateTime) -> Task<To>
     where
         S: Edge<To>,
     {
         let record = self.record_mut();
         record.timestamp = Some(at);
         record.changed = true;
-        record.message = Cow::Borrowed(message);
-        record.err = Cow::Borrowed("");
+        record.last = Some(event);
+        record.has_err = false;
         self.enter()
     }
 
@@ -362,9 +427,9 @@ impl<S: State> Task<S> {
         let record = self.record_mut();
         record.timestamp = Some(at);
         record.changed = true;
-        record.err = failure.err;
+        record.set_err(failure.err);
         if let Some(exit_code) = failure.exit_code {
-            let container_status = record.container_status.get_or_insert_default();
+            let container_status = record.more_mut().container_status.get_or_insert_default();
             container_status.exit_code = exit_code.get();
         }
         self.enter()
@@ -379,9 +444,27 @@ impl<S: State> Task<S> {
         }
     }
 
-    fn record_mut(&mut self) -> &mut Record {
-        self.record.get_or_insert_with(|| Box::new(Record::blank()))
+    /// The task out of a place that is written to next. It has its record
+    /// from here on: a move that went well cannot fail before that.
+    #[inline]
+    pub(super) fn take(&mut self) -> Self {
+        self.record_mut();
+        Self { record: self.record.take(), ..*self }
     }
+
+    #[inline]
+    fn record_mut(&mut self) -> &mut Record {
+        self.record.get_or_insert_with(first_record)
+    }
+}
+
+/// Out of line: a task has it from its first move on, and the others are not to
+/// make room for it.
+#[cold]
+#[inline(never)]
+#[expect(clippy::unnecessary_box_returns, reason = "it is never anywhere else")]
+fn first_record() -> Box<Record> {
+    Box::new(Record::blank())
 }
 
 /// Writes a value; says whether it was another one.
