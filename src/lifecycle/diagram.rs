@@ -161,10 +161,8 @@ fn is_agents(edge: &Transition) -> bool {
 
 /// What brings a task into this state, and who, where it is always the same.
 fn caption(state: TaskState) -> String {
-    let into = |edge: &&Transition| edge.to == state;
-    let leads_here = |kind: &EventKind| {
-        EDGES.iter().filter(into).any(|edge| kind.leads_to(edge.from) == Some(state))
-    };
+    let leads_here =
+        |kind: &EventKind| EDGES.iter().any(|edge| kind.leads_to(edge.from) == Some(state));
     let events: Vec<_> = EventKind::ALL.into_iter().filter(leads_here).collect();
     match common(state) {
         None | Some([Actor::Agent]) => any_of(&events),
