@@ -232,8 +232,9 @@ fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<Fil
     }
 }
 
-/// The numbers of the files that are there: 0, and those of the rotated ones. Not those below the
-/// highest: anybody can have put a file there whose number is high.
+/// The numbers that files may have: 0, those of the rotated ones, and the next one to each, since
+/// a rotation that is under way leaves one of them free, and fills it. Not all below the highest:
+/// anybody can have put a file there whose number is high.
 fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
     let mut numbers = BTreeSet::from([0]);
     let entries = match fs::read_dir(dir) {
@@ -245,6 +246,8 @@ fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
         let number = name.to_str().and_then(|name| name.strip_prefix("log."));
         numbers.extend(number.and_then(|number| number.parse::<u32>().ok()));
     }
+    let next: Vec<_> = numbers.iter().filter_map(|number| number.checked_add(1)).collect();
+    numbers.extend(next);
     Ok(numbers)
 }
 
@@ -267,6 +270,15 @@ fn at_path(dir: &Path, n: u32) -> io::Result<Option<Identity>> {
 mod tests {
     use super::*;
     use crate::log::LogWriter;
+
+    #[test]
+    fn a_number_that_a_rotation_under_way_has_left_free_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["log.1", "log.3", "log.99"] {
+            File::create(dir.path().join(name)).unwrap();
+        }
+        assert_eq!(numbers(dir.path()).unwrap(), BTreeSet::from([0, 1, 2, 3, 4, 99, 100]));
+    }
 
     #[test]
     fn a_writer_that_rotates_all_the_time_does_not_hold_up_a_reader() {
