@@ -1,34 +1,44 @@
-//! What goes on: the loops around a task, with time.
+//! Drives tasks over time: retries, deadlines, persistence.
 //!
-//! It needs the feature `std`. It starts no thread and has no runtime: what
-//! loops is a future, for the embedder to run.
+//! - [`Driver`] takes one task through its whole life.
+//! - [`Worker`] runs many tasks, stores them, and resumes them after a restart.
+//! - [`Reporter`] delivers statuses over a connection that may fail.
+//! - [`Store`] keeps what must outlive the agent; [`MemoryStore`] does not outlive it.
+//! - [`Policy`] has the back-off and the deadlines.
+//! - [`Runtime`] is what all of them need of the program around them.
+//!
+//! This layer needs the feature `std`. It starts no thread and has no runtime of its own: what
+//! loops is a future, and you decide where it runs. Each module has what belongs to one of
+//! these; the names that most agents use are here too.
 
-mod driver;
+pub mod driver;
+mod limit;
 pub(crate) mod panic;
-mod policy;
-mod reporter;
-mod store;
-mod timer;
-#[cfg(feature = "tokio")]
-mod tokio;
-mod worker;
+pub mod policy;
+pub mod reporter;
+pub mod runtime;
+mod signal;
+mod sink;
+pub mod store;
+mod sync;
+pub mod worker;
 
+#[doc(no_inline)]
+pub use driver::{Driver, DriverExit, DriverHandle, Snapshot, UpdateError};
+#[doc(no_inline)]
+pub use policy::Policy;
+#[doc(no_inline)]
+pub use reporter::{Reporter, ReporterHandle, StatusReporter};
+#[doc(no_inline)]
+pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
-pub use self::tokio::{TokioSpawner, TokioTimer};
-pub use driver::{
-    Driver, DriverHandle, Ended, Past, Snapshot, StatusSink, Surroundings, UpdateRefused, Watch,
-};
-pub use policy::{InvalidPolicy, Policy};
-pub use reporter::{
-    ReportError, Reporter, ReporterHandle, StatusReporter, StatusUpdate, TaskReportError,
-};
-pub use store::{MemoryStore, Store, StoreChange, StoreError, StoredTask, TaskRecord};
+#[doc(no_inline)]
+pub use runtime::TokioRuntime;
+pub use sink::StatusSink;
 #[cfg(feature = "redb")]
-pub use store::{Migration, OpenStoreError, RedbOptions, RedbStore};
-#[cfg(feature = "testing")]
-pub use store::{StoreCall, StoreFault};
-pub use timer::Timer;
-pub use worker::{
-    AssignError, AssignedTask, AssignmentChange, Changes, Listener, LogSelector, RefusedTask,
-    TaskView, Worker, WorkerHandle,
-};
+#[doc(no_inline)]
+pub use store::RedbStore;
+#[doc(no_inline)]
+pub use store::{MemoryStore, Store};
+#[doc(no_inline)]
+pub use worker::{AssignError, AssignedTask, Worker, WorkerHandle};

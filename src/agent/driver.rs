@@ -1,378 +1,364 @@
-//! One task's whole life: the loop around its controller.
+//! The driver: takes one task through its whole life.
 
+mod calls;
+mod core;
 mod handle;
 mod history;
-mod life;
-mod refusal;
+mod race;
+mod shared;
+mod snapshot;
+mod update_error;
 
-use super::panic::{Panic, poll_caught};
-use super::policy::{InvalidPolicy, Policy};
-use super::timer::Timer;
-use crate::exec::{Assignment, Controller, ControllerError, Inquiry, Inspection, WallClock};
-use crate::lifecycle::{AnyTask, ContainerStatus, Operation, TaskStatus};
-use alloc::boxed::Box;
+use super::limit::{Limit, Permit};
+use super::panic::caught;
+use super::policy::Policy;
+use super::runtime::{Now, Runtime};
+use super::sink::{StatusSink, deliver};
+use crate::exec::{Assignment, Controller, Executor};
+use crate::lifecycle::{AnyTask, Operation};
+use ::core::fmt;
+use ::core::future::poll_fn;
+use ::core::task::Poll;
+use ::core::time::Duration;
+use alloc::string::String;
 use alloc::sync::Arc;
-use core::fmt;
-use core::future::{Future, poll_fn};
-use core::mem;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
-use core::time::Duration;
-use handle::Shared;
-use life::{Call, Life, Next};
+use self::core::{Call, Core, Exit, Logs, Next};
+use race::{Race, race};
 
-pub use handle::{DriverHandle, Snapshot, Watch};
-pub use history::Past;
-pub use refusal::UpdateRefused;
+pub(super) use self::core::Goal;
+pub use handle::{DriverHandle, Watch};
+pub use history::HistoryEntry;
+pub(super) use shared::{Changes, Shared};
+pub use snapshot::{DefinitionStatus, Snapshot};
+pub use update_error::UpdateError;
 
-/// Awaits an operation that may be interrupted; `None` if it was.
+/// Drives one task through its whole life: gets its controller from the executor, calls the
+/// controller's operations, retries them, ends them at their deadlines, and stops.
 ///
-/// A macro, since a function would take the future by value, and so store it
-/// twice.
-macro_rules! race {
-    ($race:ident, $operation:expr) => {{
-        // Called inside, where a panic is caught.
-        let mut operation = pin!(async { $operation.await });
-        poll_fn(|context| $race.poll(operation.as_mut(), context)).await
-    }};
-}
-/// Takes the statuses of tasks as they change.
-///
-/// It is called by the driver, in the middle of its work, so it must not block:
-/// it puts the status where something else takes it on. A closure is a sink:
+/// It is the only owner of the task and of its controller, so there is at most one operation in
+/// flight. Spawn [`run`](Self::run). With the [`DriverHandle`] you set what is wanted, and see
+/// how far the task is. The rules are in `docs/driver.md`. For many tasks, stored and resumed
+/// after a restart, there is [`Worker`](super::Worker).
 ///
 /// ```
-/// use onward::agent::StatusSink;
-/// use onward::{TaskState, TaskStatus};
-/// use std::sync::mpsc::channel;
-///
-/// let (tell, told) = channel();
-/// let sink = move |id: &str, status: TaskStatus| _ = tell.send((id.to_owned(), status.state));
-/// sink.changed("web.1", TaskStatus::new(TaskState::Running));
-/// assert_eq!(told.recv()?, ("web.1".to_owned(), TaskState::Running));
-/// # Ok::<(), std::sync::mpsc::RecvError>(())
-/// ```
-pub trait StatusSink: Send + Sync {
-    /// The status of the task of this id has changed to this.
-    fn changed(&self, id: &str, status: TaskStatus);
-
-    /// The task of this id is gone, for whoever keeps something of each. Another
-    /// one of its id begins anew.
-    ///
-    /// A worker says it when nothing is left of the task. A driver does not: whoever
-    /// has one by itself says it, where the sink keeps something.
-    ///
-    /// The default does nothing.
-    fn gone(&self, id: &str) {
-        let _ = id;
-    }
-}
-
-impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
-    fn changed(&self, id: &str, status: TaskStatus) {
-        self(id, status);
-    }
-}
-
-/// What a driver needs of its surroundings. One does for all drivers of an agent.
-///
-/// ```
-/// use core::time::Duration;
-/// use onward::TaskStatus;
-/// use onward::agent::{Policy, Surroundings, TokioTimer};
-/// use onward::exec::SystemClock;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let patient = Policy::default().with_shutdown_grace(Duration::from_secs(60));
-/// let sink = |id: &str, status: TaskStatus| println!("{id}: {}", status.state);
-/// let surroundings =
-///     Surroundings::new(TokioTimer::new(), SystemClock, sink).with_policy(patient)?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Surroundings<T, W, S> {
-    /// Measures delays.
-    pub timer: T,
-    /// Tells the time of day, for statuses.
-    pub clock: W,
-    /// Takes the statuses.
-    pub sink: S,
-    /// How patient to be.
-    pub policy: Arc<Policy>,
-}
-
-impl<T, W, S> Surroundings<T, W, S> {
-    /// These, with the default policy.
-    pub fn new(timer: T, clock: W, sink: S) -> Self {
-        Self { timer, clock, sink, policy: Arc::default() }
-    }
-
-    /// The same with another policy.
-    ///
-    /// # Errors
-    ///
-    /// The policy is absurd.
-    pub fn with_policy(self, policy: Policy) -> Result<Self, InvalidPolicy> {
-        policy.check()?;
-        Ok(Self { policy: Arc::new(policy), ..self })
-    }
-}
-
-/// How a driver has ended.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Ended {
-    /// The task was removed: nothing is left of it.
-    Removed,
-    /// The task was to be removed, and something is left of it: what its
-    /// controller said about that.
-    Left(ControllerError),
-    /// The driver was closed, and the task is as it was.
-    Closed,
-}
-
-/// Drives one task through its life. It is the only owner of the task and of
-/// its controller, so there is one operation at a time.
-///
-/// [`run`](Self::run) is what an embedder spawns; the [`DriverHandle`] is how it
-/// tells the driver what is wanted, and sees how far things are. What the driver
-/// does, rule by rule, is in `docs/driver.md`.
-///
-/// The task's [span](crate::exec::task_span) is for whoever runs it to open.
-///
-/// ```
-/// use onward::agent::{Driver, Ended, Surroundings};
-/// use onward::exec::task_span;
-/// use onward::testing::{NoopController, VirtualPool, VirtualTime};
-/// use onward::{AnyTask, Assignment, TaskState, TaskStatus};
-/// use time::UtcDateTime;
-/// use tracing::Instrument;
+/// use onward::agent::{Driver, DriverExit};
+/// use onward::testing::{Behavior, Call, Script, ScriptedExecutor, VirtualPool, VirtualTime};
+/// use onward::{Assignment, Task, TaskState};
+/// use std::sync::Arc;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// let clock = pool.time().clock(UtcDateTime::UNIX_EPOCH);
-/// let surroundings = Surroundings::new(pool.time().timer(), clock, |_: &str, _| {});
-/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-/// let (mut driver, handle) =
-///     Driver::new(task, Assignment::new("web.1", ()), NoopController::Runs, surroundings);
+/// // Its tasks run until they are ended.
+/// let executor = ScriptedExecutor::new(|_| Script::new().with(Call::Wait, [Behavior::hangs()]));
+/// let task = Assignment::new("web.1", ());
+/// let mut driver = Driver::new(Task::new(), task.clone(), executor, Arc::new(pool.clone()));
+/// let handle = driver.handle();
 ///
-/// // It runs, until somebody wants something else. Called again, it goes on.
+/// // It runs until something else is wanted. Called again, it goes on.
 /// assert!(pool.run_until(driver.run()).is_none());
 /// assert_eq!(handle.status().state, TaskState::Running);
 ///
-/// handle.update(Assignment::new("web.1", ()).with_desired_state(TaskState::Shutdown))?;
+/// handle.update(task.with_desired_state(TaskState::Shutdown))?;
 /// assert!(pool.run_until(driver.run()).is_none());
 /// assert_eq!(handle.status().state, TaskState::Shutdown);
 ///
-/// // Until then it waits to be removed, or closed.
 /// handle.remove();
-/// let ended = pool.run_until(driver.run().instrument(task_span(handle.id())));
-/// assert!(matches!(ended, Some(Ended::Removed)));
-/// # Ok::<(), onward::agent::UpdateRefused>(())
+/// assert_eq!(pool.run_until(driver.run()), Some(DriverExit::Removed));
+/// # Ok::<(), onward::agent::UpdateError>(())
 /// ```
-pub struct Driver<C: Controller, T, W, S> {
-    shared: Arc<Shared<C::Definition>>,
-    controller: C,
-    surroundings: Surroundings<T, W, S>,
+///
+/// In SwarmKit: `taskManager` (`agent/task.go`).
+pub struct Driver<E: Executor> {
+    shared: Arc<Shared<E::Definition>>,
+    executor: E,
+    controller: Option<E::Controller>,
+    runtime: Arc<dyn Runtime>,
+    reports: Reports,
+    limit: Option<Limit>,
+    permit: Option<Permit>,
 }
 
-impl<C, T, W, S> Driver<C, T, W, S>
-where
-    C: Controller<Definition: Clone>,
-    T: Timer,
-    W: WallClock,
-    S: StatusSink,
-{
-    /// A driver for a task that was [resolved](crate::exec::resolve()), and its
-    /// handle.
+/// How a driver has ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum DriverExit {
+    /// The task was removed: nothing is left of it.
+    Removed,
+    /// The task was to be removed, and something is left of it.
+    RemovalFailed {
+        /// What `remove` failed with.
+        error: String,
+    },
+    /// The driver was closed. The task is as it was, and another driver can go on from there.
+    Closed,
+}
+
+/// Who hears of what has changed.
+enum Reports {
+    Nobody,
+    Sink(Arc<dyn StatusSink>),
+    /// Whoever collects the changes of many tasks.
+    Notice(Arc<dyn Notice>),
+}
+
+/// Hears that something of a task has changed, and collects it later.
+pub(super) trait Notice: Send + Sync {
+    /// Called at most once between two collections.
+    fn changed(&self, id: &Arc<str>);
+}
+
+impl<E: Executor> Driver<E> {
+    /// A driver for a task. It has the default [`Policy`], and reports to nobody.
     ///
-    /// What resolving has changed is reported by [`run`](Self::run).
+    /// The task can be in any state: after a restart, [resume](AnyTask::resume) it from the
+    /// status that you have stored.
     pub fn new(
-        task: AnyTask,
-        assignment: Assignment<C::Definition>,
-        controller: C,
-        surroundings: Surroundings<T, W, S>,
-    ) -> (Self, DriverHandle<C::Definition>) {
-        let id = assignment.id.clone();
-        let policy = Arc::clone(&surroundings.policy);
-        let life = Life::new(task, assignment, policy, surroundings.clock.now());
-        let shared = Arc::new(Shared::new(id, life));
-        let handle = DriverHandle::new(Arc::clone(&shared));
-        (Self { shared, controller, surroundings }, handle)
+        task: impl Into<AnyTask>,
+        assignment: impl Into<Arc<Assignment<E::Definition>>>,
+        executor: E,
+        runtime: Arc<dyn Runtime>,
+    ) -> Self {
+        let assignment = assignment.into();
+        let id: Arc<str> = assignment.id.as_str().into();
+        let now = runtime.utc_now();
+        let shared = Shared::new(id, task.into(), assignment, None, now);
+        Self::over(Arc::new(shared), executor, runtime, Reports::Nobody)
     }
 
-    /// Drives the task until it is removed or closed, and says which.
+    fn over(
+        shared: Arc<Shared<E::Definition>>,
+        executor: E,
+        runtime: Arc<dyn Runtime>,
+        reports: Reports,
+    ) -> Self {
+        Self { shared, executor, controller: None, runtime, reports, limit: None, permit: None }
+    }
+
+    /// A driver under a worker.
+    pub(super) fn under(
+        shared: Arc<Shared<E::Definition>>,
+        executor: E,
+        runtime: Arc<dyn Runtime>,
+        notice: Arc<dyn Notice>,
+        limit: Option<Limit>,
+    ) -> Self {
+        let driver = Self::over(shared, executor, runtime, Reports::Notice(notice));
+        Self { limit, ..driver }
+    }
+
+    /// Sets the retry policy and the deadlines.
+    #[must_use]
+    pub fn with_policy(self, policy: impl Into<Arc<Policy>>) -> Self {
+        self.handle().set_policy(policy);
+        self
+    }
+
+    /// Sets where the statuses go.
+    #[must_use]
+    pub fn with_sink(mut self, sink: impl StatusSink + 'static) -> Self {
+        self.reports = Reports::Sink(Arc::new(sink));
+        self
+    }
+
+    /// Sets that a workload of this task may run already, though its status is from before the
+    /// start: for example, because the last statuses of an agent that crashed were not stored.
     ///
-    /// A controller that panics is caught, where panics unwind: it has failed.
+    /// If such a task fails before its start, the driver calls `terminate` first. Default: no.
+    #[must_use]
+    pub fn with_possible_workload(self) -> Self {
+        self.shared.with(|state| state.core.may_run = true);
+        self
+    }
+
+    /// A handle of this driver.
+    pub fn handle(&self) -> DriverHandle<E::Definition> {
+        DriverHandle::new(Arc::clone(&self.shared))
+    }
+
+    /// Drives the task until it is removed or closed.
+    ///
+    /// It opens no span. Instrument it with [`task_span`](crate::exec::task_span), so that what
+    /// it logs names the task. A panic of the executor or the controller is caught, if panics
+    /// unwind, and counts as a failure for good.
     ///
     /// # Cancel safety
     ///
-    /// Dropped at any point, nothing is lost; it can be called again and goes on.
-    /// What was called when it was dropped is dropped with it, and called again;
-    /// only `close` is not.
-    pub async fn run(&mut self) -> Ended {
-        while let Some(pause) = self.record() {
-            match pause {
-                Pause::Call(call) => self.call(call).await,
-                Pause::Wait(until) => wait(&self.shared, &self.surroundings.timer, until).await,
-            }
-        }
-        self.shared.end();
-        self.shared.lock().life.ended.clone()
-    }
-
-    /// Hands on what has changed, and records all that needs no call.
-    fn record(&self) -> Option<Pause> {
+    /// If you drop its future, nothing is lost. Call it again, and it goes on: what was called
+    /// then is called again, except for `close`.
+    pub async fn run(&mut self) -> DriverExit {
         loop {
-            if let Some(status) = self.shared.stepped() {
-                self.surroundings.sink.changed(&self.shared.id, status);
+            match self.advance() {
+                Pause::Call(call) => self.call(call).await,
+                Pause::Wait(until) => self.wait(until).await,
+                Pause::Ended => break,
             }
-            let next = self.shared.lock().life.next();
-            match next {
-                Next::Record(event) => {
-                    let at = self.surroundings.clock.now();
-                    self.shared.lock().life.record(event, at);
-                }
-                Next::Call(call) => return Some(Pause::Call(call)),
-                Next::Wait(until) => return Some(Pause::Wait(until)),
-                Next::Nothing => return None,
+        }
+        self.drop_controller();
+        self.shared.end();
+        self.report();
+        self.shared.with(|state| DriverExit::from(state.core.exit.clone()))
+    }
+
+    /// Records everything that needs no call.
+    fn advance(&mut self) -> Pause {
+        let mut now = None;
+        loop {
+            self.report();
+            let now = *now.get_or_insert_with(|| Now::read(&*self.runtime));
+            match self.shared.with(|state| state.core.next(now)) {
+                Next::Recorded(logs) => logs.write(),
+                Next::Call(call) => return Pause::Call(call),
+                Next::Wait(until) => return Pause::Wait(until),
+                Next::Nothing => return Pause::Ended,
             }
         }
     }
 
-    /// Calls the controller, and records what it answered, if it came to that.
-    async fn call(&mut self, call: Call) {
-        let Self { shared, controller, surroundings: Surroundings { timer, clock, .. } } = self;
-        let offer = {
-            let life = &mut shared.lock().life;
-            life.begin(call, timer, clock);
-            (call == Call::Update).then(|| life.offer())
-        };
-        let mut race = Race { shared, timer, call, slow: false, deadline: None };
-        let answer = match (call, &offer) {
-            (Call::Operate(Operation::Prepare), _) => race!(race, controller.prepare()),
-            (Call::Operate(Operation::Start), _) => race!(race, controller.start()),
-            (Call::Operate(Operation::Wait), _) => race!(race, controller.wait()),
-            (Call::Operate(Operation::Shutdown), _) => race!(race, controller.shutdown()),
-            (Call::Operate(Operation::Terminate), _) => race!(race, controller.terminate()),
-            (Call::Update, Some(offer)) => race!(race, controller.update(&offer.definition)),
-            (Call::Remove, _) => race!(race, controller.remove()),
-            (Call::Close, _) => race!(race, controller.close()),
-            (Call::Inspect, _) => {
-                let inspection = race!(race, controller.inspect());
-                let inspection = inspection.map(|answer| answer.unwrap_or_else(not_inspected));
-                race.shared.lock().life.inspected(inspection, clock);
-                return;
-            }
-            (Call::Update, None) => return,
-        };
-        let Race { shared, timer, .. } = race;
-        let life = &mut shared.lock().life;
-        life.over(timer);
-        // Dropped: what is to be done instead is decided anew.
-        let Some(answer) = answer else { return };
-        let answer = answer.unwrap_or_else(|panic| Err(panic.of("controller")));
-        match (call, offer) {
-            (Call::Operate(operation), _) => life.operated(operation, answer, timer, clock),
-            (Call::Update, Some(offer)) => life.updated(&offer, answer, timer),
-            (Call::Remove, _) => life.removed(answer, timer),
-            (Call::Close, _) => {
-                if let Err(error) = answer {
-                    tracing::error!(error = format_args!("{error:#}"), "controller not closed");
+    /// Reports what has changed, and wakes those who watch.
+    fn report(&self) {
+        match &self.reports {
+            Reports::Nobody => {}
+            Reports::Sink(sink) => {
+                if let Some(status) = self.shared.take_changed() {
+                    deliver(&**sink, &self.shared.id, status);
                 }
             }
-            (Call::Update, None) | (Call::Inspect, _) => {}
+            Reports::Notice(notice) => {
+                if self.shared.flag() {
+                    notice.changed(&self.shared.id);
+                }
+            }
+        }
+        self.shared.steps.notify();
+    }
+
+    /// Waits for news, or until a moment.
+    async fn wait(&mut self, until: Option<Duration>) {
+        self.permit = None;
+        let (shared, runtime) = (&*self.shared, &*self.runtime);
+        // Made when it waits: most tasks wait without end.
+        let mut sleep = None;
+        poll_fn(|context| {
+            if shared.look(context, |core| core.news) {
+                return Poll::Ready(());
+            }
+            let Some(until) = until else { return Poll::Pending };
+            let sleep = sleep.get_or_insert_with(|| runtime.sleep_until(until));
+            sleep.as_mut().poll(context).map(|()| shared.with(|state| state.core.woke(until)))
+        })
+        .await;
+    }
+
+    /// Waits for a place, where a worker limits how many operations run at once. Returns false
+    /// if there is news first.
+    async fn has_place(&mut self, call: Call) -> bool {
+        let Some(limit) = self.limit.as_ref().filter(|_| Core::is_limited(call)) else {
+            self.permit = None;
+            return true;
+        };
+        let permit = self.permit.get_or_insert_with(|| limit.permit());
+        let shared = &*self.shared;
+        poll_fn(|context| {
+            if shared.look(context, |core| core.news) {
+                return Poll::Ready(false);
+            }
+            permit.poll(context).map(|()| true)
+        })
+        .await
+    }
+
+    /// Calls, and records the answer, if there was one.
+    async fn call(&mut self, call: Call) {
+        if !self.has_place(call).await {
+            return;
+        }
+        let subject = self.shared.begin(call, Now::read(&*self.runtime));
+        // What is being applied is told before it is.
+        self.report();
+        let Self { shared, executor, controller, runtime, .. } = self;
+        let (shared, runtime) = (&**shared, &**runtime);
+        let mut race = Race::new(shared, runtime, call);
+        let logs = match (call, &mut *controller) {
+            (Call::Controller, slot) => {
+                let outcome = race!(race, executor.controller(&subject.assignment));
+                let taken_up = calls::take_up::<E>(&self.shared, outcome);
+                calls::resolved(shared, runtime, subject.number, taken_up, slot)
+            }
+            (Call::Operate(operation), Some(controller)) => {
+                let outcome = match operation {
+                    Operation::Prepare => race!(race, controller.prepare()),
+                    Operation::Start => race!(race, controller.start()),
+                    Operation::Wait => race!(race, controller.wait()),
+                    Operation::Shutdown => race!(race, controller.shutdown()),
+                    Operation::Terminate => race!(race, controller.terminate()),
+                };
+                calls::operated(shared, runtime, operation, outcome)
+            }
+            (Call::Update, Some(controller)) => {
+                let outcome = race!(race, controller.update(&subject.assignment.definition));
+                calls::updated(shared, runtime, &subject, outcome)
+            }
+            (Call::Remove, Some(controller)) => {
+                let outcome = race!(race, controller.remove());
+                calls::removed(shared, runtime, outcome)
+            }
+            (Call::Close, Some(controller)) => {
+                calls::closed(race!(race, controller.close()));
+                Logs::default()
+            }
+            (Call::Inspect, Some(controller)) => {
+                let outcome = race!(race, controller.inspect());
+                calls::inspected(shared, runtime, outcome);
+                Logs::default()
+            }
+            // The core calls none of these without a controller.
+            (_, None) => Logs::default(),
+        };
+        self.permit = None;
+        logs.write();
+    }
+
+    /// Drops the controller, which may panic.
+    fn drop_controller(&mut self) {
+        let controller = self.controller.take();
+        if let Err(panic) = caught(|| drop(controller)) {
+            tracing::error!(task.id = &*self.shared.id, %panic, "controller panicked when dropped");
         }
     }
 }
 
-/// What a driver waits for. An event has no place in it: every task that waits would
-/// pay for that.
+/// What a driver waits for.
 #[derive(Clone, Copy)]
 enum Pause {
     Call(Call),
     Wait(Option<Duration>),
+    Ended,
 }
 
-/// Waits for news, or until a moment. Not a method: a controller need not be `Sync`.
-async fn wait<D>(shared: &Shared<D>, timer: &impl Timer, until: Option<Duration>) {
-    // Boxed: most tasks wait without end, and have no use for its size.
-    let mut sleep = until.map(|until| Box::pin(timer.sleep_until(until)));
-    poll_fn(|context| {
-        shared.driver.register(context.waker());
-        if shared.lock().life.news {
-            return Poll::Ready(());
+impl From<Exit> for DriverExit {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Removed => Self::Removed,
+            Exit::RemovalFailed(error) => Self::RemovalFailed { error: error.into() },
+            Exit::Closed => Self::Closed,
         }
-        match (&mut sleep, until) {
-            (Some(sleep), Some(until)) => sleep.as_mut().poll(context).map(|()| {
-                shared.lock().life.passed = Some(until);
-            }),
-            _ => Poll::Pending,
-        }
-    })
-    .await;
-}
-
-impl<C: Controller, T, W, S> Drop for Driver<C, T, W, S> {
-    /// Whoever watches is told that no more will come.
-    fn drop(&mut self) {
-        self.shared.end();
     }
 }
 
-impl<C: Controller, T, W, S> fmt::Debug for Driver<C, T, W, S> {
+impl<E: Executor> Drop for Driver<E> {
+    /// Those who watch are told that no more will come, unless a worker goes on with the task.
+    fn drop(&mut self) {
+        self.drop_controller();
+        if matches!(self.reports, Reports::Notice(_)) {
+            self.shared.abandon();
+        } else {
+            self.shared.end();
+        }
+    }
+}
+
+impl<E: Executor> fmt::Debug for Driver<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").field("id", &self.shared.id).finish_non_exhaustive()
     }
-}
-
-/// An operation in flight, against all that may end it.
-struct Race<'a, D, T> {
-    shared: &'a Shared<D>,
-    timer: &'a T,
-    call: Call,
-    /// Whether the operation was not ready once. Most are at once, and then no
-    /// deadline is asked for.
-    slow: bool,
-    deadline: Option<Deadline<'a>>,
-}
-
-/// When an operation has taken too long, and the sleep until then. Boxed: most
-/// operations have none.
-type Deadline<'a> = (Duration, Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
-
-impl<D, T: Timer> Race<'_, D, T> {
-    fn poll<F: Future>(
-        &mut self,
-        operation: Pin<&mut F>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<F::Output, Panic>>> {
-        // What the operation has to say comes first.
-        if let Poll::Ready(answer) = poll_caught(operation, context) {
-            return Poll::Ready(Some(answer));
-        }
-        self.shared.driver.register(context.waker());
-        let Self { shared, timer, call, .. } = *self;
-        let life = shared.lock();
-        if life.life.interrupts(call) {
-            return Poll::Ready(None);
-        }
-        if !mem::replace(&mut self.slow, true) {
-            let at = life.life.deadline_of(call, timer);
-            self.deadline = at.map(|at| (at, Box::pin(timer.sleep_until(at)) as Pin<Box<_>>));
-        }
-        drop(life);
-        let Some((at, sleep)) = &mut self.deadline else { return Poll::Pending };
-        sleep.as_mut().poll(context).map(|()| {
-            shared.lock().life.passed = Some(*at);
-            None
-        })
-    }
-}
-
-fn not_inspected(panic: Panic) -> Inspection {
-    let failed: Inquiry<ContainerStatus> = Inquiry::Failed(panic.of("controller"));
-    Inspection::default().with_container_status(failed)
 }

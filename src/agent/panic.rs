@@ -1,4 +1,4 @@
-//! A panic of an embedder's code, as an answer.
+//! A panic of an embedder's code, as an error.
 
 use crate::exec::ControllerError;
 use alloc::boxed::Box;
@@ -15,9 +15,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
-    /// It has failed for good.
+    /// The panic as an error that is not temporary. `whose` is a noun: "controller".
     pub(crate) fn of(self, whose: &str) -> ControllerError {
-        ControllerError::new(format!("the {whose} panicked: {self}"))
+        let error = ControllerError::new(format!("the {whose} panicked: {self}"));
+        self.discard();
+        error
+    }
+
+    /// Drops what was thrown. That may panic too, and what it throws then is leaked.
+    fn discard(self) {
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
+            core::mem::forget(again);
+        }
     }
 }
 
@@ -29,21 +38,23 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Calls what may panic, and leave something broken of its own only.
-#[cfg(feature = "redb")]
+/// Calls what may panic. Only what it owns may be broken afterwards.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(call)).map_err(Panic)
 }
 
-/// Polls a future; a panic in it is an answer.
+/// Polls a future that may panic. After a panic only the future may be broken.
 pub(crate) fn poll_caught<F: Future>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Panic>> {
-    // What panicked may be broken after that, which is for the embedder to know;
-    // nothing else is touched by it.
-    match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+    match caught(|| future.poll(context)) {
         Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(Panic(panic))),
+        Err(panic) => Poll::Ready(Err(panic)),
     }
+}
+
+/// Drops a future in its place. The drop may panic.
+pub(crate) fn drop_caught<F>(mut future: Pin<&mut Option<F>>) -> Result<(), Panic> {
+    caught(|| future.set(None))
 }

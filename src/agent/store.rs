@@ -171,35 +171,76 @@ impl<D> StoredTask<D> {
     }
 }
 
-/// What is wanted of a task.
-#[derive(Clone, PartialEq, Debug)]
+/// Two facts about a task: what is wanted, and what its controller has.
+///
+/// *Wanted* is the assignment, the policy, the removal and the next task. Only an accepted
+/// message changes it. *Applied* is changed only by what the driver reports. After a restart
+/// the controller is made with *applied*, and is then offered *wanted* if that is another
+/// definition: only a controller of the definition that started a workload can end it.
+#[derive(PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TaskRecord<D> {
-    /// The task, and the state to bring it to.
-    pub assignment: Assignment<D>,
-    /// The assignment whose definition the controller has, where it has not taken
-    /// the present one: not yet, or since it refuses to.
-    pub previous: Option<Box<Assignment<D>>>,
-    /// How patient to be with it, where it has a policy of its own.
-    pub policy: Option<Policy>,
-    /// Whether it is no longer assigned: what it has is being removed, and then
-    /// its record.
+    /// The wanted definition and desired state.
+    pub assignment: Arc<Assignment<D>>,
+    /// The task's own policy, if it has one.
+    pub policy: Option<Arc<Policy>>,
+    /// Whether the task is no longer assigned: what it has is being removed, and then this
+    /// record.
     pub removing: bool,
-    /// A task of the same id that was assigned meanwhile, and begins when this one
-    /// is gone.
-    pub successor: Option<Box<TaskRecord<D>>>,
+    /// A task of the same id that was assigned meanwhile. It begins when this one is removed.
+    pub next: Option<Box<NextTask<D>>>,
+    /// The assignment whose definition the controller was made with, or has taken last. None
+    /// while there was no controller.
+    pub applied: Option<Arc<Assignment<D>>>,
+}
+
+/// A task that begins when the one of the same id before it is removed.
+#[derive(PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct NextTask<D> {
+    /// The wanted definition and desired state.
+    pub assignment: Arc<Assignment<D>>,
+    /// The task's own policy, if it has one.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl<D> TaskRecord<D> {
-    /// The record of a task that is assigned.
-    pub fn new(assignment: Assignment<D>) -> Self {
-        Self { assignment, previous: None, policy: None, removing: false, successor: None }
+    /// The record of a task that is assigned now.
+    pub fn new(assignment: impl Into<Arc<Assignment<D>>>) -> Self {
+        let assignment = assignment.into();
+        Self { assignment, policy: None, removing: false, next: None, applied: None }
     }
 
     /// The task's id.
     pub fn id(&self) -> &str {
         &self.assignment.id
+    }
+}
+
+// Not derived: a definition is shared, so it need not be `Clone`.
+impl<D> Clone for TaskRecord<D> {
+    fn clone(&self) -> Self {
+        Self {
+            assignment: Arc::clone(&self.assignment),
+            policy: self.policy.clone(),
+            removing: self.removing,
+            next: self.next.clone(),
+            applied: self.applied.clone(),
+        }
+    }
+}
+
+impl<D> Clone for NextTask<D> {
+    fn clone(&self) -> Self {
+        Self { assignment: Arc::clone(&self.assignment), policy: self.policy.clone() }
+    }
+}
+
+impl<D> From<NextTask<D>> for TaskRecord<D> {
+    fn from(task: NextTask<D>) -> Self {
+        Self { policy: task.policy, ..Self::new(task.assignment) }
     }
 }
 
@@ -224,13 +265,13 @@ pub enum StoreChange<D> {
 }
 
 /// Why a store could not be read or written.
-#[derive(Debug)]
-pub struct StoreError(Box<dyn Error + Send + Sync>);
+#[derive(Clone, Debug)]
+pub struct StoreError(Arc<dyn Error + Send + Sync>);
 
 impl StoreError {
     /// For this reason.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(reason.into())
+        Self(reason.into().into())
     }
 
     /// The reason.

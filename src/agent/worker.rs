@@ -1,174 +1,87 @@
-//! All tasks of an agent: assignments in, drivers out, statuses stored and
-//! reported.
+//! The worker: assignments in, drivers out, statuses stored and reported.
 
-mod book;
+mod background;
+mod core;
+mod desk;
 mod error;
 mod handle;
+mod inbox;
 mod life;
+mod listener;
 mod logs;
-mod seat;
+mod task;
+mod view;
 
-use super::driver::{StatusSink, Surroundings};
-use super::policy::{InvalidPolicy, Policy};
-use super::store::{Store, StoreError, TaskRecord};
-use super::timer::Timer;
-use crate::exec::{Assignment, Executor, WallClock};
-use crate::lifecycle::{TaskState, TaskStatus};
-use alloc::boxed::Box;
-use alloc::string::String;
+use super::limit::Limit;
+use super::panic::poll_caught;
+use super::policy::Policy;
+use super::runtime::Runtime;
+use super::sink::StatusSink;
+use super::store::{Store, StoreChange, StoreError};
+use crate::exec::Executor;
+use ::core::fmt;
+use ::core::future::poll_fn;
+use ::core::num::NonZeroUsize;
+use ::core::pin::pin;
+use ::core::task::Poll;
+use ::core::time::Duration;
+use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use book::{Act, Book, Next};
-use core::fmt;
-use core::future::{Future, poll_fn};
-use core::pin::Pin;
-use core::task::Poll;
-use core::time::Duration;
-use futures::task::{FutureObj, Spawn};
-use handle::Shared;
+use self::core::Next;
+use desk::Desk;
+use view::Phase;
 
 pub use error::{AssignError, RefusedTask};
-pub use handle::{Changes, Listener, TaskView, WorkerHandle};
+pub use handle::{Changes, WorkerHandle};
+pub use listener::Listener;
 pub use logs::LogSelector;
+pub use task::{AssignedTask, AssignmentChange, TaskView};
 
-/// A task as a worker is told of it.
+/// Runs many tasks, stores them, and resumes them after a restart.
+///
+/// It has a [`Driver`](super::Driver) for each task that is assigned to the agent, and keeps in
+/// a [`Store`] what must outlive the agent. Spawn [`run`](Self::run). With the [`WorkerHandle`]
+/// you assign tasks and see how far they are. The drivers run where the [`Runtime`] spawns them.
+///
+/// A definition, a desired state and a removal are stored before they are acted on, and a status
+/// before it is reported. A task that is no longer assigned is forgotten when nothing is left of
+/// it. The rules are in `docs/worker.md`.
 ///
 /// ```
-/// use core::time::Duration;
-/// use onward::Assignment;
-/// use onward::agent::{AssignedTask, Policy};
-///
-/// let slow = Policy::default().with_shutdown_grace(Duration::from_secs(300));
-/// let assignment = Assignment::new("db.1", "postgres:18".to_owned());
-/// let task = AssignedTask::new(assignment).with_policy(slow);
-/// # assert!(task.policy.is_some());
-/// ```
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct AssignedTask<D> {
-    /// The task, and the state to bring it to.
-    pub assignment: Assignment<D>,
-    /// How patient to be with it, where not as with the others.
-    pub policy: Option<Policy>,
-    /// How far whoever assigns it knows it to be. It counts only where the store
-    /// knows nothing of the task.
-    pub status: Option<TaskStatus>,
-}
-
-impl<D> AssignedTask<D> {
-    /// This task, with the policy of the others.
-    pub fn new(assignment: Assignment<D>) -> Self {
-        Self { assignment, policy: None, status: None }
-    }
-
-    /// The same with a policy of its own.
-    #[must_use]
-    pub fn with_policy(self, policy: Policy) -> Self {
-        Self { policy: Some(policy), ..self }
-    }
-
-    /// The same to be brought to another state.
-    #[must_use]
-    pub fn with_desired_state(self, desired_state: TaskState) -> Self {
-        Self { assignment: self.assignment.with_desired_state(desired_state), ..self }
-    }
-
-    /// The same with the status that whoever assigns it knows.
-    #[must_use]
-    pub fn with_status(self, status: TaskStatus) -> Self {
-        Self { status: Some(status), ..self }
-    }
-}
-
-impl<D> From<Assignment<D>> for AssignedTask<D> {
-    fn from(assignment: Assignment<D>) -> Self {
-        Self::new(assignment)
-    }
-}
-
-/// What is wanted of a task as it is stored: to assign it again, changed in one thing.
-impl<D> From<TaskRecord<D>> for AssignedTask<D> {
-    fn from(record: TaskRecord<D>) -> Self {
-        Self { assignment: record.assignment, policy: record.policy, status: None }
-    }
-}
-
-/// One of several changes to the set of tasks.
-///
-/// In SwarmKit: `api.AssignmentChange`.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "most changes are updates")]
-#[non_exhaustive]
-pub enum AssignmentChange<D> {
-    /// This task is assigned, or has changed.
-    Update(AssignedTask<D>),
-    /// The task of this id is no longer assigned.
-    Remove(String),
-}
-
-/// Has a [driver](super::Driver) for every task that is assigned to the agent, and
-/// keeps in a [store](Store) what must outlive it.
-///
-/// [`run`](Self::run) is what an embedder spawns; the [`WorkerHandle`] is how it
-/// tells the worker what is assigned, and sees how far things are. The drivers
-/// run where the [`Spawn`] puts them.
-///
-/// What is wanted of a task is durable before it is acted on, and a status before
-/// it is reported; a task that is no longer assigned is forgotten when nothing is
-/// left of it, and not before. `docs/worker.md` has the rules.
-///
-/// ```
-/// use onward::agent::{MemoryStore, Surroundings, TokioSpawner, TokioTimer, Worker};
-/// use onward::exec::SystemClock;
+/// use onward::agent::{MemoryStore, TokioRuntime, Worker};
 /// use onward::testing::{Script, ScriptedExecutor};
-/// use onward::{Assignment, TaskState, TaskStatus};
-/// use std::sync::mpsc::channel;
+/// use onward::{Assignment, TaskState};
+/// use std::sync::Arc;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (tell, told) = channel();
-/// let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
-/// let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
-/// let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-/// // One of your own, and a store that lasts.
+/// // An executor of yours, and a store that lasts.
 /// let (executor, store) = (ScriptedExecutor::new(|_| Script::new()), MemoryStore::new());
 ///
-/// let (mut worker, handle) = Worker::open(executor, store, spawner, surroundings).await?;
+/// let runtime = Arc::new(TokioRuntime::current());
+/// let mut worker = Worker::open(executor, store, runtime).await?;
+/// let handle = worker.handle();
 /// let agent = tokio::spawn(async move { worker.run().await });
-/// handle.assign(vec![Assignment::new("web.1", ()).into()]).await?;
-/// # while !handle.tasks()[0].snapshot.status.state.is_terminal() {
-/// #     tokio::task::yield_now().await;
-/// # }
+///
+/// handle.assign([Assignment::new("web.1", ())]).await?;
+/// let tasks = handle.until(|tasks| tasks.iter().all(|task| task.has_ended())).await?;
+/// assert_eq!(tasks[0].snapshot.status.state, TaskState::Complete);
 ///
 /// handle.close();
 /// agent.await?;
-/// assert_eq!(told.try_iter().last(), Some(TaskState::Complete));
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// In SwarmKit: `agent.Worker` (`agent/worker.go`).
-pub struct Worker<E: Executor, S, T, W, P> {
-    shared: Arc<Shared<E::Definition>>,
+pub struct Worker<E: Executor, S> {
     store: S,
-    spawner: P,
-    env: life::Env<E, T, W>,
+    desk: Desk<E>,
 }
 
-impl<E, S, T, W, P> Worker<E, S, T, W, P>
-where
-    E: Executor + Clone + 'static,
-    S: Store<E::Definition>,
-    T: Timer + Clone + Send + 'static,
-    W: WallClock + Clone + 'static,
-    P: Spawn,
-{
-    /// A worker with everything that is stored, and its handle. Nothing happens
-    /// before it [runs](Self::run).
-    ///
-    /// The sink of these surroundings is the first listener, see
-    /// [`WorkerHandle::listen`]; their policy is that of all tasks that have none of
-    /// their own.
+impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
+    /// Opens a worker with everything that is stored. Nothing happens before it
+    /// [runs](Self::run).
     ///
     /// # Errors
     ///
@@ -176,122 +89,117 @@ where
     pub async fn open(
         executor: E,
         store: S,
-        spawner: P,
-        surroundings: Surroundings<T, W, impl StatusSink + 'static>,
-    ) -> Result<(Self, WorkerHandle<E::Definition>), StoreError> {
-        let Surroundings { timer, clock, sink, policy } = surroundings;
+        runtime: Arc<dyn Runtime>,
+    ) -> Result<Self, StoreError> {
         let stored = store.load().await?;
-        let shared = Arc::new(Shared::new(Book::new(stored, Arc::clone(&policy))));
-        let handle = WorkerHandle::new(Arc::clone(&shared));
-        let first: Arc<dyn StatusSink> = Arc::new(sink);
-        shared.lock().listen(first);
-        let env = life::Env { executor, timer, clock, policy };
-        Ok((Self { shared, store, spawner, env }, handle))
+        Ok(Self { store, desk: Desk::new(executor, runtime, stored) })
     }
 
-    /// Takes up every stored task where it was, and does what the handle is told,
-    /// until the worker is [closed](WorkerHandle::close).
+    /// Sets the policy of tasks that have none of their own. Its back-off is also that of
+    /// commits that fail. Default: [`Policy::default`].
+    #[must_use]
+    pub fn with_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+        self.desk.set_policy(policy.into());
+        self
+    }
+
+    /// Adds a listener that hears the statuses of all tasks for as long as the worker exists;
+    /// see [`WorkerHandle::listen`].
+    #[must_use]
+    pub fn with_sink(self, sink: impl StatusSink + 'static) -> Self {
+        self.handle().listen(sink).forever();
+        self
+    }
+
+    /// Limits how many `prepare` and `start` run at once, over all tasks. The others wait in the
+    /// order in which they came; the time that they wait does not count against a deadline.
+    /// Default: no limit.
+    #[must_use]
+    pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
+        self.desk.limit = Some(Limit::new(most.get()));
+        self
+    }
+
+    /// A handle of this worker.
+    pub fn handle(&self) -> WorkerHandle<E::Definition> {
+        self.desk.handle()
+    }
+
+    /// Resumes every stored task, and does what its handles are told, until the worker is
+    /// [closed](WorkerHandle::close).
+    ///
+    /// It returns when every controller is closed and the last status is stored and reported. If
+    /// the store fails until then, it tries again, as the policy's back-off says.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, nothing is lost; it can be called again and goes on. The drivers go
-    /// on in any case. What was being written is written once more.
+    /// If you drop its future, nothing is lost. Call it again, and it goes on. What was being
+    /// written is written once more. The drivers go on meanwhile; those that the worker drives
+    /// itself wait.
     pub async fn run(&mut self) {
         loop {
-            let now = self.env.timer.now();
-            let next = self.shared.lock().next(now);
-            match next {
-                Next::Act(acts) => self.act_all(acts),
-                Next::Commit(changes) => {
-                    let result = self.store.commit(&changes).await;
-                    if let Err(error) = &result {
-                        tracing::error!(%error, "store not written");
-                    }
-                    let now = self.env.timer.now();
-                    let acts = self.shared.lock().committed(result, now);
-                    self.act_all(acts);
-                }
+            self.desk.absorb();
+            match self.desk.next() {
+                Next::Act(actions) => self.desk.act(actions),
+                Next::Commit(changes) => self.commit(&changes).await,
                 Next::Wait(until) => self.wait(until).await,
                 Next::Nothing => break,
             }
         }
-        self.shared.changed();
+        self.desk.end();
+    }
+
+    /// Makes changes durable. What happens meanwhile is taken in.
+    async fn commit(&mut self, changes: &[StoreChange<E::Definition>]) {
+        let Self { store, desk } = self;
+        let mut commit = pin!(async { store.commit(changes).await });
+        let result = loop {
+            let result = poll_fn(|context| {
+                if let Poll::Ready(result) = poll_caught(commit.as_mut(), context) {
+                    return Poll::Ready(Some(result));
+                }
+                desk.poll(context).map(|()| None)
+            })
+            .await;
+            match result {
+                None => desk.absorb_and_act(),
+                Some(Ok(result)) => break result,
+                Some(Err(panic)) => break Err(StoreError::new(panic.of("store").to_string())),
+            }
+        };
+        if let Err(error) = &result {
+            tracing::error!(%error, "store not written");
+        }
+        desk.committed(result);
     }
 
     /// Waits for news, or until a moment.
-    async fn wait(&self, until: Option<Duration>) {
-        let mut sleep = until.map(|until| Box::pin(self.env.timer.sleep_until(until)));
+    async fn wait(&mut self, until: Option<Duration>) {
+        let desk = &mut self.desk;
+        let mut sleep = until.map(|until| desk.runtime.sleep_until(until));
         poll_fn(|context| {
-            self.shared.worker.register(context.waker());
-            if self.shared.lock().has_news() {
+            if desk.poll(context).is_ready() {
                 return Poll::Ready(());
             }
             sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(context))
         })
         .await;
     }
-
-    fn act_all(&self, acts: Vec<Act<E::Definition>>) {
-        for act in acts {
-            self.act(act);
-        }
-    }
-
-    /// Does what follows from something that is durable now.
-    fn act(&self, act: Act<E::Definition>) {
-        match act {
-            Act::Live(seat, status) => {
-                self.spawn(life::live(self.env.clone(), Arc::clone(&self.shared), seat, status));
-            }
-            Act::Tell(seat) => seat.tell(),
-            Act::Reconcile => {
-                self.spawn(life::reconcile(self.env.executor.clone(), Arc::clone(&self.shared)));
-            }
-            Act::Report(sinks, id, status) => {
-                sinks.iter().for_each(|(_, sink)| sink.changed(&id, status.clone()));
-            }
-            Act::Forget(sinks, id) => sinks.iter().for_each(|(_, sink)| sink.gone(&id)),
-            // Whoever asked may have gone.
-            Act::Answer(answer, told) => _ = answer.send(told),
-            Act::Show => self.shared.changed(),
-        }
-    }
-
-    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
-        if self.spawner.spawn_obj(FutureObj::new(future)).is_err() {
-            tracing::error!("the runtime takes no more tasks");
-        }
-    }
 }
 
-impl<E: Executor, S, T, W, P> Drop for Worker<E, S, T, W, P> {
-    /// Every driver is closed, and whoever waits for an answer is told that none will
-    /// come.
+impl<E: Executor, S> Drop for Worker<E, S> {
+    /// Every driver is closed, and those who wait for an answer are told that none will come.
     fn drop(&mut self) {
-        let (seats, questions) = self.shared.lock().gone();
-        drop(questions);
-        for seat in seats {
-            seat.tell();
+        self.desk.common.view.set_phase(Phase::Ended);
+        self.desk.common.inbox.close();
+        for seat in self.desk.common.view.seats(|_| true) {
+            super::driver::DriverHandle::new(seat).close();
         }
-        self.shared.changed();
     }
 }
 
-impl<E: Executor, S, T, W, P> fmt::Debug for Worker<E, S, T, W, P> {
+impl<E: Executor, S> fmt::Debug for Worker<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").finish_non_exhaustive()
     }
-}
-
-/// The record of a task that is assigned.
-impl<D> From<AssignedTask<D>> for TaskRecord<D> {
-    fn from(task: AssignedTask<D>) -> Self {
-        Self { policy: task.policy, ..Self::new(task.assignment) }
-    }
-}
-
-/// What is wrong with the policy of a task, if anything is.
-fn check_policy<D>(task: &AssignedTask<D>) -> Result<(), InvalidPolicy> {
-    task.policy.as_ref().map_or(Ok(()), Policy::check)
 }

@@ -1,12 +1,11 @@
-//! What can be wrong with an assignment.
+//! What can be wrong with assignments.
 
-use super::super::driver::UpdateRefused;
-use super::super::policy::InvalidPolicy;
-use super::super::store::StoreError;
+use crate::agent::driver::UpdateError;
+use crate::agent::store::StoreError;
 use alloc::string::String;
 
-/// Why a set of assignments was not taken. The old ones stay in force.
-#[derive(Debug, thiserror::Error)]
+/// Why a set of assignments was not taken. The old assignments stay in force.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssignError {
     /// Two tasks of it have the same id.
@@ -15,30 +14,23 @@ pub enum AssignError {
         /// The id.
         id: String,
     },
-    /// A task has an absurd policy.
-    #[error("task `{id}`: {reason}")]
-    InvalidPolicy {
-        /// The task's id.
-        id: String,
-        /// What is wrong with it.
-        reason: InvalidPolicy,
-    },
-    /// It could not be made durable. It can be tried again.
+    /// It could not be stored. It can be tried again.
     #[error("the assignment could not be stored: {0}")]
     Store(#[from] StoreError),
-    /// The worker was closed, or is gone.
+    /// The worker was closed or dropped.
     #[error("the worker is closed")]
     Closed,
 }
 
-/// A task that a set of assignments would have changed in a way that is not
-/// possible. The others of the set were taken.
+/// A task of a set that stays as it is, because what is wanted of it is not possible. The other
+/// tasks of the set were taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error("task `{id}`: {reason}")]
 #[non_exhaustive]
 pub struct RefusedTask {
     /// The task's id.
     pub id: String,
     /// Why it stays as it is.
-    pub reason: UpdateRefused,
+    pub reason: UpdateError,
 }

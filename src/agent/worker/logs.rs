@@ -1,12 +1,15 @@
 //! The logs of several tasks, also of those that come later.
 
 use super::handle::WorkerHandle;
-use super::seat::Seat;
+use super::view::Phase;
+use crate::agent::driver::Shared;
 use crate::exec::{Assignment, ControllerError, LogPublisher, LogSubscriptionOptions};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::poll_fn;
+use core::mem;
 use core::task::Poll;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -66,17 +69,16 @@ impl LogSelector {
     }
 }
 
-impl<D: Clone + PartialEq + Send + Sync + 'static> WorkerHandle<D> {
-    /// Publishes the logs of all tasks that are selected, each by the publisher that
-    /// is opened for its id. If the options say *follow*, those of tasks that come
-    /// later too, until the worker is closed.
+impl<D> WorkerHandle<D> {
+    /// Publishes the logs of all tasks that are selected. `open` makes the publisher for each
+    /// task, from its id. If the options say *follow*, the logs of tasks that come later are
+    /// published too, until the worker is closed.
     ///
-    /// Gives the tasks whose logs could not be read to their end; the others are not
-    /// affected.
+    /// Returns the tasks whose logs could not be read to their end; the others are not affected.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it stops publishing. Nothing else is affected.
+    /// If you drop its future, it stops publishing.
     ///
     /// In SwarmKit: `Worker.Subscribe`.
     pub async fn logs<P: LogPublisher>(
@@ -85,40 +87,34 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> WorkerHandle<D> {
         options: &LogSubscriptionOptions,
         mut open: impl FnMut(&str) -> P,
     ) -> Vec<(String, ControllerError)> {
+        let view = &self.common.view;
+        let mut watching = view.membership.watch();
         let mut reading = FuturesUnordered::new();
-        let mut begun: Vec<Arc<Seat<D>>> = Vec::new();
+        let mut begun: BTreeMap<Arc<str>, Arc<Shared<D>>> = BTreeMap::new();
         let mut failed = Vec::new();
         poll_fn(|context| {
-            self.shared.watch(context);
-            let (seats, closing) = self.selected(selector);
-            // What is gone is not kept for the sake of its logs.
-            begun.retain(|seat| seats.iter().any(|other| Arc::ptr_eq(seat, other)));
-            for seat in seats {
-                if begun.iter().any(|other| Arc::ptr_eq(&seat, other)) {
-                    continue;
-                }
-                if let Some(logs) = seat.logs() {
-                    let (publisher, options) = (open(&seat.id), options.clone());
-                    let id = Arc::clone(&seat.id);
-                    reading.push(async move { (id, logs.logs(publisher, options).await) });
-                    begun.push(seat);
+            while watching.poll(context).is_ready() {
+                // What is gone is not kept for the sake of its logs.
+                let before = mem::take(&mut begun);
+                for seat in view.seats(|task| selector.selects(task)) {
+                    let is_begun =
+                        before.get(&seat.id).is_some_and(|other| Arc::ptr_eq(other, &seat));
+                    if !is_begun {
+                        let Some(logs) = seat.logs() else { continue };
+                        let (publisher, options) = (open(&seat.id), options.clone());
+                        let id = Arc::clone(&seat.id);
+                        reading.push(async move { (id, logs.logs(publisher, options).await) });
+                    }
+                    begun.insert(Arc::clone(&seat.id), seat);
                 }
             }
             while let Poll::Ready(Some((id, read))) = reading.poll_next_unpin(context) {
                 failed.extend(read.err().map(|error| (String::from(&*id), error)));
             }
-            let over = reading.is_empty() && (!options.follow || closing);
-            if over { Poll::Ready(()) } else { Poll::Pending }
+            let no_more = !options.follow || view.phase() >= Phase::Closing;
+            if reading.is_empty() && no_more { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         failed
-    }
-
-    /// The seats of the tasks that are selected, and whether no more will come.
-    fn selected(&self, selector: &LogSelector) -> (Vec<Arc<Seat<D>>>, bool) {
-        let book = self.shared.lock();
-        let selected =
-            book.tasks.values().filter(|entry| selector.selects(&entry.record.assignment));
-        (selected.map(|entry| Arc::clone(&entry.seat)).collect(), book.is_closing())
     }
 }

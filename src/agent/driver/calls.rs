@@ -1,0 +1,190 @@
+//! The outcome of each call, recorded. Everything of an embedder's is read and dropped here,
+//! outside of the lock; the core gets plain data.
+
+use super::core::{Logs, Problem};
+use super::race::Outcome;
+use super::shared::{Shared, Subject};
+use crate::agent::panic::{Panic, caught};
+use crate::agent::runtime::{Now, Runtime};
+use crate::exec::{Controller, ControllerError, Executor, Inspection, ProgressReporter};
+use crate::lifecycle::{Answer, Operation};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use core::mem;
+
+/// What a call of the controller returns.
+type Returned = Result<(), ControllerError>;
+
+impl Problem {
+    fn of(error: &ControllerError) -> Self {
+        let is_temporary = error.is_retryable();
+        Self { error: format!("{error:#}").into(), is_temporary, is_panic: false }
+    }
+
+    fn of_panic(panic: Panic, whose: &str) -> Self {
+        let error = panic.of(whose).to_string().into();
+        Self { error, is_temporary: false, is_panic: true }
+    }
+}
+
+/// Gets a controller that was made ready for use: asks it for its logs, and gives it a way to
+/// report progress.
+pub(super) fn take_up<E: Executor>(
+    shared: &Arc<Shared<E::Definition>>,
+    outcome: Outcome<Result<E::Controller, ControllerError>>,
+) -> Option<Result<E::Controller, Problem>> {
+    let mut controller = match outcome {
+        Outcome::Dropped => return None,
+        Outcome::Panicked(panic) | Outcome::DropPanicked(panic) => {
+            return Some(Err(Problem::of_panic(panic, "executor")));
+        }
+        Outcome::Answer(Err(error)) => return Some(Err(Problem::of(&error))),
+        Outcome::Answer(Ok(controller)) => controller,
+    };
+    let weak = Arc::downgrade(shared);
+    let progress = ProgressReporter::new(move |line| {
+        if let Some(shared) = weak.upgrade() {
+            shared.report_progress(line);
+        }
+    });
+    let logs = caught(|| {
+        controller.set_progress(progress);
+        controller.logs()
+    });
+    match logs {
+        Ok(logs) => {
+            shared.set_logs(logs);
+            Some(Ok(controller))
+        }
+        Err(panic) => {
+            let problem = Problem::of_panic(panic, "controller");
+            if let Err(again) = caught(|| drop(controller)) {
+                mem::drop(Problem::of_panic(again, "controller"));
+            }
+            Some(Err(problem))
+        }
+    }
+}
+
+/// The executor has answered, or was dropped.
+pub(super) fn resolved<D, C>(
+    shared: &Shared<D>,
+    runtime: &dyn Runtime,
+    asked: u32,
+    made: Option<Result<C, Problem>>,
+    slot: &mut Option<C>,
+) -> Logs {
+    let answer = match made {
+        None => return dropped(shared, runtime),
+        Some(Ok(controller)) => {
+            *slot = Some(controller);
+            Ok(())
+        }
+        Some(Err(problem)) => Err(problem),
+    };
+    let now = Now::read(runtime);
+    let refused = answer.is_err();
+    let (logs, applied) = shared.with(|state| {
+        let logs = state.core.resolved(answer, asked, now);
+        // What no controller has taken is applied by none.
+        let forgets = refused && state.core.definitions.applied == 0;
+        (logs, if forgets { state.applied.take() } else { None })
+    });
+    drop(applied);
+    logs
+}
+
+/// An operation has returned, or was dropped.
+pub(super) fn operated<D>(
+    shared: &Shared<D>,
+    runtime: &dyn Runtime,
+    operation: Operation,
+    outcome: Outcome<Returned>,
+) -> Logs {
+    let (answer, is_panic) = match outcome {
+        Outcome::Dropped => return dropped(shared, runtime),
+        Outcome::DropPanicked(panic) => {
+            let error = panic.of("controller").to_string();
+            let now = Now::read(runtime);
+            return shared.with(|state| state.core.broke(error, now));
+        }
+        Outcome::Answer(Ok(())) => (Answer::Succeeded, false),
+        Outcome::Answer(Err(error)) => (error.into_answer(operation), false),
+        Outcome::Panicked(panic) => (panic.of("controller").into_answer(operation), true),
+    };
+    let now = Now::read(runtime);
+    shared.with(|state| state.core.operated(operation, answer, is_panic, now))
+}
+
+/// `update` has returned, or was dropped.
+pub(super) fn updated<D>(
+    shared: &Shared<D>,
+    runtime: &dyn Runtime,
+    offered: &Subject<D>,
+    outcome: Outcome<Returned>,
+) -> Logs {
+    let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
+    let now = Now::read(runtime);
+    let is_taken = answer.is_ok();
+    let (logs, before) = shared.with(|state| {
+        let logs = state.core.updated(offered.number, answer, now);
+        let taken = is_taken.then(|| state.applied.replace(Arc::clone(&offered.assignment)));
+        (logs, taken)
+    });
+    drop(before);
+    logs
+}
+
+/// `remove` has returned, or was dropped.
+pub(super) fn removed<D>(
+    shared: &Shared<D>,
+    runtime: &dyn Runtime,
+    outcome: Outcome<Returned>,
+) -> Logs {
+    let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
+    let now = Now::read(runtime);
+    shared.with(|state| state.core.removed(answer, now))
+}
+
+/// `close` has returned.
+pub(super) fn closed(outcome: Outcome<Returned>) {
+    if let Some(Err(problem)) = answer_of(outcome) {
+        tracing::error!(error = &*problem.error, "controller not closed");
+    }
+}
+
+/// `inspect` has returned, or was dropped.
+pub(super) fn inspected<D>(shared: &Shared<D>, runtime: &dyn Runtime, outcome: Outcome<Inspection>) {
+    let inspection = match outcome {
+        Outcome::Answer(inspection) => inspection,
+        Outcome::Dropped => Inspection::default(),
+        Outcome::Panicked(panic) | Outcome::DropPanicked(panic) => {
+            let error = panic.of("controller");
+            tracing::error!(error = format_args!("{error:#}"), "container status unavailable");
+            Inspection::default()
+        }
+    };
+    let (container_status, port_status) = inspection.known();
+    let now = Now::read(runtime);
+    shared.with(|state| state.core.inspected(container_status, port_status, now));
+}
+
+fn dropped<D>(shared: &Shared<D>, runtime: &dyn Runtime) -> Logs {
+    let now = Now::read(runtime);
+    shared.with(|state| state.core.dropped(now));
+    Logs::default()
+}
+
+/// What a call that moves no task came to; none if it was dropped.
+fn answer_of(outcome: Outcome<Returned>) -> Option<Result<(), Problem>> {
+    match outcome {
+        Outcome::Dropped => None,
+        Outcome::Answer(Ok(())) => Some(Ok(())),
+        Outcome::Answer(Err(error)) => Some(Err(Problem::of(&error))),
+        Outcome::Panicked(panic) | Outcome::DropPanicked(panic) => {
+            Some(Err(Problem::of_panic(panic, "controller")))
+        }
+    }
+}

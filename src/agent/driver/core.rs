@@ -1,0 +1,274 @@
+//! What a driver does next: all of its decisions, as plain data and plain functions.
+//!
+//! The driver asks [`Core::next`], does that, and reports the outcome. Its handle reports what
+//! is wanted. Time comes in as a value. Nothing here waits, calls a controller, reads a clock
+//! or logs: a function returns what is to be logged. A definition is a number here, so no
+//! value of an embedder's is ever dropped under the lock that guards this.
+//!
+//! The numbers in comments are those of the rules in `docs/driver.md`.
+
+mod answer;
+mod call;
+mod course;
+mod logs;
+mod retries;
+mod wish;
+
+use super::history::History;
+use crate::agent::policy::{Jitter, Policy};
+use crate::agent::runtime::Now;
+use crate::lifecycle::{AnyTask, Failure, TaskState};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::time::Duration;
+use time::UtcDateTime;
+
+pub(super) use answer::{Definition, Problem};
+pub(super) use call::{Call, Next};
+pub(super) use logs::{Log, Logs};
+use retries::Retries;
+pub(super) use wish::Refusal;
+
+/// How far the driver is to go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Goal {
+    /// Take the task to its desired state.
+    Live,
+    /// Remove what the task has, then close.
+    Remove,
+    /// Close the controller, and leave the task as it is.
+    Close,
+    /// Done.
+    Ended,
+}
+
+/// Whether the driver has a controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Has {
+    /// Not yet, or no longer.
+    Nothing,
+    Controller,
+    /// The executor refused for good. It is not asked again by itself.
+    Refusal,
+    /// Its `close` was called.
+    ClosedController,
+}
+
+/// How the driver ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Exit {
+    Closed,
+    Removed,
+    RemovalFailed(Box<str>),
+}
+
+/// Why a task is terminated, and so what it is when `terminate` has succeeded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum LastResort {
+    /// Its shutdown did not succeed, or not in time: it is SHUTDOWN.
+    Shutdown,
+    /// It has failed like this, and its workload may run.
+    Failure(Box<Failure>),
+}
+
+/// The definitions, as numbers. 0 is none; two equal definitions have the same number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Definitions {
+    /// What is wanted.
+    pub(super) wanted: u32,
+    /// What the controller was made with or has taken last. While none was made, what the
+    /// executor was asked for.
+    pub(super) applied: u32,
+    /// Whether a controller has it.
+    pub(super) is_taken: bool,
+    /// What the controller refused last.
+    pub(super) refused: u32,
+    /// What the executor refused last.
+    pub(super) unresolvable: u32,
+    /// The highest number so far.
+    pub(super) highest: u32,
+}
+
+/// One task's life, and all that is wanted of it.
+pub(super) struct Core {
+    pub(super) task: AnyTask,
+    /// Since when the task has been in its state.
+    pub(super) since: UtcDateTime,
+    pub(super) desired: TaskState,
+    pub(super) policy: Arc<Policy>,
+    pub(super) goal: Goal,
+    pub(super) has: Has,
+    pub(super) exit: Exit,
+    pub(super) definitions: Definitions,
+    /// What the controller said when it refused a definition.
+    pub(super) refusal: Option<Box<str>>,
+    /// A workload may run before the task was started here, so a failure before the start is
+    /// preceded by `terminate` (14).
+    pub(super) may_run: bool,
+    /// The removal waits for the end of a shutdown.
+    pub(super) remove_later: bool,
+    /// Since when the workload is asked to end.
+    pub(super) shutting_down: Option<UtcDateTime>,
+    /// Since when the workload is being ended by force.
+    pub(super) terminating: Option<UtcDateTime>,
+    last_resort: Option<LastResort>,
+    /// The error of the last attempt of a call that the status does not tell of.
+    pub(super) last_error: Option<Box<str>>,
+    /// A line of progress of the operation in flight.
+    pub(super) progress: Option<Cow<'static, str>>,
+    /// When the operation, the removal or the executor is called again.
+    retry_at: Option<Duration>,
+    update_retry_at: Option<Duration>,
+    /// When the phase that the task is in has lasted too long.
+    deadline: Option<Duration>,
+    update_deadline: Option<Duration>,
+    /// The last moment that has passed. A moment passes when the runtime's sleep says so, so
+    /// that what else comes at the same moment comes first.
+    passed: Option<Duration>,
+    retries: Retries,
+    pub(super) history: History,
+    jitter: Jitter,
+    inspection_due: bool,
+    /// What the last failure told of the container: it comes before an inspection.
+    told: Told,
+    /// The end is wanted, and `shutdown` was not called yet.
+    urgent: bool,
+    /// Something is wanted that the driver has not seen.
+    pub(super) news: bool,
+    /// Something has changed that was not reported yet.
+    pub(super) touched: bool,
+}
+
+/// What a failure has told of the container.
+#[derive(Clone, Copy, Default, Debug)]
+struct Told {
+    container_status: bool,
+    exit_code: Option<i32>,
+}
+
+impl Core {
+    pub(super) fn new(
+        id: &str,
+        task: AnyTask,
+        desired: TaskState,
+        definitions: Definitions,
+        now: UtcDateTime,
+    ) -> Self {
+        // An earlier agent may have died before the answer.
+        let was_started = matches!(task.state(), TaskState::Starting | TaskState::Running);
+        Self {
+            since: task.timestamp().unwrap_or(now),
+            task,
+            desired,
+            policy: Arc::default(),
+            goal: Goal::Live,
+            has: Has::Nothing,
+            exit: Exit::Closed,
+            definitions,
+            refusal: None,
+            may_run: false,
+            remove_later: false,
+            shutting_down: None,
+            terminating: None,
+            last_resort: None,
+            last_error: None,
+            progress: None,
+            retry_at: None,
+            update_retry_at: None,
+            deadline: None,
+            update_deadline: None,
+            passed: None,
+            retries: Retries::default(),
+            history: History::default(),
+            jitter: Jitter::of(id),
+            inspection_due: was_started && desired < TaskState::Shutdown,
+            told: Told::default(),
+            urgent: false,
+            news: false,
+            touched: false,
+        }
+    }
+
+    /// The driver was dropped before its end, and its controller with it. Another driver goes
+    /// on from here.
+    pub(super) fn abandoned(&mut self) {
+        if self.goal == Goal::Ended {
+            return;
+        }
+        if matches!(self.has, Has::Controller | Has::ClosedController) {
+            self.has = Has::Nothing;
+            self.may_run = true;
+            self.definitions.unresolvable = 0;
+            self.inspection_due = self.was_started() && !self.is_shutting_down();
+        }
+    }
+
+    fn was_started(&self) -> bool {
+        matches!(self.task.state(), TaskState::Starting | TaskState::Running)
+    }
+
+    /// The removal has failed, and is tried again by another driver.
+    pub(super) fn restarted(&mut self, goal: Goal) {
+        self.goal = goal;
+        self.has = Has::Nothing;
+        self.exit = Exit::Closed;
+        self.deadline = None;
+        self.retry_at = None;
+        self.retries = Retries::default();
+        self.news = true;
+    }
+
+    /// A sleep until this moment is over.
+    pub(super) fn woke(&mut self, moment: Duration) {
+        self.passed = self.passed.max(Some(moment));
+    }
+
+    /// A call is over: what came due meanwhile has passed. What comes due just now has not,
+    /// until a sleep says so.
+    fn over(&mut self, now: Now) {
+        self.passed = self.passed.max(now.monotonic.checked_sub(Duration::from_nanos(1)));
+    }
+
+    fn has_passed(&self, moment: Duration) -> bool {
+        self.passed >= Some(moment)
+    }
+
+    /// Whether a definition is to be offered to the controller.
+    fn is_changed(&self) -> bool {
+        let Definitions { wanted, applied, refused, .. } = self.definitions;
+        wanted != applied && wanted != refused
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.desired >= TaskState::Shutdown
+    }
+}
+
+impl Definitions {
+    /// What is wanted, and what a controller of an earlier agent has taken.
+    pub(super) fn new(applied: Applied) -> Self {
+        let (wanted, applied, is_taken) = match applied {
+            Applied::Nothing => (1, 0, false),
+            Applied::Wanted => (1, 1, true),
+            Applied::Other => (2, 1, true),
+        };
+        Self { wanted, applied, is_taken, refused: 0, unresolvable: 0, highest: wanted }
+    }
+}
+
+/// What a controller of an earlier agent has taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Applied {
+    Nothing,
+    /// The same as is wanted now.
+    Wanted,
+    Other,
+}
+
+fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,326 @@
+//! What follows from the answer to a call.
+
+use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Told};
+use crate::agent::runtime::Now;
+use crate::lifecycle::{
+    Answer, ContainerStatus, Decision, Event, EventKind, Failure, Operation, PortStatus, TaskState,
+};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+/// Which definition a call is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::agent::driver) enum Definition {
+    Wanted,
+    Applied,
+}
+
+/// Why a call did not succeed: what follows, and the error's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::agent::driver) struct Problem {
+    pub(in crate::agent::driver) error: Box<str>,
+    /// The call is made again.
+    pub(in crate::agent::driver) is_temporary: bool,
+    /// It panicked: that is final for the task, and says nothing about its workload.
+    pub(in crate::agent::driver) is_panic: bool,
+}
+
+impl Core {
+    /// A call was dropped before its end: what to do instead is decided anew.
+    pub(in crate::agent::driver) fn dropped(&mut self, now: Now) {
+        self.over(now);
+    }
+
+    /// The drop of an interrupted operation panicked, so nothing is known of the workload: it
+    /// is ended first, and the task has failed (12).
+    pub(in crate::agent::driver) fn broke(&mut self, error: String, now: Now) -> Logs {
+        self.over(now);
+        if self.goal != Goal::Live || self.task.state().is_terminal() {
+            return Log::Fatal(error.into()).into();
+        }
+        let log = Log::Fatal(error.as_str().into());
+        let failure = LastResort::Failure(Box::new(Failure::new(error)));
+        Logs::from(log).and(self.resort(failure))
+    }
+
+    /// The executor has answered. `wanted` is the number of the definition that it was asked
+    /// for (15).
+    pub(in crate::agent::driver) fn resolved(
+        &mut self,
+        answer: Result<(), Problem>,
+        asked: u32,
+        now: Now,
+    ) -> Logs {
+        self.over(now);
+        self.touched = true;
+        let Err(problem) = answer else {
+            self.has = Has::Controller;
+            self.definitions.is_taken = true;
+            self.last_error = None;
+            self.retries.count(Call::Controller, false);
+            if self.goal == Goal::Live {
+                self.deadline = None;
+            }
+            return self.accepted(now);
+        };
+        let removing = self.goal == Goal::Remove;
+        let again = problem.is_temporary || (removing && problem.is_panic);
+        self.retry_at = self.delay(Call::Controller, now, again);
+        if again {
+            self.last_error = Some(problem.error.clone());
+            if self.task.state().is_terminal() || removing {
+                return Log::CallDelayed("controller", problem.error).into();
+            }
+            let failure = Box::new(Failure::new(String::from(problem.error)));
+            return self.event(Event::Delayed(failure), now);
+        }
+        self.has = Has::Refusal;
+        self.definitions.unresolvable = asked;
+        if !self.definitions.is_taken {
+            self.definitions.applied = 0;
+        }
+        if removing {
+            // By its contract the executor has nothing of this task.
+            self.exit = Exit::Removed;
+            self.goal = Goal::Close;
+            return Log::Forgotten(problem.error).into();
+        }
+        self.unresolved(problem.error.into(), now)
+    }
+
+    fn accepted(&mut self, now: Now) -> Logs {
+        if self.task.state() < TaskState::Accepted {
+            return self.event(Event::Accepted, now);
+        }
+        Logs::default()
+    }
+
+    /// There is no controller: the task is REJECTED or FAILED, unless it has ended.
+    pub(super) fn unresolved(&mut self, error: String, now: Now) -> Logs {
+        self.event(Event::Unresolved(Box::new(Failure::new(error))), now)
+    }
+
+    /// An operation has returned. A panic counts as a failure for good, and says nothing about
+    /// the workload (12).
+    pub(in crate::agent::driver) fn operated(
+        &mut self,
+        operation: Operation,
+        answer: Answer,
+        is_panic: bool,
+        now: Now,
+    ) -> Logs {
+        self.over(now);
+        let again = matches!(answer, Answer::Delayed(_) | Answer::Interrupted(_));
+        let retry_at = self.delay(Call::Operate(operation), now, again);
+        let mut resorts = None;
+        let answer = match (answer, operation, self.last_resort()) {
+            (Answer::Failed(failure), Operation::Shutdown, _) => {
+                resorts = Some(LastResort::Shutdown);
+                // Not the end: it is noted, and the workload is ended by force.
+                Answer::Delayed(failure)
+            }
+            (Answer::Succeeded, Operation::Terminate, Some(LastResort::Failure(failure))) => {
+                Answer::Failed(failure.clone())
+            }
+            (Answer::Failed(error), Operation::Terminate, Some(LastResort::Failure(first))) => {
+                let mut failure = first.clone();
+                failure.err = format!("{}; terminate: {}", first.err, error.err).into();
+                Answer::Failed(failure)
+            }
+            (Answer::Failed(failure), operation, None)
+                if is_panic || (self.may_run && operation == Operation::Prepare) =>
+            {
+                resorts = Some(LastResort::Failure(failure.clone()));
+                Answer::Delayed(failure)
+            }
+            (answer, _, _) => answer,
+        };
+        let logs = self.record(operation, answer, now);
+        if let Some(last_resort) = resorts {
+            return logs.and(self.resort(last_resort));
+        }
+        // What is called instead does not wait (3, 9).
+        let superseded = self.urgent && operation != Operation::Terminate;
+        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
+        logs
+    }
+
+    /// The controller has taken, or not taken, the definition of this number (5).
+    pub(in crate::agent::driver) fn updated(
+        &mut self,
+        offered: u32,
+        answer: Result<(), Problem>,
+        now: Now,
+    ) -> Logs {
+        self.over(now);
+        self.touched = true;
+        let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
+        self.update_retry_at = self.delay(Call::Update, now, again);
+        match answer {
+            Ok(()) => {
+                self.definitions.applied = offered;
+                self.definitions.is_taken = true;
+                self.update_deadline = None;
+                self.last_error = None;
+                self.refusal = None;
+                Logs::default()
+            }
+            Err(problem) if again => {
+                self.last_error = Some(problem.error.clone());
+                Log::CallDelayed("update", problem.error).into()
+            }
+            Err(problem) => self.refuse_offer(offered, problem.error).into(),
+        }
+    }
+
+    /// The controller does not take the wanted definition.
+    pub(super) fn refuse(&mut self, reason: Box<str>) -> Log {
+        self.refuse_offer(self.definitions.wanted, reason)
+    }
+
+    fn refuse_offer(&mut self, offered: u32, reason: Box<str>) -> Log {
+        let log = Log::DefinitionRefused(reason.clone());
+        self.definitions.refused = offered;
+        self.refusal = Some(reason);
+        self.update_deadline = None;
+        self.update_retry_at = None;
+        self.last_error = None;
+        self.touched = true;
+        log
+    }
+
+    /// The controller has removed what the task had, or has not (9).
+    pub(in crate::agent::driver) fn removed(
+        &mut self,
+        answer: Result<(), Problem>,
+        now: Now,
+    ) -> Logs {
+        self.over(now);
+        self.touched = true;
+        let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
+        self.retry_at = self.delay(Call::Remove, now, again);
+        match answer {
+            Ok(()) => {
+                self.exit = Exit::Removed;
+                self.goal = self.goal.max(Goal::Close);
+                Logs::default()
+            }
+            Err(problem) if again => {
+                self.last_error = Some(problem.error.clone());
+                Log::CallDelayed("removal", problem.error).into()
+            }
+            Err(problem) => self.removal_failed(problem.error),
+        }
+    }
+
+    /// When a call that has returned is tried again, if it is (7).
+    fn delay(&mut self, call: Call, now: Now, again: bool) -> Option<Duration> {
+        let before = self.retries.count(call, again)?;
+        if !again {
+            return None;
+        }
+        let delay = self.jitter.delay(&self.policy.backoff, before.into());
+        Some(now.monotonic.saturating_add(delay))
+    }
+
+    /// A move that needs no call.
+    pub(super) fn decided(&mut self, decision: &Decision, now: Now) -> Logs {
+        match decision {
+            Decision::Record(event) => self.event(event.clone(), now),
+            Decision::Rest | Decision::Perform(_) => Logs::default(),
+        }
+    }
+
+    /// The controller has told what its container and its ports are, or nothing.
+    pub(in crate::agent::driver) fn inspected(
+        &mut self,
+        container_status: Option<ContainerStatus>,
+        port_status: Option<PortStatus>,
+        now: Now,
+    ) {
+        self.inspection_due = false;
+        let told = core::mem::take(&mut self.told);
+        let container_status = container_status.filter(|_| !told.container_status);
+        let container_status = container_status.map(|status| match told.exit_code {
+            Some(exit_code) => ContainerStatus { exit_code: exit_code.into(), ..status },
+            None => status,
+        });
+        if container_status.is_some() || port_status.is_some() {
+            self.task.inspected(container_status, port_status, now.utc);
+            self.touched = true;
+        }
+    }
+}
+
+impl Core {
+    /// Records what an operation came to.
+    pub(super) fn record(&mut self, operation: Operation, answer: Answer, now: Now) -> Logs {
+        let (kind, failure) = match &answer {
+            Answer::Succeeded => (operation.succeeded().kind(), None),
+            Answer::Delayed(failure) => (EventKind::Delayed, Some(failure)),
+            Answer::Interrupted(failure) => (EventKind::Interrupted, Some(failure)),
+            Answer::Failed(failure) => (EventKind::Failed, Some(failure)),
+        };
+        let told = failure.map(|failure| told(kind, failure)).unwrap_or_default();
+        let from = self.task.state();
+        let recorded = self.task.record(operation, answer, now.utc);
+        self.recorded(kind, told, from, recorded.err().map(|error| error.to_string()), now)
+    }
+
+    fn event(&mut self, event: Event, now: Now) -> Logs {
+        let kind = event.kind();
+        let told = event.failure().map(|failure| told(kind, failure)).unwrap_or_default();
+        let from = self.task.state();
+        let recorded = self.task.advance(event, now.utc);
+        self.recorded(kind, told, from, recorded.err().map(|error| error.to_string()), now)
+    }
+
+    fn recorded(
+        &mut self,
+        kind: EventKind,
+        told: Told,
+        from: TaskState,
+        refused: Option<String>,
+        now: Now,
+    ) -> Logs {
+        if let Some(reason) = refused {
+            return Log::Refused(reason.into()).into();
+        }
+        let to = self.task.state();
+        self.history.push(now.utc, kind);
+        self.told = told;
+        self.touched = true;
+        // Not before the end is called for: an inspection may take its time.
+        let pressing = self.urgent || self.last_resort().is_some();
+        self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);
+        let err = || self.task.err().unwrap_or_default().into();
+        let logs = match kind {
+            EventKind::Failed => Log::Fatal(err()).into(),
+            EventKind::Unresolved => Log::Unresolved(err()).into(),
+            EventKind::Delayed => Log::Delayed(err()).into(),
+            _ => Logs::default(),
+        };
+        if from == to {
+            return logs;
+        }
+        self.since = now.utc;
+        self.retries = super::Retries::default();
+        self.retry_at = None;
+        self.update_retry_at = None;
+        self.deadline = None;
+        self.last_error = None;
+        self.progress = None;
+        logs.and(Log::StateChanged { from, to, desired: self.desired })
+    }
+}
+
+/// What a failure tells of the container. Its exit code counts only at the end.
+fn told(kind: EventKind, failure: &Failure) -> Told {
+    let exit_code = failure.exit_code.filter(|_| kind == EventKind::Failed);
+    Told {
+        container_status: failure.container_status.is_some(),
+        exit_code: exit_code.map(Into::into),
+    }
+}

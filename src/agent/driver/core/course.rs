@@ -1,0 +1,161 @@
+//! What a driver does next.
+
+use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Next, earlier};
+use crate::agent::runtime::Now;
+use crate::lifecycle::{Answer, Decision, Failure, Operation, TaskState, decide};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+impl Core {
+    /// What to do next.
+    pub(in crate::agent::driver) fn next(&mut self, now: Now) -> Next {
+        self.news = false;
+        if self.goal == Goal::Live && self.remove_later && self.task.state().is_terminal() {
+            self.remove_now();
+        }
+        if self.goal == Goal::Live && self.inspection_due && self.has == Has::Controller {
+            return Next::Call(Call::Inspect);
+        }
+        if self.goal < Goal::Close && self.deadline.is_some_and(|at| self.has_passed(at)) {
+            return Next::Recorded(self.too_late(now));
+        }
+        if self.update_deadline.is_some_and(|at| self.has_passed(at)) && self.is_changed() {
+            return Next::Recorded(self.update_too_late());
+        }
+        let next = match self.course() {
+            Course::Record(decision) => return Next::Recorded(self.decided(&decision, now)),
+            Course::Call(call) => call,
+            Course::Wait => return Next::Wait(None),
+            Course::Nothing => return Next::Nothing,
+        };
+        match self.retry_of(next) {
+            Some(at) if !self.has_passed(at) => {
+                Next::Wait(earlier(Some(at), earlier(self.deadline, self.update_deadline)))
+            }
+            _ => Next::Call(next),
+        }
+    }
+
+    /// What is to be done next, whether it is time for it or not.
+    fn course(&self) -> Course {
+        match (self.goal, self.has) {
+            (Goal::Ended, _) => return Course::Nothing,
+            (Goal::Close, Has::Controller) => return Course::Call(Call::Close),
+            (Goal::Close, _) => return Course::Nothing,
+            (Goal::Remove, Has::Controller) => return Course::Call(Call::Remove),
+            (_, Has::Nothing | Has::ClosedController) => return Course::Call(Call::Controller),
+            (_, Has::Refusal) => return Course::Wait,
+            (Goal::Live, Has::Controller) => {}
+        }
+        if self.task.state().is_terminal() {
+            return Course::Wait;
+        }
+        if self.last_resort.is_some() {
+            return Course::Call(Call::Operate(Operation::Terminate));
+        }
+        if self.is_changed() && !self.is_shutting_down() {
+            return Course::Call(Call::Update);
+        }
+        match decide(self.task.state(), self.desired) {
+            Decision::Rest => Course::Wait,
+            Decision::Perform(operation) => Course::Call(Call::Operate(operation)),
+            decision @ Decision::Record(_) => Course::Record(decision),
+        }
+    }
+
+    /// When this call is made, if it waits for that.
+    fn retry_of(&self, call: Call) -> Option<Duration> {
+        match call {
+            Call::Controller | Call::Operate(_) | Call::Remove => self.retry_at,
+            Call::Update => self.update_retry_at,
+            Call::Inspect | Call::Close => None,
+        }
+    }
+
+    /// Which attempt of its call the task is at, from 1, and when the next one is made; 0 if it
+    /// has nothing to call, or calls it only once.
+    pub(in crate::agent::driver) fn attempt(&self) -> (u32, Option<Duration>) {
+        let Course::Call(call) = self.course() else { return (0, None) };
+        let attempt = self.retries.of(call).map_or(0, |retries| u32::from(retries) + 1);
+        (attempt, self.retry_of(call))
+    }
+
+    /// The deadline of the phase has passed (4, 10).
+    fn too_late(&mut self, now: Now) -> Logs {
+        self.deadline = None;
+        let exceeded = self.exceeded();
+        if self.goal == Goal::Remove {
+            return self.removal_failed(exceeded.into());
+        }
+        if self.has != Has::Controller {
+            self.has = Has::Refusal;
+            return self.unresolved(exceeded, now);
+        }
+        if self.is_shutting_down() {
+            return self.resort(LastResort::Shutdown).into();
+        }
+        let failure = Failure::new(exceeded);
+        if self.task.state() == TaskState::Starting || self.may_run {
+            return self.resort(LastResort::Failure(Box::new(failure))).into();
+        }
+        self.record(Operation::Prepare, Answer::Failed(Box::new(failure)), now)
+    }
+
+    fn update_too_late(&mut self) -> Logs {
+        let (deadline, error) = (self.policy.update_deadline, self.last_error.take());
+        self.refuse(exceeded("update", deadline, error.as_deref()).into()).into()
+    }
+
+    /// What a phase that took too long fails with.
+    fn exceeded(&self) -> String {
+        let (phase, deadline) = self.phase();
+        let err = self.last_error.as_deref().or(self.task.err());
+        exceeded(phase, deadline, err)
+    }
+
+    /// From here on nothing but `terminate` is called, until it has succeeded.
+    pub(super) fn resort(&mut self, last_resort: LastResort) -> Log {
+        let reason = match &last_resort {
+            LastResort::Shutdown => "its shutdown did not succeed",
+            LastResort::Failure(_) => "it failed, and its workload may run",
+        };
+        self.last_resort = Some(last_resort);
+        self.deadline = None;
+        self.retry_at = None;
+        self.touched = true;
+        Log::Terminating(reason)
+    }
+
+    pub(super) fn last_resort(&self) -> Option<&LastResort> {
+        self.last_resort.as_ref()
+    }
+
+    /// The removal is not tried again by this driver.
+    pub(super) fn removal_failed(&mut self, error: Box<str>) -> Logs {
+        let log = Log::RemovalFailed(error.clone());
+        self.exit = Exit::RemovalFailed(error);
+        self.goal = self.goal.max(Goal::Close);
+        self.touched = true;
+        log.into()
+    }
+}
+
+/// What is to be done next.
+enum Course {
+    /// A move that needs no call.
+    Record(Decision),
+    Call(Call),
+    Wait,
+    Nothing,
+}
+
+/// A deadline that has passed, in words.
+fn exceeded(phase: &str, deadline: Option<Duration>, last_error: Option<&str>) -> String {
+    let deadline = deadline.unwrap_or_default();
+    match last_error {
+        Some(error) => format!("{phase}: deadline of {deadline:?} exceeded; last error: {error}"),
+        None => format!("{phase}: deadline of {deadline:?} exceeded"),
+    }
+}

@@ -1,0 +1,219 @@
+//! What a driver and its handles share.
+
+use super::core::{Applied, Call, Core, Definition, Definitions, Goal, Has};
+use crate::agent::runtime::Now;
+use crate::agent::signal::Signal;
+use crate::agent::sync::Mutex;
+use crate::exec::{Assignment, SharedLogs};
+use crate::lifecycle::{AnyTask, TaskStatus};
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use core::mem;
+use core::task::{Context, Waker};
+use time::UtcDateTime;
+
+/// A task, and all that is wanted of it. It outlives a driver that is dropped before its end.
+pub(in crate::agent) struct Shared<D> {
+    pub(in crate::agent) id: Arc<str>,
+    state: Mutex<State<D>>,
+    /// Wakes those who watch.
+    pub(super) steps: Signal,
+}
+
+/// What is under the lock. Values of an embedder's are in an `Arc`, and are moved out to be
+/// dropped.
+pub(super) struct State<D> {
+    pub(super) core: Core,
+    /// What is wanted.
+    pub(super) wanted: Arc<Assignment<D>>,
+    /// What the controller has: see [`Definitions::applied`].
+    pub(super) applied: Option<Arc<Assignment<D>>>,
+    logs: Option<SharedLogs>,
+    /// Wakes the driver.
+    waker: Option<Waker>,
+    /// Whether whoever collects changes knows that there are some.
+    is_flagged: bool,
+}
+
+/// What a call is about: the definition, and its number.
+pub(super) struct Subject<D> {
+    pub(super) assignment: Arc<Assignment<D>>,
+    pub(super) number: u32,
+}
+
+/// What has changed since it was collected last.
+pub(in crate::agent) struct Changes<D> {
+    pub(in crate::agent) status: Option<TaskStatus>,
+    pub(in crate::agent) applied: Option<Arc<Assignment<D>>>,
+    /// Whether a controller has it.
+    pub(in crate::agent) is_taken: bool,
+    /// Whether the executor has refused for good.
+    pub(in crate::agent) is_refused: bool,
+}
+
+impl<D> Shared<D> {
+    /// `applied` is what a controller of an earlier agent has taken.
+    pub(in crate::agent) fn new(
+        id: Arc<str>,
+        task: AnyTask,
+        wanted: Arc<Assignment<D>>,
+        applied: Option<Arc<Assignment<D>>>,
+        now: UtcDateTime,
+    ) -> Self {
+        let definitions = Definitions::new(match &applied {
+            None => Applied::Nothing,
+            Some(applied) if Arc::ptr_eq(applied, &wanted) => Applied::Wanted,
+            Some(_) => Applied::Other,
+        });
+        let core = Core::new(&id, task, wanted.desired_state, definitions, now);
+        let state = State {
+            core,
+            wanted,
+            applied,
+            logs: None,
+            waker: None,
+            is_flagged: false,
+        };
+        Self { id, state: Mutex::new(state), steps: Signal::default() }
+    }
+
+    /// Does something to the state. Nothing of an embedder's may be called or dropped in it.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<D>) -> R) -> R {
+        act(&mut self.state.lock())
+    }
+
+    /// Does something to the core, and wakes the driver if that is news for it.
+    pub(super) fn tell<R>(&self, act: impl FnOnce(&mut State<D>) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = act(&mut state);
+        let waker = if state.core.news { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Registers the driver's waker, then looks at the core: what changes afterwards wakes it.
+    pub(super) fn look<R>(&self, context: &Context<'_>, look: impl FnOnce(&Core) -> R) -> R {
+        let mut fresh = None;
+        loop {
+            let mut state = self.state.lock();
+            let is_registered =
+                state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+            if is_registered {
+                return look(&state.core);
+            }
+            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            let Some(waker) = fresh.take() else {
+                drop(state);
+                fresh = Some(context.waker().clone());
+                continue;
+            };
+            let before = state.waker.replace(waker);
+            let result = look(&state.core);
+            drop(state);
+            drop(before);
+            return result;
+        }
+    }
+
+    /// A call begins. Returns what it is about.
+    pub(super) fn begin(&self, call: Call, now: Now) -> Subject<D> {
+        let mut state = self.state.lock();
+        let State { core, wanted, applied, .. } = &mut *state;
+        let definition = core.begin(call, now);
+        let mut before = None;
+        let (assignment, number) = match (definition, applied.as_ref()) {
+            (Definition::Applied, Some(applied)) => (Arc::clone(applied), core.definitions.applied),
+            _ => {
+                if call == Call::Controller {
+                    before = applied.replace(Arc::clone(wanted));
+                }
+                (Arc::clone(wanted), core.definitions.wanted)
+            }
+        };
+        drop(state);
+        drop(before);
+        Subject { assignment, number }
+    }
+
+    /// Whether there is something to be collected that nobody was told of yet.
+    pub(super) fn flag(&self) -> bool {
+        self.with(|state| {
+            let touched = mem::take(&mut state.core.touched);
+            touched && !mem::replace(&mut state.is_flagged, true)
+        })
+    }
+
+    /// The status, if it has changed since it was taken last.
+    pub(super) fn take_changed(&self) -> Option<TaskStatus> {
+        self.with(|state| {
+            mem::take(&mut state.core.touched);
+            state.core.task.take_changed()
+        })
+    }
+
+    /// What has changed since it was collected last.
+    pub(in crate::agent) fn collect(&self) -> Changes<D> {
+        self.with(|state| {
+            state.is_flagged = false;
+            Changes {
+                status: state.core.task.take_changed(),
+                applied: state.applied.clone(),
+                is_taken: state.core.definitions.is_taken,
+                is_refused: state.core.has == Has::Refusal,
+            }
+        })
+    }
+
+    pub(super) fn set_logs(&self, logs: Option<SharedLogs>) {
+        let before = self.with(|state| mem::replace(&mut state.logs, logs));
+        drop(before);
+    }
+
+    pub(in crate::agent) fn logs(&self) -> Option<SharedLogs> {
+        self.with(|state| state.logs.clone())
+    }
+
+    pub(in crate::agent) fn has_logs(&self) -> bool {
+        self.with(|state| state.logs.is_some())
+    }
+
+    /// A line of progress, from an operation.
+    pub(super) fn report_progress(&self, line: Cow<'static, str>) {
+        self.with(|state| state.core.progress = Some(line));
+        self.steps.notify();
+    }
+
+    /// Forgets what the controller of a driver that is gone had.
+    pub(super) fn abandon(&self) {
+        self.with(|state| state.core.abandoned());
+        self.set_logs(None);
+        self.steps.notify();
+    }
+
+    /// Another driver goes on with a task whose removal has failed.
+    pub(in crate::agent) fn restart(&self) {
+        self.with(|state| {
+            if state.core.goal == Goal::Ended {
+                state.core.restarted(Goal::Live);
+            }
+        });
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&self) {
+        let waker = self.with(|state| {
+            state.core.goal = Goal::Ended;
+            state.core.has = Has::Nothing;
+            state.waker.take()
+        });
+        drop(waker);
+        self.steps.notify();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.with(|state| state.core.goal == Goal::Ended)
+    }
+}

@@ -1,0 +1,118 @@
+//! The one watch of this layer: a counter of changes, and those who wait for the next one.
+
+use super::sync::Mutex;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::{Context, Poll, Waker};
+
+/// Counts changes and wakes those who wait for one.
+///
+/// Write what has changed first, then [`notify`](Self::notify). A [`Watcher`] that returns
+/// then sees it.
+#[derive(Default, Debug)]
+pub(crate) struct Signal(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    changes: u32,
+    /// Counts the watchers, for their keys.
+    keys: u32,
+    waiting: Vec<(u32, Waker)>,
+}
+
+/// Waits for the changes of a [`Signal`]. Give each change to one `poll`.
+#[derive(Default, Debug)]
+pub(crate) struct Watcher {
+    /// Its key among those who wait, once it has waited.
+    key: Option<u32>,
+    seen: Option<u32>,
+}
+
+/// A [`Watcher`] that is forgotten when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watching<'a> {
+    signal: &'a Signal,
+    watcher: Watcher,
+}
+
+impl Watching<'_> {
+    /// As [`Signal::poll`].
+    pub(crate) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
+        self.signal.poll(&mut self.watcher, context)
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.signal.forget(&self.watcher);
+    }
+}
+
+impl Signal {
+    /// Watches for as long as the result lives.
+    pub(crate) fn watch(&self) -> Watching<'_> {
+        Watching { signal: self, watcher: Watcher::default() }
+    }
+
+    /// Something has changed.
+    pub(crate) fn notify(&self) {
+        let mut state = self.0.lock();
+        state.changes = state.changes.wrapping_add(1);
+        let waiting = mem::take(&mut state.waiting);
+        drop(state);
+        // Outside of the lock: whoever is woken may look at once.
+        for (_, waker) in waiting {
+            waker.wake();
+        }
+    }
+
+    /// Ready if something has changed since this watcher was ready last, and the first time.
+    /// Else wakes the context at the next change.
+    pub(crate) fn poll(&self, watcher: &mut Watcher, context: &Context<'_>) -> Poll<()> {
+        let mut waker = None;
+        loop {
+            let mut state = self.0.lock();
+            if watcher.seen != Some(state.changes) {
+                watcher.seen = Some(state.changes);
+                drop(state);
+                return Poll::Ready(());
+            }
+            let key = *watcher.key.get_or_insert_with(|| {
+                state.keys = state.keys.wrapping_add(1);
+                state.keys
+            });
+            let place = state.waiting.iter_mut().find(|(other, _)| *other == key);
+            if let Some((_, waiting)) = &place
+                && waiting.will_wake(context.waker())
+            {
+                return Poll::Pending;
+            }
+            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            let Some(waker) = waker.take() else {
+                drop(state);
+                waker = Some(context.waker().clone());
+                continue;
+            };
+            let before = match place {
+                Some((_, before)) => Some(mem::replace(before, waker)),
+                None => {
+                    state.waiting.push((key, waker));
+                    None
+                }
+            };
+            drop(state);
+            drop(before);
+            return Poll::Pending;
+        }
+    }
+
+    /// Forgets a watcher that is dropped.
+    pub(crate) fn forget(&self, watcher: &Watcher) {
+        let Some(key) = watcher.key else { return };
+        let mut state = self.0.lock();
+        let place = state.waiting.iter().position(|(other, _)| *other == key);
+        let waker = place.map(|place| state.waiting.swap_remove(place));
+        drop(state);
+        drop(waker);
+    }
+}

@@ -1,0 +1,195 @@
+//! One commit: what the messages want and what the tasks have come to, and what follows.
+
+use super::draft::{Draft, Drafts};
+use super::entry::{Stage, is_same};
+use super::{Action, Answer, Core};
+use crate::agent::store::{StoreChange, TaskRecord};
+use crate::lifecycle::TaskStatus;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What goes into one commit.
+pub(super) struct Batch<D> {
+    pub(super) changes: Arc<[StoreChange<D>]>,
+    /// What is stored of each id afterwards.
+    pub(super) written: Vec<Written<D>>,
+    pub(super) answers: Vec<(u64, Answer)>,
+    has_full_set: bool,
+}
+
+/// What a commit is about, for one id.
+pub(super) struct Written<D> {
+    pub(super) id: Arc<str>,
+    record: Option<TaskRecord<D>>,
+    status: Option<Box<TaskStatus>>,
+    is_deleted: bool,
+    /// A message wants something of it.
+    origin: Origin,
+}
+
+/// Why an id is in a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// Only for what the task has come to.
+    Task,
+    /// A message, which may want nothing else than before.
+    Message,
+    /// A message, which assigns a task that there was not.
+    NewTask,
+}
+
+impl<D> Batch<D> {
+    /// Whether a message of it names this id.
+    pub(super) fn names(&self, id: &str) -> bool {
+        let mut written = self.written.iter();
+        written.any(|written| &*written.id == id && written.origin != Origin::Task)
+    }
+}
+
+impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
+    /// The next commit: everything that is known.
+    pub(super) fn plan(&mut self) -> Batch<D> {
+        let Drafts { tasks, answers, has_full_set, .. } = self.draft();
+        let mut changes = Vec::new();
+        let mut written = Vec::with_capacity(tasks.len());
+        let others: BTreeSet<_> = self.due.union(&self.unknown).cloned().collect();
+        let others: Vec<_> = others.into_iter().filter(|id| !tasks.contains_key(id)).collect();
+        for (id, draft) in tasks {
+            written.push(self.write(id, Some(draft), &mut changes));
+        }
+        for id in others {
+            written.push(self.write(id, None, &mut changes));
+        }
+        Batch { changes: changes.into(), written, answers, has_full_set }
+    }
+
+    /// What is to be stored of one id.
+    fn write(
+        &self,
+        id: Arc<str>,
+        draft: Option<Draft<D>>,
+        changes: &mut Vec<StoreChange<D>>,
+    ) -> Written<D> {
+        // After a failed commit nobody knows what is stored, so all of it is written again (1).
+        let is_unknown = self.unknown.contains(&id);
+        let origin = match &draft {
+            None => Origin::Task,
+            Some(draft) if draft.is_new => Origin::NewTask,
+            Some(_) => Origin::Message,
+        };
+        let entry = self.entries.get(&id);
+        let (mut record, is_changed, mut status) = match (draft, entry) {
+            (Some(draft), _) => (draft.record, draft.is_changed, draft.status),
+            (None, Some(entry)) => (entry.record.clone(), false, None),
+            (None, None) => {
+                changes.push(StoreChange::Delete { id: Arc::clone(&id) });
+                return Written { id, record: None, status: None, is_deleted: true, origin };
+            }
+        };
+        if is_unknown {
+            changes.push(StoreChange::Delete { id: Arc::clone(&id) });
+        }
+        let mut is_record_due = is_changed || is_unknown;
+        if let Some(entry) = entry {
+            let has_news = entry.newest.is_some();
+            if entry.stage == Stage::Removed && !has_news {
+                if !is_unknown {
+                    changes.push(StoreChange::Delete { id: Arc::clone(&id) });
+                }
+                let next = record.next.take().map(|next| TaskRecord::from(*next));
+                changes.extend(next.clone().map(StoreChange::Record));
+                return Written { id, record: next, status: None, is_deleted: true, origin };
+            }
+            let is_redefined = !is_same(&record.assignment, &entry.record.assignment);
+            let applied = if is_redefined { entry.applied() } else { entry.applied.clone() };
+            if is_record_due || entry.is_applied_due() {
+                is_record_due = true;
+                record.applied = applied;
+            }
+            status = entry.newest.clone();
+            if is_unknown && status.is_none() {
+                status.clone_from(&entry.status);
+            }
+        }
+        if is_record_due {
+            changes.push(StoreChange::Record(record.clone()));
+        }
+        if let Some(status) = &status {
+            let (id, status) = (Arc::clone(&id), (**status).clone());
+            changes.push(StoreChange::Status { id, status });
+        }
+        let record = (is_record_due || origin != Origin::Task).then_some(record);
+        Written { id, record, status, is_deleted: false, origin }
+    }
+
+    /// What follows from a commit that is durable, or from a message that changes nothing.
+    pub(super) fn follow(&mut self, batch: Batch<D>) {
+        for written in batch.written {
+            self.unknown.remove(&written.id);
+            if written.is_deleted {
+                self.deleted(&written.id, written.record);
+            } else {
+                self.stored(written);
+            }
+        }
+        if batch.has_full_set && !self.is_closing && self.orphans.full_set() {
+            self.actions.push(Action::List);
+        }
+        for (number, answer) in batch.answers {
+            self.actions.push(Action::Answer(number, answer));
+        }
+    }
+
+    /// The record of a task has ended. The next task of its id begins (7).
+    fn deleted(&mut self, id: &Arc<str>, next: Option<TaskRecord<D>>) {
+        self.due.remove(id);
+        let was_told = self.entries.remove(id).is_some_and(|entry| entry.status.is_some());
+        if was_told {
+            self.actions.push(Action::ReportRemoved(Arc::clone(id)));
+        }
+        self.actions.push(Action::Show(Arc::clone(id)));
+        if let Some(next) = next {
+            self.insert(id, next, None);
+            self.drive(id);
+        }
+    }
+
+    /// A record, a status, or both are stored.
+    fn stored(&mut self, written: Written<D>) {
+        let Written { id, record, status, origin, .. } = written;
+        if let (Origin::NewTask, Some(record)) = (origin, record.as_ref())
+            && !self.entries.contains_key(&id)
+        {
+            self.insert(&id, record.clone(), None);
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if let Some(status) = status {
+            if entry.newest.as_ref() == Some(&status) {
+                entry.newest = None;
+            }
+            if entry.status.as_ref() != Some(&status) {
+                self.actions.push(Action::Report(Arc::clone(&id), (*status).clone()));
+            }
+            entry.status = Some(status);
+        }
+        if let Some(record) = record {
+            entry.record = record;
+        }
+        if !entry.is_due() {
+            self.due.remove(&id);
+        }
+        if origin != Origin::Task {
+            match entry.stage {
+                Stage::Idle | Stage::Blocked => self.drive(&id),
+                Stage::Driven => {
+                    let (seat, record) = (entry.seat.clone(), entry.record.clone());
+                    self.actions.push(Action::Tell(seat, record));
+                }
+                Stage::Removed => {}
+            }
+        }
+        self.actions.push(Action::Show(id));
+    }
+}

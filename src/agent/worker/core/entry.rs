@@ -1,0 +1,97 @@
+//! What a worker knows of one task.
+
+use crate::agent::store::TaskRecord;
+use crate::exec::Assignment;
+use crate::lifecycle::{TaskState, TaskStatus};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+/// What is known of one task.
+pub(super) struct Entry<D, H> {
+    /// What is stored, unless the id is unknown.
+    pub(super) record: TaskRecord<D>,
+    /// The status that is stored, unless the id is unknown.
+    pub(super) status: Option<Box<TaskStatus>>,
+    /// The newest status, if it is not stored yet.
+    pub(super) newest: Option<Box<TaskStatus>>,
+    /// What the driver says that the controller has, or is to be made with.
+    pub(super) applied: Option<Arc<Assignment<D>>>,
+    /// Whether a controller has it.
+    pub(super) is_taken: bool,
+    /// Whether the executor has refused for good.
+    pub(super) is_refused: bool,
+    pub(super) stage: Stage,
+    /// Stands for the driver.
+    pub(super) seat: H,
+    /// Why the removal failed.
+    pub(super) removal_error: Option<Box<str>>,
+}
+
+/// Whether a task has a driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// Not yet, or no longer.
+    Idle,
+    /// Not before what exists of its id is reconciled.
+    Blocked,
+    Driven,
+    /// No longer, and nothing is left of the task: its record is to be deleted.
+    Removed,
+}
+
+impl<D: PartialEq, H> Entry<D, H> {
+    pub(super) fn new(record: TaskRecord<D>, status: Option<TaskStatus>, seat: H) -> Self {
+        let applied = record.applied.clone();
+        Self {
+            status: status.map(Box::new),
+            newest: None,
+            is_taken: applied.is_some(),
+            applied,
+            is_refused: false,
+            stage: Stage::Idle,
+            seat,
+            removal_error: None,
+            record,
+        }
+    }
+
+    /// Whether something of it is not stored yet.
+    pub(super) fn is_due(&self) -> bool {
+        self.newest.is_some() || self.stage == Stage::Removed || self.is_applied_due()
+    }
+
+    /// Whether what the controller has is not stored yet (3).
+    pub(super) fn is_applied_due(&self) -> bool {
+        match (&self.applied, &self.record.applied) {
+            (Some(applied), Some(stored)) => self.is_taken && !is_same(applied, stored),
+            (Some(_), None) => self.is_taken,
+            (None, Some(_)) => self.is_refused,
+            (None, None) => false,
+        }
+    }
+
+    /// What is to be stored as applied beside another wanted definition. Before the driver has
+    /// told anything, the executor may be asked for the definition that was wanted before.
+    pub(super) fn applied(&self) -> Option<Arc<Assignment<D>>> {
+        if self.applied.is_some() || self.is_refused || self.stage != Stage::Driven {
+            return self.applied.clone();
+        }
+        Some(Arc::clone(&self.record.assignment))
+    }
+
+    /// Whether the task has ended, by the newest status.
+    pub(super) fn has_ended(&self) -> bool {
+        let status = self.newest.as_deref().or(self.status.as_deref());
+        status.is_some_and(|status| status.state.is_terminal())
+    }
+
+    /// Whether the task only begins to be ended.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.record.removing || self.record.assignment.desired_state >= TaskState::Shutdown
+    }
+}
+
+/// Whether two assignments have the same definition.
+pub(super) fn is_same<D: PartialEq>(a: &Arc<Assignment<D>>, b: &Arc<Assignment<D>>) -> bool {
+    Arc::ptr_eq(a, b) || a.definition == b.definition
+}

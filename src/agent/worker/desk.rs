@@ -1,0 +1,279 @@
+//! What a worker does, as its core decides: everything but the store.
+
+use super::background::Background;
+use super::core::{Action, Changed, Core, Input, Next};
+use super::handle::{Common, WorkerHandle};
+use super::inbox::Event;
+use super::life::life;
+use super::listener::Cell;
+use super::view::{Phase, Row};
+use crate::agent::driver::{Changes, Driver, DriverExit, DriverHandle, Notice, Shared};
+use crate::agent::limit::Limit;
+use crate::agent::policy::Policy;
+use crate::agent::runtime::Runtime;
+use crate::agent::store::{StoreError, StoredTask, TaskRecord};
+use crate::exec::Executor;
+use crate::lifecycle::{AnyTask, TaskState, TaskStatus};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::task::{Context, Poll};
+use futures::channel::oneshot;
+
+/// A worker without its store.
+pub(super) struct Desk<E: Executor> {
+    core: Core<E::Definition, Seat<E>>,
+    pub(super) common: Arc<Common<E::Definition>>,
+    executor: Arc<E>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    policy: Arc<Policy>,
+    pub(super) limit: Option<Limit>,
+    background: Background,
+    /// What the background has come to.
+    events: Vec<Event<E::Definition>>,
+    /// The tasks whose drivers are in the background.
+    driven_here: BTreeSet<Arc<str>>,
+    /// Those who wait for an answer, and those who listen, by their number.
+    answers: BTreeMap<u64, oneshot::Sender<super::core::Answer>>,
+    newcomers: BTreeMap<u64, Arc<Cell>>,
+    listeners: Vec<Arc<Cell>>,
+    numbers: u64,
+}
+
+/// What a driver shares with the worker.
+type Seat<E> = Arc<Shared<<E as Executor>::Definition>>;
+
+impl<E: Executor + 'static> Desk<E> {
+    pub(super) fn new(
+        executor: E,
+        runtime: Arc<dyn Runtime>,
+        stored: Vec<StoredTask<E::Definition>>,
+    ) -> Self {
+        let clock = Arc::clone(&runtime);
+        let make = Arc::new(
+            move |id: &Arc<str>,
+                  record: &TaskRecord<E::Definition>,
+                  status: Option<&TaskStatus>| {
+                let assigned = || TaskStatus::new(TaskState::Assigned);
+                let task = AnyTask::resume(status.cloned().unwrap_or_else(assigned));
+                let wanted = Arc::clone(&record.assignment);
+                // Equal definitions are one.
+                let applied = record.applied.as_ref().map(|applied| {
+                    let is_same = applied.definition == wanted.definition;
+                    Arc::clone(if is_same { &wanted } else { applied })
+                });
+                Arc::new(Shared::new(Arc::clone(id), task, wanted, applied, clock.utc_now()))
+            },
+        );
+        Self {
+            core: Core::new(stored, make),
+            common: Arc::new(Common::new()),
+            executor: Arc::new(executor),
+            runtime,
+            policy: Arc::default(),
+            limit: None,
+            background: Background::new(),
+            events: Vec::new(),
+            driven_here: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            newcomers: BTreeMap::new(),
+            listeners: Vec::new(),
+            numbers: 0,
+        }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.core.set_policy(Arc::clone(&policy));
+        self.policy = policy;
+    }
+
+    pub(super) fn handle(&self) -> WorkerHandle<E::Definition> {
+        WorkerHandle::new(Arc::clone(&self.common))
+    }
+
+    /// Polls what runs in the background. Ready if there is something to be taken in.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.events.extend(self.background.poll(context));
+        if self.events.is_empty() { self.common.inbox.poll(context) } else { Poll::Ready(()) }
+    }
+
+    /// What to do next.
+    pub(super) fn next(&mut self) -> Next<E::Definition, Seat<E>> {
+        self.core.next(self.runtime.now())
+    }
+
+    /// A commit has returned.
+    pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
+        self.core.committed(result, self.runtime.now());
+    }
+
+    /// Takes in what has happened, and does what follows at once.
+    pub(super) fn absorb_and_act(&mut self) {
+        self.absorb();
+        let actions = self.core.actions();
+        self.act(actions);
+    }
+
+    /// Takes in what has happened.
+    pub(super) fn absorb(&mut self) {
+        let mut events = self.common.inbox.take();
+        events.append(&mut self.events);
+        for event in events {
+            if let Some(input) = self.input(event) {
+                self.core.input(input);
+            }
+        }
+    }
+
+    /// An event as the core takes it. None if there is nothing for the core to decide.
+    fn input(&mut self, event: Event<E::Definition>) -> Option<Input<E::Definition>> {
+        Some(match event {
+            Event::Message(message, answer) => {
+                self.numbers += 1;
+                self.answers.insert(self.numbers, answer);
+                Input::Message(self.numbers, message)
+            }
+            Event::Changed(id) => {
+                let Changes { status, applied, is_taken, is_refused } =
+                    self.common.view.seat(&id)?.collect();
+                Input::Changed(id, Changed { status, applied, is_taken, is_refused })
+            }
+            Event::Ended(id, exit) => {
+                self.driven_here.remove(&id);
+                match exit {
+                    Some(exit) => Input::Ended(id, exit),
+                    None if self.common.view.phase() >= Phase::Closing => {
+                        Input::Ended(id, DriverExit::Closed)
+                    }
+                    None => {
+                        self.drive_here(&id);
+                        return None;
+                    }
+                }
+            }
+            Event::Listed(listed) => Input::Listed(listed),
+            Event::Reconciled(id, is_done) => Input::Reconciled(id, is_done),
+            Event::Listen(cell) => {
+                self.numbers += 1;
+                self.newcomers.insert(self.numbers, cell);
+                Input::Listen(self.numbers)
+            }
+            Event::Close => Input::Close,
+        })
+    }
+
+    /// Does what the core has decided.
+    pub(super) fn act(&mut self, actions: Vec<Action<E::Definition, Seat<E>>>) {
+        let (mut is_changed, mut has_others) = (false, false);
+        for action in actions {
+            match action {
+                Action::Drive(seat, record) => {
+                    seat.restart();
+                    self.tell(&seat, &record);
+                    self.spawn(&seat);
+                }
+                Action::Tell(seat, record) => self.tell(&seat, &record),
+                Action::Close(seat) => DriverHandle::new(seat).close(),
+                Action::List => self.background.list(Arc::clone(&self.executor)),
+                Action::Reconcile(id) => {
+                    self.background.reconcile(Arc::clone(&self.executor), id);
+                }
+                Action::StopReconciling(id) => self.background.stop(&id),
+                Action::Introduce(number, statuses) => self.introduce(number, statuses),
+                Action::Report(id, status) => {
+                    self.listeners.retain(|cell| cell.changed(&id, status.clone()));
+                }
+                Action::ReportRemoved(id) => self.listeners.retain(|cell| cell.removed(&id)),
+                Action::Show(id) => {
+                    has_others |= self.show(&id);
+                    is_changed = true;
+                }
+                Action::Answer(number, answer) => {
+                    // Seen before it is answered.
+                    self.notify(&mut is_changed, &mut has_others);
+                    if let Some(sender) = self.answers.remove(&number) {
+                        // Whoever asked may be gone.
+                        drop(sender.send(answer));
+                    }
+                }
+            }
+        }
+        self.notify(&mut is_changed, &mut has_others);
+    }
+
+    fn notify(&self, is_changed: &mut bool, has_others: &mut bool) {
+        if core::mem::take(has_others) {
+            self.common.view.membership.notify();
+        }
+        if core::mem::take(is_changed) {
+            self.common.view.changes.notify();
+        }
+    }
+
+    /// Publishes a task. Returns whether its driver is another one, or has a controller now.
+    fn show(&self, id: &Arc<str>) -> bool {
+        let row = self.core.view(id).map(|(record, seat, removal_error)| Row {
+            record: record.clone(),
+            seat: Arc::clone(seat),
+            removal_error: removal_error.map(Into::into),
+            is_driven_by_worker: self.driven_here.contains(id),
+            has_logs: seat.has_logs(),
+        });
+        self.common.view.set(id, row)
+    }
+
+    /// A new listener hears everything that is stored, and then what changes.
+    fn introduce(&mut self, number: u64, statuses: Vec<(Arc<str>, TaskStatus)>) {
+        let Some(cell) = self.newcomers.remove(&number) else { return };
+        if statuses.into_iter().all(|(id, status)| cell.changed(&id, status)) {
+            self.listeners.push(cell);
+        }
+    }
+
+    /// Tells a driver what is wanted.
+    fn tell(&self, seat: &Seat<E>, record: &TaskRecord<E::Definition>) {
+        let handle = DriverHandle::new(Arc::clone(seat));
+        handle.set_policy(record.policy.clone().unwrap_or_else(|| Arc::clone(&self.policy)));
+        if record.removing {
+            handle.remove();
+            return;
+        }
+        // A refusal is logged. None is expected: what cannot be was refused before.
+        drop(handle.update(Arc::clone(&record.assignment)));
+        handle.ask_again();
+    }
+
+    /// A driver of a task.
+    fn driver(&self, seat: &Seat<E>) -> Driver<Arc<E>> {
+        let inbox: Arc<dyn Notice> = Arc::clone(&self.common.inbox) as Arc<dyn Notice>;
+        let (executor, runtime) = (Arc::clone(&self.executor), Arc::clone(&self.runtime));
+        Driver::under(Arc::clone(seat), executor, runtime, inbox, self.limit.clone())
+    }
+
+    fn spawn(&self, seat: &Seat<E>) {
+        let id = Arc::clone(&seat.id);
+        let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(&id));
+        if let Err(error) = self.runtime.spawn(future) {
+            tracing::error!(task.id = &*id, %error, "driver not spawned");
+        }
+    }
+
+    /// The runtime has refused or dropped the future of a task's driver: from here on the worker
+    /// polls the driver itself.
+    fn drive_here(&mut self, id: &Arc<str>) {
+        let Some(seat) = self.common.view.seat(id) else { return };
+        tracing::error!(task.id = &**id, "driver dropped by the runtime, worker drives the task");
+        let future = life(self.driver(&seat), Arc::clone(&self.common), Arc::clone(id));
+        self.background.drivers.push(future);
+        self.driven_here.insert(Arc::clone(id));
+        self.show(id);
+        self.common.view.changes.notify();
+    }
+
+    /// The run is over.
+    pub(super) fn end(&mut self) {
+        self.background.clear();
+        self.common.view.set_phase(Phase::Ended);
+        self.common.inbox.close();
+    }
+}

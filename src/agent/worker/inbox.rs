@@ -1,0 +1,102 @@
+//! What a worker is told: by its handles, its drivers, and what it runs beside them.
+
+use super::core::{Answer, Message};
+use super::listener::Cell;
+use crate::agent::driver::{DriverExit, Notice};
+use crate::agent::sync::Mutex;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::{Context, Poll, Waker};
+use futures::channel::oneshot;
+
+/// Something that a worker is told.
+pub(super) enum Event<D> {
+    Message(Message<D>, oneshot::Sender<Answer>),
+    /// The task of this id has changes to be collected.
+    Changed(Arc<str>),
+    /// The future of a task's driver is gone, with or without an end.
+    Ended(Arc<str>, Option<DriverExit>),
+    Listed(Option<Vec<String>>),
+    Reconciled(String, bool),
+    Listen(Arc<Cell>),
+    Close,
+}
+
+/// A queue of events, of which the worker is the only reader. Values go in and out of it whole:
+/// none is dropped under its lock.
+pub(super) struct Inbox<D>(Mutex<State<D>>);
+
+struct State<D> {
+    events: Vec<Event<D>>,
+    /// Wakes the worker.
+    waker: Option<Waker>,
+    is_closed: bool,
+}
+
+impl<D> Inbox<D> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { events: Vec::new(), waker: None, is_closed: false }))
+    }
+
+    /// Puts an event into the queue. Returns it if nobody reads any more.
+    pub(super) fn put(&self, event: Event<D>) -> Option<Event<D>> {
+        let mut state = self.0.lock();
+        if state.is_closed {
+            return Some(event);
+        }
+        state.events.push(event);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        None
+    }
+
+    /// Takes everything out of the queue.
+    pub(super) fn take(&self) -> Vec<Event<D>> {
+        mem::take(&mut self.0.lock().events)
+    }
+
+    /// Ready if there is an event.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut fresh = None;
+        loop {
+            let mut state = self.0.lock();
+            if !state.events.is_empty() {
+                drop(state);
+                return Poll::Ready(());
+            }
+            if state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                return Poll::Pending;
+            }
+            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            let Some(waker) = fresh.take() else {
+                drop(state);
+                fresh = Some(context.waker().clone());
+                continue;
+            };
+            let before = state.waker.replace(waker);
+            drop(state);
+            drop(before);
+            return Poll::Pending;
+        }
+    }
+
+    /// Nobody reads any more. Those who wait for an answer are told so.
+    pub(super) fn close(&self) {
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        let (events, waker) = (mem::take(&mut state.events), state.waker.take());
+        drop(state);
+        drop((events, waker));
+    }
+}
+
+impl<D: Send + Sync> Notice for Inbox<D> {
+    fn changed(&self, id: &Arc<str>) {
+        drop(self.put(Event::Changed(Arc::clone(id))));
+    }
+}
