@@ -8,7 +8,7 @@ mod refusal;
 use super::panic::{Panic, poll_caught};
 use super::policy::{InvalidPolicy, Policy};
 use super::timer::Timer;
-use crate::exec::{Assignment, Controller, ControllerError, Inquiry, Inspection, WallClock};
+use crate::exec::{Assignment, Controller, ControllerError, Inspected, Inspection, WallClock};
 use crate::lifecycle::{AnyTask, ContainerStatus, Operation, TaskStatus};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -373,6 +373,6 @@ impl<D, T: Timer> Race<'_, D, T> {
 }
 
 fn not_inspected(panic: Panic) -> Inspection {
-    let failed: Inquiry<ContainerStatus> = Inquiry::Failed(panic.of("controller"));
+    let failed: Inspected<ContainerStatus> = Inspected::Failed(panic.of("controller"));
     Inspection::default().with_container_status(failed)
 }

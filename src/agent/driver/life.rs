@@ -13,7 +13,7 @@ use super::Ended;
 use super::history::History;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::timer::Timer;
-use crate::exec::{Assignment, Progress, WallClock};
+use crate::exec::{Assignment, FromError, WallClock};
 use crate::lifecycle::{AnyTask, Decision, Event, Failure, Operation, TaskState, decide};
 use alloc::boxed::Box;
 use alloc::format;
@@ -105,7 +105,7 @@ pub(super) struct Life<D> {
     changes: u32,
     taken: u32,
     inspection_due: bool,
-    progress: Progress,
+    from_error: FromError,
     /// Somebody wants the end, and it has not been called for.
     urgent: bool,
     /// Somebody wants something that the driver has not seen.
@@ -178,7 +178,7 @@ impl<D> Life<D> {
             changes: 0,
             taken: 0,
             inspection_due,
-            progress: Progress::default(),
+            from_error: FromError::default(),
             urgent: false,
             news: false,
             jitter,

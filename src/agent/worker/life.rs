@@ -198,7 +198,7 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, ControllerError> {
 
 /// Hands to the executor what it finds and nobody has assigned.
 pub(super) async fn reconcile<E: Executor>(executor: E, shared: Arc<Shared<E::Definition>>) {
-    let found = caught(async { executor.found().await }).await.and_then(|found| found);
+    let found = caught(async { executor.list().await }).await.and_then(|found| found);
     let orphans = match found {
         Ok(found) => shared.lock().orphans(found),
         Err(error) => {

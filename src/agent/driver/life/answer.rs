@@ -3,8 +3,8 @@
 use super::{Because, Call, Goal, Life, Offer, Retries, exceeded};
 use crate::agent::driver::Ended;
 use crate::agent::timer::Timer;
-use crate::exec::{ControllerError, Inspection, WallClock, advance, note, outcome};
-use crate::lifecycle::{Event, EventKind, Operation, TaskState};
+use crate::exec::{ControllerError, FromError, Inspection, WallClock, news, trace};
+use crate::lifecycle::{Answer, Event, EventKind, Operation, TaskState};
 use alloc::boxed::Box;
 use alloc::format;
 use core::mem;
@@ -20,26 +20,27 @@ impl<D> Life<D> {
         timer: &impl Timer,
         clock: &impl WallClock,
     ) {
-        let event = outcome(operation, answer);
-        let again = matches!(event.kind(), EventKind::Delayed | EventKind::Interrupted);
+        let answer = answer.map_or_else(|e| e.into_answer(operation), |()| Answer::Succeeded);
+        let again = matches!(answer, Answer::Delayed(_) | Answer::Interrupted(_));
         let retry_at = self.delay(Call::Operate(operation), timer, again);
-        let event = match (event, operation, self.last_resort) {
-            (Event::Failed(failure), Operation::Shutdown, _) => {
+        let answer = match (answer, operation, self.last_resort) {
+            (Answer::Failed(failure), Operation::Shutdown, _) => {
                 self.resort(Because::Shutdown);
                 // Not the end: it is noted, and the workload ended by force.
-                Event::Delayed(failure)
+                Answer::Delayed(failure)
             }
-            (Event::Terminated, _, Some(Because::StartDeadline)) => {
-                Event::failed(exceeded(Operation::Start, self.policy.start_deadline))
+            (Answer::Succeeded, Operation::Terminate, Some(Because::StartDeadline)) => {
+                let late = exceeded(Operation::Start, self.policy.start_deadline);
+                Answer::Failed(Box::new(late))
             }
-            (Event::Failed(mut failure), Operation::Terminate, Some(Because::StartDeadline)) => {
+            (Answer::Failed(mut failure), Operation::Terminate, Some(Because::StartDeadline)) => {
                 let late = exceeded(Operation::Start, self.policy.start_deadline).err;
                 failure.err = format!("{late}; terminate: {}", failure.err).into();
-                Event::Failed(failure)
+                Answer::Failed(failure)
             }
-            (event, _, _) => event,
+            (answer, _, _) => answer,
         };
-        self.record(event, clock.now());
+        self.record_answer(operation, answer, clock.now());
         // What is called instead does not wait (rules 3 and 9).
         let superseded = self.urgent && operation != Operation::Terminate;
         self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
@@ -99,10 +100,27 @@ impl<D> Life<D> {
 
     /// Records an event.
     pub(in crate::agent::driver) fn record(&mut self, event: Event, at: UtcDateTime) {
-        let before = self.task.state();
-        self.history.push(at, event.kind());
-        self.progress = advance(&mut self.task, self.desired, event, at).unwrap_or_default();
+        let (before, kind) = (self.task.state(), event.kind());
+        self.from_error = FromError::default();
+        match self.task.advance(event, at) {
+            Ok(()) => self.recorded(kind, before, at),
+            Err(refused) => trace::refused(&refused),
+        }
+    }
+
+    fn record_answer(&mut self, operation: Operation, answer: Answer, at: UtcDateTime) {
+        let (before, kind) = (self.task.state(), answer.kind(operation));
+        self.from_error = FromError::of(&answer);
+        match self.task.record(operation, answer, at) {
+            Ok(()) => self.recorded(kind, before, at),
+            Err(refused) => trace::refused(&refused),
+        }
+    }
+
+    fn recorded(&mut self, kind: EventKind, before: TaskState, at: UtcDateTime) {
         let after = self.task.state();
+        self.history.push(at, kind);
+        trace::recorded(kind, before, after, self.desired, self.task.err());
         // Not before the end is called for: an inquiry may take its time.
         let pressing = self.urgent || (self.last_resort.is_some() && !after.is_terminal());
         self.inspection_due = after >= TaskState::Starting && !pressing;
@@ -123,9 +141,11 @@ impl<D> Life<D> {
         clock: &impl WallClock,
     ) {
         self.inspection_due = false;
-        let progress = mem::take(&mut self.progress);
-        if let Some(inspection) = answer {
-            note(&mut self.task, inspection, progress, clock);
+        let from_error = mem::take(&mut self.from_error);
+        let Some(inspection) = answer else { return };
+        trace::inspected(&inspection);
+        if let Some((container_status, ports)) = news(&self.task, inspection, from_error) {
+            self.task.inspected(container_status, ports, clock.now());
         }
     }
 }
