@@ -58,7 +58,7 @@ fn late<S: Live>(task: &mut Task<S>) {
 
 /// Any state at all; `S::VALUE` is the same state as a value.
 fn show<S: State>(name: &str, task: &Task<S>) -> TaskState {
-    println!("{name:<13} {:<9} {:<9} {}", S::VALUE, task.message(), task.err());
+    println!("{name:<13} {:<9} {:<9} {}", S::VALUE, task.message(), task.err().unwrap_or_default());
     S::VALUE
 }
 
@@ -95,6 +95,6 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     //
     //     late(&mut task);
     //     call_off(task);
-    assert_eq!((task.message(), task.err()), ("shutdown", ""));
+    assert_eq!((task.message(), task.err()), ("shutdown", None));
     Ok(())
 }

@@ -53,7 +53,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     ]);
     assert_eq!(replay(&mut tasks), 2, "web was prepared once, and did not fail");
     for (id, task) in &tasks {
-        println!("{id:<7} {:<9} {:<9} {}", task.state(), task.message(), task.err());
+        println!(
+            "{id:<7} {:<9} {:<9} {}",
+            task.state(),
+            task.message(),
+            task.err().unwrap_or_default()
+        );
     }
 
     // `apply` takes the task by value, and a refusal gives it back.

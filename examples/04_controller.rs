@@ -93,7 +93,12 @@ async fn run(name: &str, task: Verification, desired: TaskState, retry: impl Fn(
     loop {
         let outcome = step(&mut task, desired, &mut controller, &SystemClock).await;
         if let Some(status) = task.take_changed() {
-            println!("{name:<8} {:<9} {:<9} {}", status.state, status.message, status.err);
+            println!(
+                "{name:<8} {:<9} {:<9} {}",
+                status.state,
+                status.message,
+                status.err.as_deref().unwrap_or_default()
+            );
         }
         match outcome {
             Outcome::Advanced => {}

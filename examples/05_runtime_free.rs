@@ -109,8 +109,13 @@ fn manage(
     folder: &Path,
 ) -> io::Result<()> {
     for status in statuses {
-        println!("{:<9} {:<9} {}", status.state, status.message, status.err);
-        if status.state == TaskState::Preparing && !status.err.is_empty() {
+        println!(
+            "{:<9} {:<9} {}",
+            status.state,
+            status.message,
+            status.err.as_deref().unwrap_or_default()
+        );
+        if status.state == TaskState::Preparing && status.err.is_some() {
             fs::create_dir(folder)?;
         }
         if status.state.is_terminal() {

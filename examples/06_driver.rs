@@ -104,7 +104,12 @@ fn drive(
     let (seats, wanted) = (Arc::clone(seats), watch::Sender::new(task.definition.clone()));
     let controller = Counter { seats, wanted, seat: None, counting: None };
     let show = |id: &str, status: TaskStatus| {
-        println!("{id:<7} {:<9} {:<10} {}", status.state, status.message, status.err);
+        println!(
+            "{id:<7} {:<9} {:<10} {}",
+            status.state,
+            status.message,
+            status.err.as_deref().unwrap_or_default()
+        );
     };
     let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
     let surroundings = surroundings.with_policy(policy)?;
@@ -135,7 +140,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let (first, _) = drive(&seats, task("first", ms(3_600_000)), patient.clone())?;
     until(&first, |status| status.state == TaskState::Running).await;
     let (second, ended) = drive(&seats, task("second", ms(1)), patient)?;
-    until(&second, |status| !status.err.is_empty()).await;
+    until(&second, |status| status.err.is_some()).await;
     let (third, _) = drive(&seats, task("third", ms(1)), hurried)?;
     let third = until(&third, |status| status.state.is_terminal()).await;
     assert_eq!(third.state, TaskState::Rejected);

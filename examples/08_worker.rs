@@ -83,7 +83,7 @@ async fn agent(file: &Path) -> Result<(WorkerHandle<Line>, JoinHandle<()>), Box<
     let elsewhere = |work| drop(tokio::task::spawn_blocking(work));
     let store = RedbStore::open(file, elsewhere).await?;
     let show = |id: &str, status: TaskStatus| {
-        println!("    {id:<7} {:<9} {}", status.state, status.err);
+        println!("    {id:<7} {:<9} {}", status.state, status.err.as_deref().unwrap_or_default());
     };
     let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
     let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
@@ -131,8 +131,8 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let (handle, running) = agent(&file).await?;
     let tasks = handle.tasks();
     let exit = |task: &TaskView<_>| task.snapshot.status.container_status.clone();
-    let codes = tasks.iter().map(|task| exit(task).map_or(0, |status| status.exit_code));
-    assert_eq!(codes.collect::<Vec<_>>(), [3, 0], "bad, then good");
+    let codes = tasks.iter().map(|task| exit(task).and_then(|status| status.exit_code));
+    assert_eq!(codes.collect::<Vec<_>>(), [Some(3), None], "bad, then good");
     assert!(tasks.iter().all(has_ended));
     handle.assign(Vec::new()).await?;
     until(&handle, <[_]>::is_empty).await;

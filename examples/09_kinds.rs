@@ -112,7 +112,12 @@ impl Executor for Works {
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let show = |id: &str, status: TaskStatus| {
-        println!("{id:<7} {:<9} {:<28} {}", status.state, status.message, status.err);
+        println!(
+            "{id:<7} {:<9} {:<28} {}",
+            status.state,
+            status.message,
+            status.err.as_deref().unwrap_or_default()
+        );
     };
     let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
     let spawner = TokioSpawner::new(tokio::runtime::Handle::current());

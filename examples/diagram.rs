@@ -6,7 +6,7 @@
 //! cargo run --example diagram -- dot | dot -Tsvg > lifecycle.svg
 //! ```
 
-use onward::lifecycle::{Diagram, DiagramFormat};
+use onward::diagram::{Diagram, DiagramFormat};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -62,15 +62,14 @@
 //!   contract of a controller, to hold one's own against.
 //!
 //! Without them the library needs `alloc` only.
-#![no_std]
+#![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-#[cfg(feature = "std")]
-extern crate std;
 
 #[cfg(feature = "std")]
 pub mod agent;
+pub mod diagram;
 pub mod exec;
 pub mod lifecycle;
 #[cfg(feature = "testing")]

@@ -1,19 +1,18 @@
-//! What is true: the states of a task, the edges between them, and what its
-//! status says.
+//! States, transitions and the status of a task: pure, `no_std`.
 //!
-//! Everything here is pure and total: no `async`, no clock, no logging, no
-//! panic. Time comes in as a value.
+//! There is no `async`, no clock, no logging and no panic here. Time is passed in
+//! as a value.
 //!
-//! A solid arrow is an edge that the agent takes, a dashed one is a manager's; its
-//! colour is that of the end it leads to. A failure before STARTING is a rejection.
+//! The agent takes the solid edges, a manager takes the dashed ones. An edge has the
+//! color of the end that it leads to. A failure before STARTING is a rejection.
 //!
 //! <div>
 #![doc = include_str!("../docs/lifecycle.svg")]
 //! </div>
 
+mod answer;
 mod any_task;
 mod decision;
-mod diagram;
 mod edge;
 mod event;
 pub mod state;
@@ -21,14 +20,14 @@ mod status;
 mod table;
 mod task;
 
-pub use any_task::{AnyTask, InvalidTransition, Observed, Refused};
+pub use answer::{Answer, InvalidOperationError};
+pub use any_task::{AnyTask, ApplyError, InvalidTransitionError, Observed};
 pub use decision::{Decision, Operation, decide};
-pub use diagram::{Diagram, DiagramFormat};
 pub use edge::{Actor, EDGES, Edge, Live, Transition};
 pub use event::{Event, EventKind, Failure};
-pub use state::{State, TaskState, UnknownState};
+pub use state::{State, TaskState, UnknownStateError};
 pub use status::{
-    ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus, UnknownProtocol,
-    UnknownPublishMode,
+    ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus,
+    UnknownProtocolError, UnknownPublishModeError,
 };
 pub use task::Task;

@@ -11,16 +11,17 @@ use onward::agent::{
     TaskRecord, TaskReportError, TaskView, TokioSpawner, TokioTimer, UpdateRefused, Watch, Worker,
     WorkerHandle,
 };
+use onward::diagram::{Diagram, DiagramFormat};
 use onward::exec::{
-    Assignment, BoxController, Controller, ControllerError, ErrorKind, Executor, Inquiry,
+    Assignment, BoxController, Controller, ControllerError, ErrorKind, Executor, Inspected,
     Inspection, LogAttribute, LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome,
-    Progress, SharedLogs, SystemClock,
+    ProgressReporter, SharedLogs, SystemClock,
 };
 use onward::lifecycle::{
-    Actor, AnyTask, ContainerStatus, Decision, Diagram, DiagramFormat, Event, EventKind, Failure,
-    InvalidTransition, Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused,
-    Task, TaskState, TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState,
-    state,
+    Actor, Answer, AnyTask, ApplyError, ContainerStatus, Decision, Event, EventKind, Failure,
+    InvalidOperationError, InvalidTransitionError, Observed, Operation, PortConfig, PortStatus,
+    Protocol, PublishMode, Task, TaskState, TaskStatus, Transition, UnknownProtocolError,
+    UnknownPublishModeError, UnknownStateError, state,
 };
 use onward::testing::contract::{Breach, Clause, Contract, Observation, Report, Subject, Workload};
 use onward::testing::{
@@ -96,10 +97,35 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     macro_rules! check {
         ($($type:ty),* $(,)?) => { $(all::<$type>();)* };
     }
-    check![Actor, AnyTask, ContainerStatus, Decision, Event, EventKind, Failure, InvalidTransition];
+    check![
+        Actor,
+        AnyTask,
+        ContainerStatus,
+        Decision,
+        Event,
+        EventKind,
+        Failure,
+        InvalidTransitionError
+    ];
+    check![Answer, InvalidOperationError, ProgressReporter];
     check![Coverage, CoverageLayer, Diagram, DiagramFormat];
-    check![Observed, Operation, PortConfig, PortStatus, Protocol, PublishMode, Refused, TaskState];
-    check![TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState];
+    check![
+        Observed,
+        Operation,
+        PortConfig,
+        PortStatus,
+        Protocol,
+        PublishMode,
+        ApplyError,
+        TaskState
+    ];
+    check![
+        TaskStatus,
+        Transition,
+        UnknownProtocolError,
+        UnknownPublishModeError,
+        UnknownStateError
+    ];
     check![Task<state::New>, Task<state::Pending>, Task<state::Assigned>, Task<state::Accepted>];
     check![Task<state::Preparing>, Task<state::Ready>, Task<state::Starting>, Task<state::Running>];
     check![
@@ -109,8 +135,8 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
         Task<state::Rejected>
     ];
     check![Task<state::Remove>, Task<state::Orphaned>, Changes<u64>];
-    check![Assignment<u64>, ControllerError, ErrorKind, Inquiry<u64>, Inspection, LogAttribute];
-    check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, Progress, SharedLogs];
+    check![Assignment<u64>, ControllerError, ErrorKind, Inspected<u64>, Inspection, LogAttribute];
+    check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, SharedLogs];
     check![SystemClock, DriverHandle<u64>, Ended, InvalidPolicy, Past, Policy, Snapshot];
     check![Surroundings<VirtualTimer, SystemClock, u8>, UpdateRefused, Watch<u64, Snapshot>];
     check![ReportError, Reporter<u8, VirtualTimer>, ReporterHandle, StatusUpdate, TaskReportError];

@@ -3,8 +3,9 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use futures::executor::block_on;
+use onward::diagram::DiagramFormat;
 use onward::exec::{Assignment, resolve, step};
-use onward::lifecycle::{Actor, AnyTask, DiagramFormat, EDGES, TaskState, TaskStatus};
+use onward::lifecycle::{Actor, AnyTask, EDGES, TaskState, TaskStatus};
 use onward::testing::{
     Behavior, Call, Coverage, CoverageLayer, Script, ScriptedController, ScriptedExecutor,
 };

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
-use onward::lifecycle::{Diagram, DiagramFormat, EDGES, Transition};
+use onward::diagram::{Diagram, DiagramFormat};
+use onward::lifecycle::{EDGES, Transition};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

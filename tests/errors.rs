@@ -3,7 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::exec::{ControllerError, ErrorKind};
-use onward::lifecycle::{ContainerStatus, Event, Operation};
+use onward::lifecycle::{Answer, ContainerStatus, Operation};
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ fn every_kind_is_found_through_any_wrapping() {
 #[test]
 fn what_an_error_knows_is_found_through_any_wrapping() {
     fn status() -> ContainerStatus {
-        ContainerStatus { container_id: "c".into(), pid: 1, exit_code: 9 }
+        ContainerStatus { container_id: "c".into(), pid: Some(1), exit_code: Some(9) }
     }
     let error =
         || ControllerError::new("x").temporary().with_exit_code(3).with_container_status(status());
@@ -100,7 +100,7 @@ fn what_an_error_knows_is_found_through_any_wrapping() {
 
 #[test]
 fn what_the_outer_error_says_itself_comes_first() {
-    let status = |exit_code| ContainerStatus { exit_code, ..ContainerStatus::default() };
+    let status = |code| ContainerStatus { exit_code: Some(code), ..ContainerStatus::default() };
     let inner = ControllerError::closed().with_exit_code(3).with_container_status(status(5));
     let outer = ControllerError::interrupted("y")
         .with_exit_code(4)
@@ -182,17 +182,15 @@ fn an_error_is_one_word_and_travels() {
 #[test]
 fn an_error_is_classed_in_the_order_of_swarmkit() {
     use Operation as O;
-    let is = |operation: O, error: ControllerError| match error.into_event(operation) {
-        Event::Prepared => "prepared",
-        Event::Started => "started",
-        Event::Interrupted(_) => "interrupted",
-        Event::Delayed(_) => "delayed",
-        Event::Failed(_) => "failed",
-        other => panic!("{other:?}"),
+    let is = |operation: O, error: ControllerError| match error.into_answer(operation) {
+        Answer::Succeeded => "succeeded",
+        Answer::Interrupted(_) => "interrupted",
+        Answer::Delayed(_) => "delayed",
+        Answer::Failed(_) => "failed",
     };
     for operation in [O::Prepare, O::Start, O::Wait, O::Shutdown, O::Terminate] {
-        let as_prepare = if operation == O::Prepare { "prepared" } else { "failed" };
-        let as_start = if operation == O::Start { "started" } else { "failed" };
+        let as_prepare = if operation == O::Prepare { "succeeded" } else { "failed" };
+        let as_start = if operation == O::Start { "succeeded" } else { "failed" };
         assert_eq!(is(operation, ControllerError::already_prepared()), as_prepare);
         assert_eq!(is(operation, ControllerError::already_started()), as_start);
         assert_eq!(is(operation, ControllerError::interrupted("x").temporary()), "interrupted");

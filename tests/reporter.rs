@@ -143,7 +143,7 @@ fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
     let mut status = TaskStatus::new(RUNNING);
     world.handle.changed("a", status.clone());
     world.run();
-    status.err = "busy".into();
+    status.err = Some("busy".into());
     world.handle.changed("a", status);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a running", "a running"]);

@@ -5,7 +5,7 @@
 use futures::FutureExt;
 use futures::executor::block_on;
 use onward::agent::{Policy, Reporter, StatusSink};
-use onward::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
+use onward::exec::{Assignment, Controller, ControllerError, Executor, Inspected, Inspection};
 use onward::lifecycle::{PortStatus, TaskState, TaskStatus};
 use onward::testing::{
     Behavior, Call, NoopController, Reply, Script, ScriptedController, ScriptedExecutor,
@@ -76,11 +76,11 @@ fn an_inspection_tells_what_is_said_and_fails_in_both_parts() {
     let ports = Inspection::default().with_port_status(PortStatus::default());
     let mut controller = scripted(Call::Inspect, [Behavior::tells(ports), Behavior::fails("gone")]);
     let told = block_on(controller.inspect());
-    assert!(matches!(told.container_status, Inquiry::NothingNew));
-    assert!(matches!(told.port_status, Inquiry::Is(ports) if ports.is_empty()));
+    assert!(matches!(told.container_status, Inspected::Unchanged));
+    assert!(matches!(told.port_status, Inspected::Known(ports) if ports.is_empty()));
     let told = block_on(controller.inspect());
-    assert!(matches!(told.container_status, Inquiry::Failed(_)));
-    assert!(matches!(told.port_status, Inquiry::Failed(_)));
+    assert!(matches!(told.container_status, Inspected::Failed(_)));
+    assert!(matches!(told.port_status, Inspected::Failed(_)));
 }
 
 #[test]
@@ -102,9 +102,9 @@ fn an_executor_counts_for_each_task_and_finds_what_was_left_until_it_is_reconcil
             executor.controller(&assignment).await.unwrap();
         }
         executor.leave("c");
-        assert_eq!(executor.found().await.unwrap(), ["c"]);
+        assert_eq!(executor.list().await.unwrap(), ["c"]);
         executor.clone().reconcile("c").await.unwrap();
-        assert!(executor.found().await.unwrap().is_empty());
+        assert!(executor.list().await.unwrap().is_empty());
     });
     let trace = executor.trace().to_string();
     assert_eq!(trace.lines().last(), Some("c 0ns reconcile succeeded"));

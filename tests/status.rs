@@ -16,7 +16,8 @@ fn now() -> UtcDateTime {
 }
 
 fn container(id: &str, exit_code: i32) -> ContainerStatus {
-    ContainerStatus { container_id: id.into(), pid: 7, exit_code }
+    let exit_code = Some(exit_code).filter(|code| *code != 0);
+    ContainerStatus { container_id: id.into(), pid: Some(7), exit_code }
 }
 
 /// A status that has something everywhere.
@@ -24,7 +25,7 @@ fn full(state: TaskState) -> TaskStatus {
     let mut status = TaskStatus::new(state);
     status.timestamp = Some(THEN);
     status.message = "carried over".into();
-    status.err = "earlier trouble".into();
+    status.err = Some("earlier trouble".into());
     status.container_status = Some(container("old", 2));
     status.port_status =
         [PortConfig { target_port: 80, ..PortConfig::default() }].into_iter().collect();
@@ -61,7 +62,7 @@ fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
         let mut expected = full(to);
         expected.timestamp = Some(now());
         expected.message = message.into();
-        expected.err = "".into();
+        expected.err = None;
         assert_eq!(after(from, event), expected);
     }
 }
@@ -70,7 +71,7 @@ fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
 fn a_failure_keeps_the_message_of_the_last_step_and_tells_the_exit_code() {
     let mut expected = full(TaskState::Failed);
     expected.timestamp = Some(now());
-    expected.err = "disk full".into();
+    expected.err = Some("disk full".into());
     expected.container_status = Some(container("old", 137));
     assert_eq!(after(TaskState::Running, Event::Failed(Box::new(failure()))), expected);
     expected.state = TaskState::Rejected;
@@ -88,7 +89,7 @@ fn a_failure_that_knows_the_container_tells_it_with_the_exit_code() {
 fn an_exit_code_of_a_task_without_a_container_is_not_lost() {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
     task.advance(Event::Failed(Box::new(failure())), now()).unwrap();
-    let expected = ContainerStatus { exit_code: 137, ..ContainerStatus::default() };
+    let expected = ContainerStatus { exit_code: Some(137), ..ContainerStatus::default() };
     assert_eq!(task.container_status(), Some(&expected));
 }
 
@@ -104,7 +105,7 @@ fn a_failure_without_exit_code_leaves_none_where_there_was_none() {
 fn a_delay_tells_the_error_but_no_exit_code() {
     let mut expected = full(TaskState::Running);
     expected.timestamp = Some(now());
-    expected.err = "disk full".into();
+    expected.err = Some("disk full".into());
     assert_eq!(after(TaskState::Running, Event::Delayed(Box::new(failure()))), expected);
 }
 
@@ -123,8 +124,10 @@ fn a_container_status_that_says_anything_is_not_empty() {
     let empty = ContainerStatus::default();
     assert!(empty.is_empty());
     assert!(!ContainerStatus { container_id: "x".into(), ..empty.clone() }.is_empty());
-    assert!(!ContainerStatus { pid: 1, ..empty.clone() }.is_empty());
-    assert!(!ContainerStatus { exit_code: 1, ..empty.clone() }.is_empty());
+    assert!(!ContainerStatus { pid: Some(1), ..empty.clone() }.is_empty());
+    assert!(!ContainerStatus { exit_code: Some(1), ..empty.clone() }.is_empty());
+    // The JSON form cannot tell these from an empty one.
+    assert!(ContainerStatus { pid: Some(0), exit_code: Some(0), ..empty.clone() }.is_empty());
     // An empty one counts as none, wherever it comes from.
     let mut status = full(TaskState::Running);
     status.container_status = Some(empty.clone());
@@ -173,7 +176,7 @@ fn a_task_that_was_not_resolved_tells_no_exit_code() {
         let mut expected = full(to);
         expected.timestamp = Some(now());
         expected.message = "resolving controller failed".into();
-        expected.err = "disk full".into();
+        expected.err = Some("disk full".into());
         assert_eq!(after(from, Event::Unresolved(Box::new(failure()))), expected);
     }
 }
@@ -184,13 +187,13 @@ fn that_an_ended_task_was_not_resolved_is_news_if_its_message_or_its_error_was_a
     for message in ["earlier", unresolved] {
         for err in ["earlier trouble", full_disk] {
             let mut status = full(TaskState::Complete);
-            (status.message, status.err) = (message.into(), err.into());
+            (status.message, status.err) = (message.into(), Some(err.into()));
             let mut task = AnyTask::resume(status.clone());
             task.advance(Event::Unresolved(Box::new(failure())), now()).unwrap();
 
             let is_news = (message, err) != (unresolved, full_disk);
             let expected = if is_news { Some(now()) } else { status.timestamp };
-            assert_eq!((task.message(), task.err()), (unresolved, full_disk));
+            assert_eq!((task.message(), task.err()), (unresolved, Some(full_disk)));
             assert_eq!(task.timestamp(), expected, "{message}, {err}");
             assert_eq!(task.take_changed().is_some(), is_news, "{message}, {err}");
         }
@@ -218,7 +221,7 @@ fn a_new_task_says_nothing() {
     let task: AnyTask = Task::<state::New>::default().into();
     assert_eq!(task.status(), TaskStatus::new(TaskState::New));
     assert_eq!(task.message(), "");
-    assert_eq!(task.err(), "");
+    assert_eq!(task.err(), None);
 }
 
 fn read(json: &str) -> Result<TaskStatus, String> {
@@ -274,6 +277,43 @@ fn a_status_survives_a_format_that_counts_its_fields() {
         let mut bytes = Vec::new();
         ciborium::into_writer(&status, &mut bytes).unwrap();
         assert_eq!(ciborium::from_reader::<TaskStatus, _>(bytes.as_slice()).unwrap(), status);
+    }
+}
+
+#[test]
+fn an_error_without_a_text_is_none() {
+    for empty in [Event::failed(""), Event::delayed(""), Event::Unresolved(Box::new("".into()))] {
+        assert_eq!(after(TaskState::Running, empty).err, None);
+    }
+    let mut status = full(TaskState::Running);
+    status.err = Some("".into());
+    assert_eq!(AnyTask::resume(status).err(), None);
+    assert_eq!(read(r#"{"State":"running","Err":""}"#).unwrap().err, None);
+}
+
+#[test]
+fn what_is_not_known_is_printed_as_zero_and_read_as_none() {
+    let printed = |container: ContainerStatus| {
+        let mut status = TaskStatus::new(TaskState::Running);
+        status.container_status = Some(container);
+        serde_json::to_value(&status).unwrap()["ContainerStatus"].clone()
+    };
+    let unknown = ContainerStatus { container_id: "c".into(), pid: None, exit_code: None };
+    let zeros = json!({"ContainerID": "c", "PID": 0, "ExitCode": 0});
+    assert_eq!(printed(unknown.clone()), zeros);
+    assert_eq!(printed(ContainerStatus { exit_code: Some(0), ..unknown.clone() }), zeros);
+
+    for state in TaskState::ALL {
+        let read = |container: Value| {
+            let json = json!({"State": state.as_str(), "ContainerStatus": container});
+            read(&json.to_string()).unwrap().container_status
+        };
+        let exit_code = (state == TaskState::Complete).then_some(0);
+        assert_eq!(read(zeros.clone()), Some(ContainerStatus { exit_code, ..unknown.clone() }));
+        let three = json!({"ContainerID": "c", "PID": 7, "ExitCode": 3});
+        assert_eq!(read(three), Some(container("c", 3)), "{state}");
+        let empty = json!({"ContainerID": "", "PID": 0, "ExitCode": 0});
+        assert_eq!(read(empty), None, "{state}");
     }
 }
 

@@ -4,9 +4,9 @@
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
 use onward::lifecycle::{
-    Actor, AnyTask, ContainerStatus, Decision, EDGES, Event, EventKind, Failure, Observed,
-    Operation, PortConfig, PortStatus, State, Task, TaskState, TaskStatus, UnknownState, decide,
-    state,
+    Actor, Answer, AnyTask, ContainerStatus, Decision, EDGES, Event, EventKind, Failure, Observed,
+    Operation, PortConfig, PortStatus, State, Task, TaskState, TaskStatus, UnknownStateError,
+    decide, state,
 };
 use std::collections::BTreeSet;
 use time::{Duration, UtcDateTime};
@@ -47,9 +47,31 @@ fn expected_edges() -> BTreeSet<(TaskState, TaskState)> {
     edges
 }
 
+const OPERATIONS: [Operation; 5] = [
+    Operation::Prepare,
+    Operation::Start,
+    Operation::Wait,
+    Operation::Shutdown,
+    Operation::Terminate,
+];
+
+fn failure() -> Failure {
+    Failure::new("no").with_exit_code(3)
+}
+
+/// Every answer that there is.
+fn answers() -> [Answer; 4] {
+    [
+        Answer::Succeeded,
+        Answer::Delayed(Box::new(failure())),
+        Answer::Interrupted(Box::new(failure())),
+        Answer::Failed(Box::new(failure())),
+    ]
+}
+
 /// Every event that there is.
 fn events() -> Vec<Event> {
-    let failure = || Box::new(Failure::new("no").with_exit_code(3));
+    let failure = || Box::new(failure());
     vec![
         Event::Allocated,
         Event::Assigned,
@@ -221,14 +243,96 @@ fn an_event_is_known_by_its_kind_and_tells_its_failure() {
 #[test]
 fn an_operation_is_named_as_its_method_and_succeeds_with_its_own_event() {
     let named = [
-        (Operation::Prepare, "prepare", Event::Prepared),
-        (Operation::Start, "start", Event::Started),
-        (Operation::Wait, "wait", Event::Finished),
-        (Operation::Shutdown, "shutdown", Event::ShutDown),
-        (Operation::Terminate, "terminate", Event::Terminated),
+        (Operation::Prepare, "prepare", EventKind::Prepared),
+        (Operation::Start, "start", EventKind::Started),
+        (Operation::Wait, "wait", EventKind::Finished),
+        (Operation::Shutdown, "shutdown", EventKind::ShutDown),
+        (Operation::Terminate, "terminate", EventKind::Terminated),
     ];
+    assert_eq!(named.map(|row| row.0), OPERATIONS);
     for (operation, name, event) in named {
-        assert_eq!((operation.to_string().as_str(), operation.succeeded()), (name, event));
+        assert_eq!(operation.to_string(), name);
+        let kinds: Vec<_> = answers().iter().map(|answer| answer.kind(operation)).collect();
+        assert_eq!(kinds, [event, EventKind::Delayed, EventKind::Interrupted, EventKind::Failed]);
+    }
+    let failures: Vec<_> = answers().iter().map(|answer| answer.failure().cloned()).collect();
+    assert_eq!(failures, [None, Some(failure()), Some(failure()), Some(failure())]);
+}
+
+/// The state in which an operation runs; `None` for those that run in every live state.
+fn state_of(operation: Operation) -> Option<TaskState> {
+    match operation {
+        Operation::Prepare => Some(TaskState::Preparing),
+        Operation::Start => Some(TaskState::Starting),
+        Operation::Wait => Some(TaskState::Running),
+        Operation::Shutdown | Operation::Terminate => None,
+    }
+}
+
+#[test]
+fn every_answer_of_every_operation_is_recorded_as_its_event_where_the_operation_can_run() {
+    for (from, operation) in TaskState::ALL.into_iter().flat_map(|s| OPERATIONS.map(|o| (s, o))) {
+        let runs = state_of(operation).map_or(!from.is_terminal(), |state| state == from);
+        for answer in answers() {
+            let told = format!("{answer:?} of {operation} in {from}");
+            let kind = answer.kind(operation);
+            let event = events().into_iter().find(|event| event.kind() == kind).unwrap();
+            let mut task = task_in(from);
+            let recorded = task.record(operation, answer, NOW);
+            if runs {
+                assert_eq!(recorded, Ok(()), "{told}");
+                assert_eq!(Ok(task), task_in(from).apply(event, NOW), "{told}");
+            } else {
+                let error = recorded.unwrap_err();
+                assert_eq!((error.state, error.operation), (from, operation), "{told}");
+                assert_eq!(task, task_in(from), "{told}");
+                assert_eq!(task.take_changed(), None, "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_invalid_operation_names_the_state_the_operation_and_the_state_that_was_expected() {
+    let refuse = |state, operation| {
+        task_in(state).record(operation, Answer::Succeeded, NOW).unwrap_err().to_string()
+    };
+    use TaskState as S;
+    assert_eq!(
+        refuse(S::Running, Operation::Prepare),
+        "`prepare` cannot run for a task that is running: expected preparing"
+    );
+    assert_eq!(
+        refuse(S::Ready, Operation::Start),
+        "`start` cannot run for a task that is ready: expected starting"
+    );
+    assert_eq!(
+        refuse(S::Ready, Operation::Wait),
+        "`wait` cannot run for a task that is ready: expected running"
+    );
+    for operation in OPERATIONS {
+        assert_eq!(
+            refuse(S::Failed, operation),
+            format!("`{operation}` cannot run for a task that is failed: the state is terminal")
+        );
+    }
+}
+
+#[test]
+fn a_resolution_accepts_a_task_or_is_recorded_as_unresolved_and_is_never_refused() {
+    for from in TaskState::ALL {
+        let mut task = task_in(from);
+        let recorded = task.resolved(Ok(()), NOW);
+        if from < TaskState::Accepted {
+            assert_eq!(recorded, Some(EventKind::Accepted), "{from}");
+            assert_eq!(Ok(task), task_in(from).apply(Event::Accepted, NOW), "{from}");
+        } else {
+            assert_eq!((recorded, task), (None, task_in(from)), "{from}");
+        }
+        let mut task = task_in(from);
+        assert_eq!(task.resolved(Err(failure()), NOW), Some(EventKind::Unresolved));
+        let event = Event::Unresolved(Box::new(failure()));
+        assert_eq!(Ok(task), task_in(from).apply(event, NOW), "{from}");
     }
 }
 
@@ -243,8 +347,10 @@ fn tasks_are_equal_if_their_statuses_are() {
     let all: [fn(&mut TaskStatus); 5] = [
         |status| status.timestamp = Some(NOW),
         |status| status.message = "x".into(),
-        |status| status.err = "x".into(),
-        |status| status.container_status = Some(ContainerStatus { pid: 1, ..Default::default() }),
+        |status| status.err = Some("x".into()),
+        |status| {
+            status.container_status = Some(ContainerStatus { pid: Some(1), ..Default::default() })
+        },
         |status| status.port_status.ports = vec![PortConfig::default()],
     ];
     for change in all {
@@ -266,7 +372,7 @@ fn a_changed_status_is_taken_once_and_a_resumed_one_is_none() {
     check(&|task| task.advance(Event::delayed("busy"), NOW).unwrap(), true);
     check(&|task| task.advance(Event::delayed("busy"), NOW).unwrap(), false);
     check(&|task| task.inspected(None, Some(PortStatus::default()), NOW), false);
-    let container = ContainerStatus { pid: 1, ..ContainerStatus::default() };
+    let container = ContainerStatus { pid: Some(1), ..ContainerStatus::default() };
     check(&|task| task.inspected(Some(container.clone()), None, NOW), true);
     check(&|task| _ = task.advance(Event::Prepared, NOW).unwrap_err(), false);
     check(&|task| task.advance(Event::failed("gone"), NOW).unwrap(), true);
@@ -381,7 +487,7 @@ fn states_are_ordered_by_their_numbers_and_read_by_number_and_name() {
             Ok(state) => assert_eq!(state.number(), number),
             Err(error) => {
                 assert!(!numbers.contains(&number));
-                assert_eq!(error, UnknownState::Number(number));
+                assert_eq!(error, UnknownStateError::Number(number));
             }
         }
     }
@@ -451,22 +557,17 @@ fn decide_is_the_rule_of_swarmkit_for_every_pair() {
 #[test]
 fn what_is_decided_is_never_refused() {
     for (observed, desired) in pairs() {
-        let done = match decide(observed, desired) {
-            Decision::Rest => continue,
-            Decision::Record(event) => event,
-            Decision::Perform(Operation::Prepare) => Event::Prepared,
-            Decision::Perform(Operation::Start) => Event::Started,
-            Decision::Perform(Operation::Wait) => Event::Finished,
-            Decision::Perform(Operation::Shutdown) => Event::ShutDown,
-            Decision::Perform(Operation::Terminate) => panic!("never decided"),
-        };
-        let fails = [
-            Event::Failed(Box::new(Failure::new("x"))),
-            Event::Delayed(Box::new(Failure::new("x"))),
-            Event::Interrupted(Box::new(Failure::new("x"))),
-        ];
-        for event in fails.into_iter().chain([done]) {
-            drop(task_in(observed).apply(event, NOW).expect("a legal move"));
+        match decide(observed, desired) {
+            Decision::Rest => {}
+            Decision::Record(event) => {
+                drop(task_in(observed).apply(event, NOW).expect("a legal move"));
+            }
+            Decision::Perform(operation) => {
+                assert_ne!(operation, Operation::Terminate, "never decided");
+                for answer in answers() {
+                    task_in(observed).record(operation, answer, NOW).expect("a legal answer");
+                }
+            }
         }
     }
 }
@@ -510,8 +611,9 @@ fn a_report_that_is_taken_is_taken_whole() {
     let mut reported = TaskStatus::new(TaskState::Failed);
     reported.timestamp = Some(NOW);
     reported.message = "started".into();
-    reported.err = "exit".into();
-    reported.container_status = Some(ContainerStatus { pid: 1, ..ContainerStatus::default() });
+    reported.err = Some("exit".into());
+    reported.container_status =
+        Some(ContainerStatus { pid: Some(1), ..ContainerStatus::default() });
     reported.port_status.ports = vec![PortConfig::default()];
     let mut task = task_in(TaskState::Running);
     assert_eq!(task.observe(&reported), Observed::Advanced);

@@ -5,8 +5,8 @@
 use futures::FutureExt;
 use futures::executor::block_on;
 use onward::agent::{Driver, Surroundings};
-use onward::exec::{Assignment, ControllerError, advance, resolve, step, task_span};
-use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
+use onward::exec::{Assignment, ControllerError, resolve, step, task_span};
+use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{Behavior, Call, Script, ScriptedController, ScriptedExecutor, VirtualTime};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -118,24 +118,6 @@ fn an_interruption_is_not_logged_nor_is_a_step_that_changes_nothing() {
     let interrupted = || ControllerError::interrupted("stop");
     assert_eq!(log_of_a_step(TaskState::Starting, TaskState::Running, interrupted), [""; 0]);
     assert_eq!(log_of_a_step(TaskState::Failed, TaskState::Running, interrupted), [""; 0]);
-}
-
-#[test]
-fn a_refused_event_is_logged_as_a_warning() {
-    let lines = logged(|| {
-        let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
-        advance(&mut task, TaskState::Running, Event::Prepared, CLOCK()).unwrap_err();
-        let mut ended = AnyTask::resume(TaskStatus::new(TaskState::Complete));
-        // A failure that is refused has not ended anything.
-        advance(&mut ended, TaskState::Running, Event::failed("x"), CLOCK()).unwrap_err();
-    });
-    assert_eq!(
-        lines,
-        [
-            r#"WARN task{task.id="t1"}: event refused reason=`prepared` leads to ready, where no edge leads from running: expected complete, shutdown, failed or orphaned"#,
-            r#"WARN task{task.id="t1"}: event refused reason=`failed` leads to failed, where no edge leads from complete: nothing follows a terminal state"#,
-        ]
-    );
 }
 
 fn log_of_a_resolution(from: TaskState, answer: Result<(), &'static str>) -> Vec<String> {

@@ -5,7 +5,7 @@ use crate::rounds::{self, Measured};
 use crate::workload::{Workload, lives, loops};
 use crate::{Scale, count};
 use anyhow::Result;
-use onward::lifecycle::InvalidTransition;
+use onward::lifecycle::InvalidTransitionError;
 use onward::{AnyTask, Event, Task, TaskState, TaskStatus, state};
 use std::hint::black_box;
 use std::mem;
@@ -137,7 +137,11 @@ fn advance(n: u64, live: bool) -> Duration {
 /// What `advance` has more than the others in a call: a larger event, and an answer.
 fn nothing(n: u64, live: bool) -> Duration {
     #[inline(never)]
-    fn advance(_: &mut AnyTask, event: Event, _: UtcDateTime) -> Result<(), InvalidTransition> {
+    fn advance(
+        _: &mut AnyTask,
+        event: Event,
+        _: UtcDateTime,
+    ) -> Result<(), InvalidTransitionError> {
         mem::forget(event);
         black_box(Ok(()))
     }

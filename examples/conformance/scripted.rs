@@ -1,7 +1,7 @@
 //! A controller that does what a script says.
 
 use onward::exec::{
-    Assignment, Controller, ControllerError, ErrorKind, Executor, Inquiry, Inspection,
+    Assignment, Controller, ControllerError, ErrorKind, Executor, Inspected, Inspection,
 };
 use onward::lifecycle::{ContainerStatus, PortStatus};
 use serde::Deserialize;
@@ -107,15 +107,15 @@ impl Controller for Scripted {
 
     async fn inspect(&mut self) -> Inspection {
         let container = match self.container.clone() {
-            ContainerScript::Unsupported | ContainerScript::Absent => Inquiry::NothingNew,
-            ContainerScript::Present { container_status } => Inquiry::Is(container_status),
-            ContainerScript::Error { error } => Inquiry::Failed(ControllerError::new(error)),
+            ContainerScript::Unsupported | ContainerScript::Absent => Inspected::Unchanged,
+            ContainerScript::Present { container_status } => Inspected::Known(container_status),
+            ContainerScript::Error { error } => Inspected::Failed(ControllerError::new(error)),
         };
         let port = match self.port.clone() {
-            PortScript::Unsupported => Inquiry::NothingNew,
-            PortScript::Absent => Inquiry::Is(PortStatus::default()),
-            PortScript::Present { port_status } => Inquiry::Is(port_status),
-            PortScript::Error { error } => Inquiry::Failed(ControllerError::new(error)),
+            PortScript::Unsupported => Inspected::Unchanged,
+            PortScript::Absent => Inspected::Known(PortStatus::default()),
+            PortScript::Present { port_status } => Inspected::Known(port_status),
+            PortScript::Error { error } => Inspected::Failed(ControllerError::new(error)),
         };
         Inspection::default().with_container_status(container).with_port_status(port)
     }

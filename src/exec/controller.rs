@@ -2,6 +2,7 @@
 
 use super::error::ControllerError;
 use super::logs::SharedLogs;
+use super::progress::ProgressReporter;
 use crate::lifecycle::{ContainerStatus, PortStatus};
 use alloc::boxed::Box;
 use core::fmt;
@@ -302,8 +303,22 @@ pub trait Controller: Send {
         future::ready(Inspection::default())
     }
 
-    /// Hands out its logs, where it has any: asked once, before the first
-    /// operation. The handle works beside the operations.
+    /// Takes the reporter for lines of progress.
+    ///
+    /// *Called* once, before the first operation, by the driver of the task. *May*
+    /// keep the reporter and call it in [`prepare`](Self::prepare), for example with
+    /// "pulling layer 3 of 7". The driver shows the last line while the task is in
+    /// PREPARING.
+    ///
+    /// The default ignores it.
+    fn set_progress(&mut self, progress: ProgressReporter) {
+        let _ = progress;
+    }
+
+    /// The logs of the workload, if there are any.
+    ///
+    /// *Called* once, before the first operation. The handle works while operations
+    /// run.
     fn logs(&self) -> Option<SharedLogs> {
         None
     }
@@ -365,70 +380,72 @@ pub trait Controller: Send {
     }
 }
 
-/// What a controller knows of its container and its ports.
+/// The status of a controller's container and ports, as
+/// [`Controller::inspect`] returns it.
 ///
 /// ```
 /// use onward::ControllerError;
 /// use onward::exec::Inspection;
 /// use onward::lifecycle::ContainerStatus;
 ///
-/// /// What `inspect` answers where a process may run.
+/// /// The inspection of a process that may be gone.
 /// fn inspection(pid: Option<i32>) -> Inspection {
-///     let status = pid.map(|pid| ContainerStatus { pid, ..ContainerStatus::default() });
-///     let status = status.ok_or_else(|| ControllerError::new("the process cannot be found"));
+///     let pid = pid.ok_or_else(|| ControllerError::new("the process cannot be found"));
+///     let status = pid.map(|pid| ContainerStatus { pid: Some(pid), ..Default::default() });
 ///     Inspection::default().with_container_status(status)
 /// }
-/// # use onward::exec::Inquiry;
-/// # assert!(matches!(inspection(Some(7)).container_status, Inquiry::Is(status) if status.pid == 7));
-/// # assert!(matches!(inspection(None).container_status, Inquiry::Failed(_)));
+/// # use onward::exec::Inspected;
+/// # assert!(matches!(inspection(Some(7)).container_status, Inspected::Known(status) if status.pid == Some(7)));
+/// # assert!(matches!(inspection(None).container_status, Inspected::Failed(_)));
 /// ```
 ///
 /// In SwarmKit: `ContainerStatuser` and `PortStatuser`.
 #[derive(Clone, Default, Debug)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// The container. An empty status says that there is none.
-    pub container_status: Inquiry<ContainerStatus>,
-    /// The ports. No ports is an answer too.
-    pub port_status: Inquiry<PortStatus>,
+    /// The container. An empty status means that there is none.
+    pub container_status: Inspected<ContainerStatus>,
+    /// The ports. An empty list means that there are none.
+    pub port_status: Inspected<PortStatus>,
 }
 
 impl Inspection {
-    /// Answers what the container is.
+    /// Adds the container's status, or the error that hides it.
     #[must_use]
-    pub fn with_container_status(self, answer: impl Into<Inquiry<ContainerStatus>>) -> Self {
-        Self { container_status: answer.into(), ..self }
+    pub fn with_container_status(self, status: impl Into<Inspected<ContainerStatus>>) -> Self {
+        Self { container_status: status.into(), ..self }
     }
 
-    /// Answers what the ports are.
+    /// Adds the ports, or the error that hides them.
     #[must_use]
-    pub fn with_port_status(self, answer: impl Into<Inquiry<PortStatus>>) -> Self {
-        Self { port_status: answer.into(), ..self }
+    pub fn with_port_status(self, ports: impl Into<Inspected<PortStatus>>) -> Self {
+        Self { port_status: ports.into(), ..self }
     }
 }
 
-/// The answer to one part of an inspection.
+/// One part of an [`Inspection`].
 #[derive(Clone, Default, Debug)]
-pub enum Inquiry<T> {
-    /// There is nothing new: what was known stays.
+pub enum Inspected<T> {
+    /// There is no news. The task keeps what is known.
     #[default]
-    NothingNew,
-    /// This is how it is.
-    Is(T),
-    /// It cannot be told: what was known stays, and the error is logged.
+    Unchanged,
+    /// The value now.
+    Known(T),
+    /// The value cannot be read. The task keeps what is known, and the error is
+    /// logged.
     Failed(ControllerError),
 }
 
-impl<T> From<T> for Inquiry<T> {
-    fn from(answer: T) -> Self {
-        Self::Is(answer)
+impl<T> From<T> for Inspected<T> {
+    fn from(value: T) -> Self {
+        Self::Known(value)
     }
 }
 
-impl<T> From<Result<T, ControllerError>> for Inquiry<T> {
-    fn from(answer: Result<T, ControllerError>) -> Self {
-        match answer {
-            Ok(answer) => Self::Is(answer),
+impl<T> From<Result<T, ControllerError>> for Inspected<T> {
+    fn from(result: Result<T, ControllerError>) -> Self {
+        match result {
+            Ok(value) => Self::Known(value),
             Err(error) => Self::Failed(error),
         }
     }
@@ -458,32 +475,35 @@ impl<D> fmt::Debug for BoxController<D> {
 impl<D: Send + Sync + 'static> Controller for BoxController<D> {
     type Definition = D;
 
-    async fn update(&mut self, definition: &D) -> Answer {
+    async fn update(&mut self, definition: &D) -> OperationResult {
         self.0.update(definition).await
     }
-    fn prepare(&mut self) -> impl Future<Output = Answer> + Send {
+    fn prepare(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.prepare()
     }
-    fn start(&mut self) -> impl Future<Output = Answer> + Send {
+    fn start(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.start()
     }
-    fn wait(&mut self) -> impl Future<Output = Answer> + Send {
+    fn wait(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.wait()
     }
-    fn shutdown(&mut self) -> impl Future<Output = Answer> + Send {
+    fn shutdown(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.shutdown()
     }
-    fn terminate(&mut self) -> impl Future<Output = Answer> + Send {
+    fn terminate(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.terminate()
     }
-    fn remove(&mut self) -> impl Future<Output = Answer> + Send {
+    fn remove(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.remove()
     }
-    fn close(&mut self) -> impl Future<Output = Answer> + Send {
+    fn close(&mut self) -> impl Future<Output = OperationResult> + Send {
         self.0.close()
     }
     fn inspect(&mut self) -> impl Future<Output = Inspection> + Send {
         self.0.inspect()
+    }
+    fn set_progress(&mut self, progress: ProgressReporter) {
+        self.0.set_progress(progress);
     }
     fn logs(&self) -> Option<SharedLogs> {
         self.0.logs()
@@ -493,21 +513,22 @@ impl<D: Send + Sync + 'static> Controller for BoxController<D> {
     }
 }
 
-/// What an operation answers.
-type Answer = Result<(), ControllerError>;
+/// The result of an operation.
+type OperationResult = Result<(), ControllerError>;
 
 /// [`Controller`] with its futures in boxes. It is private, since a public one
 /// would make `controller.prepare()` ambiguous.
 trait ErasedController<D>: Send {
-    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, Answer>;
-    fn prepare(&mut self) -> BoxFuture<'_, Answer>;
-    fn start(&mut self) -> BoxFuture<'_, Answer>;
-    fn wait(&mut self) -> BoxFuture<'_, Answer>;
-    fn shutdown(&mut self) -> BoxFuture<'_, Answer>;
-    fn terminate(&mut self) -> BoxFuture<'_, Answer>;
-    fn remove(&mut self) -> BoxFuture<'_, Answer>;
-    fn close(&mut self) -> BoxFuture<'_, Answer>;
+    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, OperationResult>;
+    fn prepare(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn start(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn wait(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn shutdown(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn terminate(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn remove(&mut self) -> BoxFuture<'_, OperationResult>;
+    fn close(&mut self) -> BoxFuture<'_, OperationResult>;
     fn inspect(&mut self) -> BoxFuture<'_, Inspection>;
+    fn set_progress(&mut self, progress: ProgressReporter);
     fn logs(&self) -> Option<SharedLogs>;
 }
 
@@ -518,36 +539,39 @@ struct Selected<C: Controller, D> {
 }
 
 impl<C: Controller, D: Send + Sync + 'static> ErasedController<D> for Selected<C, D> {
-    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, Answer> {
+    fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, OperationResult> {
         if let Some(definition) = (self.select)(definition) {
             return self.controller.update(definition).boxed();
         }
         let refused = "a task cannot become one of another kind";
         future::ready(Err(ControllerError::update_rejected(refused))).boxed()
     }
-    fn prepare(&mut self) -> BoxFuture<'_, Answer> {
+    fn prepare(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.prepare().boxed()
     }
-    fn start(&mut self) -> BoxFuture<'_, Answer> {
+    fn start(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.start().boxed()
     }
-    fn wait(&mut self) -> BoxFuture<'_, Answer> {
+    fn wait(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.wait().boxed()
     }
-    fn shutdown(&mut self) -> BoxFuture<'_, Answer> {
+    fn shutdown(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.shutdown().boxed()
     }
-    fn terminate(&mut self) -> BoxFuture<'_, Answer> {
+    fn terminate(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.terminate().boxed()
     }
-    fn remove(&mut self) -> BoxFuture<'_, Answer> {
+    fn remove(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.remove().boxed()
     }
-    fn close(&mut self) -> BoxFuture<'_, Answer> {
+    fn close(&mut self) -> BoxFuture<'_, OperationResult> {
         self.controller.close().boxed()
     }
     fn inspect(&mut self) -> BoxFuture<'_, Inspection> {
         self.controller.inspect().boxed()
+    }
+    fn set_progress(&mut self, progress: ProgressReporter) {
+        self.controller.set_progress(progress);
     }
     fn logs(&self) -> Option<SharedLogs> {
         self.controller.logs()

@@ -1,6 +1,6 @@
 //! What a controller says when an operation did not succeed.
 
-use crate::lifecycle::{ContainerStatus, Event, Failure, Operation};
+use crate::lifecycle::{Answer, ContainerStatus, Failure, Operation};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -256,22 +256,35 @@ impl ControllerError {
         iter::once(&self.0.node).chain(behind).map(|node| &node.class)
     }
 
-    /// What this error, as the answer of an operation, means for the task.
+    /// This error as the answer of an operation.
     ///
-    /// The order is that of SwarmKit's `Do`: an interruption says nothing else,
-    /// a temporary error is tried again, all others are fatal.
-    pub fn into_event(self, operation: Operation) -> Event {
+    /// [Already prepared](Self::already_prepared) is success of `prepare`, and
+    /// [already started](Self::already_started) is success of `start`. The rest is in
+    /// the order of SwarmKit's `Do`: an interruption first, then a temporary error;
+    /// every other error is fatal.
+    ///
+    /// ```
+    /// use onward::ControllerError;
+    /// use onward::lifecycle::{Answer, Operation};
+    ///
+    /// let busy = ControllerError::new("registry is busy").temporary();
+    /// assert!(matches!(busy.into_answer(Operation::Prepare), Answer::Delayed(_)));
+    ///
+    /// let started = ControllerError::already_started();
+    /// assert_eq!(started.into_answer(Operation::Start), Answer::Succeeded);
+    /// ```
+    pub fn into_answer(self, operation: Operation) -> Answer {
         match (operation, self.kind()) {
-            (Operation::Prepare, ErrorKind::AlreadyPrepared) => Event::Prepared,
-            (Operation::Start, ErrorKind::AlreadyStarted) => Event::Started,
-            (_, ErrorKind::Interrupted) => Event::Interrupted(Box::new(self.into())),
-            _ if self.is_temporary() => Event::Delayed(Box::new(self.into())),
-            _ => Event::Failed(Box::new(self.into())),
+            (Operation::Prepare, ErrorKind::AlreadyPrepared)
+            | (Operation::Start, ErrorKind::AlreadyStarted) => Answer::Succeeded,
+            (_, ErrorKind::Interrupted) => Answer::Interrupted(Box::new(self.into())),
+            _ if self.is_temporary() => Answer::Delayed(Box::new(self.into())),
+            _ => Answer::Failed(Box::new(self.into())),
         }
     }
 
-    /// What a task's status says of this error: its text with its causes, the
-    /// exit code and the container's status.
+    /// This error as a task's status records it: the text with its causes, the exit
+    /// code and the container's status.
     pub fn to_failure(&self) -> Failure {
         let err = match &self.0.message {
             Cow::Borrowed(text) if self.0.node.source.is_none() => Cow::Borrowed(*text),

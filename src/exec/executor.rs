@@ -1,4 +1,4 @@
-//! Who hands out controllers, and for what.
+//! `Executor`, which makes the controllers of tasks, and `Assignment`.
 
 use super::controller::Controller;
 use super::error::ControllerError;
@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::{self, Future};
 
-/// What somebody wants of this agent: a task, and the state to bring it to.
+/// A task that is assigned to this agent: its definition and its desired state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -42,6 +42,12 @@ impl<D> Assignment<D> {
     #[must_use]
     pub fn with_service_id(self, service_id: impl Into<String>) -> Self {
         Self { service_id: Some(service_id.into()), ..self }
+    }
+
+    /// The same with another definition.
+    #[must_use]
+    pub fn with_definition(self, definition: D) -> Self {
+        Self { definition, ..self }
     }
 
     /// The same with another version of the definition.
@@ -125,29 +131,29 @@ pub trait Executor: Send + Sync {
         assignment: &Assignment<Self::Definition>,
     ) -> impl Future<Output = Result<Self::Controller, ControllerError>> + Send;
 
-    /// The ids of the tasks of which it finds something in the world: a workload
+    /// Lists the ids of the tasks of which something exists in the world: a workload
     /// that runs, or something that `prepare` made.
     ///
-    /// An agent asks once it knows what is assigned to it, and hands what is not to
-    /// [`reconcile`](Self::reconcile). The default finds nothing.
+    /// An agent calls it when it knows its assignments. It passes each id that is not
+    /// assigned to [`reconcile`](Self::reconcile). The default returns no ids.
     ///
     /// # Errors
     ///
-    /// It cannot be told now. It is asked again when there are new assignments.
-    fn found(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
+    /// The list is not available now. It is called again when there are new
+    /// assignments.
+    fn list(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
         future::ready(Ok(Vec::new()))
     }
 
-    /// Something was found of the task of this id, and nobody has assigned it: it is
-    /// left of a crash, or of a store that is lost. Ends and removes it, or leaves
-    /// it where it is.
+    /// Ends and removes what exists of the task with this id, or leaves it.
     ///
-    /// While it is at that, nothing is done with a task of this id. The default
-    /// leaves it.
+    /// The task is not assigned: it is left from a crash or from a store that is
+    /// lost. While this runs, the agent does nothing with a task of this id. The
+    /// default leaves it.
     ///
     /// # Errors
     ///
-    /// Something is left. It is found again when there are new assignments.
+    /// Something is left. It is listed again when there are new assignments.
     fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {
         let _ = id;
         future::ready(Ok(()))
@@ -165,8 +171,8 @@ impl<E: Executor> Executor for Arc<E> {
         (**self).controller(assignment)
     }
 
-    fn found(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
-        (**self).found()
+    fn list(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
+        (**self).list()
     }
 
     fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {

@@ -1,18 +1,18 @@
-//! How a task gets its controller.
+//! `resolve`, which gets the controller of a task.
 
 use super::clock::WallClock;
 use super::error::ControllerError;
 use super::executor::{Assignment, Executor};
-use super::step::advance;
-use crate::lifecycle::{AnyTask, Event, TaskState};
-use alloc::boxed::Box;
+use super::trace;
+use crate::lifecycle::{AnyTask, TaskState};
 
-/// Gets the controller for a task, and records how that went.
+/// Gets the controller of a task from the executor, and records the result with
+/// [`AnyTask::resolved`].
 ///
-/// With a controller, a task before ACCEPTED is accepted; any other stays as it
-/// is. Without one, a task before STARTING is rejected, one in STARTING or
-/// RUNNING has failed, and one that has ended only notes it. The task's status
-/// is to be reported either way.
+/// With a controller, a task before ACCEPTED is accepted; any other stays as it is.
+/// Without one, a task before STARTING is rejected, one in STARTING or RUNNING has
+/// failed, and one that has ended only notes the error. Report the task's status in
+/// both cases.
 ///
 /// This is SwarmKit's `Resolve`, with one difference: a status that changed
 /// carries the time of the change.
@@ -32,13 +32,13 @@ use alloc::boxed::Box;
 ///
 /// # Errors
 ///
-/// What the executor answered. Temporary or not, it is final for the task: the
-/// status says so already.
+/// The executor's error. It is final for the task, even if it is temporary: the
+/// status already has it.
 ///
 /// # Cancel safety
 ///
-/// The executor's future does not own the task. Dropped before it is ready, the
-/// task is as it was, and `resolve` can be called again.
+/// It is cancel-safe: the executor's future does not own the task. If you drop the
+/// future of `resolve`, the task is unchanged, and you can call `resolve` again.
 #[doc(alias = "Resolve")]
 pub async fn resolve<E: Executor>(
     task: &mut AnyTask,
@@ -47,12 +47,15 @@ pub async fn resolve<E: Executor>(
     clock: &(impl WallClock + ?Sized),
 ) -> Result<E::Controller, ControllerError> {
     let controller = executor.controller(assignment).await;
-    let event = match &controller {
-        Ok(_) if task.state() < TaskState::Accepted => Event::Accepted,
-        Ok(_) => return controller,
-        Err(error) => Event::Unresolved(Box::new(error.to_failure())),
+    let answer = match &controller {
+        // There is nothing to record, so the clock is not read.
+        Ok(_) if task.state() >= TaskState::Accepted => return controller,
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_failure()),
     };
-    // Neither is ever refused: every state takes the one or the other.
-    _ = advance(task, assignment.desired_state, event, clock.now());
+    let from = task.state();
+    if let Some(event) = task.resolved(answer, clock.now()) {
+        trace::recorded(event, from, task.state(), assignment.desired_state, task.err());
+    }
     controller
 }

@@ -1,21 +1,23 @@
-//! What is logged, with SwarmKit's fields, as `tracing` events.
+//! Log messages, with SwarmKit's fields, as `tracing` events.
+//!
+//! Nothing here records anything: a caller records first and logs afterwards.
 
+use super::controller::{Inspected, Inspection};
 use super::error::{ControllerError, ErrorKind};
-use crate::lifecycle::{AnyTask, EventKind, InvalidTransition, TaskState};
+use crate::lifecycle::{EventKind, TaskState};
 use core::fmt;
 
-/// The span in which everything about a task is to happen: `task`, with its
-/// `task.id`.
+/// The span of a task: `task`, with the field `task.id`.
 ///
-/// Whoever runs the task opens it, once, around its whole life. Its target is
-/// `onward` and its level ERROR, the last that a filter drops: with a filter by
-/// targets, let `onward=error` through, or the events inside do not say which
-/// task they are about.
+/// A loop that runs a task opens it once, around the whole life of the task. Its
+/// target is `onward` and its level is ERROR, the last that a filter drops. If you
+/// filter by target, let `onward=error` through, or the events do not name their
+/// task.
 ///
-/// Inside, this library logs every change of state (DEBUG, with SwarmKit's fields
-/// `state.transition` and `state.desired`), every failure that is to be tried
-/// again (DEBUG), refused events and whatever is ended by force (WARN), fatal errors,
-/// tasks without a controller and failed inquiries (ERROR).
+/// In this span the library logs every change of state (DEBUG, with SwarmKit's fields
+/// `state.transition` and `state.desired`), every failure that is retried (DEBUG),
+/// refused events and every `terminate` (WARN), fatal errors, tasks without a
+/// controller and failed inspections (ERROR).
 ///
 /// ```
 /// use onward::exec::task_span;
@@ -29,8 +31,28 @@ pub fn task_span(id: &str) -> tracing::Span {
     tracing::error_span!(target: "onward", "task", task.id = id)
 }
 
-/// SwarmKit's `logStateChange`.
-pub(super) fn state_change(from: TaskState, to: TaskState, desired: TaskState) {
+/// Logs an event that was recorded: its error, if it has one, and the change of state
+/// (SwarmKit's `logStateChange`).
+///
+/// It takes plain values, so that a driver can record under a lock and log after it.
+/// `err` is the error of the status after the event.
+pub(crate) fn recorded(
+    event: EventKind,
+    from: TaskState,
+    to: TaskState,
+    desired: TaskState,
+    err: Option<&str>,
+) {
+    let error = err.unwrap_or_default();
+    if event == EventKind::Failed {
+        tracing::error!(error, "fatal task error");
+    }
+    if event == EventKind::Unresolved {
+        tracing::error!(error, "controller resolution failed");
+    }
+    if event == EventKind::Delayed {
+        tracing::debug!(error, "task delayed");
+    }
     if from != to {
         tracing::debug!(
             state.transition = %Arrow(from, to),
@@ -40,28 +62,25 @@ pub(super) fn state_change(from: TaskState, to: TaskState, desired: TaskState) {
     }
 }
 
-/// An error that ended the task, or that has delayed it.
-pub(super) fn recorded(event: EventKind, task: &AnyTask) {
-    if event == EventKind::Failed {
-        tracing::error!(error = task.err(), "fatal task error");
+/// Logs the errors of an inspection, except interruptions.
+#[inline]
+pub(crate) fn inspected(inspection: &Inspection) {
+    if let Inspected::Failed(error) = &inspection.container_status {
+        unavailable("container status", error);
     }
-    if event == EventKind::Unresolved {
-        tracing::error!(error = task.err(), "controller resolution failed");
-    }
-    if event == EventKind::Delayed {
-        tracing::debug!(error = task.err(), "task delayed");
+    if let Inspected::Failed(error) = &inspection.port_status {
+        unavailable("container port status", error);
     }
 }
 
-/// An inquiry that failed; one that was interrupted is nobody's fault.
-pub(super) fn failed_inquiry(of: &'static str, error: &ControllerError) {
+fn unavailable(part: &'static str, error: &ControllerError) {
     if error.kind() != ErrorKind::Interrupted {
-        tracing::error!(error = format_args!("{error:#}"), "{of} unavailable");
+        tracing::error!(error = format_args!("{error:#}"), "{part} unavailable");
     }
 }
 
-/// An event without an edge.
-pub(super) fn refused(reason: &InvalidTransition) {
+/// Logs an event or an answer that the task refused. It was not recorded.
+pub(crate) fn refused(reason: &dyn fmt::Display) {
     tracing::warn!(%reason, "event refused");
 }
 

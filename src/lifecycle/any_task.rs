@@ -1,9 +1,13 @@
-//! A task whose state only the program knows: for loops, maps and fields.
+//! `AnyTask`: a task whose state is known at run time, for loops, maps and fields.
 
-use super::event::{Event, Failure};
+use super::answer::{Answer, InvalidOperationError};
+use super::decision::Operation;
+use super::edge::Live;
+use super::event::{Event, EventKind, Failure};
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use super::task::{Task, resumed};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::cmp::Ordering;
 use core::fmt;
@@ -12,9 +16,9 @@ use time::UtcDateTime;
 
 /// A task in any state.
 ///
-/// It can do nothing that a [`Task`] cannot: each of its moves is one of the
-/// typed moves, and what they do not allow is refused at run time, with the
-/// task given back.
+/// Each of its moves is one of the moves of [`Task`], so it cannot do what they
+/// do not allow. A move that they do not allow is an error at run time, and the task
+/// stays as it was.
 ///
 /// ```
 /// use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
@@ -32,7 +36,7 @@ use time::UtcDateTime;
 ///      expected complete, shutdown, failed or orphaned",
 /// );
 /// assert_eq!(task.state(), TaskState::Running);
-/// # Ok::<(), onward::lifecycle::InvalidTransition>(())
+/// # Ok::<(), onward::lifecycle::InvalidTransitionError>(())
 /// ```
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a task that is dropped is forgotten"]
@@ -54,7 +58,7 @@ pub enum AnyTask {
     Orphaned(Task<state::Orphaned>),
 }
 
-/// Does the same to the task of every variant.
+/// Evaluates the same expression for the task of every variant.
 macro_rules! each {
     ($any:expr, $task:ident => $do:expr) => {
         match $any {
@@ -76,26 +80,26 @@ macro_rules! each {
     };
 }
 
-/// Moves the task out of one of the named states; in all others, refuses.
+/// A `match` on the variant of a task behind a reference. Each arm stands for one or
+/// more states, moves the task by a typed move, and writes the moved task back.
 macro_rules! moves {
-    ($any:expr, $event:expr; $($($from:ident)|+ => |$task:ident| $moved:expr),+ $(,)?) => {
+    ($any:expr; $($($state:ident)|+ ($task:ident) => $moved:expr,)+ $(_ => $refused:expr,)?) => {
         match $any {
-            $($(AnyTask::$from(task) => {
+            $($(AnyTask::$state(task) => {
                 let $task = task.take();
-                // What is replaced is empty: there is nothing to drop.
+                // The task that is replaced is blank: there is nothing to drop.
                 mem::forget(mem::replace($any, $moved.into()));
-                Ok(())
             })+)+
-            _ => Err($any.refuses($event)),
+            $(_ => $refused,)?
         }
     };
 }
 
 impl AnyTask {
-    /// Takes up a task at a status, whatever its state.
+    /// Makes a task from a status in any state.
     ///
-    /// This is how a task that was stored, or came over a wire, is a task
-    /// again. All fourteen states are taken, REMOVE too, which no edge enters.
+    /// Use it for a task that was stored or received. It takes all fourteen states,
+    /// REMOVE too, which no edge enters.
     pub fn resume(status: TaskStatus) -> Self {
         match status.state {
             TaskState::New => Self::New(resumed(status)),
@@ -115,80 +119,198 @@ impl AnyTask {
         }
     }
 
-    /// Records an event: moves the task where the event leads, or gives it
-    /// back where the table has no such edge.
+    /// Records the answer of a controller's operation: moves the task to its next
+    /// state, or notes the error in its status.
+    ///
+    /// It cannot be interrupted: a task in a field or behind a reference is never
+    /// seen between two states.
     ///
     /// # Errors
     ///
-    /// [`Refused`] holds the task, as it was, and the event.
+    /// [`InvalidOperationError`] if the operation cannot run in the task's state. The
+    /// task has not changed then.
+    pub fn record(
+        &mut self,
+        operation: Operation,
+        answer: Answer,
+        at: UtcDateTime,
+    ) -> Result<(), InvalidOperationError> {
+        match operation {
+            Operation::Prepare => moves!(self;
+                Preparing (task) => settle(task, answer, at, Task::prepared, Task::rejected),
+                _ => return Err(InvalidOperationError::new(self.state(), operation)),
+            ),
+            Operation::Start => moves!(self;
+                Starting (task) => settle(task, answer, at, Task::started, Task::failed),
+                _ => return Err(InvalidOperationError::new(self.state(), operation)),
+            ),
+            Operation::Wait => moves!(self;
+                Running (task) => settle(task, answer, at, Task::finished, Task::failed),
+                _ => return Err(InvalidOperationError::new(self.state(), operation)),
+            ),
+            Operation::Shutdown => moves!(self;
+                New | Pending | Assigned | Accepted | Preparing | Ready (task)
+                    => settle(task, answer, at, Task::shut_down, Task::rejected),
+                Starting | Running (task)
+                    => settle(task, answer, at, Task::shut_down, Task::failed),
+                _ => return Err(InvalidOperationError::new(self.state(), operation)),
+            ),
+            Operation::Terminate => moves!(self;
+                New | Pending | Assigned | Accepted | Preparing | Ready (task)
+                    => settle(task, answer, at, Task::terminated, Task::rejected),
+                Starting | Running (task)
+                    => settle(task, answer, at, Task::terminated, Task::failed),
+                _ => return Err(InvalidOperationError::new(self.state(), operation)),
+            ),
+        }
+        Ok(())
+    }
+
+    /// Records whether the executor has a controller for the task. Returns the event
+    /// that was recorded, if any. It is never refused.
+    ///
+    /// With a controller, a task before ACCEPTED is accepted, and any other stays as
+    /// it is. Without one, a task before STARTING is rejected, one in STARTING or
+    /// RUNNING has failed, and one that has ended only notes the error. The failure's
+    /// exit code and container status are not recorded: there was no workload.
+    pub fn resolved(&mut self, answer: Result<(), Failure>, at: UtcDateTime) -> Option<EventKind> {
+        match answer {
+            Ok(()) => {
+                moves!(self;
+                    New | Pending | Assigned (task) => task.accepted(at),
+                    _ => return None,
+                );
+                Some(EventKind::Accepted)
+            }
+            Err(failure) => {
+                self.unresolved(failure.err, at);
+                Some(EventKind::Unresolved)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
+        each!(self, task => task.unresolved(err.clone(), at));
+        let failure = Failure::new(err);
+        moves!(self;
+            New | Pending | Assigned | Accepted | Preparing | Ready (task)
+                => task.rejected(failure, at),
+            Starting | Running (task) => task.failed(failure, at),
+            Complete | Shutdown | Failed | Rejected | Remove | Orphaned (task) => task,
+        );
+    }
+
+    /// Applies an event: moves the task along the edge of the event.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`] if the table has no such edge. It holds the task, unchanged, and
+    /// the event.
     #[inline]
-    pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, Refused> {
+    pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, ApplyError> {
         let mut task = self;
         match task.advance(event, at) {
             Ok(()) => Ok(task),
-            Err(reason) => Err(Refused { task, reason }),
+            Err(reason) => Err(ApplyError { task, reason }),
         }
     }
 
-    /// [`apply`](Self::apply) for a task that somebody else owns: it is
-    /// replaced by what becomes of it, or stays as it is.
+    /// [`apply`](Self::apply) for a task in a field or behind a reference.
     ///
-    /// It cannot be interrupted, so a task in a struct or behind a reference
-    /// is never seen without its state.
+    /// It cannot be interrupted: the task is never seen between two states.
     ///
     /// # Errors
     ///
-    /// The refused event, and the state that refused it.
-    #[inline]
-    pub fn advance(&mut self, event: Event, at: UtcDateTime) -> Result<(), InvalidTransition> {
+    /// [`InvalidTransitionError`] if the table has no such edge. The task has not
+    /// changed then.
+    pub fn advance(&mut self, event: Event, at: UtcDateTime) -> Result<(), InvalidTransitionError> {
         match event {
-            Event::Allocated => moves!(self, event; New => |task| task.allocated(at)),
-            Event::Assigned => moves!(self, event; Pending => |task| task.assigned(at)),
-            Event::Accepted => moves!(self, event;
-                New | Pending | Assigned => |task| task.accepted(at)
+            Event::Allocated => moves!(self;
+                New (task) => task.allocated(at),
+                _ => return Err(self.refuses(event)),
             ),
-            Event::Preparing => moves!(self, event; Accepted => |task| task.preparing(at)),
-            Event::Prepared => moves!(self, event; Preparing => |task| task.prepared(at)),
-            Event::Starting => moves!(self, event; Ready => |task| task.starting(at)),
-            Event::Started => moves!(self, event; Starting => |task| task.started(at)),
-            Event::Finished => moves!(self, event; Running => |task| task.finished(at)),
-            Event::ShutDown => moves!(self, event;
-                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                    => |task| task.shut_down(at)
+            Event::Assigned => moves!(self;
+                Pending (task) => task.assigned(at),
+                _ => return Err(self.refuses(event)),
             ),
-            Event::Terminated => moves!(self, event;
-                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                    => |task| task.terminated(at)
+            Event::Accepted => moves!(self;
+                New | Pending | Assigned (task) => task.accepted(at),
+                _ => return Err(self.refuses(event)),
             ),
-            Event::Orphaned => moves!(self, event;
-                Assigned | Accepted | Preparing | Ready | Starting | Running
-                    => |task| task.orphaned(at)
+            Event::Preparing => moves!(self;
+                Accepted (task) => task.preparing(at),
+                _ => return Err(self.refuses(event)),
             ),
-            Event::Failed(failure) => self.failed(failure, at),
-            Event::Unresolved(failure) => self.unresolved(failure, at),
-            Event::Delayed(failure) => self.delayed(failure, at),
-            Event::Interrupted(failure) => self.interrupted(failure, at),
+            Event::Prepared => moves!(self;
+                Preparing (task) => task.prepared(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Starting => moves!(self;
+                Ready (task) => task.starting(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Started => moves!(self;
+                Starting (task) => task.started(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Finished => moves!(self;
+                Running (task) => task.finished(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::ShutDown => moves!(self;
+                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running (task)
+                    => task.shut_down(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Terminated => moves!(self;
+                New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running (task)
+                    => task.terminated(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Orphaned => moves!(self;
+                Assigned | Accepted | Preparing | Ready | Starting | Running (task)
+                    => task.orphaned(at),
+                _ => return Err(self.refuses(event)),
+            ),
+            Event::Failed(failure) => return self.failed(failure, at),
+            Event::Delayed(failure) => return self.delayed(failure, at),
+            Event::Interrupted(failure) => return self.interrupted(failure, at),
+            Event::Unresolved(failure) => self.unresolved(failure.err, at),
         }
+        Ok(())
     }
 
-    // The events with a failure, and a refusal, are out of line: so the moves
-    // that go well need no room on the stack.
+    // The events with a failure have functions of their own, so that the others need
+    // no room for a failure on the stack.
 
     #[inline(never)]
-    fn failed(&mut self, failure: Box<Failure>, at: UtcDateTime) -> Result<(), InvalidTransition> {
-        moves!(self, Event::Failed(failure);
-            New | Pending | Assigned | Accepted | Preparing | Ready
-                => |task| task.rejected(*failure, at),
-            Starting | Running => |task| task.failed(*failure, at),
-        )
+    fn failed(
+        &mut self,
+        failure: Box<Failure>,
+        at: UtcDateTime,
+    ) -> Result<(), InvalidTransitionError> {
+        moves!(self;
+            New | Pending | Assigned | Accepted | Preparing | Ready (task)
+                => task.rejected(*failure, at),
+            Starting | Running (task) => task.failed(*failure, at),
+            _ => return Err(self.refuses(Event::Failed(failure))),
+        );
+        Ok(())
     }
 
     #[inline(never)]
-    fn delayed(&mut self, failure: Box<Failure>, at: UtcDateTime) -> Result<(), InvalidTransition> {
-        moves!(self, Event::Delayed(failure);
-            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                => |task| noted(task, |task| task.delayed(*failure, at))
-        )
+    fn delayed(
+        &mut self,
+        failure: Box<Failure>,
+        at: UtcDateTime,
+    ) -> Result<(), InvalidTransitionError> {
+        moves!(self;
+            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running (task)
+                => noted(task, |task| task.delayed(*failure, at)),
+            _ => return Err(self.refuses(Event::Delayed(failure))),
+        );
+        Ok(())
     }
 
     #[inline(never)]
@@ -196,38 +318,22 @@ impl AnyTask {
         &mut self,
         failure: Box<Failure>,
         at: UtcDateTime,
-    ) -> Result<(), InvalidTransition> {
-        moves!(self, Event::Interrupted(failure);
-            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running
-                => |task| noted(task, |task| task.interrupted(*failure, at))
-        )
-    }
-
-    /// No controller was to be had: noted in any state, a failure in those
-    /// that have not ended.
-    #[inline(never)]
-    #[expect(clippy::boxed_local, reason = "it comes in its box, as with the three above")]
-    fn unresolved(
-        &mut self,
-        failure: Box<Failure>,
-        at: UtcDateTime,
-    ) -> Result<(), InvalidTransition> {
-        let err = failure.err;
-        each!(self, task => task.unresolved(err.clone(), at));
-        if self.state().is_terminal() {
-            Ok(())
-        } else {
-            self.failed(Box::new(Failure::new(err)), at)
-        }
+    ) -> Result<(), InvalidTransitionError> {
+        moves!(self;
+            New | Pending | Assigned | Accepted | Preparing | Ready | Starting | Running (task)
+                => noted(task, |task| task.interrupted(*failure, at)),
+            _ => return Err(self.refuses(Event::Interrupted(failure))),
+        );
+        Ok(())
     }
 
     #[cold]
     #[inline(never)]
-    fn refuses(&self, event: Event) -> InvalidTransition {
-        InvalidTransition { from: self.state(), event }
+    fn refuses(&self, event: Event) -> InvalidTransitionError {
+        InvalidTransitionError { from: self.state(), event }
     }
 
-    /// See [`Task::inspected`]: a note that every state takes.
+    /// See [`Task::inspected`]. It is possible in every state.
     pub fn inspected(
         &mut self,
         container_status: Option<ContainerStatus>,
@@ -237,9 +343,10 @@ impl AnyTask {
         each!(self, task => task.inspected(container_status, port_status, at));
     }
 
-    /// Merges a status that was reported elsewhere, in whatever order reports
-    /// arrive. Only an [advanced](Observed::Advanced) one is taken, as a whole:
-    /// its time with it, even where that is the earlier one.
+    /// Merges a status that was reported elsewhere. Reports can arrive in any order.
+    ///
+    /// Only an [advanced](Observed::Advanced) status is taken. It is taken as a whole,
+    /// with its timestamp, even if that is the earlier one.
     ///
     /// ```
     /// use onward::lifecycle::{AnyTask, Observed, TaskState, TaskStatus};
@@ -260,8 +367,8 @@ impl AnyTask {
 
     fn compare(&self, reported: &TaskStatus) -> Observed {
         let (here, there) = (self.state(), reported.state);
-        // A manager orphans what it sees: it is one edge, never several that
-        // nobody reported.
+        // A manager orphans a task in the state that it sees: over one edge, never
+        // over several that were not reported.
         let reached =
             here.can_become(there) || (here.can_reach(there) && there != TaskState::Orphaned);
         match there.cmp(&here) {
@@ -274,11 +381,11 @@ impl AnyTask {
         }
     }
 
-    /// The status, if it has changed since it was last taken or the task was
-    /// resumed: what is to be reported and stored.
+    /// The status, if it has changed since this was last called or the task was
+    /// resumed. Report it and store it.
     ///
-    /// What has changed is not forgotten before it is taken, also where the step
-    /// that changed it was dropped.
+    /// A change is kept until this returns it, even if the future of the step that
+    /// made it was dropped.
     pub fn take_changed(&mut self) -> Option<TaskStatus> {
         each!(self, task => task.take_changed())
     }
@@ -302,12 +409,12 @@ impl AnyTask {
         each!(self, task => task.message())
     }
 
-    /// What went wrong, with its causes; empty where nothing did.
-    pub fn err(&self) -> &str {
+    /// The last error, with its causes. A move that succeeds removes it.
+    pub fn err(&self) -> Option<&str> {
         each!(self, task => task.err())
     }
 
-    /// The container, where there is one.
+    /// The container, if there is one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
         each!(self, task => task.container_status())
     }
@@ -323,10 +430,33 @@ impl AnyTask {
     }
 }
 
-/// Lets a task take a note.
-fn noted<S: State>(mut task: Task<S>, note: impl FnOnce(&mut Task<S>)) -> Task<S> {
+/// The task after this answer of an operation: in the state that `succeeded` or
+/// `failed` returns, or in the same state with a note.
+fn settle<S: Live, Next: State, End: State>(
+    task: Task<S>,
+    answer: Answer,
+    at: UtcDateTime,
+    succeeded: impl FnOnce(Task<S>, UtcDateTime) -> Task<Next>,
+    failed: impl FnOnce(Task<S>, Failure, UtcDateTime) -> Task<End>,
+) -> AnyTask
+where
+    AnyTask: From<Task<S>> + From<Task<Next>> + From<Task<End>>,
+{
+    match answer {
+        Answer::Succeeded => succeeded(task, at).into(),
+        Answer::Delayed(failure) => noted(task, |task| task.delayed(*failure, at)),
+        Answer::Interrupted(failure) => noted(task, |task| task.interrupted(*failure, at)),
+        Answer::Failed(failure) => failed(task, *failure, at).into(),
+    }
+}
+
+/// The task after a note.
+fn noted<S: State>(mut task: Task<S>, note: impl FnOnce(&mut Task<S>)) -> AnyTask
+where
+    AnyTask: From<Task<S>>,
+{
     note(&mut task);
-    task
+    task.into()
 }
 
 /// From a task of each state, and back to it.
@@ -357,38 +487,38 @@ conversions! {
     Complete Shutdown Failed Rejected Remove Orphaned
 }
 
-/// What a reported status is to a task; see [`AnyTask::observe`].
-#[must_use = "a decree is not obeyed by itself"]
+/// How a reported status relates to a task; see [`AnyTask::observe`].
+#[must_use = "a forced status is not taken by itself"]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Observed {
-    /// The same state at a later time, or a higher one that edges lead to: the
-    /// task has taken it.
+    /// The same state at a later time, or a higher state that edges lead to. The task
+    /// has taken the status.
     Advanced,
-    /// A higher state that no edges lead to: a manager's decree. The task has
-    /// not taken it; whoever obeys [resumes](AnyTask::resume) from it.
+    /// A higher state that no edges lead to: a manager's decision. The task has not
+    /// taken the status. To obey it, [resume](AnyTask::resume) from it.
     ///
     /// Managers force STARTING and RUNNING to REJECTED (constraint and volume
     /// enforcers) and NEW and PENDING to ORPHANED (the node of a pre-assigned
     /// task was removed).
     Forced,
-    /// A lower state, or the same at no later time: old news.
+    /// A lower state, or the same state at no later time.
     Stale,
-    /// Another terminal state than the task's own, REMOVE among them: neither
-    /// follows from the other, and which one is true is not for a task to say.
+    /// A terminal state that is not the task's own, REMOVE included. The reports
+    /// conflict, and the task keeps its own state.
     Conflicting,
 }
 
-/// An event that has no edge to go along.
+/// The table has no edge for an event in the task's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct InvalidTransition {
-    /// The state that refused the event.
+pub struct InvalidTransitionError {
+    /// The state of the task. It has not changed.
     pub from: TaskState,
     /// The event.
     pub event: Event,
 }
 
-impl fmt::Display for InvalidTransition {
+impl fmt::Display for InvalidTransitionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, event } = self;
         let event = event.kind();
@@ -412,15 +542,15 @@ impl fmt::Display for InvalidTransition {
     }
 }
 
-impl core::error::Error for InvalidTransition {}
+impl core::error::Error for InvalidTransitionError {}
 
-/// A task that refused an event, and why.
+/// [`AnyTask::apply`] failed. The error gives the task back.
 #[derive(PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}")]
 #[non_exhaustive]
-pub struct Refused {
-    /// The task, as it was.
+pub struct ApplyError {
+    /// The task, unchanged.
     pub task: AnyTask,
-    /// Why it is still as it was.
-    pub reason: InvalidTransition,
+    /// The reason. Its text is the text of this error.
+    pub reason: InvalidTransitionError,
 }

@@ -34,17 +34,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// What has happened when this has succeeded.
-    pub const fn succeeded(self) -> Event {
-        match self {
-            Self::Prepare => Event::Prepared,
-            Self::Start => Event::Started,
-            Self::Wait => Event::Finished,
-            Self::Shutdown => Event::ShutDown,
-            Self::Terminate => Event::Terminated,
-        }
-    }
-
     /// The name of the controller's method.
     pub const fn as_str(self) -> &'static str {
         match self {

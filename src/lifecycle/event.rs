@@ -7,11 +7,14 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::num::NonZeroI32;
 
-/// Something that happened to a task and that its status is to tell.
+/// Something that happened to a task, as data.
 ///
-/// Each event has its own name: that an operation is done says nothing until
-/// one knows which operation it was.
-/// [`AnyTask::apply`](super::AnyTask::apply) says where each one leads.
+/// Events are for what comes from outside: the moves of a manager, a log that is
+/// replayed. A loop that runs the operations of a controller records their
+/// [answers](super::Answer) instead, with [`AnyTask::record`](super::AnyTask::record).
+///
+/// Each event has its own name: "done" after `prepare` and "done" after `shutdown`
+/// lead to different states. [`AnyTask::apply`](super::AnyTask::apply) applies one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -149,10 +152,11 @@ impl EventKind {
         Self::Orphaned,
     ];
 
-    /// The state that such an event leads to from `from`, or `None` where it
-    /// does not move a task.
+    /// The state that such an event leads to from `from`, or `None` if it does not
+    /// move a task.
     ///
-    /// This asks for no edge: [`AnyTask::apply`](super::AnyTask::apply) does.
+    /// It does not check that the table has that edge.
+    /// [`AnyTask::apply`](super::AnyTask::apply) does.
     pub fn leads_to(self, from: TaskState) -> Option<TaskState> {
         Some(match self {
             Self::Allocated => TaskState::Pending,
@@ -169,27 +173,6 @@ impl EventKind {
             Self::Unresolved if from.is_terminal() => return None,
             Self::Failed | Self::Unresolved if from < TaskState::Starting => TaskState::Rejected,
             Self::Failed | Self::Unresolved => TaskState::Failed,
-        })
-    }
-
-    /// What the status then says of the last step, or `None` where such an event
-    /// leaves that as it was.
-    pub const fn message(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Allocated => "pending task scheduling",
-            Self::Assigned => "scheduler assigned task to node",
-            Self::Accepted => "accepted",
-            Self::Preparing => "preparing",
-            Self::Prepared => "prepared",
-            Self::Starting => "starting",
-            Self::Started => "started",
-            Self::Finished => "finished",
-            Self::ShutDown => "shutdown",
-            Self::Terminated => "terminated",
-            Self::Orphaned => "orphaned",
-            Self::Unresolved => "resolving controller failed",
-            // As in SwarmKit's `Do`: the failure itself is in `err`.
-            Self::Failed | Self::Delayed | Self::Interrupted => return None,
         })
     }
 
@@ -221,7 +204,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// What is known of a failure.
+/// The reason why an operation failed, as the status of a task records it.
 ///
 /// ```
 /// use onward::lifecycle::Failure;
@@ -232,22 +215,21 @@ impl fmt::Display for EventKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What becomes the status' `err`: the error's text with its causes.
+    /// The `err` of the status: the error's text with its causes.
     pub err: Cow<'static, str>,
-    /// What the workload exited with. It is recorded when the task ends, not
-    /// before.
+    /// The exit code of the workload. It is recorded only if the task ends.
     pub exit_code: Option<NonZeroI32>,
-    /// The status of the container, where the error knows it.
+    /// The status of the container, if the error has it.
     pub container_status: Option<ContainerStatus>,
 }
 
 impl Failure {
-    /// A failure of which nothing is known but its text.
+    /// A failure with a text and nothing else.
     pub fn new(err: impl Into<Cow<'static, str>>) -> Self {
         Self { err: err.into(), exit_code: None, container_status: None }
     }
 
-    /// Adds what the workload exited with; 0 says nothing and is left out.
+    /// Adds the exit code of the workload. 0 is no failure and is left out.
     #[must_use]
     pub fn with_exit_code(self, exit_code: i32) -> Self {
         Self { exit_code: NonZeroI32::new(exit_code), ..self }

@@ -136,7 +136,7 @@ impl fmt::Display for TaskState {
 /// A number or a name that is no task state.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UnknownState {
+pub enum UnknownStateError {
     /// No state has this number.
     #[error("unknown task state {0}: expected {numbers}", numbers = Listed { numbered: true })]
     Number(i32),
@@ -186,26 +186,26 @@ impl fmt::Display for Hint<'_> {
 }
 
 impl FromStr for TaskState {
-    type Err = UnknownState;
+    type Err = UnknownStateError;
 
     /// Reads the wire name, which is in lower case.
-    fn from_str(name: &str) -> Result<Self, UnknownState> {
+    fn from_str(name: &str) -> Result<Self, UnknownStateError> {
         Self::ALL
             .into_iter()
             .find(|state| state.as_str() == name)
-            .ok_or_else(|| UnknownState::Name(name.into()))
+            .ok_or_else(|| UnknownStateError::Name(name.into()))
     }
 }
 
 impl TryFrom<i32> for TaskState {
-    type Error = UnknownState;
+    type Error = UnknownStateError;
 
     /// Reads the wire number.
-    fn try_from(number: i32) -> Result<Self, UnknownState> {
+    fn try_from(number: i32) -> Result<Self, UnknownStateError> {
         Self::ALL
             .into_iter()
             .find(|state| state.number() == number)
-            .ok_or(UnknownState::Number(number))
+            .ok_or(UnknownStateError::Number(number))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the world is told of a task: the wire form.
+//! The status of a task: what is reported, stored and resumed.
 
 use super::state::TaskState;
 use alloc::borrow::Cow;
@@ -11,11 +11,16 @@ use time::UtcDateTime;
 #[cfg(feature = "serde")]
 mod wire;
 
-/// What is reported of a task, stored, and taken up again.
+/// The status of a task, as it is reported, stored and resumed.
 ///
-/// It is the `Status` of a task in the Docker Engine API's `GET /tasks`, and
-/// with the feature `serde` it is printed and read as that API prints it.
-/// A status is data: it can say anything. A [`Task`](super::Task) can not.
+/// It is the `Status` of a task in the Docker Engine API's `GET /tasks`. With the
+/// feature `serde` it is printed and read in that API's JSON, which has no `null`:
+/// a pid or an exit code that is not known is printed as 0, an error that is not
+/// there is left out. An exit code of 0 is read as `Some(0)` if the task is
+/// COMPLETE, and as `None` in any other state.
+///
+/// A status is plain data and can hold any combination of values. A
+/// [`Task`](super::Task) cannot.
 #[cfg_attr(
     feature = "serde",
     doc = "
@@ -39,44 +44,56 @@ pub struct TaskStatus {
     pub state: TaskState,
     /// The last step, in a word or two: `started`.
     pub message: Cow<'static, str>,
-    /// What went wrong, with its causes; empty where nothing did.
-    pub err: Cow<'static, str>,
-    /// The container, where there is one.
+    /// The last error, with its causes. It is never `Some("")`.
+    pub err: Option<Cow<'static, str>>,
+    /// The container, if there is one.
     pub container_status: Option<ContainerStatus>,
     /// The ports that the task has on its host.
     pub port_status: PortStatus,
 }
 
 impl TaskStatus {
-    /// A status that says nothing but the state.
+    /// A status with a state and nothing else.
     pub const fn new(state: TaskState) -> Self {
         Self {
             timestamp: None,
             state,
             message: Cow::Borrowed(""),
-            err: Cow::Borrowed(""),
+            err: None,
             container_status: None,
             port_status: PortStatus { ports: Vec::new() },
         }
     }
 }
 
-/// What runs the workload, as far as one can tell from outside.
+/// The container, process or virtual machine that runs the workload.
+///
+/// ```
+/// use onward::lifecycle::ContainerStatus;
+///
+/// let running = ContainerStatus { pid: Some(4711), ..ContainerStatus::default() };
+/// assert_eq!(running.exit_code, None);
+/// ```
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ContainerStatus {
-    /// The container's id in its engine.
+    /// The container's id in its engine. It can be empty.
     pub container_id: String,
-    /// The process id of its first process; 0 where none is known.
-    pub pid: i32,
-    /// What that process exited with: 0 while it runs, 128 + n where signal n
-    /// ended it.
-    pub exit_code: i32,
+    /// The process id of its first process, if there is one. It is not 0.
+    pub pid: Option<i32>,
+    /// The exit code of that process, or 128 + n if signal n ended it. It is
+    /// `None` while the process runs, and if the exit code is not known.
+    pub exit_code: Option<i32>,
 }
 
 impl ContainerStatus {
-    /// Whether this says nothing: such a status counts as none.
+    /// Whether there is nothing in this status. A task stores such a status as
+    /// `None`.
+    ///
+    /// An exit code of 0 without an id and a pid counts as nothing, because the
+    /// JSON form cannot tell it from an exit code that is not known.
     pub fn is_empty(&self) -> bool {
-        self.container_id.is_empty() && self.pid == 0 && self.exit_code == 0
+        let Self { container_id, pid, exit_code } = self;
+        container_id.is_empty() && pid.unwrap_or(0) == 0 && exit_code.unwrap_or(0) == 0
     }
 }
 
@@ -146,14 +163,14 @@ impl fmt::Display for Protocol {
 }
 
 impl FromStr for Protocol {
-    type Err = UnknownProtocol;
+    type Err = UnknownProtocolError;
 
-    fn from_str(name: &str) -> Result<Self, UnknownProtocol> {
+    fn from_str(name: &str) -> Result<Self, UnknownProtocolError> {
         match name {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
             "sctp" => Ok(Self::Sctp),
-            unknown => Err(UnknownProtocol(unknown.into())),
+            unknown => Err(UnknownProtocolError(unknown.into())),
         }
     }
 }
@@ -161,7 +178,7 @@ impl FromStr for Protocol {
 /// A name that is no transport protocol.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown protocol `{0}`: expected tcp, udp or sctp")]
-pub struct UnknownProtocol(String);
+pub struct UnknownProtocolError(String);
 
 /// Where a published port is open.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -190,13 +207,13 @@ impl fmt::Display for PublishMode {
 }
 
 impl FromStr for PublishMode {
-    type Err = UnknownPublishMode;
+    type Err = UnknownPublishModeError;
 
-    fn from_str(name: &str) -> Result<Self, UnknownPublishMode> {
+    fn from_str(name: &str) -> Result<Self, UnknownPublishModeError> {
         match name {
             "ingress" => Ok(Self::Ingress),
             "host" => Ok(Self::Host),
-            unknown => Err(UnknownPublishMode(unknown.into())),
+            unknown => Err(UnknownPublishModeError(unknown.into())),
         }
     }
 }
@@ -204,4 +221,4 @@ impl FromStr for PublishMode {
 /// A name that is no publish mode.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown publish mode `{0}`: expected ingress or host")]
-pub struct UnknownPublishMode(String);
+pub struct UnknownPublishModeError(String);

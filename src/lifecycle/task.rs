@@ -1,7 +1,7 @@
-//! A task whose state the compiler knows.
+//! `Task<S>`: a task whose state is known at compile time.
 
 use super::edge::{Edge, Live};
-use super::event::{EventKind, Failure};
+use super::event::Failure;
 use super::state::sealed::Key;
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
@@ -13,10 +13,10 @@ use time::UtcDateTime;
 
 /// A task in the state `S`.
 ///
-/// *Moves* consume the task and give it back in its next state; they are named
-/// by what has happened, and compile only where the table has the edge. *Notes*
-/// borrow it, and change what its status says without moving it. Both take the
-/// time at which it happened: the status carries that of its last change.
+/// *Moves* consume the task and return it in its next state. They are named after
+/// what has happened, and they compile only if the table has the edge. *Notes*
+/// borrow the task and change its status without moving it. Both take the time of
+/// the change, which becomes the timestamp of the status.
 ///
 /// ```
 /// use onward::lifecycle::{Task, state};
@@ -29,7 +29,7 @@ use time::UtcDateTime;
 /// assert_eq!(task.message(), "prepared");
 /// ```
 ///
-/// A task that is ready has not run, so it cannot be complete:
+/// A task that is ready has not run, so it cannot become complete:
 ///
 /// ```compile_fail,E0599
 /// # use onward::lifecycle::{Task, state};
@@ -39,109 +39,62 @@ use time::UtcDateTime;
 /// # }
 /// ```
 ///
-/// It is one pointer in size, and is not `Clone`: a cloned task would be two
-/// truths.
+/// It is one pointer in size. It is not `Clone`: two copies of a task could be in
+/// different states.
 #[derive(Debug)]
 #[must_use = "a task that is dropped is forgotten"]
 pub struct Task<S: State> {
+    /// The status without the state. It is allocated when the first change is
+    /// recorded.
     record: Option<Box<Record>>,
     state: S,
 }
 
-/// What the status says beside the state. A move that went well writes a few
-/// bytes of it, looks at nothing and frees nothing.
+/// The status of a task without its state.
 #[derive(Debug)]
 struct Record {
     timestamp: Option<UtcDateTime>,
-    /// Whether any of it, or the state, has changed since it was last taken.
+    /// Whether the status has changed since [`Task::take_changed`] returned it.
     changed: bool,
-    /// What the message is about, unless it is one that was read.
-    last: Option<EventKind>,
-    /// Whether the error counts. One from before a move that went well does not,
-    /// and lies there until there is another.
-    has_err: bool,
-    more: Option<Box<More>>,
-}
-
-/// What the status of a task that does well seldom says.
-#[derive(PartialEq, Debug)]
-struct More {
-    /// A message that was read.
     message: Cow<'static, str>,
-    err: Cow<'static, str>,
+    err: Option<Cow<'static, str>>,
     container_status: Option<ContainerStatus>,
     port_status: PortStatus,
 }
 
-/// The record of a task of which nothing has been said.
+/// The record of a task that has no record yet.
 static BLANK: Record = Record::blank();
-
-/// What there is more where there is no more.
-static NO_MORE: More = More::blank();
 
 impl Record {
     const fn blank() -> Self {
-        Self { timestamp: None, changed: false, last: None, has_err: false, more: None }
-    }
-
-    /// The message, where it is the library's own.
-    fn known_message(&self) -> Option<&'static str> {
-        self.last.and_then(EventKind::message)
-    }
-
-    fn message(&self) -> &str {
-        self.known_message().unwrap_or(&self.more().message)
-    }
-
-    fn err(&self) -> &Cow<'static, str> {
-        if self.has_err { &self.more().err } else { &NO_MORE.err }
-    }
-
-    /// Writes an error; says whether it was another one.
-    fn set_err(&mut self, err: Cow<'static, str>) -> bool {
-        let changed = *self.err() != err;
-        self.has_err = true;
-        self.more_mut().err = err;
-        changed
-    }
-
-    fn more(&self) -> &More {
-        self.more.as_deref().unwrap_or(&NO_MORE)
-    }
-
-    fn more_mut(&mut self) -> &mut More {
-        self.more.get_or_insert_with(|| Box::new(More::blank()))
-    }
-}
-
-impl More {
-    const fn blank() -> Self {
         Self {
+            timestamp: None,
+            changed: false,
             message: Cow::Borrowed(""),
-            err: Cow::Borrowed(""),
+            err: None,
             container_status: None,
             port_status: PortStatus { ports: Vec::new() },
         }
     }
 }
 
-/// Tasks in the same state are equal if their statuses are.
+/// Two tasks in the same state are equal if their statuses are equal.
 impl<S: State> PartialEq for Task<S> {
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.record(), other.record());
         self.state == other.state
             && a.timestamp == b.timestamp
-            && a.message() == b.message()
-            && a.err() == b.err()
-            && a.more().container_status == b.more().container_status
-            && a.more().port_status == b.more().port_status
+            && a.message == b.message
+            && a.err == b.err
+            && a.container_status == b.container_status
+            && a.port_status == b.port_status
     }
 }
 
 impl<S: State> Eq for Task<S> {}
 
 impl Task<state::New> {
-    /// A new task, of which nothing is known.
+    /// A new task with an empty status. Nothing is allocated.
     pub const fn new() -> Self {
         Self { record: None, state: state::New }
     }
@@ -149,7 +102,7 @@ impl Task<state::New> {
     /// The allocator gave the task its resources.
     #[inline]
     pub fn allocated(self, at: UtcDateTime) -> Task<state::Pending> {
-        self.done(EventKind::Allocated, at)
+        self.done("pending task scheduling", at)
     }
 }
 
@@ -163,7 +116,7 @@ impl Task<state::Pending> {
     /// The scheduler gave the task a node.
     #[inline]
     pub fn assigned(self, at: UtcDateTime) -> Task<state::Assigned> {
-        self.done(EventKind::Assigned, at)
+        self.done("scheduler assigned task to node", at)
     }
 }
 
@@ -171,7 +124,7 @@ impl Task<state::Accepted> {
     /// Preparation begins.
     #[inline]
     pub fn preparing(self, at: UtcDateTime) -> Task<state::Preparing> {
-        self.done(EventKind::Preparing, at)
+        self.done("preparing", at)
     }
 }
 
@@ -179,7 +132,7 @@ impl Task<state::Preparing> {
     /// The controller's `prepare` succeeded.
     #[inline]
     pub fn prepared(self, at: UtcDateTime) -> Task<state::Ready> {
-        self.done(EventKind::Prepared, at)
+        self.done("prepared", at)
     }
 }
 
@@ -187,7 +140,7 @@ impl Task<state::Ready> {
     /// The start begins.
     #[inline]
     pub fn starting(self, at: UtcDateTime) -> Task<state::Starting> {
-        self.done(EventKind::Starting, at)
+        self.done("starting", at)
     }
 }
 
@@ -195,7 +148,7 @@ impl Task<state::Starting> {
     /// The controller's `start` succeeded.
     #[inline]
     pub fn started(self, at: UtcDateTime) -> Task<state::Running> {
-        self.done(EventKind::Started, at)
+        self.done("started", at)
     }
 }
 
@@ -203,12 +156,12 @@ impl Task<state::Running> {
     /// The controller's `wait` succeeded: the workload ended by itself, well.
     #[inline]
     pub fn finished(self, at: UtcDateTime) -> Task<state::Complete> {
-        self.done(EventKind::Finished, at)
+        self.done("finished", at)
     }
 }
 
-/// Moves that several states share. The edge stands on the method, so that the
-/// compiler says which one is missing.
+/// Moves that several states share. The bound is on the method, so that the
+/// compiler's error names the missing edge.
 impl<S: State> Task<S> {
     /// The agent has a controller for the task.
     #[inline]
@@ -216,17 +169,17 @@ impl<S: State> Task<S> {
     where
         S: Edge<state::Accepted>,
     {
-        self.done(EventKind::Accepted, at)
+        self.done("accepted", at)
     }
 
-    /// The controller's `shutdown` succeeded: the workload, if there was one,
-    /// has ended because it was asked to.
+    /// The controller's `shutdown` succeeded: the workload, if there was one, has
+    /// ended on request.
     #[inline]
     pub fn shut_down(self, at: UtcDateTime) -> Task<state::Shutdown>
     where
         S: Edge<state::Shutdown>,
     {
-        self.done(EventKind::ShutDown, at)
+        self.done("shutdown", at)
     }
 
     /// The controller's `terminate` succeeded: the workload was ended by force.
@@ -235,13 +188,13 @@ impl<S: State> Task<S> {
     where
         S: Edge<state::Shutdown>,
     {
-        self.done(EventKind::Terminated, at)
+        self.done("terminated", at)
     }
 
     /// The task failed for good before it was started.
     ///
-    /// The message stays that of the last step (as in SwarmKit's `Do`): the
-    /// failure itself is in `err`.
+    /// The message of the last step stays, as in SwarmKit's `Do`. The failure is in
+    /// `err`.
     pub fn rejected(self, failure: Failure, at: UtcDateTime) -> Task<state::Rejected>
     where
         S: Edge<state::Rejected>,
@@ -251,8 +204,8 @@ impl<S: State> Task<S> {
 
     /// The task failed for good while it started or ran.
     ///
-    /// The message stays that of the last step (as in SwarmKit's `Do`): the
-    /// failure itself is in `err`.
+    /// The message of the last step stays, as in SwarmKit's `Do`. The failure is in
+    /// `err`.
     pub fn failed(self, failure: Failure, at: UtcDateTime) -> Task<state::Failed>
     where
         S: Edge<state::Failed>,
@@ -266,27 +219,28 @@ impl<S: State> Task<S> {
     where
         S: Edge<state::Orphaned>,
     {
-        self.done(EventKind::Orphaned, at)
+        self.done("orphaned", at)
     }
 }
 
-/// Notes, of which the first two are for a task that has not ended.
+/// Notes. The first two are for a task that has not ended.
 impl<S: State> Task<S> {
-    /// An operation failed and is worth another try: its text is noted.
+    /// An operation failed and can be retried. Its error becomes the `err` of the
+    /// status.
     ///
-    /// From STARTING on, the container's status is noted as well where the
-    /// error knows it. An exit code is not: the task goes on.
+    /// From STARTING on, the container's status is noted too, if the error has it.
+    /// The exit code is not noted, because the task goes on.
     pub fn delayed(&mut self, failure: Failure, at: UtcDateTime)
     where
         S: Live,
     {
         let Failure { err, container_status, .. } = failure;
-        self.note(at, |record| record.set_err(err));
+        self.note(at, |record| replace(&mut record.err, text(err)));
         self.note_container(container_status, at);
     }
 
-    /// An operation was interrupted from outside: nothing is noted but the
-    /// container's status, from STARTING on, where the error knows it.
+    /// An operation was interrupted from outside. Only the container's status is
+    /// noted, from STARTING on, if the error has it.
     pub fn interrupted(&mut self, failure: Failure, at: UtcDateTime)
     where
         S: Live,
@@ -300,19 +254,16 @@ impl<S: State> Task<S> {
         }
     }
 
-    /// No controller was to be had for the task, for the reason `err`. Where the
+    /// The executor has no controller for the task, for the reason `err`. If the
     /// task has not ended, [`rejected`](Self::rejected) or
     /// [`failed`](Self::failed) follows.
     pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
-        self.note(at, |record| {
-            let is_known = Some(record.message()) == EventKind::Unresolved.message();
-            record.last = Some(EventKind::Unresolved);
-            record.set_err(err) || !is_known
-        });
+        self.note(at, |record| replace(&mut record.message, "resolving controller failed".into()));
+        self.note(at, |record| replace(&mut record.err, text(err)));
     }
 
-    /// The controller told the status of its container and its ports; `None`
-    /// is nothing new. An empty container status means that there is none.
+    /// The controller has reported the status of its container or its ports.
+    /// `None` keeps what is known. An empty container status removes it.
     pub fn inspected(
         &mut self,
         container_status: Option<ContainerStatus>,
@@ -321,15 +272,15 @@ impl<S: State> Task<S> {
     ) {
         if let Some(status) = container_status {
             let status = Some(status).filter(|status| !status.is_empty());
-            self.note(at, |record| replace(&mut record.more_mut().container_status, status));
+            self.note(at, |record| replace(&mut record.container_status, status));
         }
         if let Some(ports) = port_status {
-            self.note(at, |record| replace(&mut record.more_mut().port_status, ports));
+            self.note(at, |record| replace(&mut record.port_status, ports));
         }
     }
 }
 
-/// What the status says.
+/// The status.
 impl<S: State> Task<S> {
     /// When the status last changed.
     pub fn timestamp(&self) -> Option<UtcDateTime> {
@@ -338,39 +289,38 @@ impl<S: State> Task<S> {
 
     /// The last step, in a word or two.
     pub fn message(&self) -> &str {
-        self.record().message()
+        &self.record().message
     }
 
-    /// What went wrong, with its causes; empty where nothing did.
-    pub fn err(&self) -> &str {
-        self.record().err()
+    /// The last error, with its causes. A move that succeeds removes it.
+    pub fn err(&self) -> Option<&str> {
+        self.record().err.as_deref()
     }
 
-    /// The container, where there is one.
+    /// The container, if there is one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
-        self.record().more().container_status.as_ref()
+        self.record().container_status.as_ref()
     }
 
     /// The ports that the task has on its host.
     pub fn port_status(&self) -> &PortStatus {
-        &self.record().more().port_status
+        &self.record().port_status
     }
 
     /// The status, as it is reported and stored.
     pub fn status(&self) -> TaskStatus {
         let record = self.record();
-        let more = record.more();
         TaskStatus {
             timestamp: record.timestamp,
             state: S::VALUE,
-            message: record.known_message().map_or_else(|| more.message.clone(), Cow::Borrowed),
-            err: record.err().clone(),
-            container_status: more.container_status.clone(),
-            port_status: more.port_status.clone(),
+            message: record.message.clone(),
+            err: record.err.clone(),
+            container_status: record.container_status.clone(),
+            port_status: record.port_status.clone(),
         }
     }
 
-    /// The status, if it has changed since it was last taken; see
+    /// The status, if it has changed since this was last called. See
     /// [`AnyTask::take_changed`](super::AnyTask::take_changed).
     pub fn take_changed(&mut self) -> Option<TaskStatus> {
         let changed = self.record.as_deref_mut().is_some_and(|r| mem::take(&mut r.changed));
@@ -382,21 +332,19 @@ impl<S: State> Task<S> {
     }
 }
 
-/// Takes up a task at a status. Only for [`AnyTask`](super::AnyTask), who finds
-/// `S` by the status' state; `S` is the state that counts.
+/// Makes a task from a status. Only [`AnyTask`](super::AnyTask) calls this. It
+/// chooses `S` by the state of the status.
 pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
     let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
+    let err = err.and_then(text);
     let container_status = container_status.filter(|status| !status.is_empty());
-    let more = More { message, err, container_status, port_status };
-    let more = (more != NO_MORE).then(|| Box::new(more));
-    let record = Record { timestamp, has_err: true, more, ..Record::blank() };
+    let record = Record { timestamp, changed: false, message, err, container_status, port_status };
     Task { record: Some(Box::new(record)), state: S::unit(Key(())) }
 }
 
-/// How a task is moved and written: here and nowhere else.
+/// How a task is moved and its record is written. No other code does either.
 impl<S: State> Task<S> {
     /// Every move goes through here, and so over an edge of the table.
-    #[inline]
     fn enter<To: State>(self) -> Task<To>
     where
         S: Edge<To>,
@@ -404,21 +352,21 @@ impl<S: State> Task<S> {
         Task { record: self.record, state: To::unit(Key(())) }
     }
 
-    /// A move that went well: its message, and no error.
+    /// A move that succeeded: a new message, and no error.
     #[inline]
-    fn done<To: State>(mut self, event: EventKind, at: UtcDateTime) -> Task<To>
+    fn done<To: State>(mut self, message: &'static str, at: UtcDateTime) -> Task<To>
     where
         S: Edge<To>,
     {
         let record = self.record_mut();
         record.timestamp = Some(at);
         record.changed = true;
-        record.last = Some(event);
-        record.has_err = false;
+        record.message = Cow::Borrowed(message);
+        record.err = None;
         self.enter()
     }
 
-    /// A move that did not go well: the error, and what the workload left.
+    /// A move after a failure: the error, and the exit code if there is one.
     fn ended<To: State>(mut self, failure: Failure, at: UtcDateTime) -> Task<To>
     where
         S: Edge<To>,
@@ -427,15 +375,15 @@ impl<S: State> Task<S> {
         let record = self.record_mut();
         record.timestamp = Some(at);
         record.changed = true;
-        record.set_err(failure.err);
+        record.err = text(failure.err);
         if let Some(exit_code) = failure.exit_code {
-            let container_status = record.more_mut().container_status.get_or_insert_default();
-            container_status.exit_code = exit_code.get();
+            let container_status = record.container_status.get_or_insert_default();
+            container_status.exit_code = Some(exit_code.get());
         }
         self.enter()
     }
 
-    /// Writes what `write` says has changed, with the time of the change.
+    /// Records the time if `write` returns that it has changed something.
     fn note(&mut self, at: UtcDateTime, write: impl FnOnce(&mut Record) -> bool) {
         let record = self.record_mut();
         if write(record) {
@@ -444,30 +392,31 @@ impl<S: State> Task<S> {
         }
     }
 
-    /// The task out of a place that is written to next. It has its record
-    /// from here on: a move that went well cannot fail before that.
-    #[inline]
-    pub(super) fn take(&mut self) -> Self {
-        self.record_mut();
-        Self { record: self.record.take(), ..*self }
-    }
-
-    #[inline]
     fn record_mut(&mut self) -> &mut Record {
         self.record.get_or_insert_with(first_record)
     }
+
+    /// Takes the task out of its place and leaves a blank one there. The caller
+    /// writes the moved task to the place.
+    pub(super) fn take(&mut self) -> Self {
+        Self { record: self.record.take(), state: self.state }
+    }
 }
 
-/// Out of line: a task has it from its first move on, and the others are not to
-/// make room for it.
+/// Not in line, because a task calls it only once.
 #[cold]
 #[inline(never)]
-#[expect(clippy::unnecessary_box_returns, reason = "it is never anywhere else")]
+#[expect(clippy::unnecessary_box_returns, reason = "a record is always in a box")]
 fn first_record() -> Box<Record> {
     Box::new(Record::blank())
 }
 
-/// Writes a value; says whether it was another one.
+/// An error's text, or `None` if it is empty.
+fn text(err: Cow<'static, str>) -> Option<Cow<'static, str>> {
+    Some(err).filter(|err| !err.is_empty())
+}
+
+/// Writes a value. Returns whether it differs from the one before.
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;

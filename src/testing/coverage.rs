@@ -1,6 +1,7 @@
 //! Which edges of the table a run has taken.
 
-use crate::lifecycle::{Actor, Diagram, DiagramFormat, EDGES, TaskState, Transition};
+use crate::diagram::{Diagram, DiagramFormat};
+use crate::lifecycle::{Actor, EDGES, TaskState, Transition};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -18,7 +19,8 @@ use tracing_subscriber::layer::{Context, Layer};
 ///
 /// ```
 /// use onward::TaskState::{Accepted, Assigned, Complete, Pending, Rejected};
-/// use onward::lifecycle::{Actor, DiagramFormat};
+/// use onward::diagram::DiagramFormat;
+/// use onward::lifecycle::Actor;
 /// use onward::testing::Coverage;
 ///
 /// let reported = [Pending, Assigned, Accepted, Complete];

@@ -3,7 +3,7 @@
 use super::script::{Behavior, ComesTo, Script};
 use super::time::VirtualTime;
 use super::trace::{Call, CallEvent, Trace};
-use crate::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
+use crate::exec::{Assignment, Controller, ControllerError, Executor, Inspected, Inspection};
 use crate::lifecycle::ContainerStatus;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -210,10 +210,10 @@ impl<D: Send + Sync + 'static> Controller for ScriptedController<D> {
     }
     async fn inspect(&mut self) -> Inspection {
         self.call(Call::Inspect).await.unwrap_or_else(|error| {
-            let failed = Inquiry::<ContainerStatus>::Failed(error.clone());
+            let failed = Inspected::<ContainerStatus>::Failed(error.clone());
             Inspection::default()
                 .with_container_status(failed)
-                .with_port_status(Inquiry::Failed(error))
+                .with_port_status(Inspected::Failed(error))
         })
     }
 }
@@ -321,7 +321,7 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Executor for ScriptedExecutor
         Ok(controller.with_time(self.time.clone()).with_trace(self.trace.clone()))
     }
 
-    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
         Ok(self.known().found.iter().cloned().collect())
     }
 

@@ -82,10 +82,15 @@ fn text() -> impl Strategy<Value = String> {
     vec_of(any::<char>(), 0..5).prop_map(|letters| letters.into_iter().collect())
 }
 
-/// What a controller can say of a container, nothing included.
+/// Any status of a container, an empty one included. The pid is not 0.
 pub fn container_status() -> impl Strategy<Value = ContainerStatus> {
-    (text(), any::<i32>(), any::<i32>())
-        .prop_map(|(container_id, pid, exit_code)| ContainerStatus { container_id, pid, exit_code })
+    let pid = any::<i32>().prop_map(|pid| Some(pid).filter(|pid| *pid != 0));
+    let exit_code = prop_oneof![1 => Just(Some(0)), 4 => option::of(any::<i32>())];
+    (text(), pid, exit_code).prop_map(|(container_id, pid, exit_code)| ContainerStatus {
+        container_id,
+        pid,
+        exit_code,
+    })
 }
 
 /// What a controller can say of its ports.
@@ -112,11 +117,23 @@ pub fn task_status() -> impl Strategy<Value = TaskStatus> {
             timestamp,
             state,
             message: message.into(),
-            err: err.into(),
-            container_status: container_status.filter(|status| !status.is_empty()),
+            err: Some(err).filter(|err| !err.is_empty()).map(Into::into),
+            container_status: container_status.and_then(|status| stored(state, status)),
             port_status,
         },
     )
+}
+
+/// The container status of a task in this state after it was stored and read: the
+/// stored form has no exit code of 0, except if the task is complete.
+fn stored(state: TaskState, status: ContainerStatus) -> Option<ContainerStatus> {
+    let mut status = Some(status).filter(|status| !status.is_empty())?;
+    if state == TaskState::Complete {
+        status.exit_code.get_or_insert(0);
+    } else {
+        status.exit_code = status.exit_code.filter(|exit_code| *exit_code != 0);
+    }
+    Some(status)
 }
 
 /// Any failure.

@@ -1,6 +1,6 @@
 //! A controller that keeps the contract, or breaks it in one place.
 
-use onward::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
+use onward::exec::{Assignment, Controller, ControllerError, Executor, Inspected, Inspection};
 use onward::lifecycle::ContainerStatus;
 use onward::testing::contract::{Observation, Subject, Workload};
 use onward::testing::{Turn, VirtualTime};
@@ -516,14 +516,14 @@ impl Controller for Operator {
         let Work { started_at, ended, .. } = self.work(|work| work.clone());
         if started_at.is_none() {
             if self.is(Wrong::CannotInspectWhatDoesNotRun) {
-                let failed = Inquiry::<ContainerStatus>::Failed("no such container".into());
+                let failed = Inspected::<ContainerStatus>::Failed("no such container".into());
                 return Inspection::default().with_container_status(failed);
             }
             return Inspection::default();
         }
         let told = ended.filter(|_| !self.is(Wrong::InspectsNoExitCode));
-        let exit_code = told.unwrap_or(0);
-        let container = ContainerStatus { container_id: self.id.clone(), pid: 1, exit_code };
+        let container =
+            ContainerStatus { container_id: self.id.clone(), pid: Some(1), exit_code: told };
         Inspection::default().with_container_status(container)
     }
 }

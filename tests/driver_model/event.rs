@@ -1,7 +1,7 @@
 //! What happens in a trace, as data.
 
 use onward::agent::UpdateRefused;
-use onward::exec::{ControllerError, ErrorKind, Inquiry, Inspection};
+use onward::exec::{ControllerError, ErrorKind, Inspected, Inspection};
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, TaskState, TaskStatus};
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -149,11 +149,11 @@ pub(crate) enum Tells {
 }
 
 impl Tells {
-    fn inquiry<T>(&self, is: impl Fn(i32) -> T) -> Inquiry<T> {
+    fn inquiry<T>(&self, is: impl Fn(i32) -> T) -> Inspected<T> {
         match self {
-            Self::Nothing => Inquiry::NothingNew,
-            Self::Is(number) => Inquiry::Is(is(*number)),
-            Self::Failed => Inquiry::Failed(ControllerError::new("no answer").temporary()),
+            Self::Nothing => Inspected::Unchanged,
+            Self::Is(number) => Inspected::Known(is(*number)),
+            Self::Failed => Inspected::Failed(ControllerError::new("no answer").temporary()),
         }
     }
 }
@@ -169,7 +169,8 @@ impl Told {
 /// 0 is none.
 pub(crate) fn container(pid: i32) -> ContainerStatus {
     let container_id = if pid == 0 { String::new() } else { "c".into() };
-    ContainerStatus { container_id, pid, exit_code: 0 }
+    let pid = Some(pid).filter(|pid| *pid != 0);
+    ContainerStatus { container_id, pid, exit_code: None }
 }
 
 /// 0 is none.

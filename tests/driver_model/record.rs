@@ -86,7 +86,7 @@ impl Record {
         self.write(now, |status| {
             status.state = to;
             status.message = message.into();
-            status.err = "".into();
+            status.err = None;
         });
     }
 
@@ -96,12 +96,12 @@ impl Record {
         self.write(now, |status| {
             let before = status.state < TaskState::Starting;
             status.state = if before { TaskState::Rejected } else { TaskState::Failed };
-            status.err = err.into();
+            status.err = Some(err.into());
             if let Some(pid) = bad.container {
                 status.container_status = known(container(pid));
             }
             if bad.exit_code != 0 {
-                status.container_status.get_or_insert_default().exit_code = bad.exit_code;
+                status.container_status.get_or_insert_default().exit_code = Some(bad.exit_code);
             }
         });
         Known { container: bad.container.is_some(), exit_code: bad.exit_code }
@@ -114,7 +114,7 @@ impl Record {
         self.happened(now, if interrupted { EventKind::Interrupted } else { EventKind::Delayed });
         self.write(now, |status| {
             if !interrupted {
-                status.err = err.into();
+                status.err = Some(err.into());
             }
             if let Some(pid) = bad.container.filter(|_| status.state >= TaskState::Starting) {
                 status.container_status = known(container(pid));
@@ -129,7 +129,7 @@ impl Record {
             if let (Tells::Is(pid), false) = (&told.container, keep.container) {
                 let mut container = container(*pid);
                 if keep.exit_code != 0 {
-                    container.exit_code = keep.exit_code;
+                    container.exit_code = Some(keep.exit_code);
                 }
                 status.container_status = known(container);
             }

@@ -85,9 +85,16 @@ prop_compose! {
         let time = |seconds| UtcDateTime::from_unix_timestamp(seconds).unwrap();
         status.timestamp = timestamp.map(time).filter(|time| time.ordinal() != 1);
         status.message = message.into();
-        status.err = err.into();
-        status.container_status = container
-            .map(|(container_id, pid, exit_code)| ContainerStatus { container_id, pid, exit_code });
+        status.err = Some(err).filter(|err| !err.is_empty()).map(Into::into);
+        // A stored 0 is an exit code if the task is complete; else it is not known.
+        let known = |number: i32| Some(number).filter(|number| *number != 0);
+        let unknown = (state == TaskState::Complete).then_some(0);
+        status.container_status =
+            container.map(|(container_id, pid, exit_code)| ContainerStatus {
+                container_id,
+                pid: known(pid),
+                exit_code: known(exit_code).or(unknown),
+            });
         let port = |(name, target_port, published_port)| {
             let (protocol, publish_mode) = (Protocol::Udp, PublishMode::Host);
             PortConfig { name, protocol, target_port, published_port, publish_mode }

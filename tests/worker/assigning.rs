@@ -20,7 +20,7 @@ fn a_task_is_taken_to_its_end_and_every_status_is_reported() {
     assert_eq!(agent.state("web"), Some(TaskState::Running));
     let told = agent.told.all();
     let last = told["job"].last().unwrap();
-    assert_eq!(last.container_status.as_ref().unwrap().exit_code, 3);
+    assert_eq!(last.container_status.as_ref().unwrap().exit_code, Some(3));
     agent.assign(vec![task("job", Script::job(50, 3)), stopped("web", Script::service())]);
     agent.run(1_000);
     assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
@@ -184,7 +184,7 @@ fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
     assert_eq!(agent.world.calls("t"), ["wait"]);
     assert_eq!(agent.told.states("t")[0], TaskState::Running);
     // Whoever took it there may have gone before the answer.
-    assert_eq!(agent.told.last()["t"].container_status.as_ref().unwrap().pid, 7);
+    assert_eq!(agent.told.last()["t"].container_status.as_ref().unwrap().pid, Some(7));
     assert!(agent.world.stored("t").unwrap().status.is_some());
     let failed = TaskStatus::new(TaskState::Failed);
     agent.assign(vec![labelled(1).with_status(failed)]);
@@ -200,7 +200,7 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
     agent.assign(vec![unknown(), task("u", Script::service())]);
     agent.run(100);
     assert_eq!(agent.told.states("t"), [TaskState::Rejected]);
-    assert_eq!(agent.told.last()["t"].err, "unknown kind of task");
+    assert_eq!(agent.told.last()["t"].err.as_deref(), Some("unknown kind of task"));
     assert_eq!(agent.world.stored("t").unwrap().status.unwrap().state, TaskState::Rejected);
     assert_eq!(agent.state("u"), Some(TaskState::Running));
     assert_eq!(agent.view("t").snapshot.status.state, TaskState::Rejected);
@@ -238,7 +238,7 @@ fn an_executor_that_panics_has_failed_for_that_task() {
     agent.world.lock().trouble = Some(Trouble::ExecutorPanics);
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    assert_eq!(agent.told.last()["t"].err, "the executor panicked: out of cheese");
+    assert_eq!(agent.told.last()["t"].err.as_deref(), Some("the executor panicked: out of cheese"));
     agent.world.lock().trouble = None;
     agent.assign(vec![labelled(1), task("u", Script::service())]);
     agent.run(100);

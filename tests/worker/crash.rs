@@ -131,7 +131,8 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         return Err(complaints.join("\n"));
     }
     let end = |(id, status): (String, onward::lifecycle::TaskStatus)| {
-        (id, (status.state, status.container_status.map_or(0, |container| container.exit_code)))
+        let exit_code = status.container_status.and_then(|container| container.exit_code);
+        (id, (status.state, exit_code.unwrap_or(0)))
     };
     Ok(End { ends: told.last().into_iter().map(end).collect(), label, points })
 }

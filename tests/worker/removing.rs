@@ -93,7 +93,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
     assert_eq!(agent.state("t"), Some(TaskState::Failed));
     let told = agent.told.all();
     let code = told["t"].last().unwrap().container_status.as_ref().unwrap().exit_code;
-    assert_eq!(code, 5);
+    assert_eq!(code, Some(5));
     let stored = agent.world.stored("t").unwrap();
     assert!(!stored.record.removing && stored.record.successor.is_none());
     agent.check();

@@ -217,7 +217,7 @@ impl Executor for Runs {
         Ok(Operator { world: self.0.clone(), id, script: definition, closed: false })
     }
 
-    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
         self.0.point().await;
         Ok(self.0.lock().workloads.keys().cloned().collect())
     }
@@ -422,8 +422,8 @@ impl Controller for Operator {
     async fn inspect(&mut self) -> Inspection {
         let status =
             self.workload().filter(|workload| workload.started.is_some()).map(|workload| {
-                let pid = if workload.ended.is_some() { 0 } else { 7 };
-                let exit_code = workload.ended.unwrap_or(0);
+                let exit_code = workload.ended;
+                let pid = exit_code.is_none().then_some(7);
                 ContainerStatus { container_id: self.id.clone(), pid, exit_code }
             });
         status.map_or_else(Inspection::default, |status| {

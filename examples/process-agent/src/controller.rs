@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inquiry, Inspection, SharedLogs,
+    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
 use rustix::io::Errno;
@@ -81,7 +81,7 @@ impl Executor for ProcessExecutor {
     }
 
     /// The tasks that have a directory here, or of which one was being removed.
-    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
         let root = self.root.clone();
         let found = tokio::task::spawn_blocking(move || {
             let mut names = Vec::new();
@@ -222,16 +222,16 @@ impl Controller for ProcessController {
             Ok(State::Running { pid, .. }) => {
                 let ports: PortStatus = self.definition.ports.iter().map(port_config).collect();
                 Inspection::default()
-                    .with_container_status(self.container_status(pid, 0))
+                    .with_container_status(self.container_status(Some(pid), None))
                     .with_port_status(ports)
             }
             Ok(State::Exited(Exit::Ended(ended))) => Inspection::default()
-                .with_container_status(self.container_status(0, ended.code))
+                .with_container_status(self.container_status(None, Some(ended.code)))
                 .with_port_status(PortStatus::default()),
             Ok(State::NotStarted | State::Starting | State::Exited(_)) => Inspection::default(),
             Ok(State::Lost) => Inspection::default().with_port_status(PortStatus::default()),
             Err(error) => {
-                let failed = Inquiry::<ContainerStatus>::Failed(wrap(error));
+                let failed = Inspected::<ContainerStatus>::Failed(wrap(error));
                 Inspection::default().with_container_status(failed)
             }
         }
@@ -271,7 +271,7 @@ impl ProcessController {
             End::Exited(Exit::Ended(ended)) => {
                 ControllerError::new(format!("{what}{}", how_it_ended(&ended)))
                     .with_exit_code(ended.code)
-                    .with_container_status(self.container_status(0, ended.code))
+                    .with_container_status(self.container_status(None, Some(ended.code)))
             }
             End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
             End::Lost => {
@@ -284,7 +284,7 @@ impl ProcessController {
         }
     }
 
-    fn container_status(&self, pid: i32, exit_code: i32) -> ContainerStatus {
+    fn container_status(&self, pid: Option<i32>, exit_code: Option<i32>) -> ContainerStatus {
         ContainerStatus { container_id: self.id.clone(), pid, exit_code }
     }
 }

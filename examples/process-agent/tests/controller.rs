@@ -30,8 +30,8 @@ async fn a_process_that_exits_with_0_completes() {
     let mut life = Life::shell("exit 0");
     let status = life.end(TaskState::Running).await;
     assert_eq!(
-        (status.state, &*status.message, &*status.err),
-        (TaskState::Complete, "finished", "")
+        (status.state, &*status.message, status.err),
+        (TaskState::Complete, "finished", None)
     );
 }
 
@@ -47,8 +47,8 @@ async fn a_running_process_tells_its_pid_and_its_ports_and_an_ended_one_its_exit
     while life.lines("pid").is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(life.lines("pid"), [container.pid.to_string()]);
-    assert_eq!((container.container_id.as_str(), container.exit_code), ("task", 0));
+    assert_eq!(life.lines("pid"), [container.pid.unwrap().to_string()]);
+    assert_eq!((container.container_id.as_str(), container.exit_code), ("task", None));
     let port = &life.task.port_status().ports[0];
     assert_eq!((port.name.as_str(), port.target_port, port.published_port), ("http", 80, 8080));
     assert_eq!(port.publish_mode, PublishMode::Host);
@@ -57,15 +57,15 @@ async fn a_running_process_tells_its_pid_and_its_ports_and_an_ended_one_its_exit
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Complete);
     assert!(status.port_status.is_empty());
-    assert_eq!(status.container_status.unwrap().pid, 0);
+    assert_eq!(status.container_status.unwrap().pid, None);
 }
 
 async fn check_failure(script: &str, exit_code: i32, err: &str) {
     let mut life = Life::shell(script);
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "started"));
-    assert_eq!(status.err, err);
-    assert_eq!(status.container_status.unwrap().exit_code, exit_code);
+    assert_eq!(status.err.as_deref(), Some(&*err));
+    assert_eq!(status.container_status.unwrap().exit_code, Some(exit_code));
 }
 
 #[tokio::test]
@@ -83,7 +83,8 @@ async fn a_missing_executable_is_rejected_before_anything_is_started() {
     let mut life = Life::new(&["no-such-program"]);
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Rejected, "preparing"));
-    assert!(status.err.contains("no-such-program"), "{}", status.err);
+    let err = status.err.unwrap_or_default();
+    assert!(err.contains("no-such-program"), "{err}");
 }
 
 #[tokio::test]
@@ -98,7 +99,8 @@ async fn an_executable_that_is_gone_at_the_start_fails_the_task() {
     std::fs::remove_file(work.join("program")).unwrap();
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "starting"));
-    assert!(status.err.contains("cannot be started"), "{}", status.err);
+    let err = status.err.unwrap_or_default();
+    assert!(err.contains("cannot be started"), "{err}");
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn a_shutdown_kills_the_process_when_its_grace_is_over() {
     life.made("starts").await;
     let status = life.end(TaskState::Shutdown).await;
     assert_eq!(status.state, TaskState::Shutdown);
-    assert_eq!(status.container_status.unwrap().exit_code, 137);
+    assert_eq!(status.container_status.unwrap().exit_code, Some(137));
 }
 
 #[tokio::test]
@@ -245,7 +247,7 @@ async fn a_prepare_command_that_asks_for_it_is_tried_again() {
     life.reach(TaskState::Preparing).await;
     for _ in 0..2 {
         assert_eq!(life.step(TaskState::Running).await, Outcome::Retry);
-        assert_eq!(life.task.err(), "the prepare command asks to be tried again: busy");
+        assert_eq!(life.task.err(), Some("the prepare command asks to be tried again: busy"));
     }
     assert_eq!(life.end(TaskState::Running).await.state, TaskState::Complete);
 }
@@ -256,7 +258,10 @@ async fn a_prepare_command_that_fails_rejects_the_task() {
     let mut life = Life::of(definition("exit 0", more));
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Rejected);
-    assert_eq!(status.err, "the prepare command exited with code 4: no such image");
+    assert_eq!(
+        status.err.as_deref(),
+        Some("the prepare command exited with code 4: no such image")
+    );
 }
 
 #[tokio::test]
@@ -304,7 +309,7 @@ async fn a_process_is_running_when_its_port_answers() {
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Failed);
     let err = format!("not ready within 50ms: {address}: Connection refused (os error 111)");
-    assert_eq!(status.err, err);
+    assert_eq!(status.err.as_deref(), Some(&*err));
     assert_eq!(life.alive(), [""; 0], "what does not get ready is stopped");
 }
 
@@ -315,8 +320,9 @@ async fn a_process_that_ends_before_it_is_ready_has_failed_with_its_exit_code() 
         let mut life = Life::of(definition(&format!("exit {code}"), ready));
         let status = life.end(TaskState::Running).await;
         assert_eq!((status.state, &*status.message), (TaskState::Failed, "starting"));
-        assert_eq!(status.err, format!("ended before it was ready: exited with code {code}"));
-        assert_eq!(status.container_status.unwrap().exit_code, code);
+        let err = format!("ended before it was ready: exited with code {code}");
+        assert_eq!(status.err.as_deref(), Some(&*err));
+        assert_eq!(status.container_status.unwrap().exit_code, Some(code));
     }
 }
 
@@ -336,7 +342,10 @@ async fn another_instance_takes_up_a_task_wherever_it_is() {
     std::fs::write(&go, "x\n").unwrap();
     // Nobody watched when it ended; its exit code is known.
     let status = life.end(TaskState::Running).await;
-    assert_eq!((status.state, status.container_status.unwrap().exit_code), (TaskState::Failed, 5));
+    assert_eq!(
+        (status.state, status.container_status.unwrap().exit_code),
+        (TaskState::Failed, Some(5))
+    );
     assert_eq!(life.lines("starts").len(), 1);
 }
 
@@ -352,7 +361,7 @@ async fn the_exit_code_of_a_process_whose_keeper_was_killed_is_unknown_and_nothi
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Failed);
-    assert_eq!(status.err, "its keeper was killed, so its exit code is unknown");
+    assert_eq!(status.err.as_deref(), Some("its keeper was killed, so its exit code is unknown"));
     assert_eq!(life.alive(), [""; 0]);
 }
 
@@ -467,18 +476,18 @@ async fn what_is_there_of_tasks_is_found_and_can_be_ended_by_name_alone() {
     std::fs::create_dir(life.path(".half-removed.removing")).unwrap();
     std::fs::write(life.path("a-file"), "").unwrap();
     let executor = ProcessExecutor::new(life.home.path());
-    assert_eq!(executor.found().await.unwrap(), ["half-removed", "task"]);
-    for id in executor.found().await.unwrap() {
+    assert_eq!(executor.list().await.unwrap(), ["half-removed", "task"]);
+    for id in executor.list().await.unwrap() {
         executor.reconcile(&id).await.unwrap();
     }
-    assert_eq!(executor.found().await.unwrap(), [""; 0]);
+    assert_eq!(executor.list().await.unwrap(), [""; 0]);
     assert_eq!(life.alive(), [""; 0]);
 }
 
 #[tokio::test]
 async fn tasks_that_cannot_be_looked_for_are_no_tasks_that_are_not_there() {
     let home = tempfile::TempDir::new().unwrap();
-    let error = ProcessExecutor::new(home.path().join("away")).found().await.unwrap_err();
+    let error = ProcessExecutor::new(home.path().join("away")).list().await.unwrap_err();
     assert!(error.is_temporary());
     assert!(error.to_string().ends_with("away cannot be read"), "{error}");
 }

@@ -62,14 +62,14 @@ fn plain_lines_tell_a_life_once() {
     rows[1].attempt = 1;
     look(&rows, 1.234);
     for attempt in 1..=2 {
-        rows[1].status.err = "no route".into();
+        rows[1].status.err = Some("no route".into());
         rows[1].retry_at = Some(start + seconds(f64::from(attempt) + 1.5));
         look(&rows, f64::from(attempt) + 0.5);
         rows[1].retry_at = None;
         rows[1].attempt += 1;
         look(&rows, f64::from(attempt) + 1.5);
     }
-    rows[1].status.err = "no route at all".into();
+    rows[1].status.err = Some("no route at all".into());
     look(&rows, 4.0);
     rows[0].status = container(status(Failed, "started", ""), 0, 3);
     rows[1].status = container(status(Failed, "started", "exited with code 137"), 0, 137);

@@ -4,6 +4,9 @@
 //! defaults, once for printing and once for reading. They are read through
 //! [`object`], since what serde derives takes an array for a struct, which the
 //! API never prints.
+//!
+//! The API is written in Go and prints a zero for a value that is not known. Only
+//! this file knows these zeros: the public types have `None`.
 
 use super::{ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus};
 use crate::lifecycle::TaskState;
@@ -66,7 +69,7 @@ impl Serialize for TaskStatus {
             timestamp: print_time::<S>(self.timestamp)?,
             state: self.state,
             message: &self.message,
-            err: &self.err,
+            err: self.err.as_deref().unwrap_or_default(),
             container_status: self.container_status.as_ref().filter(|c| !c.is_empty()),
             port_status: &self.port_status,
         };
@@ -77,7 +80,7 @@ impl Serialize for TaskStatus {
 impl Serialize for ContainerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { container_id, pid, exit_code } = self;
-        let (pid, exit_code) = (*pid, *exit_code);
+        let (pid, exit_code) = (pid.unwrap_or(0), exit_code.unwrap_or(0));
         PrintedContainer { container_id, pid, exit_code }.serialize(serializer)
     }
 }
@@ -204,12 +207,17 @@ struct PortFields {
 impl<'de> Deserialize<'de> for TaskStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields: StatusFields = object(deserializer, "a task status, an object")?;
+        let mut container_status = fields.container_status.filter(|c| !c.is_empty());
+        if let (TaskState::Complete, Some(container)) = (fields.state, &mut container_status) {
+            // A workload whose task is complete has exited with 0.
+            container.exit_code.get_or_insert(0);
+        }
         Ok(Self {
             timestamp: fields.timestamp,
             state: fields.state,
             message: fields.message.into(),
-            err: fields.err.into(),
-            container_status: fields.container_status.filter(|c| !c.is_empty()),
+            err: Some(fields.err).filter(|err| !err.is_empty()).map(Cow::Owned),
+            container_status,
             port_status: fields.port_status.unwrap_or_default(),
         })
     }
@@ -219,7 +227,8 @@ impl<'de> Deserialize<'de> for ContainerStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let ContainerFields { container_id, pid, exit_code } =
             object(deserializer, "a container status, an object")?;
-        Ok(Self { container_id, pid, exit_code })
+        let known = |number: i32| Some(number).filter(|number| *number != 0);
+        Ok(Self { container_id, pid: known(pid), exit_code: known(exit_code) })
     }
 }
 

@@ -49,8 +49,8 @@ fn table(tasks: &[Listed]) -> String {
 fn row(Listed { task, note }: &Listed) -> [String; 7] {
     let status = &task.status;
     let container = status.container_status.as_ref();
-    let pid = container.map(|container| container.pid).filter(|pid| *pid != 0);
-    let code = container.filter(|_| status.state.is_terminal()).map(|c| c.exit_code);
+    let pid = container.and_then(|container| container.pid);
+    let code = container.filter(|_| status.state.is_terminal()).and_then(|c| c.exit_code);
     let age = status.timestamp.map(|at| UtcDateTime::now() - at);
     // A clock that was set back says nothing.
     let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
@@ -62,6 +62,6 @@ fn row(Listed { task, note }: &Listed) -> [String; 7] {
         task.desired_state.clone(),
         text(pid),
         text(code),
-        one_line(if note.is_empty() { &status.err } else { note }),
+        one_line(if note.is_empty() { status.err.as_deref().unwrap_or_default() } else { note }),
     ]
 }

@@ -88,7 +88,7 @@ impl Said {
             *self = Self::default(); // another task of the same name
         }
         let mut news = Vec::new();
-        let error = one_line(&row.status.err);
+        let error = one_line(row.status.err.as_deref().unwrap_or_default());
         let retry = row.retry_at.filter(|_| row.retry_at != self.retry_at);
         let came = self.state != Some(row.status.state);
         if came {

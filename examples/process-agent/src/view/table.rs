@@ -132,7 +132,11 @@ impl Table {
             Line::styled(pid(status).map(|pid| pid.to_string()).unwrap_or_default(), quiet),
             Line::styled(one_line(&status.message), quiet),
             Line::styled(
-                one_line(if row.note.is_empty() { &status.err } else { &row.note }),
+                one_line(if row.note.is_empty() {
+                    status.err.as_deref().unwrap_or_default()
+                } else {
+                    &row.note
+                }),
                 error_style,
             ),
         ]

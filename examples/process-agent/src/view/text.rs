@@ -52,15 +52,14 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// The workload's process, where one is known.
+/// The workload's process, if it is known.
 pub(super) fn pid(status: &TaskStatus) -> Option<i32> {
-    status.container_status.as_ref().map(|container| container.pid).filter(|&pid| pid != 0)
+    status.container_status.as_ref()?.pid
 }
 
-/// What the workload exited with, where that says something.
+/// The exit code of the workload, if it is known and not 0.
 pub(super) fn exit_code(status: &TaskStatus) -> Option<i32> {
-    let code = status.container_status.as_ref().map(|container| container.exit_code);
-    code.filter(|&code| code != 0)
+    status.container_status.as_ref()?.exit_code.filter(|&code| code != 0)
 }
 
 #[cfg(test)]

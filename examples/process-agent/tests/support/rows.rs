@@ -11,11 +11,14 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 
 pub(crate) fn status(state: TaskState, message: &'static str, err: &'static str) -> TaskStatus {
     let mut status = TaskStatus::new(state);
-    (status.message, status.err) = (message.into(), err.into());
+    status.message = message.into();
+    status.err = Some(err.into()).filter(|_| !err.is_empty());
     status
 }
 
 pub(crate) fn container(status: TaskStatus, pid: i32, exit_code: i32) -> TaskStatus {
+    let known = |number: i32| Some(number).filter(|number| *number != 0);
+    let (pid, exit_code) = (known(pid), known(exit_code));
     let container_status = ContainerStatus { container_id: "c".into(), pid, exit_code };
     let mut status = status;
     status.container_status = Some(container_status);

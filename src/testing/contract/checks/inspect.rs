@@ -2,7 +2,7 @@
 
 use super::{CODE, STARTED, goes_well};
 use crate::agent::Timer;
-use crate::exec::{ErrorKind, Inquiry};
+use crate::exec::{ErrorKind, Inspected};
 use crate::testing::Call;
 use crate::testing::contract::bench::{Bench, Fault, Stop, Trial, Verdict};
 use crate::testing::contract::{Subject, Workload};
@@ -33,10 +33,10 @@ async fn answers<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
     match trial.inspect().await {
         Err(fault) => trial.require(false, EXPECTED, &fault),
         Ok(inspection) => {
-            if let Inquiry::Failed(error) = inspection.container_status {
+            if let Inspected::Failed(error) = inspection.container_status {
                 trial.require(false, EXPECTED, &format!("no container status: {error:#}"))?;
             }
-            if let Inquiry::Failed(error) = inspection.port_status {
+            if let Inspected::Failed(error) = inspection.port_status {
                 trial.require(false, EXPECTED, &format!("no port status: {error:#}"))?;
             }
             Ok(())
@@ -52,11 +52,14 @@ pub(super) async fn inspect_exit_code<S: Subject, T: Timer>(bench: &Bench<'_, S,
         _ => None,
     };
     let inspection = trial.inspect().await.map(|inspection| inspection.container_status);
-    let (Some(told), Ok(Inquiry::Is(status))) = (told, inspection) else {
+    let (Some(told), Ok(Inspected::Known(status))) = (told, inspection) else {
         return Err(Stop::Unchecked("`wait` or `inspect` tells none".into()));
     };
-    let found = format!("`inspect` tells the exit code {}", status.exit_code);
-    trial.require(status.exit_code == told, &format!("the exit code {told}"), &found)
+    let found = match status.exit_code {
+        Some(exit_code) => format!("`inspect` tells the exit code {exit_code}"),
+        None => String::from("`inspect` tells no exit code"),
+    };
+    trial.require(status.exit_code == Some(told), &format!("the exit code {told}"), &found)
 }
 
 pub(super) async fn update_equal<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {

@@ -1,14 +1,12 @@
-//! The table, drawn.
+//! Diagrams of the table of edges: Mermaid, Graphviz and Markdown.
 
-use super::edge::{Actor, EDGES, Transition};
-use super::event::EventKind;
-use super::state::TaskState;
+use crate::lifecycle::{Actor, EDGES, EventKind, TaskState, Transition};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What a [`Diagram`] is written in.
+/// The language that a [`Diagram`] is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DiagramFormat {
@@ -20,16 +18,16 @@ pub enum DiagramFormat {
     Markdown,
 }
 
-/// The table of edges, drawn: its [`Display`](fmt::Display) writes it.
+/// A diagram of the table of edges. Its [`Display`](fmt::Display) writes it.
 ///
-/// Each arrow is an edge. It has the colour of the end that it leads to, and is
-/// dashed where no agent takes it. Below a state stands what brings a task
-/// there. Whoever is not named is the agent.
+/// Each arrow is an edge. It has the color of the end that it leads to. It is
+/// dashed if no agent takes the edge. The events that lead to a state are listed
+/// below its name. If no actor is named, it is the agent.
 ///
 /// `cargo run --example diagram -- mermaid` prints it.
 ///
 /// ```
-/// use onward::lifecycle::{Diagram, DiagramFormat};
+/// use onward::diagram::{Diagram, DiagramFormat};
 ///
 /// let table = Diagram::new(DiagramFormat::Markdown).to_string();
 /// let row = table.lines().nth(9);
@@ -47,7 +45,7 @@ impl Diagram {
         Self { format, untaken: Vec::new() }
     }
 
-    /// Marks the edges that were not taken by what is held against the table.
+    /// Marks these edges as not taken, for example by a test suite.
     #[must_use]
     pub fn with_untaken(mut self, edges: impl IntoIterator<Item = Transition>) -> Self {
         self.untaken.extend(edges);
