@@ -27,6 +27,6 @@ pub use logs::{
 pub use progress::ProgressReporter;
 pub use resolve::resolve;
 #[cfg(feature = "std")]
-pub(crate) use step::{FromError, news};
+pub(crate) use step::{FromError, News, differing, known};
 pub use step::{Outcome, perform, step};
 pub use trace::task_span;

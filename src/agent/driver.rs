@@ -8,6 +8,8 @@ mod race;
 mod shared;
 mod snapshot;
 mod update_error;
+#[cfg(feature = "serde")]
+mod wire;
 
 use super::limit::{Limit, Permit};
 use super::panic::caught;
@@ -25,7 +27,6 @@ use alloc::sync::Arc;
 use self::core::{Call, Core, Exit, Logs, Next};
 use race::{Race, race};
 
-pub(super) use self::core::Goal;
 pub use handle::{DriverHandle, Watch};
 pub use history::HistoryEntry;
 pub(super) use shared::{Changes, Shared};
@@ -142,8 +143,11 @@ impl<E: Executor> Driver<E> {
         notice: Arc<dyn Notice>,
         limit: Option<Limit>,
     ) -> Self {
-        let driver = Self::over(shared, executor, runtime, Reports::Notice(notice));
-        Self { limit, ..driver }
+        // An earlier agent may have started the workload, and died before that was stored.
+        shared.with(|state| state.core.may_run = true);
+        let mut driver = Self::over(shared, executor, runtime, Reports::Notice(notice));
+        driver.limit = limit;
+        driver
     }
 
     /// Sets the retry policy and the deadlines.
@@ -276,12 +280,12 @@ impl<E: Executor> Driver<E> {
         // What is being applied is told before it is.
         self.report();
         let Self { shared, executor, controller, runtime, .. } = self;
-        let (shared, runtime) = (&**shared, &**runtime);
+        let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
         let mut race = Race::new(shared, runtime, call);
         let logs = match (call, &mut *controller) {
             (Call::Controller, slot) => {
                 let outcome = race!(race, executor.controller(&subject.assignment));
-                let taken_up = calls::take_up::<E>(&self.shared, outcome);
+                let taken_up = calls::take_up::<E>(whole, outcome);
                 calls::resolved(shared, runtime, subject.number, taken_up, slot)
             }
             (Call::Operate(operation), Some(controller)) => {

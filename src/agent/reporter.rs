@@ -1,13 +1,15 @@
-//! Delivers statuses to whoever is in charge, over a connection that may fail.
+//! The reporter: delivers the newest status of each task over a connection that may fail.
 
 mod queue;
 
-use super::driver::StatusSink;
-use super::policy::Policy;
-use super::timer::Timer;
+use super::panic::poll_caught;
+use super::policy::Backoff;
+use super::runtime::Runtime;
+use super::sink::StatusSink;
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,7 +17,7 @@ use core::error::Error;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::iter;
-use core::pin::{Pin, pin};
+use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 use futures::future::{Either, select};
@@ -24,24 +26,23 @@ use queue::{Batch, Shared};
 /// How many statuses go into one call, at most.
 const BATCH: usize = 1000;
 
-/// Takes the statuses of an agent's tasks to whoever is in charge of them: over a
-/// network, into a log.
+/// Sends the statuses of an agent's tasks to their manager, for example over a network.
 ///
 /// In SwarmKit: `agent.StatusReporter` and the dispatcher's `UpdateTaskStatus`.
 pub trait StatusReporter: Send {
-    /// Reports these statuses, of one task each.
+    /// Reports these statuses, at most one of each task.
     ///
-    /// It is waited for as long as it takes, and nothing else is reported meanwhile: a
-    /// call that may hang needs a time-out of its own, and is
-    /// [`Unreachable`](ReportError::Unreachable) after it.
+    /// The reporter waits for it as long as it takes, and reports nothing else meanwhile. Give a
+    /// call that may hang a time-out, and return [`ReportError::Unreachable`] after it.
     ///
     /// # Errors
     ///
-    /// What became of them, as far as it is known: see [`ReportError`].
+    /// Which of them did not arrive, as far as it is known: see [`ReportError`]. A panic counts
+    /// as [`ReportError::Unreachable`].
     ///
     /// # Cancel safety
     ///
-    /// Dropped, they may have arrived or not; they are reported again.
+    /// If its future is dropped, the statuses may have arrived or not. They are reported again.
     fn report(
         &mut self,
         updates: &[StatusUpdate],
@@ -50,6 +51,7 @@ pub trait StatusReporter: Send {
 
 /// The newest status of a task.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct StatusUpdate {
     /// The task's id.
@@ -58,26 +60,26 @@ pub struct StatusUpdate {
     pub status: TaskStatus,
 }
 
-/// What became of statuses that could not all be delivered.
+/// Why some statuses were not delivered.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// Nothing arrived: the connection failed. All of them are reported again.
+    /// The connection failed and none of them arrived. All are reported again.
     Unreachable(Box<dyn Error + Send + Sync>),
-    /// The call was refused because of one or several of them, and it is not known
-    /// which: they are found by reporting ever smaller parts.
+    /// The manager refused the call because of one or several of them, and it is not known
+    /// which. The reporter finds them by reporting smaller and smaller parts.
     Refused(Box<dyn Error + Send + Sync>),
-    /// All arrived but these, by their index.
+    /// All arrived except for these, by their index.
     Tasks(Vec<(usize, TaskReportError)>),
 }
 
-/// Why one status was not taken.
+/// Why one status was not accepted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskReportError {
-    /// Nobody knows the task any more. That is as good as delivered.
+    /// The manager does not know the task any more. The status counts as delivered.
     UnknownTask,
-    /// Anything else: this one is reported again, and holds up no other.
+    /// Any other reason. This status is reported again, and holds up no other.
     Refused(Box<dyn Error + Send + Sync>),
 }
 
@@ -91,24 +93,30 @@ impl fmt::Display for ReportError {
     }
 }
 
-impl Error for ReportError {}
+impl Error for ReportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable(error) | Self::Refused(error) => error.source(),
+            Self::Tasks(_) => None,
+        }
+    }
+}
 
-/// Delivers the newest status of every task: in batches, again and again until it
-/// has arrived, and never a lower state after a higher one.
+/// Delivers the newest status of every task: in batches, retried until it has arrived, and
+/// never a lower state after a higher one.
 ///
-/// [`handle`](Self::handle) takes the statuses and is the
-/// [sink](StatusSink) of drivers; [`run`](Self::run) delivers them.
+/// [`handle`](Self::handle) is the [sink](StatusSink) for drivers and workers. Spawn
+/// [`run`](Self::run).
 ///
 /// ```
 /// use futures::SinkExt;
 /// use futures::channel::mpsc;
-/// use onward::agent::{
-///     Policy, ReportError, Reporter, StatusReporter, StatusSink, StatusUpdate, TokioTimer,
-/// };
+/// use onward::agent::reporter::{ReportError, StatusUpdate};
+/// use onward::agent::{Reporter, StatusReporter, StatusSink, TokioRuntime};
 /// use onward::{TaskState, TaskStatus};
 /// use std::sync::Arc;
 ///
-/// /// Whoever is in charge is at the other end of a channel.
+/// /// The manager is at the other end of a channel.
 /// struct Manager(mpsc::Sender<Vec<StatusUpdate>>);
 ///
 /// impl StatusReporter for Manager {
@@ -120,9 +128,8 @@ impl Error for ReportError {}
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), mpsc::TryRecvError> {
-/// let (manager, mut told) = mpsc::channel(8);
-/// let policy = Arc::new(Policy::default());
-/// let mut reporter = Reporter::new(Manager(manager), TokioTimer::new(), policy);
+/// let (sender, mut receiver) = mpsc::channel(8);
+/// let mut reporter = Reporter::new(Manager(sender), Arc::new(TokioRuntime::current()));
 /// let sink = reporter.handle();
 /// let delivering = tokio::spawn(async move { reporter.run().await });
 ///
@@ -131,36 +138,43 @@ impl Error for ReportError {}
 /// while sink.pending() > 0 {
 ///     tokio::task::yield_now().await;
 /// }
-/// assert_eq!(told.try_recv()?[0].status.state, TaskState::Running);
+/// assert_eq!(receiver.try_recv()?[0].status.state, TaskState::Running);
 /// # delivering.abort();
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct Reporter<R, T> {
+///
+/// In SwarmKit: `statusReporter` (`agent/reporter.go`).
+pub struct Reporter<R> {
     shared: Arc<Shared>,
     upstream: R,
-    timer: T,
-    policy: Arc<Policy>,
+    runtime: Arc<dyn Runtime>,
+    backoff: Backoff,
 }
 
-impl<R: StatusReporter, T: Timer> Reporter<R, T> {
-    /// A reporter that tries again as the policy's back-off says.
-    pub fn new(upstream: R, timer: T, policy: Arc<Policy>) -> Self {
-        Self { shared: Arc::default(), upstream, timer, policy }
+impl<R: StatusReporter> Reporter<R> {
+    /// A reporter with the default [`Backoff`].
+    pub fn new(upstream: R, runtime: Arc<dyn Runtime>) -> Self {
+        Self { shared: Arc::default(), upstream, runtime, backoff: Backoff::default() }
     }
 
-    /// What takes the statuses. It is cheap to clone.
+    /// Sets the delays between two attempts.
+    #[must_use]
+    pub fn with_backoff(self, backoff: Backoff) -> Self {
+        Self { backoff, ..self }
+    }
+
+    /// A handle of this reporter.
     pub fn handle(&self) -> ReporterHandle {
         ReporterHandle(Arc::clone(&self.shared))
     }
 
-    /// Delivers statuses as they come, for ever.
+    /// Delivers statuses as they come. It never returns.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, nothing is lost; it can be called again. What was under way is
-    /// delivered once more.
+    /// If you drop its future, nothing is lost. Call it again, and it goes on. What was being
+    /// delivered is delivered once more.
     pub async fn run(&mut self) {
         loop {
             self.deliver().await;
@@ -168,8 +182,10 @@ impl<R: StatusReporter, T: Timer> Reporter<R, T> {
         }
     }
 
-    /// Delivers what there is, until a moment in the timer's time (`timer.now()` and so
-    /// long): the end of an agent. Gives back what could not be delivered.
+    /// Delivers what there is, until a moment in the runtime's time, for example
+    /// `runtime.now() + Duration::from_secs(5)`. Call it at the end of an agent.
+    ///
+    /// It makes at least one attempt for every status, whatever back-off is in progress.
     ///
     /// # Errors
     ///
@@ -177,121 +193,131 @@ impl<R: StatusReporter, T: Timer> Reporter<R, T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, nothing is lost; it can be called again.
+    /// If you drop its future, nothing is lost. Call it again.
     pub async fn flush(&mut self, until: Duration) -> Result<(), Vec<StatusUpdate>> {
+        let late = self.runtime.sleep_until(until);
         let shared = Arc::clone(&self.shared);
-        let timer = &self.timer;
-        let late = pin!(timer.sleep_until(until));
-        let Self { upstream, policy, .. } = self;
+        shared.hurry();
         let delivered = pin!(async {
             loop {
-                deliver(&shared, upstream, timer, policy).await;
-                if shared.is_empty() {
+                self.deliver().await;
+                if self.shared.is_empty() {
                     return;
                 }
-                wait(&shared, timer).await;
+                self.wait().await;
             }
         });
         match select(delivered, late).await {
             Either::Left(_) => Ok(()),
+            Either::Right(_) if shared.is_empty() => Ok(()),
             Either::Right(_) => Err(shared.pending()),
         }
     }
 
+    /// Reports everything that is due.
     async fn deliver(&mut self) {
-        deliver(&self.shared, &mut self.upstream, &self.timer, &self.policy).await;
-    }
-
-    async fn wait(&self) {
-        wait(&self.shared, &self.timer).await;
-    }
-}
-
-/// Reports everything that is due.
-async fn deliver<R: StatusReporter>(
-    shared: &Shared,
-    upstream: &mut R,
-    timer: &impl Timer,
-    policy: &Policy,
-) {
-    loop {
-        let batch = shared.due(timer.now(), BATCH);
-        if batch.updates.is_empty() {
-            return;
-        }
-        report(shared, upstream, timer, policy, &batch).await;
-    }
-}
-
-/// Reports a batch, in parts where it must be, as long as the connection holds.
-async fn report<R: StatusReporter>(
-    shared: &Shared,
-    upstream: &mut R,
-    timer: &impl Timer,
-    policy: &Policy,
-    batch: &Batch,
-) {
-    let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
-    while let Some(part) = parts.pop() {
-        let Some(updates) = batch.updates.get(part.clone()) else { continue };
-        let told = match upstream.report(updates).await {
-            Err(ReportError::Refused(error)) if updates.len() == 1 => {
-                Err(ReportError::Tasks(vec![(0, TaskReportError::Refused(error))]))
-            }
-            told => told,
-        };
-        match told {
-            Ok(()) => shared.delivered(batch, part),
-            Err(ReportError::Unreachable(error)) => {
-                tracing::warn!(%error, "statuses did not arrive");
-                shared.unreachable(timer.now(), policy);
+        loop {
+            let batch = self.shared.due(self.runtime.now(), BATCH);
+            if batch.updates.is_empty() {
                 return;
             }
-            Err(ReportError::Refused(_)) => {
-                let middle = part.start + updates.len() / 2;
-                parts.push(middle..part.end);
-                parts.push(part.start..middle);
-            }
-            Err(ReportError::Tasks(failed)) => {
-                let failed: BTreeMap<usize, _> = failed.into_iter().collect();
-                for index in 0..updates.len() {
-                    let at = part.start + index;
-                    match failed.get(&index) {
-                        Some(TaskReportError::Refused(error)) => {
-                            shared.refused(batch, at, &**error, timer.now(), policy);
-                        }
-                        Some(TaskReportError::UnknownTask) | None => {
-                            shared.delivered(batch, at..at + 1);
+            self.report(&batch).await;
+        }
+    }
+
+    /// Reports a batch, in parts if it must be, as long as the connection holds.
+    async fn report(&mut self, batch: &Batch) {
+        let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
+        while let Some(part) = parts.pop() {
+            let Some(updates) = batch.updates.get(part.clone()) else { continue };
+            let reported = match contained(&mut self.upstream, updates).await {
+                Err(ReportError::Refused(error)) if updates.len() == 1 => {
+                    Err(ReportError::Tasks(vec![(0, TaskReportError::Refused(error))]))
+                }
+                reported => reported,
+            };
+            match reported {
+                Ok(()) => self.shared.delivered(batch, part),
+                Err(ReportError::Unreachable(error)) => {
+                    tracing::warn!(%error, "statuses not delivered");
+                    self.shared.unreachable(self.runtime.now(), &self.backoff);
+                    return;
+                }
+                Err(ReportError::Refused(_)) => {
+                    let middle = part.start + updates.len() / 2;
+                    parts.push(middle..part.end);
+                    parts.push(part.start..middle);
+                }
+                Err(ReportError::Tasks(failed)) => {
+                    let failed: BTreeMap<usize, _> = failed.into_iter().collect();
+                    for index in 0..updates.len() {
+                        let at = part.start + index;
+                        match failed.get(&index) {
+                            Some(TaskReportError::Refused(error)) => self.refused(batch, at, &**error),
+                            Some(TaskReportError::UnknownTask) | None => {
+                                self.shared.delivered(batch, at..at + 1);
+                            }
                         }
                     }
                 }
             }
         }
     }
-}
 
-/// Waits until something is due.
-async fn wait(shared: &Shared, timer: &impl Timer) {
-    let mut sleep: Option<Pin<Box<_>>> = None;
-    poll_fn(|context| {
-        shared.reporter.register(context.waker());
-        let Some(due) = shared.next_due() else { return Poll::Pending };
-        if due <= timer.now() {
-            return Poll::Ready(());
+    fn refused(&self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
+        if let Some(update) = batch.updates.get(index) {
+            tracing::warn!(task.id = &*update.id, %error, "status refused");
         }
-        // What comes meanwhile is due at once, or not before this either: the connection
-        // has failed, and something waits for it already.
-        sleep.get_or_insert_with(|| Box::pin(timer.sleep_until(due))).as_mut().poll(context)
-    })
-    .await;
+        self.shared.refused(batch, index, self.runtime.now(), &self.backoff);
+    }
+
+    /// Waits until something is due.
+    async fn wait(&self) {
+        let (shared, runtime) = (&*self.shared, &*self.runtime);
+        let mut watching = shared.changes.watch();
+        let mut sleep = None;
+        poll_fn(|context| {
+            // Registered first: what comes afterwards wakes it.
+            while watching.poll(context).is_ready() {}
+            let Some(due) = shared.next_due() else { return Poll::Pending };
+            if due <= runtime.now() {
+                return Poll::Ready(());
+            }
+            // What comes meanwhile is due at once, or not before this either: the connection has
+            // failed, and something waits for it already.
+            sleep.get_or_insert_with(|| runtime.sleep_until(due)).as_mut().poll(context)
+        })
+        .await;
+    }
 }
 
-/// Takes the statuses that a [`Reporter`] delivers.
+/// Reports statuses. A panic is an error.
+async fn contained<R: StatusReporter>(
+    upstream: &mut R,
+    updates: &[StatusUpdate],
+) -> Result<(), ReportError> {
+    let mut call = pin!(async { upstream.report(updates).await });
+    match poll_fn(|context| poll_caught(call.as_mut(), context)).await {
+        Ok(reported) => reported,
+        Err(panic) => {
+            let error = panic.of("reporter").to_string();
+            Err(ReportError::Unreachable(error.into()))
+        }
+    }
+}
+
+impl<R> fmt::Debug for Reporter<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter").field("pending", &self.shared.len()).finish_non_exhaustive()
+    }
+}
+
+/// Takes the statuses that a [`Reporter`] delivers. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ReporterHandle(Arc<Shared>);
 
 impl ReporterHandle {
-    /// How many statuses are still to be delivered.
+    /// How many statuses were not delivered yet.
     pub fn pending(&self) -> usize {
         self.0.len()
     }
@@ -303,7 +329,7 @@ impl StatusSink for ReporterHandle {
     }
 
     /// The task is forgotten when its last status has arrived.
-    fn gone(&self, id: &str) {
-        self.0.gone(id);
+    fn removed(&self, id: &str) {
+        self.0.removed(id);
     }
 }

@@ -105,7 +105,8 @@ pub async fn step<C: Controller>(
     if task.state() >= TaskState::Starting {
         let inspection = controller.inspect().await;
         trace::inspected(&inspection);
-        if let Some((container_status, port_status)) = news(task, inspection, from_error) {
+        let news = known(inspection).and_then(|news| differing(task, news, from_error));
+        if let Some((container_status, port_status)) = news {
             task.inspected(container_status, port_status, clock.now());
         }
     }
@@ -190,39 +191,37 @@ impl FromError {
 /// A container's status and ports that a task does not have yet.
 pub(crate) type News = (Option<ContainerStatus>, Option<PortStatus>);
 
-/// What an inspection contains that differs from the task's status, or `None` if
-/// nothing does. [`AnyTask::inspected`] records it.
+/// What an inspection contains, or `None` if it contains nothing.
 #[inline]
-pub(crate) fn news(task: &AnyTask, inspection: Inspection, from_error: FromError) -> Option<News> {
+pub(crate) fn known(inspection: Inspection) -> Option<News> {
     // In line, so that an inspection without news is not even moved.
     match (inspection.container_status, inspection.port_status) {
         (Inspected::Unchanged, Inspected::Unchanged) => None,
-        (container_status, port_status) => {
-            differing(task, container_status, port_status, from_error)
-        }
+        (container_status, port_status) => Some((value(container_status), value(port_status))),
     }
 }
 
+/// What an inspection contains that differs from the task's status, or `None` if
+/// nothing does. [`AnyTask::inspected`] records it.
 #[inline(never)]
-fn differing(
+pub(crate) fn differing(
     task: &AnyTask,
-    container_status: Inspected<ContainerStatus>,
-    port_status: Inspected<PortStatus>,
+    (container_status, port_status): News,
     from_error: FromError,
 ) -> Option<News> {
-    let container_status = known(container_status)
+    let container_status = container_status
         .filter(|_| !from_error.has_container_status)
         .map(|status| match from_error.exit_code {
             Some(code) => ContainerStatus { exit_code: Some(code.get()), ..status },
             None => status,
         })
         .filter(|status| task.container_status() != Some(status).filter(|s| !s.is_empty()));
-    let port_status = known(port_status).filter(|ports| task.port_status() != ports);
+    let port_status = port_status.filter(|ports| task.port_status() != ports);
     (container_status.is_some() || port_status.is_some()).then_some((container_status, port_status))
 }
 
 /// The value, if it is known.
-fn known<T>(inspected: Inspected<T>) -> Option<T> {
+fn value<T>(inspected: Inspected<T>) -> Option<T> {
     match inspected {
         Inspected::Known(value) => Some(value),
         Inspected::Unchanged | Inspected::Failed(_) => None,

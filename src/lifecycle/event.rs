@@ -112,6 +112,8 @@ impl Event {
 
 /// Which [`Event`] it was.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the event of its name")]
 pub enum EventKind {

@@ -1,42 +1,47 @@
 //! A runtime in virtual time.
 
-use super::time::VirtualTime;
+use super::time::{Turn, VirtualTime};
+use crate::agent::Runtime;
+use crate::agent::runtime::SpawnError;
+use crate::exec::WallClock;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::task::Wake;
 use alloc::vec::Vec;
+use core::fmt;
 use core::future::Future;
 use core::mem;
-use core::pin::{Pin, pin};
+use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
-use futures::task::{FutureObj, Spawn, SpawnError};
+use futures::future::BoxFuture;
+use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use time::UtcDateTime;
 
 /// Runs futures in virtual time, one poll at a time, in an order that a seed
 /// decides. Time goes on when nothing else can. Clones are the same pool.
 ///
 /// ```
 /// use core::time::Duration;
-/// use onward::agent::Timer;
+/// use onward::agent::Runtime;
 /// use onward::testing::{VirtualPool, VirtualTime};
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 7);
-/// let timer = pool.time().timer();
 /// let hour = Duration::from_secs(3600);
-/// assert_eq!(pool.run_until(async { timer.sleep_until(hour).await; timer.now() }), Some(hour));
+/// assert_eq!(pool.run_until(async { pool.sleep_until(hour).await; pool.now() }), Some(hour));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VirtualPool {
     time: VirtualTime,
     tasks: Arc<Mutex<Tasks>>,
     ready: Arc<Ready>,
 }
 
-#[derive(Debug)]
 struct Tasks {
     /// None is there while it is polled.
-    list: BTreeMap<u64, Option<FutureObj<'static, ()>>>,
+    list: BTreeMap<u64, Option<BoxFuture<'static, ()>>>,
     count: u64,
     seed: u64,
 }
@@ -63,6 +68,12 @@ impl Wake for Woken {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for VirtualPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualPool").field("time", &self.time).finish_non_exhaustive()
+    }
 }
 
 impl VirtualPool {
@@ -118,7 +129,7 @@ impl VirtualPool {
         let future = lock(&self.tasks).list.get_mut(&number).and_then(Option::take);
         let Some(mut future) = future else { return true };
         let waker = Waker::from(woken);
-        let poll = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
+        let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
         let mut tasks = lock(&self.tasks);
         match tasks.list.get_mut(&number) {
             Some(place) if poll.is_pending() => *place = Some(future),
@@ -141,8 +152,16 @@ impl VirtualPool {
     }
 }
 
-impl Spawn for VirtualPool {
-    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+impl Runtime for VirtualPool {
+    fn now(&self) -> Duration {
+        self.time.now()
+    }
+
+    fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.time.sleep_until(moment, Turn::Timer))
+    }
+
+    fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
         let mut tasks = lock(&self.tasks);
         tasks.count += 1;
         let number = tasks.count;
@@ -151,5 +170,11 @@ impl Spawn for VirtualPool {
         let ready = Arc::downgrade(&self.ready);
         Arc::new(Woken { number, ready, is_ready: false.into() }).wake();
         Ok(())
+    }
+
+    /// Midnight on 1 January 2000, and the time that has passed.
+    fn utc_now(&self) -> UtcDateTime {
+        const DAYS: i64 = 10_957;
+        self.time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(DAYS)).now()
     }
 }

@@ -1,7 +1,8 @@
 //! A connection that does what a script says.
 
 use super::time::{Turn, VirtualTime};
-use crate::agent::{ReportError, StatusReporter, StatusUpdate, TaskReportError};
+use crate::agent::StatusReporter;
+use crate::agent::reporter::{ReportError, StatusUpdate, TaskReportError};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -1,6 +1,6 @@
 //! What is wanted of a task, over time.
 
-use crate::agent::{DriverHandle, Timer};
+use crate::agent::{DriverHandle, Runtime};
 use crate::exec::Assignment;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,10 +12,10 @@ use core::time::Duration;
 /// ```
 /// use core::time::Duration;
 /// use futures::future::join;
-/// use onward::agent::{Driver, Surroundings};
-/// use onward::exec::SystemClock;
-/// use onward::testing::{NoopController, Scenario, VirtualPool, VirtualTime, Wish};
-/// use onward::{AnyTask, Assignment, TaskState, TaskStatus};
+/// use onward::agent::Driver;
+/// use onward::testing::{Scenario, Script, ScriptedExecutor, VirtualPool, VirtualTime, Wish};
+/// use onward::{Assignment, Task, TaskState};
+/// use std::sync::Arc;
 ///
 /// let shutdown = Assignment::new("t", ()).with_desired_state(TaskState::Shutdown);
 /// let minute = Duration::from_secs(60);
@@ -23,13 +23,12 @@ use core::time::Duration;
 /// let scenario = Scenario::new(Assignment::new("t", ()), wishes);
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// let timer = pool.time().timer();
-/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-/// let surroundings = Surroundings::new(timer.clone(), SystemClock, |_: &str, _| {});
-/// let (mut driver, handle) =
-///     Driver::new(task, scenario.assignment.clone(), NoopController::Runs, surroundings);
-/// pool.run_until(join(driver.run(), scenario.act(&handle, &timer))).unwrap();
-/// assert_eq!(handle.status().state, TaskState::Shutdown);
+/// let executor = ScriptedExecutor::new(|_| Script::new());
+/// let assignment = scenario.assignment.clone();
+/// let mut driver = Driver::new(Task::new(), assignment, executor, Arc::new(pool.clone()));
+/// let handle = driver.handle();
+/// pool.run_until(join(driver.run(), scenario.act(&handle, &pool))).unwrap();
+/// assert_eq!(handle.status().state, TaskState::Complete);
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -64,9 +63,9 @@ impl<D: Clone + PartialEq> Scenario<D> {
     }
 
     /// Tells a driver what is wanted, when it is; ready after the last.
-    pub async fn act(&self, handle: &DriverHandle<D>, timer: &impl Timer) {
+    pub async fn act(&self, handle: &DriverHandle<D>, runtime: &dyn Runtime) {
         for (at, wish) in &self.wishes {
-            timer.sleep_until(*at).await;
+            runtime.sleep_until(*at).await;
             match wish {
                 // What is refused changes nothing.
                 Wish::Update(assignment) => _ = handle.update(assignment.clone()),

@@ -1,6 +1,5 @@
 //! Virtual time: it jumps from one event to the next.
 
-use crate::agent::Timer;
 use crate::exec::WallClock;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -18,12 +17,10 @@ use time::UtcDateTime;
 ///
 /// ```
 /// use core::time::Duration;
-/// use onward::agent::Timer;
 /// use onward::testing::{Turn, VirtualTime};
 ///
 /// let time = VirtualTime::new();
-/// let timer = time.timer();
-/// let minute = timer.sleep_until(Duration::from_secs(60));
+/// let minute = time.sleep_until(Duration::from_secs(60), Turn::Timer);
 /// # let mut minute = core::pin::pin!(minute);
 /// # let mut context = core::task::Context::from_waker(core::task::Waker::noop());
 /// # use core::future::Future;
@@ -67,11 +64,6 @@ impl VirtualTime {
         self.lock().now
     }
 
-    /// A timer of this time.
-    pub fn timer(&self) -> VirtualTimer {
-        VirtualTimer(self.clone())
-    }
-
     /// A clock that tells `start` plus this time.
     pub fn clock(&self, start: UtcDateTime) -> VirtualClock {
         VirtualClock { time: self.clone(), start }
@@ -108,20 +100,6 @@ impl VirtualTime {
     }
 }
 
-/// A timer of [`VirtualTime`].
-#[derive(Clone, Debug)]
-pub struct VirtualTimer(VirtualTime);
-
-impl Timer for VirtualTimer {
-    fn now(&self) -> Duration {
-        self.0.now()
-    }
-
-    fn sleep_until(&self, moment: Duration) -> impl Future<Output = ()> + Send {
-        self.0.sleep_until(moment, Turn::Timer)
-    }
-}
-
 /// A clock of [`VirtualTime`].
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
@@ -131,7 +109,8 @@ pub struct VirtualClock {
 
 impl WallClock for VirtualClock {
     fn now(&self) -> UtcDateTime {
-        self.start + self.time.now()
+        let passed = time::Duration::try_from(self.time.now()).unwrap_or(time::Duration::MAX);
+        self.start.saturating_add(passed)
     }
 }
 

@@ -6,9 +6,10 @@ use super::race::Outcome;
 use super::shared::{Shared, Subject};
 use crate::agent::panic::{Panic, caught};
 use crate::agent::runtime::{Now, Runtime};
-use crate::exec::{Controller, ControllerError, Executor, Inspection, ProgressReporter};
+use crate::exec::{
+    Controller, ControllerError, Executor, Inspection, ProgressReporter, known, trace,
+};
 use crate::lifecycle::{Answer, Operation};
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -166,9 +167,10 @@ pub(super) fn inspected<D>(shared: &Shared<D>, runtime: &dyn Runtime, outcome: O
             Inspection::default()
         }
     };
-    let (container_status, port_status) = inspection.known();
+    trace::inspected(&inspection);
+    let known = known(inspection);
     let now = Now::read(runtime);
-    shared.with(|state| state.core.inspected(container_status, port_status, now));
+    shared.with(|state| state.core.inspected(known, now));
 }
 
 fn dropped<D>(shared: &Shared<D>, runtime: &dyn Runtime) -> Logs {

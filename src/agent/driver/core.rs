@@ -17,6 +17,7 @@ mod wish;
 use super::history::History;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::runtime::Now;
+use crate::exec::FromError;
 use crate::lifecycle::{AnyTask, Failure, TaskState};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -131,20 +132,13 @@ pub(super) struct Core {
     jitter: Jitter,
     inspection_due: bool,
     /// What the last failure told of the container: it comes before an inspection.
-    told: Told,
+    from_error: FromError,
     /// The end is wanted, and `shutdown` was not called yet.
     urgent: bool,
     /// Something is wanted that the driver has not seen.
     pub(super) news: bool,
     /// Something has changed that was not reported yet.
     pub(super) touched: bool,
-}
-
-/// What a failure has told of the container.
-#[derive(Clone, Copy, Default, Debug)]
-struct Told {
-    container_status: bool,
-    exit_code: Option<i32>,
 }
 
 impl Core {
@@ -183,7 +177,7 @@ impl Core {
             history: History::default(),
             jitter: Jitter::of(id),
             inspection_due: was_started && desired < TaskState::Shutdown,
-            told: Told::default(),
+            from_error: FromError::default(),
             urgent: false,
             news: false,
             touched: false,

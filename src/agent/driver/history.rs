@@ -9,9 +9,11 @@ const KEPT: usize = 8;
 
 /// Something that happened to a task, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HistoryEntry {
     /// The time of day.
+    #[cfg_attr(feature = "serde", serde(with = "super::wire::time_of_day"))]
     pub at: UtcDateTime,
     /// What happened.
     pub event: EventKind,

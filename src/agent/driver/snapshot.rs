@@ -19,6 +19,7 @@ pub struct Snapshot {
     /// The desired state.
     pub desired_state: TaskState,
     /// Since when the task has been in its state.
+    #[cfg_attr(feature = "serde", serde(with = "super::wire::time_of_day"))]
     pub since: UtcDateTime,
     /// A line of progress that the operation in flight has reported, for example
     /// `pulling layer 3 of 7`. None once the task has moved on.
@@ -28,13 +29,19 @@ pub struct Snapshot {
     pub attempt: u32,
     /// When the next attempt is made, in the time of [`Runtime::now`](crate::agent::Runtime::now),
     /// if the task waits for it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "next_attempt_ms", default, with = "super::wire::optional_millis")
+    )]
     pub next_attempt: Option<Duration>,
     /// The error of the last attempt of an update, a removal, or making the controller, if that
     /// is to be tried again.
     pub last_error: Option<String>,
     /// Since when the workload has been asked to end.
+    #[cfg_attr(feature = "serde", serde(default, with = "super::wire::optional_time_of_day"))]
     pub shutting_down_since: Option<UtcDateTime>,
     /// Since when the workload is being ended by force.
+    #[cfg_attr(feature = "serde", serde(default, with = "super::wire::optional_time_of_day"))]
     pub terminating_since: Option<UtcDateTime>,
     /// Whether the controller has the wanted definition.
     pub definition: DefinitionStatus,

@@ -1,36 +1,41 @@
-//! What is to be delivered, and what has been.
+//! The statuses that are to be delivered, and what has been delivered.
 
 use super::StatusUpdate;
-use crate::agent::policy::{Jitter, Policy};
+use crate::agent::policy::{Backoff, Jitter};
+use crate::agent::signal::Signal;
+use crate::agent::sync::Mutex;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::error::Error;
 use core::mem;
 use core::ops::Range;
 use core::time::Duration;
-use futures::task::AtomicWaker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a reporter and its handles have in common.
+/// What a reporter and its handles share.
 #[derive(Default, Debug)]
 pub(super) struct Shared {
     queue: Mutex<Queue>,
     /// Wakes the reporter.
-    pub(super) reporter: AtomicWaker,
+    pub(super) changes: Signal,
 }
 
 #[derive(Default, Debug)]
 struct Queue {
     tasks: BTreeMap<Arc<str>, Task>,
-    /// The tasks whose status is to be delivered, by when.
-    due: BTreeSet<(Duration, Arc<str>)>,
+    /// The tasks whose status is to be delivered: by when, and then in the order in which they
+    /// came, so that busy tasks do not starve another.
+    due: BTreeSet<Due>,
+    /// Counts the places in that order.
+    places: u64,
     /// Nothing is delivered before this.
     not_before: Duration,
     failures: u32,
     jitter: Jitter,
 }
+
+/// When a task's status is to be delivered, and its place.
+type Due = (Duration, u64, Arc<str>);
 
 /// What is known of a task's statuses.
 #[derive(Default, Debug)]
@@ -38,13 +43,15 @@ struct Task {
     /// The newest, until it has arrived.
     pending: Option<TaskStatus>,
     due: Duration,
+    /// Its place among those that are due at the same time.
+    place: u64,
     /// Counts the statuses that have come.
     version: u32,
     /// The highest state that may have arrived.
     sent: Option<TaskState>,
     failures: u32,
-    /// Nothing more comes of it: the next status is another task's.
-    is_gone: bool,
+    /// The task was removed: the next status is another task's.
+    is_removed: bool,
 }
 
 /// What goes into one call, or several.
@@ -54,18 +61,13 @@ pub(super) struct Batch {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // What is under it is whole at any time, a panic elsewhere or not.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes a status, unless the task is further already.
     pub(super) fn put(&self, id: &str, status: TaskStatus) {
-        let mut queue = self.lock();
-        let Queue { tasks, due, .. } = &mut *queue;
+        let mut queue = self.queue.lock();
+        let Queue { tasks, due, places, .. } = &mut *queue;
         let id = tasks.get_key_value(id).map_or_else(|| id.into(), |(id, _)| Arc::clone(id));
         let task = tasks.entry(Arc::clone(&id)).or_default();
-        if mem::take(&mut task.is_gone) {
+        if mem::take(&mut task.is_removed) {
             // Another task's: it follows on nothing.
             task.sent = None;
         } else {
@@ -77,17 +79,17 @@ impl Shared {
         }
         task.version = task.version.wrapping_add(1);
         if task.pending.replace(status).is_none() {
-            due.insert((task.due, id));
+            task.wait(id, due, places);
         }
         drop(queue);
-        self.reporter.wake();
+        self.changes.notify();
     }
 
     /// Forgets a task, as soon as its newest status has arrived.
-    pub(super) fn gone(&self, id: &str) {
-        let mut queue = self.lock();
+    pub(super) fn removed(&self, id: &str) {
+        let mut queue = self.queue.lock();
         let Some(task) = queue.tasks.get_mut(id) else { return };
-        task.is_gone = true;
+        task.is_removed = true;
         if task.pending.is_none() {
             queue.tasks.remove(id);
         }
@@ -95,41 +97,53 @@ impl Shared {
 
     /// Whether there is nothing to be delivered.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().due.is_empty()
+        self.len() == 0
     }
 
     /// How many statuses are to be delivered.
     pub(super) fn len(&self) -> usize {
-        self.lock().due.len()
+        self.queue.lock().due.len()
     }
 
     /// Everything that is to be delivered.
     pub(super) fn pending(&self) -> Vec<StatusUpdate> {
-        let queue = self.lock();
-        let update = |(_, id): &(Duration, Arc<str>)| {
+        let queue = self.queue.lock();
+        let update = |(_, _, id): &Due| {
             let status = queue.tasks.get(id)?.pending.clone()?;
             Some(StatusUpdate { id: Arc::clone(id), status })
         };
         queue.due.iter().filter_map(update).collect()
     }
 
-    /// When something is to be delivered, if anything is.
-    pub(super) fn next_due(&self) -> Option<Duration> {
-        let queue = self.lock();
-        queue.due.first().map(|(due, _)| queue.not_before.max(*due))
+    /// Everything is due now, whatever has failed before.
+    pub(super) fn hurry(&self) {
+        let mut queue = self.queue.lock();
+        queue.not_before = Duration::ZERO;
+        let Queue { tasks, due, places, .. } = &mut *queue;
+        for (_, _, id) in mem::take(due) {
+            if let Some(task) = tasks.get_mut(&id) {
+                task.due = Duration::ZERO;
+                task.wait(id, due, places);
+            }
+        }
     }
 
-    /// What is to be delivered now, at most so many. It stays in the queue until
-    /// it has arrived, and counts as sent from now on: nobody knows what arrives
-    /// of a call that is dropped.
+    /// When something is to be delivered, if anything is.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        let queue = self.queue.lock();
+        queue.due.first().map(|(due, _, _)| queue.not_before.max(*due))
+    }
+
+    /// What is to be delivered now, at most so many. It stays in the queue until it has arrived,
+    /// and counts as sent from now on: nobody knows what arrives of a call that is dropped.
     pub(super) fn due(&self, now: Duration, most: usize) -> Batch {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let mut batch = Batch { updates: Vec::new(), versions: Vec::new() };
         if queue.not_before > now {
             return batch;
         }
         let Queue { tasks, due, .. } = &mut *queue;
-        for (_, id) in due.iter().take_while(|(due, _)| *due <= now).take(most) {
+        for (_, _, id) in due.iter().take_while(|(due, _, _)| *due <= now).take(most) {
             let Some(task) = tasks.get_mut(id) else { continue };
             let Some(status) = task.pending.clone() else { continue };
             task.sent = task.sent.max(Some(status.state));
@@ -139,85 +153,76 @@ impl Shared {
         batch
     }
 
-    /// A part of a batch has arrived.
+    /// A part of a batch has arrived. A task that has a newer status waits behind the others.
     pub(super) fn delivered(&self, batch: &Batch, part: Range<usize>) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         queue.failures = 0;
         for index in part {
-            queue.with(batch, index, |task, is_newest, due, id| {
-                if !is_newest {
-                    return;
-                }
-                due.remove(&(task.due, Arc::clone(id)));
-                task.pending = None;
-                task.failures = 0;
-                task.due = Duration::ZERO;
+            queue.settle(batch, index, |task, is_newest| {
+                (task.failures, task.due) = (0, Duration::ZERO);
+                !is_newest
             });
-            queue.drop_gone(batch, index);
         }
     }
 
-    /// One of a batch was not taken: it is to be tried again later, but for the last
-    /// word of a task that is gone.
-    pub(super) fn refused(
-        &self,
-        batch: &Batch,
-        index: usize,
-        error: &dyn Error,
-        now: Duration,
-        policy: &Policy,
-    ) {
-        let mut queue = self.lock();
+    /// One of a batch was not accepted: it is tried again later, except for the last status of
+    /// a task that was removed.
+    pub(super) fn refused(&self, batch: &Batch, index: usize, now: Duration, backoff: &Backoff) {
+        let mut queue = self.queue.lock();
         let mut jitter = queue.jitter.clone();
-        queue.with(batch, index, |task, _, due, id| {
-            tracing::warn!(task.id = &**id, %error, "status refused");
-            due.remove(&(task.due, Arc::clone(id)));
-            if task.is_gone {
-                task.pending = None;
-                return;
-            }
-            task.due = now.saturating_add(jitter.delay(policy, task.failures));
+        queue.settle(batch, index, |task, _| {
+            task.due = now.saturating_add(jitter.delay(backoff, task.failures));
             task.failures = task.failures.saturating_add(1);
-            due.insert((task.due, Arc::clone(id)));
+            !task.is_removed
         });
         queue.jitter = jitter;
-        queue.drop_gone(batch, index);
     }
 
     /// Nothing arrives now.
-    pub(super) fn unreachable(&self, now: Duration, policy: &Policy) {
-        let mut queue = self.lock();
+    pub(super) fn unreachable(&self, now: Duration, backoff: &Backoff) {
+        let mut queue = self.queue.lock();
         let failures = queue.failures;
-        let delay = queue.jitter.delay(policy, failures);
+        let delay = queue.jitter.delay(backoff, failures);
         queue.failures = failures.saturating_add(1);
         queue.not_before = now.saturating_add(delay);
     }
 }
 
+impl Task {
+    /// Its status is to be delivered, after those that wait already.
+    fn wait(&mut self, id: Arc<str>, due: &mut BTreeSet<Due>, places: &mut u64) {
+        *places += 1;
+        self.place = *places;
+        due.insert((self.due, self.place, id));
+    }
+}
+
 impl Queue {
-    /// Does something to a task of a batch, if it is still there; says whether
-    /// what was sent is the newest.
-    fn with(
+    /// The answer about one task of a batch. `keeps` is told whether what was sent is the
+    /// newest, and returns whether the task still has something to be delivered.
+    fn settle(
         &mut self,
         batch: &Batch,
         index: usize,
-        act: impl FnOnce(&mut Task, bool, &mut BTreeSet<(Duration, Arc<str>)>, &Arc<str>),
+        keeps: impl FnOnce(&mut Task, bool) -> bool,
     ) {
         let (Some(update), Some(version)) = (batch.updates.get(index), batch.versions.get(index))
         else {
             return;
         };
-        if let Some(task) = self.tasks.get_mut(&update.id).filter(|task| task.pending.is_some()) {
+        let id = &update.id;
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        if task.pending.is_some() {
+            self.due.remove(&(task.due, task.place, Arc::clone(id)));
             let is_newest = task.version == *version;
-            act(task, is_newest, &mut self.due, &update.id);
+            if keeps(task, is_newest) {
+                task.wait(Arc::clone(id), &mut self.due, &mut self.places);
+            } else {
+                task.pending = None;
+            }
         }
-    }
-
-    /// Forgets a task of a batch that is gone and of which nothing is pending.
-    fn drop_gone(&mut self, batch: &Batch, index: usize) {
-        let Some(update) = batch.updates.get(index) else { return };
-        if self.tasks.get(&update.id).is_some_and(|task| task.is_gone && task.pending.is_none()) {
-            self.tasks.remove(&update.id);
+        if task.is_removed && task.pending.is_none() {
+            self.tasks.remove(id);
         }
     }
 }

@@ -41,9 +41,11 @@ pub(super) fn life<E: Executor + 'static>(
 ) -> BoxFuture<'static, ()> {
     let span = task_span(&id);
     let report = Report { common, id, exit: None };
-    let mut life = Life { driver, report };
+    let life = Life { driver, report };
     Box::pin(
         async move {
+            // As a whole, so that its fields are dropped in their order.
+            let mut life = life;
             life.report.exit = Some(life.driver.run().await);
         }
         .instrument(span),

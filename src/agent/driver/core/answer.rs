@@ -1,13 +1,15 @@
 //! What follows from the answer to a call.
 
-use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Told};
+use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs};
 use crate::agent::runtime::Now;
+use crate::exec::{FromError, News, differing};
 use crate::lifecycle::{
-    Answer, ContainerStatus, Decision, Event, EventKind, Failure, Operation, PortStatus, TaskState,
+    Answer, Decision, Event, EventKind, Failure, Operation, TaskState,
 };
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::mem;
 use core::time::Duration;
 
 /// Which definition a call is about.
@@ -38,9 +40,9 @@ impl Core {
     pub(in crate::agent::driver) fn broke(&mut self, error: String, now: Now) -> Logs {
         self.over(now);
         if self.goal != Goal::Live || self.task.state().is_terminal() {
-            return Log::Fatal(error.into()).into();
+            return Log::Panicked(error.into()).into();
         }
-        let log = Log::Fatal(error.as_str().into());
+        let log = Log::Panicked(error.as_str().into());
         let failure = LastResort::Failure(Box::new(Failure::new(error)));
         Logs::from(log).and(self.resort(failure))
     }
@@ -91,15 +93,20 @@ impl Core {
     }
 
     fn accepted(&mut self, now: Now) -> Logs {
-        if self.task.state() < TaskState::Accepted {
-            return self.event(Event::Accepted, now);
+        let from = self.task.state();
+        match self.task.resolved(Ok(()), now.utc) {
+            Some(event) => self.recorded(event, FromError::default(), from, now),
+            None => Logs::default(),
         }
-        Logs::default()
     }
 
     /// There is no controller: the task is REJECTED or FAILED, unless it has ended.
     pub(super) fn unresolved(&mut self, error: String, now: Now) -> Logs {
-        self.event(Event::Unresolved(Box::new(Failure::new(error))), now)
+        let from = self.task.state();
+        match self.task.resolved(Err(Failure::new(error)), now.utc) {
+            Some(event) => self.recorded(event, FromError::default(), from, now),
+            None => Logs::default(),
+        }
     }
 
     /// An operation has returned. A panic counts as a failure for good, and says nothing about
@@ -234,20 +241,11 @@ impl Core {
     }
 
     /// The controller has told what its container and its ports are, or nothing.
-    pub(in crate::agent::driver) fn inspected(
-        &mut self,
-        container_status: Option<ContainerStatus>,
-        port_status: Option<PortStatus>,
-        now: Now,
-    ) {
+    pub(in crate::agent::driver) fn inspected(&mut self, known: Option<News>, now: Now) {
         self.inspection_due = false;
-        let told = core::mem::take(&mut self.told);
-        let container_status = container_status.filter(|_| !told.container_status);
-        let container_status = container_status.map(|status| match told.exit_code {
-            Some(exit_code) => ContainerStatus { exit_code: exit_code.into(), ..status },
-            None => status,
-        });
-        if container_status.is_some() || port_status.is_some() {
+        let from_error = mem::take(&mut self.from_error);
+        let news = known.and_then(|known| differing(&self.task, known, from_error));
+        if let Some((container_status, port_status)) = news {
             self.task.inspected(container_status, port_status, now.utc);
             self.touched = true;
         }
@@ -257,70 +255,49 @@ impl Core {
 impl Core {
     /// Records what an operation came to.
     pub(super) fn record(&mut self, operation: Operation, answer: Answer, now: Now) -> Logs {
-        let (kind, failure) = match &answer {
-            Answer::Succeeded => (operation.succeeded().kind(), None),
-            Answer::Delayed(failure) => (EventKind::Delayed, Some(failure)),
-            Answer::Interrupted(failure) => (EventKind::Interrupted, Some(failure)),
-            Answer::Failed(failure) => (EventKind::Failed, Some(failure)),
-        };
-        let told = failure.map(|failure| told(kind, failure)).unwrap_or_default();
-        let from = self.task.state();
-        let recorded = self.task.record(operation, answer, now.utc);
-        self.recorded(kind, told, from, recorded.err().map(|error| error.to_string()), now)
+        let (from, kind) = (self.task.state(), answer.kind(operation));
+        let from_error = FromError::of(&answer);
+        match self.task.record(operation, answer, now.utc) {
+            Ok(()) => self.recorded(kind, from_error, from, now),
+            Err(error) => Log::Refused(error.to_string().into()).into(),
+        }
     }
 
+    /// Records something that needs no call, or an answer of the executor.
     fn event(&mut self, event: Event, now: Now) -> Logs {
-        let kind = event.kind();
-        let told = event.failure().map(|failure| told(kind, failure)).unwrap_or_default();
-        let from = self.task.state();
-        let recorded = self.task.advance(event, now.utc);
-        self.recorded(kind, told, from, recorded.err().map(|error| error.to_string()), now)
+        let (from, kind) = (self.task.state(), event.kind());
+        match self.task.advance(event, now.utc) {
+            Ok(()) => self.recorded(kind, FromError::default(), from, now),
+            Err(error) => Log::Refused(error.to_string().into()).into(),
+        }
     }
 
     fn recorded(
         &mut self,
-        kind: EventKind,
-        told: Told,
+        event: EventKind,
+        from_error: FromError,
         from: TaskState,
-        refused: Option<String>,
         now: Now,
     ) -> Logs {
-        if let Some(reason) = refused {
-            return Log::Refused(reason.into()).into();
-        }
         let to = self.task.state();
-        self.history.push(now.utc, kind);
-        self.told = told;
+        self.history.push(now.utc, event);
+        self.from_error = from_error;
         self.touched = true;
         // Not before the end is called for: an inspection may take its time.
         let pressing = self.urgent || self.last_resort().is_some();
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);
-        let err = || self.task.err().unwrap_or_default().into();
-        let logs = match kind {
-            EventKind::Failed => Log::Fatal(err()).into(),
-            EventKind::Unresolved => Log::Unresolved(err()).into(),
-            EventKind::Delayed => Log::Delayed(err()).into(),
-            _ => Logs::default(),
-        };
-        if from == to {
-            return logs;
+        if from != to {
+            self.since = now.utc;
+            self.retries = super::Retries::default();
+            self.retry_at = None;
+            self.update_retry_at = None;
+            self.deadline = None;
+            self.last_error = None;
+            self.progress = None;
         }
-        self.since = now.utc;
-        self.retries = super::Retries::default();
-        self.retry_at = None;
-        self.update_retry_at = None;
-        self.deadline = None;
-        self.last_error = None;
-        self.progress = None;
-        logs.and(Log::StateChanged { from, to, desired: self.desired })
-    }
-}
-
-/// What a failure tells of the container. Its exit code counts only at the end.
-fn told(kind: EventKind, failure: &Failure) -> Told {
-    let exit_code = failure.exit_code.filter(|_| kind == EventKind::Failed);
-    Told {
-        container_status: failure.container_status.is_some(),
-        exit_code: exit_code.map(Into::into),
+        let fails =
+            matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed);
+        let err = self.task.err().filter(|_| fails).map(Into::into);
+        Log::Recorded { event, from, to, desired: self.desired, err }.into()
     }
 }

@@ -1,16 +1,21 @@
 //! What a decision logs: data, written when no lock is held.
 
 use crate::exec::trace;
-use crate::lifecycle::TaskState;
+use crate::lifecycle::{EventKind, TaskState};
 use alloc::boxed::Box;
 
 /// Something to be logged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::agent::driver) enum Log {
-    StateChanged { from: TaskState, to: TaskState, desired: TaskState },
-    Fatal(Box<str>),
-    Unresolved(Box<str>),
-    Delayed(Box<str>),
+    Recorded {
+        event: EventKind,
+        from: TaskState,
+        to: TaskState,
+        desired: TaskState,
+        err: Option<Box<str>>,
+    },
+    /// The drop of an operation panicked.
+    Panicked(Box<str>),
     /// A call that the status does not tell of is made again.
     CallDelayed(&'static str, Box<str>),
     Terminating(&'static str),
@@ -49,10 +54,10 @@ impl From<Log> for Logs {
 impl Log {
     fn write(&self) {
         match self {
-            Self::StateChanged { from, to, desired } => trace::state_change(*from, *to, *desired),
-            Self::Fatal(error) => trace::fatal(error),
-            Self::Unresolved(error) => trace::unresolved(error),
-            Self::Delayed(error) => trace::delayed(error),
+            Self::Recorded { event, from, to, desired, err } => {
+                trace::recorded(*event, *from, *to, *desired, err.as_deref());
+            }
+            Self::Panicked(error) => tracing::error!(error = &**error, "operation panicked"),
             Self::CallDelayed(call, error) => {
                 tracing::debug!(error = &**error, "{call} delayed");
             }

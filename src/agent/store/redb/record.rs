@@ -32,6 +32,10 @@ pub(super) struct Steps {
     pub(super) definitions: &'static [Migration],
 }
 
+/// Where a record has definitions: what is wanted, what the controller has, and the next task's.
+const DEFINITIONS: [&str; 3] =
+    ["/assignment/definition", "/applied/definition", "/next/assignment/definition"];
+
 /// What is versioned.
 #[derive(Clone, Copy)]
 pub(super) enum Versioned {
@@ -97,21 +101,16 @@ impl Steps {
             task.status = part("status").filter(|status| !status.is_null());
         }
         for (step, run) in self.since(Versioned::Definitions, from.definitions) {
-            let mut next = Some(&mut task.record);
-            // A task and the one that waits for its id.
-            while let Some(record) = next.filter(|record| !record.is_null()) {
-                if record.pointer("/assignment/definition").is_none() {
-                    let damage = "its record has no `assignment.definition`";
-                    return Err(OpenStoreError::corrupt_task(path, &task.id, damage));
-                }
-                for definition in ["/assignment/definition", "/previous/definition"] {
-                    let Some(definition) = record.pointer_mut(definition) else { continue };
-                    let old = definition.take();
-                    *definition = caught(|| run(old))
-                        .unwrap_or_else(|panic| Err(panic.to_string().into()))
-                        .map_err(|error| failed(&task.id, Versioned::Definitions, step, error))?;
-                }
-                next = record.get_mut("successor");
+            if task.record.pointer("/assignment/definition").is_none() {
+                let damage = "its record has no `assignment.definition`";
+                return Err(OpenStoreError::corrupt_task(path, &task.id, damage));
+            }
+            for definition in DEFINITIONS {
+                let Some(definition) = task.record.pointer_mut(definition) else { continue };
+                let old = definition.take();
+                *definition = caught(|| run(old))
+                    .unwrap_or_else(|panic| Err(panic.to_string().into()))
+                    .map_err(|error| failed(&task.id, Versioned::Definitions, step, error))?;
             }
         }
         Ok(task)
