@@ -4,6 +4,7 @@
 //! cargo run --release --example conformance -- cases     FILE
 //! cargo run --release --example conformance -- scenarios FILE
 //! cargo run --release --example conformance -- statuses  FILE
+//! cargo run --release --example conformance -- worlds    FILE
 //! ```
 //!
 //! Each mode reads JSON lines from the file (`-` is standard input) and writes
@@ -14,6 +15,8 @@
 //! - `scenarios`: a task's whole life under the driver, in virtual time, with a
 //!   controller and an agent that do what the scenario says.
 //! - `statuses`: a task's status, decoded and printed again.
+//! - `worlds`: an agent with several tasks, in virtual time. Its store can fail, a
+//!   manager sends it messages, and it can crash and come back.
 //!
 //! A line that cannot be read gives `{"error":"line N: …"}`. At the end the
 //! totals go to standard error, and the exit code is 1 if a line could not be
@@ -27,13 +30,16 @@ mod jsonl;
 mod scenarios;
 #[path = "conformance/scripted.rs"]
 mod scripted;
+#[path = "conformance/worlds.rs"]
+mod worlds;
 
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: conformance cases|scenarios|statuses FILE    (`-` is standard input)";
+const USAGE: &str =
+    "usage: conformance cases|scenarios|statuses|worlds FILE    (`-` is standard input)";
 
 /// What becomes of a line: its answer, in JSON, and the expectations that it
 /// missed; or why it cannot be read.
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
         [mode, file] if mode == "cases" => (case, file),
         [mode, file] if mode == "scenarios" => (scenario, file),
         [mode, file] if mode == "statuses" => (status, file),
+        [mode, file] if mode == "worlds" => (world, file),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -70,6 +77,11 @@ fn open(file: &str) -> io::Result<Box<dyn BufRead>> {
 /// Runs one scenario.
 pub(crate) fn scenario(line: &str) -> Answer {
     scenarios::run(line)
+}
+
+/// Runs one world.
+pub(crate) fn world(line: &str) -> Answer {
+    worlds::run(line)
 }
 
 /// Answers every line; says whether all could be read and none missed an

@@ -1,0 +1,210 @@
+//! The agent: everything that depends on how the library's worker is opened,
+//! asked and looked at.
+
+use super::super::jsonl;
+use super::executor::Machine;
+use super::input::{Change, FIRST, Task};
+use super::scene::Scene;
+use super::store::Disk;
+use futures::task::{FutureObj, Spawn};
+use onward::agent::{
+    AssignError, AssignedTask, AssignmentChange, Listener, RefusedTask, StatusSink, StoreChange,
+    StoredTask, Surroundings, TaskRecord, Worker, WorkerHandle,
+};
+use onward::exec::Assignment;
+use onward::lifecycle::TaskStatus;
+use onward::testing::VirtualPool;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::future::{Future, pending};
+use time::UtcDateTime;
+
+/// An agent that lives: it may be closed, and may have ended.
+pub(crate) struct Agent {
+    scene: Scene,
+    pool: VirtualPool,
+    handle: WorkerHandle<String>,
+    listeners: BTreeMap<String, Listener<String>>,
+}
+
+impl Agent {
+    /// Opens the store and begins.
+    pub(crate) async fn open(pool: &VirtualPool, disk: &Disk) -> Result<Self, String> {
+        let scene = disk.scene.clone();
+        let time = pool.time();
+        // The first of January 2000.
+        let clock = time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(10_957));
+        let first = Told { scene: scene.clone(), listener: FIRST.to_owned() };
+        let surroundings = Surroundings::new(time.timer(), clock, first)
+            .with_policy(scene.world.policy.clone())
+            .map_err(|error| error.to_string())?;
+        let machine = Machine { scene: scene.clone() };
+        let opened = Worker::open(machine, disk.clone(), pool.clone(), surroundings).await;
+        let (mut worker, handle) = opened.map_err(|error| error.to_string())?;
+        scene.put("opened", json!({ "stored": disk.stored() }));
+        let agent =
+            Self { scene: scene.clone(), pool: pool.clone(), handle, listeners: BTreeMap::new() };
+        agent.spawn(async move {
+            worker.run().await;
+            scene.put("ended", json!({}));
+            // The program keeps the agent.
+            pending::<()>().await;
+            drop(worker);
+        });
+        Ok(agent)
+    }
+
+    pub(crate) fn assign(&self, index: usize, tasks: Vec<Task>) {
+        let handle = self.handle.clone();
+        let tasks = tasks.into_iter().map(assigned).collect();
+        self.answer(index, async move { handle.assign(tasks).await });
+    }
+
+    pub(crate) fn update(&self, index: usize, changes: Vec<Change>) {
+        let handle = self.handle.clone();
+        let changes = changes.into_iter().map(|change| match change {
+            Change::Update(task) => AssignmentChange::Update(assigned(*task)),
+            Change::Remove(id) => AssignmentChange::Remove(id),
+        });
+        let changes = changes.collect();
+        self.answer(index, async move { handle.update(changes).await });
+    }
+
+    pub(crate) fn shut_down(&self, index: usize) {
+        let handle = self.handle.clone();
+        self.answer(index, async move { handle.shut_down().await.map(|()| Vec::new()) });
+    }
+
+    pub(crate) fn listen(&mut self, name: String) {
+        // One of the same name goes first.
+        self.listeners.remove(&name);
+        let told = Told { scene: self.scene.clone(), listener: name.clone() };
+        self.listeners.insert(name, self.handle.listen(told));
+    }
+
+    pub(crate) fn unlisten(&mut self, name: &str) {
+        self.listeners.remove(name);
+    }
+
+    pub(crate) fn close(&self) {
+        self.handle.close();
+    }
+
+    /// The agent's own view of its tasks.
+    pub(crate) fn tasks(&self) -> Value {
+        let tasks = self.handle.tasks().into_iter().map(|task| {
+            let id = task.record.assignment.id.clone();
+            let status = Some(&task.snapshot.status);
+            let is_made = self.scene.place().is_made(&id);
+            (id, print(&Stored { record: &task.record, status, is_made }))
+        });
+        Value::Object(tasks.collect())
+    }
+
+    /// Sends a message now. The answer is printed when it comes.
+    fn answer(
+        &self,
+        index: usize,
+        message: impl Future<Output = Result<Vec<RefusedTask>, AssignError>> + Send + 'static,
+    ) {
+        let scene = self.scene.clone();
+        self.spawn(async move {
+            let fields = match message.await {
+                Ok(refused) => {
+                    let ids: Vec<_> = refused.into_iter().map(|task| task.id).collect();
+                    json!({ "index": index, "ok": true, "refused": ids })
+                }
+                Err(error) => json!({ "index": index, "error": error.to_string() }),
+            };
+            scene.put("answer", fields);
+        });
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        // The pool takes everything.
+        _ = self.pool.spawn_obj(FutureObj::new(Box::pin(future)));
+    }
+}
+
+fn assigned(task: Task) -> AssignedTask<String> {
+    let Task { id, definition, desired_state, status } = task;
+    let task = AssignedTask::new(Assignment::new(id, definition)).with_desired_state(desired_state);
+    match status {
+        Some(status) => task.with_status(status),
+        None => task,
+    }
+}
+
+/// A listener that prints what it is told.
+struct Told {
+    scene: Scene,
+    listener: String,
+}
+
+impl StatusSink for Told {
+    fn changed(&self, id: &str, status: TaskStatus) {
+        let status = jsonl::print(&status);
+        self.scene.put("status", json!({ "listener": self.listener, "id": id, "status": status }));
+    }
+
+    fn gone(&self, id: &str) {
+        self.scene.put("gone", json!({ "listener": self.listener, "id": id }));
+    }
+}
+
+/// What is stored of a task.
+pub(crate) struct Stored<'a> {
+    pub(crate) record: &'a TaskRecord<String>,
+    pub(crate) status: Option<&'a TaskStatus>,
+    /// A controller of this task was made.
+    pub(crate) is_made: bool,
+}
+
+/// As it is printed.
+pub(crate) fn print(stored: &Stored<'_>) -> Value {
+    let record = stored.record;
+    let next = record.successor.as_ref().map(|next| {
+        let Assignment { definition, desired_state, .. } = &next.assignment;
+        json!({ "definition": definition, "desired_state": desired_state })
+    });
+    json!({
+        "definition": record.assignment.definition,
+        "applied": applied(stored),
+        "desired_state": record.assignment.desired_state,
+        "removing": record.removing,
+        "status": stored.status.map(jsonl::print),
+        "next": next,
+    })
+}
+
+/// The definition with which a controller would be made.
+fn applied<'a>(stored: &Stored<'a>) -> Option<&'a str> {
+    let record = stored.record;
+    match &record.previous {
+        Some(previous) => Some(&previous.definition),
+        None => stored.is_made.then_some(&*record.assignment.definition),
+    }
+}
+
+/// Makes one change. Gives the id, and whether a record of it ended.
+pub(crate) fn write(
+    tasks: &mut BTreeMap<String, StoredTask<String>>,
+    change: &StoreChange<String>,
+) -> (String, bool) {
+    match change {
+        StoreChange::Record(record) => {
+            let id = record.id().to_owned();
+            let task = || StoredTask::new(record.clone(), None);
+            tasks.entry(id.clone()).or_insert_with(task).record.clone_from(record);
+            (id, false)
+        }
+        StoreChange::Status { id, status } => {
+            if let Some(task) = tasks.get_mut(&**id) {
+                task.status = Some(status.clone());
+            }
+            (id.to_string(), false)
+        }
+        StoreChange::Delete { id } => (id.to_string(), tasks.remove(&**id).is_some()),
+        _ => (String::new(), false),
+    }
+}
