@@ -3,11 +3,10 @@
 use super::jsonl;
 use super::scripted::ErrorScript;
 use futures::FutureExt;
-use futures::executor::block_on;
-use onward::agent::{Driver, DriverHandle, Policy, Surroundings, UpdateRefused};
-use onward::exec::{Assignment, Controller, ControllerError, Executor, resolve};
+use onward::agent::{Driver, DriverHandle, Policy, UpdateError};
+use onward::exec::{Assignment, Controller, ControllerError, Executor};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
-use onward::testing::{Turn, VirtualTime};
+use onward::testing::{Turn, VirtualPool, VirtualTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -17,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
-use time::UtcDateTime;
 
 #[derive(Deserialize)]
 struct Scenario {
@@ -114,31 +112,30 @@ struct Update {
 pub(crate) fn run(line: &str) -> super::Answer {
     let scenario: Scenario = jsonl::read(line)?;
     let name = scenario.name.clone();
-    let (trace, status) = live(scenario)?;
+    let (trace, status) = live(scenario);
     let answer = json!({ "scenario": name, "trace": trace, "final_status": status });
     Ok((answer.to_string(), Vec::new()))
 }
 
 /// Everything that happens, and what the status is at the end.
-fn live(scenario: Scenario) -> Result<(Vec<Value>, Value), String> {
+fn live(scenario: Scenario) -> (Vec<Value>, Value) {
     let Scenario { task, policy, controller, mut script, until_ms, .. } = scenario;
     let time = VirtualTime::new();
     let trace = Trace { time: time.clone(), entries: Arc::new(Mutex::new(Some(Vec::new()))) };
-    // The first of January 2000.
-    let clock = time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(10_957));
 
-    let assignment = Assignment::new(task.id, ()).with_desired_state(task.desired_state);
+    // Its definition is its version.
+    let assignment = Assignment::new(task.id, 1).with_desired_state(task.desired_state);
     let executor = Scripted { script: controller, trace: trace.clone(), calls: HashMap::new() };
-    let mut task = AnyTask::resume(task.status);
-    let controller = block_on(resolve(&mut task, &assignment, &executor, &clock))
-        .map_err(|error| error.to_string())?;
     let reports = trace.clone();
     let sink = move |_: &str, status: TaskStatus| {
         reports.put("status", json!({ "status": jsonl::print(&status) }));
     };
-    let surroundings = Surroundings::new(time.timer(), clock, sink).with_policy(policy);
-    let surroundings = surroundings.map_err(|error| error.to_string())?;
-    let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
+    let runtime = Arc::new(VirtualPool::new(time.clone(), 0));
+    let mut driver = Driver::new(AnyTask::resume(task.status), assignment, executor, runtime)
+        .with_policy(policy)
+        .with_sink(sink);
+    let handle = driver.handle();
+    let mut version = 1;
 
     // As many of the same time as there are come in their order.
     script.sort_by_key(|entry| entry.at_ms);
@@ -153,7 +150,7 @@ fn live(scenario: Scenario) -> Result<(Vec<Value>, Value), String> {
         }
         time.advance_to(next.0);
         match script.next_if(|_| Some(next) == entry) {
-            Some(entry) => act(entry.action, &handle, &trace),
+            Some(entry) => act(entry.action, &handle, &mut version, &trace),
             None => _ = time.advance(),
         }
     }
@@ -162,20 +159,21 @@ fn live(scenario: Scenario) -> Result<(Vec<Value>, Value), String> {
     }
     // What is in flight now is dropped by nobody but the end of this function.
     let entries = trace.take();
-    Ok((entries, jsonl::print(&handle.status())))
+    (entries, jsonl::print(&handle.status()))
 }
 
-fn act(action: Action, handle: &DriverHandle<()>, trace: &Trace) {
+fn act(action: Action, handle: &DriverHandle<u64>, version: &mut u64, trace: &Trace) {
     match action {
         Action::Update(update) => {
             let now = handle.snapshot();
             let id = update.id.unwrap_or_else(|| handle.id().to_owned());
-            let assignment = Assignment::new(id, ())
-                .with_desired_state(update.desired_state.unwrap_or(now.desired_state))
-                .with_version(update.version.unwrap_or(now.version));
+            let wanted = update.version.unwrap_or(*version);
+            let assignment = Assignment::new(id, wanted)
+                .with_desired_state(update.desired_state.unwrap_or(now.desired_state));
             match handle.update(assignment) {
+                Ok(()) => *version = wanted,
                 // What follows the end is ignored.
-                Ok(()) | Err(UpdateRefused::Ended) => {}
+                Err(UpdateError::Ended) => {}
                 Err(reason) => trace.put("refused", json!({ "reason": reason.to_string() })),
             }
         }
@@ -286,9 +284,9 @@ impl Drop for InFlight<'_> {
 }
 
 impl Controller for Scripted {
-    type Definition = ();
+    type Definition = u64;
 
-    async fn update(&mut self, (): &()) -> Result<(), ControllerError> {
+    async fn update(&mut self, _: &u64) -> Result<(), ControllerError> {
         self.call("update", |script| &script.update).await
     }
     async fn prepare(&mut self) -> Result<(), ControllerError> {
@@ -315,10 +313,10 @@ impl Controller for Scripted {
 }
 
 impl Executor for Scripted {
-    type Definition = ();
+    type Definition = u64;
     type Controller = Self;
 
-    async fn controller(&self, _: &Assignment<()>) -> Result<Self, ControllerError> {
+    async fn controller(&self, _: &Assignment<u64>) -> Result<Self, ControllerError> {
         Ok(self.clone())
     }
 }

@@ -11,6 +11,7 @@ mod update_error;
 #[cfg(feature = "serde")]
 mod wire;
 
+use self::core::{Call, Core, Exit, Logs, Next};
 use super::limit::{Limit, Permit};
 use super::panic::caught;
 use super::policy::Policy;
@@ -24,7 +25,6 @@ use ::core::task::Poll;
 use ::core::time::Duration;
 use alloc::string::String;
 use alloc::sync::Arc;
-use self::core::{Call, Core, Exit, Logs, Next};
 use race::{Race, race};
 
 pub use handle::{DriverHandle, Watch};
@@ -143,8 +143,6 @@ impl<E: Executor> Driver<E> {
         notice: Arc<dyn Notice>,
         limit: Option<Limit>,
     ) -> Self {
-        // An earlier agent may have started the workload, and died before that was stored.
-        shared.with(|state| state.core.may_run = true);
         let mut driver = Self::over(shared, executor, runtime, Reports::Notice(notice));
         driver.limit = limit;
         driver
@@ -170,7 +168,7 @@ impl<E: Executor> Driver<E> {
     /// If such a task fails before its start, the driver calls `terminate` first. Default: no.
     #[must_use]
     pub fn with_possible_workload(self) -> Self {
-        self.shared.with(|state| state.core.may_run = true);
+        self.shared.may_run();
         self
     }
 

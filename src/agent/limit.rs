@@ -81,8 +81,7 @@ impl Drop for Permit {
         let mut own = None;
         if self.is_granted {
             state.free += 1;
-        } else if let Some(place) =
-            state.queue.iter().position(|(other, _)| *other == self.ticket)
+        } else if let Some(place) = state.queue.iter().position(|(other, _)| *other == self.ticket)
         {
             own = state.queue.remove(place);
         }

@@ -253,7 +253,9 @@ impl<R: StatusReporter> Reporter<R> {
                     for index in 0..updates.len() {
                         let at = part.start + index;
                         match failed.get(&index) {
-                            Some(TaskReportError::Refused(error)) => self.refused(batch, at, &**error),
+                            Some(TaskReportError::Refused(error)) => {
+                                self.refused(batch, at, &**error)
+                            }
                             Some(TaskReportError::UnknownTask) | None => {
                                 self.shared.delivered(batch, at..at + 1);
                             }

@@ -98,9 +98,7 @@ pub struct SpawnError(#[source] alloc::boxed::Box<dyn core::error::Error + Send 
 
 impl SpawnError {
     /// The runtime did not take a future, for this reason.
-    pub fn new(
-        reason: impl Into<alloc::boxed::Box<dyn core::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn new(reason: impl Into<alloc::boxed::Box<dyn core::error::Error + Send + Sync>>) -> Self {
         Self(reason.into())
     }
 }

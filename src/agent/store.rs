@@ -32,7 +32,8 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 /// It blocks, which will do where a thread is to spare and tasks are few:
 ///
 /// ```
-/// use onward::agent::{Store, StoreChange, StoreError, StoredTask, TaskRecord};
+/// use onward::agent::Store;
+/// use onward::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 /// use onward::{Assignment, TaskState, TaskStatus};
 /// use serde::{Serialize, de::DeserializeOwned};
 /// use std::collections::BTreeMap;
@@ -86,7 +87,10 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///                     }
 ///                 }
 ///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
-///                 _ => return Err(StoreError::new("a change of a kind that is not known")),
+///                 StoreChange::Task(task) => {
+///                     let StoredTask { record, status, .. } = task.clone();
+///                     tasks.insert(record.id().into(), (record, status));
+///                 }
 ///             }
 ///         }
 ///         self.write(&tasks).map_err(StoreError::new)
@@ -246,18 +250,19 @@ impl<D> From<NextTask<D>> for TaskRecord<D> {
 
 /// One change to a store.
 #[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
 pub enum StoreChange<D> {
-    /// This is wanted of the task of this id. Its status stays as it is.
+    /// Replaces everything that is stored of a task, its status too.
+    Task(StoredTask<D>),
+    /// Replaces the record of a task. Its status stays.
     Record(TaskRecord<D>),
-    /// This is the status of the task of this id, which has a record.
+    /// Replaces the status of a task that has a record.
     Status {
         /// The task's id.
         id: Arc<str>,
-        /// Its status.
+        /// The status.
         status: TaskStatus,
     },
-    /// Nothing is left of the task of this id: its record and its status go.
+    /// Deletes the record and the status of a task.
     Delete {
         /// The task's id.
         id: Arc<str>,

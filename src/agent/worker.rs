@@ -12,6 +12,7 @@ mod logs;
 mod task;
 mod view;
 
+use self::core::Next;
 use super::limit::Limit;
 use super::panic::poll_caught;
 use super::policy::Policy;
@@ -27,7 +28,6 @@ use ::core::task::Poll;
 use ::core::time::Duration;
 use alloc::string::ToString;
 use alloc::sync::Arc;
-use self::core::Next;
 use desk::Desk;
 use view::Phase;
 

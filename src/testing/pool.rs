@@ -15,8 +15,8 @@ use core::mem;
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
-use futures::future::BoxFuture;
 use core::time::Duration;
+use futures::future::BoxFuture;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::UtcDateTime;
 

@@ -6,41 +6,35 @@ use super::executor::Machine;
 use super::input::{Change, FIRST, Task};
 use super::scene::Scene;
 use super::store::Disk;
-use futures::task::{FutureObj, Spawn};
-use onward::agent::{
-    AssignError, AssignedTask, AssignmentChange, Listener, RefusedTask, StatusSink, StoreChange,
-    StoredTask, Surroundings, TaskRecord, Worker, WorkerHandle,
-};
+use onward::agent::store::{StoreChange, StoredTask, TaskRecord};
+use onward::agent::worker::{AssignmentChange, Listener, RefusedTask};
+use onward::agent::{AssignError, AssignedTask, Runtime, StatusSink, Worker, WorkerHandle};
 use onward::exec::Assignment;
 use onward::lifecycle::TaskStatus;
 use onward::testing::VirtualPool;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
-use time::UtcDateTime;
+use std::sync::Arc;
 
 /// An agent that lives: it may be closed, and may have ended.
 pub(crate) struct Agent {
     scene: Scene,
     pool: VirtualPool,
     handle: WorkerHandle<String>,
-    listeners: BTreeMap<String, Listener<String>>,
+    listeners: BTreeMap<String, Listener>,
 }
 
 impl Agent {
     /// Opens the store and begins.
     pub(crate) async fn open(pool: &VirtualPool, disk: &Disk) -> Result<Self, String> {
         let scene = disk.scene.clone();
-        let time = pool.time();
-        // The first of January 2000.
-        let clock = time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(10_957));
         let first = Told { scene: scene.clone(), listener: FIRST.to_owned() };
-        let surroundings = Surroundings::new(time.timer(), clock, first)
-            .with_policy(scene.world.policy.clone())
-            .map_err(|error| error.to_string())?;
         let machine = Machine { scene: scene.clone() };
-        let opened = Worker::open(machine, disk.clone(), pool.clone(), surroundings).await;
-        let (mut worker, handle) = opened.map_err(|error| error.to_string())?;
+        let opened = Worker::open(machine, disk.clone(), Arc::new(pool.clone())).await;
+        let worker = opened.map_err(|error| error.to_string())?;
+        let mut worker = worker.with_policy(scene.world.policy.clone()).with_sink(first);
+        let handle = worker.handle();
         scene.put("opened", json!({ "stored": disk.stored() }));
         let agent =
             Self { scene: scene.clone(), pool: pool.clone(), handle, listeners: BTreeMap::new() };
@@ -56,7 +50,7 @@ impl Agent {
 
     pub(crate) fn assign(&self, index: usize, tasks: Vec<Task>) {
         let handle = self.handle.clone();
-        let tasks = tasks.into_iter().map(assigned).collect();
+        let tasks: Vec<_> = tasks.into_iter().map(assigned).collect();
         self.answer(index, async move { handle.assign(tasks).await });
     }
 
@@ -66,7 +60,7 @@ impl Agent {
             Change::Update(task) => AssignmentChange::Update(assigned(*task)),
             Change::Remove(id) => AssignmentChange::Remove(id),
         });
-        let changes = changes.collect();
+        let changes: Vec<_> = changes.collect();
         self.answer(index, async move { handle.update(changes).await });
     }
 
@@ -95,8 +89,7 @@ impl Agent {
         let tasks = self.handle.tasks().into_iter().map(|task| {
             let id = task.record.assignment.id.clone();
             let status = Some(&task.snapshot.status);
-            let is_made = self.scene.place().is_made(&id);
-            (id, print(&Stored { record: &task.record, status, is_made }))
+            (id, print(&Stored { record: &task.record, status }))
         });
         Value::Object(tasks.collect())
     }
@@ -122,7 +115,7 @@ impl Agent {
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         // The pool takes everything.
-        _ = self.pool.spawn_obj(FutureObj::new(Box::pin(future)));
+        drop(self.pool.spawn(Box::pin(future)));
     }
 }
 
@@ -147,7 +140,7 @@ impl StatusSink for Told {
         self.scene.put("status", json!({ "listener": self.listener, "id": id, "status": status }));
     }
 
-    fn gone(&self, id: &str) {
+    fn removed(&self, id: &str) {
         self.scene.put("gone", json!({ "listener": self.listener, "id": id }));
     }
 }
@@ -156,34 +149,23 @@ impl StatusSink for Told {
 pub(crate) struct Stored<'a> {
     pub(crate) record: &'a TaskRecord<String>,
     pub(crate) status: Option<&'a TaskStatus>,
-    /// A controller of this task was made.
-    pub(crate) is_made: bool,
 }
 
 /// As it is printed.
 pub(crate) fn print(stored: &Stored<'_>) -> Value {
     let record = stored.record;
-    let next = record.successor.as_ref().map(|next| {
-        let Assignment { definition, desired_state, .. } = &next.assignment;
+    let next = record.next.as_ref().map(|next| {
+        let Assignment { definition, desired_state, .. } = &*next.assignment;
         json!({ "definition": definition, "desired_state": desired_state })
     });
     json!({
         "definition": record.assignment.definition,
-        "applied": applied(stored),
+        "applied": record.applied.as_ref().map(|applied| &applied.definition),
         "desired_state": record.assignment.desired_state,
         "removing": record.removing,
         "status": stored.status.map(jsonl::print),
         "next": next,
     })
-}
-
-/// The definition with which a controller would be made.
-fn applied<'a>(stored: &Stored<'a>) -> Option<&'a str> {
-    let record = stored.record;
-    match &record.previous {
-        Some(previous) => Some(&previous.definition),
-        None => stored.is_made.then_some(&*record.assignment.definition),
-    }
 }
 
 /// Makes one change. Gives the id, and whether a record of it ended.
@@ -192,6 +174,11 @@ pub(crate) fn write(
     change: &StoreChange<String>,
 ) -> (String, bool) {
     match change {
+        StoreChange::Task(task) => {
+            let id = task.record.id().to_owned();
+            tasks.insert(id.clone(), task.clone());
+            (id, false)
+        }
         StoreChange::Record(record) => {
             let id = record.id().to_owned();
             let task = || StoredTask::new(record.clone(), None);
@@ -205,6 +192,5 @@ pub(crate) fn write(
             (id.to_string(), false)
         }
         StoreChange::Delete { id } => (id.to_string(), tasks.remove(&**id).is_some()),
-        _ => (String::new(), false),
     }
 }

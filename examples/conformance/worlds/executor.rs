@@ -3,7 +3,7 @@
 use super::input::Call;
 use super::scene::Scene;
 use onward::exec::{
-    Assignment, Controller, ControllerError, ErrorKind, Executor, Inquiry, Inspection,
+    Assignment, Controller, ControllerError, ErrorKind, Executor, Inspected, Inspection,
 };
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ impl Executor for Machine {
         Ok(Operator { scene: self.scene.clone(), id, definition })
     }
 
-    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
         let call = self.scene.call("found", "", "");
         let flight = Flight::begin(&self.scene, json!({ "operation": "found" }));
         self.scene.pass(call.takes_ms).await;
@@ -181,8 +181,8 @@ impl Controller for Operator {
 
     async fn inspect(&mut self) -> Inspection {
         let news = match self.operate("inspect").await {
-            Ok(()) => Inquiry::NothingNew,
-            Err(error) => Inquiry::Failed(error),
+            Ok(()) => Inspected::Unchanged,
+            Err(error) => Inspected::Failed(error),
         };
         Inspection::default().with_container_status(news)
     }

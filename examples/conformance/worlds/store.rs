@@ -2,9 +2,9 @@
 
 use super::agent::{self, Stored};
 use super::input::Commit;
-use super::place::Place;
 use super::scene::Scene;
-use onward::agent::{Store, StoreChange, StoreError, StoredTask};
+use onward::agent::Store;
+use onward::agent::store::{StoreChange, StoreError, StoredTask};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,7 +64,7 @@ impl Disk {
     /// Writes the first changes of a commit that ends.
     fn end(&self, ok: &Value, count: usize, changes: &[StoreChange<String>]) {
         let written = changes.get(..count).unwrap_or(changes);
-        let fields = self.content().write(ok, written, &mut self.scene.place());
+        let fields = self.content().write(ok, written);
         self.scene.put("committed", fields);
     }
 
@@ -73,20 +73,18 @@ impl Disk {
     }
 }
 
-fn print(task: &StoredTask<String>, place: &Place) -> Value {
+fn print(task: &StoredTask<String>) -> Value {
     let StoredTask { record, status, .. } = task;
-    let is_made = place.is_made(record.id());
-    agent::print(&Stored { record, status: status.as_ref(), is_made })
+    agent::print(&Stored { record, status: status.as_ref() })
 }
 
 impl Content {
-    fn write(&mut self, ok: &Value, changes: &[StoreChange<String>], place: &mut Place) -> Value {
+    fn write(&mut self, ok: &Value, changes: &[StoreChange<String>]) -> Value {
         let (mut ids, mut deleted) = (BTreeSet::new(), Vec::new());
         for change in changes {
             let (id, ends) = agent::write(&mut self.tasks, change);
             if ends || matches!(change, StoreChange::Delete { .. }) && self.known.contains(&id) {
                 deleted.push(id.clone());
-                place.forget(&id);
             }
             ids.insert(id);
         }
@@ -95,7 +93,7 @@ impl Content {
         }
         let mut stored = Map::new();
         for id in ids {
-            let now = self.tasks.get(&id).map(|task| print(task, place));
+            let now = self.tasks.get(&id).map(|task| print(task));
             match now.clone() {
                 Some(now) => _ = self.printed.insert(id.clone(), now),
                 None => _ = self.printed.remove(&id),

@@ -157,7 +157,11 @@ pub(super) fn closed(outcome: Outcome<Returned>) {
 }
 
 /// `inspect` has returned, or was dropped.
-pub(super) fn inspected<D>(shared: &Shared<D>, runtime: &dyn Runtime, outcome: Outcome<Inspection>) {
+pub(super) fn inspected<D>(
+    shared: &Shared<D>,
+    runtime: &dyn Runtime,
+    outcome: Outcome<Inspection>,
+) {
     let inspection = match outcome {
         Outcome::Answer(inspection) => inspection,
         Outcome::Dropped => Inspection::default(),

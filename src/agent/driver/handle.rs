@@ -49,13 +49,29 @@ impl<D> DriverHandle<D> {
     where
         D: PartialEq,
     {
-        let refused = self.try_update(assignment.into());
+        let refused = self.try_update(assignment.into(), false);
         refused.inspect_err(|error| {
             tracing::warn!(task.id = self.id(), %error, "update refused");
         })
     }
 
-    fn try_update(&self, assignment: Arc<Assignment<D>>) -> Result<(), UpdateError>
+    /// What a worker wants of the task: the assignment, and perhaps its removal. If the executor
+    /// has refused for good, it is asked again.
+    pub(in crate::agent) fn want(&self, assignment: Arc<Assignment<D>>, is_removed: bool)
+    where
+        D: PartialEq,
+    {
+        // The worker refuses what cannot be. A driver that ends takes nothing more.
+        drop(self.try_update(assignment, is_removed));
+        self.shared.tell(|state| state.core.ask_again());
+    }
+
+    /// `is_removed`: the task is no longer assigned.
+    fn try_update(
+        &self,
+        assignment: Arc<Assignment<D>>,
+        is_removed: bool,
+    ) -> Result<(), UpdateError>
     where
         D: PartialEq,
     {
@@ -89,7 +105,11 @@ impl<D> DriverHandle<D> {
                     (false, false) => definitions.highest.wrapping_add(1).max(1),
                 };
                 let desired = assignment.desired_state;
-                Some(state.core.want(desired, number).map(|()| {
+                let wanted = state.core.want(desired, number);
+                if is_removed {
+                    state.core.remove();
+                }
+                Some(wanted.map(|()| {
                     // Equal definitions share one place.
                     let applied = (number == definitions.applied)
                         .then(|| state.applied.replace(Arc::clone(&assignment)));
@@ -134,11 +154,6 @@ impl<D> DriverHandle<D> {
     /// Whatever you tell the handle afterwards is ignored.
     pub fn close(&self) {
         self.shared.tell(|state| state.core.close());
-    }
-
-    /// Asks the executor again, if it has refused for good.
-    pub(in crate::agent) fn ask_again(&self) {
-        self.shared.tell(|state| state.core.ask_again());
     }
 
     /// The newest status of the task.

@@ -66,15 +66,14 @@ impl<D> Shared<D> {
             Some(_) => Applied::Other,
         });
         let core = Core::new(&id, task, wanted.desired_state, definitions, now);
-        let state = State {
-            core,
-            wanted,
-            applied,
-            logs: None,
-            waker: None,
-            is_flagged: false,
-        };
+        let state = State { core, wanted, applied, logs: None, waker: None, is_flagged: false };
         Self { id, state: Mutex::new(state), steps: Signal::default() }
+    }
+
+    /// A workload may run, whatever the status says: an earlier agent may have started it, and
+    /// died before that was stored.
+    pub(in crate::agent) fn may_run(&self) {
+        self.with(|state| state.core.may_run = true);
     }
 
     /// Does something to the state. Nothing of an embedder's may be called or dropped in it.

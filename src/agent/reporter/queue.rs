@@ -200,12 +200,7 @@ impl Task {
 impl Queue {
     /// The answer about one task of a batch. `keeps` is told whether what was sent is the
     /// newest, and returns whether the task still has something to be delivered.
-    fn settle(
-        &mut self,
-        batch: &Batch,
-        index: usize,
-        keeps: impl FnOnce(&mut Task, bool) -> bool,
-    ) {
+    fn settle(&mut self, batch: &Batch, index: usize, keeps: impl FnOnce(&mut Task, bool) -> bool) {
         let (Some(update), Some(version)) = (batch.updates.get(index), batch.versions.get(index))
         else {
             return;

@@ -59,6 +59,9 @@ impl<D: Clone> Inner<D> {
     fn write(&mut self, changes: &[StoreChange<D>]) {
         for change in changes {
             match change {
+                StoreChange::Task(task) => {
+                    self.tasks.insert(task.record.id().into(), task.clone());
+                }
                 StoreChange::Record(record) => {
                     let task = || StoredTask::new(record.clone(), None);
                     let task = self.tasks.entry(record.id().into()).or_insert_with(task);

@@ -265,7 +265,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> Store<D> for RedbS
     }
 
     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
-        let changes = changes.iter().map(Change::new).collect::<Result<Vec<_>, _>>()?;
+        let changes = Change::all(changes)?;
         self.run(move |shared, state| {
             shared.with::<D, _>(state, |opened, path| opened.commit(path, &changes))
         })

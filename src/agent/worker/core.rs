@@ -333,6 +333,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         self.actions.push(Action::Drive(entry.seat.clone(), entry.record.clone()));
     }
 
+    /// What stands for the drivers.
+    pub(super) fn seats(&self) -> impl Iterator<Item = &H> {
+        self.entries.values().map(|entry| &entry.seat)
+    }
+
     /// What is shown of a task.
     pub(super) fn view(&self, id: &str) -> Option<(&TaskRecord<D>, &H, Option<&str>)> {
         let entry = self.entries.get(id)?;

@@ -65,8 +65,10 @@ impl<E: Executor + 'static> Desk<E> {
                 Arc::new(Shared::new(Arc::clone(id), task, wanted, applied, clock.utc_now()))
             },
         );
+        let core = Core::new(stored, make);
+        core.seats().for_each(|seat| seat.may_run());
         Self {
-            core: Core::new(stored, make),
+            core,
             common: Arc::new(Common::new()),
             executor: Arc::new(executor),
             runtime,
@@ -234,13 +236,7 @@ impl<E: Executor + 'static> Desk<E> {
     fn tell(&self, seat: &Seat<E>, record: &TaskRecord<E::Definition>) {
         let handle = DriverHandle::new(Arc::clone(seat));
         handle.set_policy(record.policy.clone().unwrap_or_else(|| Arc::clone(&self.policy)));
-        if record.removing {
-            handle.remove();
-            return;
-        }
-        // A refusal is logged. None is expected: what cannot be was refused before.
-        drop(handle.update(Arc::clone(&record.assignment)));
-        handle.ask_again();
+        handle.want(Arc::clone(&record.assignment), record.removing);
     }
 
     /// A driver of a task.

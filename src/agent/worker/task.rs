@@ -149,7 +149,8 @@ impl<D> TaskView<D> {
     /// Whether the task is to be shut down, or follows a removal only for that, and has not
     /// ended.
     pub(super) fn is_shutting_down(&self) -> bool {
-        let is_wanted = |assignment: &Assignment<D>| assignment.desired_state >= TaskState::Shutdown;
+        let is_wanted =
+            |assignment: &Assignment<D>| assignment.desired_state >= TaskState::Shutdown;
         if self.record.removing {
             // The next task does not begin while something is left of this one.
             let next = self.record.next.as_deref().filter(|_| self.removal_error.is_none());

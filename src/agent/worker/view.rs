@@ -90,10 +90,7 @@ impl<D> View<D> {
     }
 
     /// The drivers of the tasks that are selected.
-    pub(super) fn seats(
-        &self,
-        select: impl Fn(&Assignment<D>) -> bool,
-    ) -> Vec<Arc<Shared<D>>> {
+    pub(super) fn seats(&self, select: impl Fn(&Assignment<D>) -> bool) -> Vec<Arc<Shared<D>>> {
         let all: Vec<_> = {
             let state = self.state.lock();
             let rows = state.rows.values();

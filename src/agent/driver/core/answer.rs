@@ -3,9 +3,7 @@
 use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs};
 use crate::agent::runtime::Now;
 use crate::exec::{FromError, News, differing};
-use crate::lifecycle::{
-    Answer, Decision, Event, EventKind, Failure, Operation, TaskState,
-};
+use crate::lifecycle::{Answer, Decision, Event, EventKind, Failure, Operation, TaskState};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -295,8 +293,7 @@ impl Core {
             self.last_error = None;
             self.progress = None;
         }
-        let fails =
-            matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed);
+        let fails = matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed);
         let err = self.task.err().filter(|_| fails).map(Into::into);
         Log::Recorded { event, from, to, desired: self.desired, err }.into()
     }

@@ -66,10 +66,9 @@ impl Log {
                 tracing::warn!(error = &**error, "definition refused");
             }
             Self::RemovalFailed(error) => tracing::error!(error = &**error, "task not removed"),
-            Self::Forgotten(error) => tracing::warn!(
-                error = &**error,
-                "task forgotten: executor rejected its definition"
-            ),
+            Self::Forgotten(error) => {
+                tracing::warn!(error = &**error, "task forgotten: executor rejected its definition")
+            }
             Self::Refused(error) => tracing::error!(error = &**error, "move refused"),
         }
     }

@@ -227,19 +227,35 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// A change as it is stored: one that can be read again.
-    pub(super) fn new<D: Serialize + DeserializeOwned>(
-        change: &StoreChange<D>,
-    ) -> Result<Self, StoreError> {
-        Ok(match change {
-            StoreChange::Record(record) => {
-                Self::Record { id: record.id().into(), json: write(record.id(), "record", record)? }
+    /// Changes as they are stored: each can be read again.
+    pub(super) fn all<D: Serialize + DeserializeOwned>(
+        changes: &[StoreChange<D>],
+    ) -> Result<Vec<Self>, StoreError> {
+        let mut all = Vec::with_capacity(changes.len());
+        for change in changes {
+            match change {
+                StoreChange::Task(task) => {
+                    let id = Arc::from(task.record.id());
+                    all.push(Self::Delete { id: Arc::clone(&id) });
+                    all.push(Self::record(&task.record)?);
+                    if let Some(status) = &task.status {
+                        all.push(Self::status(&id, status)?);
+                    }
+                }
+                StoreChange::Record(record) => all.push(Self::record(record)?),
+                StoreChange::Status { id, status } => all.push(Self::status(id, status)?),
+                StoreChange::Delete { id } => all.push(Self::Delete { id: Arc::clone(id) }),
             }
-            StoreChange::Status { id, status } => {
-                Self::Status { id: Arc::clone(id), json: write(id, "status", status)? }
-            }
-            StoreChange::Delete { id } => Self::Delete { id: Arc::clone(id) },
-        })
+        }
+        Ok(all)
+    }
+
+    fn record<D: Serialize + DeserializeOwned>(record: &TaskRecord<D>) -> Result<Self, StoreError> {
+        Ok(Self::Record { id: record.id().into(), json: write(record.id(), "record", record)? })
+    }
+
+    fn status(id: &Arc<str>, status: &TaskStatus) -> Result<Self, StoreError> {
+        Ok(Self::Status { id: Arc::clone(id), json: write(id, "status", status)? })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Drafts};
 use super::entry::{Stage, is_same};
 use super::{Action, Answer, Core};
-use crate::agent::store::{StoreChange, TaskRecord};
+use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -88,16 +88,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 return Written { id, record: None, status: None, is_deleted: true, origin };
             }
         };
-        if is_unknown {
-            changes.push(StoreChange::Delete { id: Arc::clone(&id) });
-        }
         let mut is_record_due = is_changed || is_unknown;
         if let Some(entry) = entry {
             let has_news = entry.newest.is_some();
             if entry.stage == Stage::Removed && !has_news {
-                if !is_unknown {
-                    changes.push(StoreChange::Delete { id: Arc::clone(&id) });
-                }
+                changes.push(StoreChange::Delete { id: Arc::clone(&id) });
                 let next = record.next.take().map(|next| TaskRecord::from(*next));
                 changes.extend(next.clone().map(StoreChange::Record));
                 return Written { id, record: next, status: None, is_deleted: true, origin };
@@ -113,12 +108,17 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 status.clone_from(&entry.status);
             }
         }
-        if is_record_due {
-            changes.push(StoreChange::Record(record.clone()));
-        }
-        if let Some(status) = &status {
-            let (id, status) = (Arc::clone(&id), (**status).clone());
-            changes.push(StoreChange::Status { id, status });
+        if is_unknown {
+            let status = status.as_deref().cloned();
+            changes.push(StoreChange::Task(StoredTask::new(record.clone(), status)));
+        } else {
+            if is_record_due {
+                changes.push(StoreChange::Record(record.clone()));
+            }
+            if let Some(status) = &status {
+                let (id, status) = (Arc::clone(&id), (**status).clone());
+                changes.push(StoreChange::Status { id, status });
+            }
         }
         let record = (is_record_due || origin != Origin::Task).then_some(record);
         Written { id, record, status, is_deleted: false, origin }
@@ -162,7 +162,9 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         if let (Origin::NewTask, Some(record)) = (origin, record.as_ref())
             && !self.entries.contains_key(&id)
         {
-            self.insert(&id, record.clone(), None);
+            let status = status.as_deref().cloned();
+            self.insert(&id, record.clone(), status.clone());
+            self.actions.extend(status.map(|status| Action::Report(Arc::clone(&id), status)));
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if let Some(status) = status {

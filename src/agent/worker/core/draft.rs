@@ -108,11 +108,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
 
     /// A task is assigned: a new one, one that there is, or the next one of an id that is being
     /// removed (7).
-    fn assign<H>(
-        &mut self,
-        entries: &Entries<D, H>,
-        task: AssignedTask<D>,
-    ) -> Option<RefusedTask> {
+    fn assign<H>(&mut self, entries: &Entries<D, H>, task: AssignedTask<D>) -> Option<RefusedTask> {
         let Some((id, present)) = self.record(entries, task.id()) else {
             let AssignedTask { assignment, policy, status } = task;
             let id = Arc::from(assignment.id.as_str());
