@@ -357,6 +357,7 @@ impl Ledger {
         for id in refused.iter().filter(|id| !self.messages[number].names(id)) {
             wrong.push((6, format!("`{id}` is refused, and was not named")));
         }
+        let before: BTreeMap<_, _> = ids.iter().map(|id| (id, self.paths(id))).collect();
         for id in &ids {
             if let Err(what) = self.accept(number, id, refused) {
                 wrong.push((6, what));
@@ -365,8 +366,7 @@ impl Ledger {
         self.messages[number].answer = Answer::Ok(refused.to_vec());
         for id in &ids {
             let now = want(stored.get(id));
-            let paths = self.paths(id);
-            let right = self.extended(id, paths.clone(), half_deleted(id), Failed::Never);
+            let right = self.extended(id, self.paths(id), half_deleted(id), Failed::Never);
             if right.iter().any(|path| path.want == now) {
                 continue;
             }
@@ -375,7 +375,8 @@ impl Ledger {
             if message.concerns(id) {
                 wrong.push((6, what.clone()));
             }
-            let failed = self.extended(id, paths, half_deleted(id), Failed::Perhaps);
+            let before = before.get(id).cloned().unwrap_or_default();
+            let failed = self.extended(id, before, half_deleted(id), Failed::Perhaps);
             let rule = if failed.iter().any(|path| path.want == now) { 7 } else { 6 };
             wrong.push((rule, what));
         }

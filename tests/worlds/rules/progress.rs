@@ -4,7 +4,7 @@ use super::super::facts::Facts;
 use super::super::input::{COMPLETE, Event, Printed, SHUTDOWN, Stored, rank};
 use super::super::report::Report;
 use super::Rule;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -87,7 +87,11 @@ impl Rule for Progress {
         if !facts.is_settled(until) {
             return;
         }
-        let form = |stored: &Stored| Stored { applied: None, ..stored.clone() };
+        let form = |stored: &Stored| {
+            let status = Some(&stored.status).filter(|status| !is_initial(status));
+            let status = status.cloned().unwrap_or_default();
+            Stored { applied: None, status, ..stored.clone() }
+        };
         let form = |tasks: &BTreeMap<String, Stored>| -> BTreeMap<_, _> {
             tasks.iter().map(|(id, stored)| (id.clone(), form(stored))).collect()
         };
@@ -108,6 +112,11 @@ impl Rule for Progress {
             }
         }
     }
+}
+
+/// A task without a stored status is ASSIGNED.
+fn is_initial(status: &Value) -> bool {
+    *status == json!({ "State": "assigned" })
 }
 
 fn is_where_it_is_wanted(status: &Value, stored: &Stored) -> bool {
