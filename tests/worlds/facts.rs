@@ -289,7 +289,11 @@ impl<'a> Facts<'a> {
         self.last_opened = self.now;
         for id in stored.keys() {
             self.note_durable(id);
-            self.life_mut(id).refused.clear();
+            let is_terminal = self.durable.get(id).and_then(Stored::state) >= Some(COMPLETE);
+            let life = self.life_mut(id);
+            life.refused.clear();
+            // What is not stored, the new agent cannot know.
+            (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
         }
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
@@ -462,7 +466,10 @@ impl<'a> Facts<'a> {
             (&call.operation, &call.id, &call.definition, &call.offered)
                 == (&event.operation, &event.id, &event.definition, &event.offered)
         };
-        let Some(place) = agent.flights.iter().position(same) else {
+        // If there are several, which breaks rule 1, it is the one that is due.
+        let now = self.now;
+        let due = agent.flights.iter().position(|flight| same(flight) && flight.due == Some(now));
+        let Some(place) = due.or_else(|| agent.flights.iter().position(same)) else {
             report.broken(0, self.now, format!("{event:?} was not called"));
             return None;
         };

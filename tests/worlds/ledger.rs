@@ -230,6 +230,12 @@ impl Ledger {
         paths.iter().map(|path| path.want.clone()).collect()
     }
 
+    /// A message that failed may have left something of this id in the store.
+    pub(crate) fn is_doubtful(&self, id: &str) -> bool {
+        let has_failed = |message: &&Message| message.answer == Answer::Failed;
+        self.messages.iter().filter(has_failed).any(|message| message.concerns(id))
+    }
+
     pub(crate) fn open(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(|message| message.answer == Answer::Open)
     }

@@ -21,8 +21,8 @@ struct Content {
     tasks: BTreeMap<String, StoredTask<String>>,
     /// The same as it is printed, as of the commit that wrote it.
     printed: Map<String, Value>,
-    /// The ids that were there after the last commit that succeeded, or at the
-    /// last opening.
+    /// The ids that were there after the last commit of each that succeeded, or at
+    /// the last opening.
     known: BTreeSet<String>,
     commits: usize,
     in_flight: Option<(Commit, Vec<StoreChange<String>>)>,
@@ -90,15 +90,17 @@ impl Content {
             }
             ids.insert(id);
         }
-        if *ok == true {
-            self.known = self.tasks.keys().cloned().collect();
-        }
         let mut stored = Map::new();
         for id in ids {
             let now = self.tasks.get(&id).map(|task| print(task, place));
             match now.clone() {
                 Some(now) => _ = self.printed.insert(id.clone(), now),
                 None => _ = self.printed.remove(&id),
+            }
+            if *ok == true && now.is_some() {
+                self.known.insert(id.clone());
+            } else if *ok == true {
+                self.known.remove(&id);
             }
             stored.insert(id, now.unwrap_or(Value::Null));
         }

@@ -169,7 +169,11 @@ impl Rule for Listeners {
         }
         for (name, listener) in &self.listeners {
             for (id, stored) in &printed.stored {
-                if !stored.status.is_null() && listener.told.get(id) != Some(&stored.status) {
+                let is_known = !facts.ledger.is_doubtful(id);
+                if is_known
+                    && !stored.status.is_null()
+                    && listener.told.get(id) != Some(&stored.status)
+                {
                     let what = format!("`{name}` is not told the last status of `{id}`");
                     report.broken(19, facts.now, what);
                 }

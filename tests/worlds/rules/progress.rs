@@ -48,6 +48,7 @@ impl Rule for Progress {
                     }
                 }
             }
+            "return" if event.operation == "inspect" => {}
             "return" if event.error.is_some() => {
                 self.retries.remove(&event.id);
                 let error = event.error.as_deref().unwrap_or_default();
@@ -93,7 +94,8 @@ impl Rule for Progress {
             Stored { applied: None, status, ..stored.clone() }
         };
         let form = |tasks: &BTreeMap<String, Stored>| -> BTreeMap<_, _> {
-            tasks.iter().map(|(id, stored)| (id.clone(), form(stored))).collect()
+            let tasks = tasks.iter().filter(|(id, _)| !facts.ledger.is_doubtful(id));
+            tasks.map(|(id, stored)| (id.clone(), form(stored))).collect()
         };
         if printed.tasks.as_ref().map(form) != Some(form(&printed.stored)) {
             report.broken(19, facts.now, "`tasks` and the store disagree");
@@ -107,7 +109,7 @@ impl Rule for Progress {
             } else {
                 facts.has_ended(id) || is_where_it_is_wanted(&stored.status, stored)
             };
-            if !is_busy && !waits && !is_done {
+            if !is_busy && !waits && !is_done && !facts.ledger.is_doubtful(id) {
                 report.broken(19, facts.now, format!("`{id}` stands still: {}", stored.status));
             }
         }
