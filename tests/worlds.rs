@@ -27,6 +27,10 @@ mod worlds {
     pub(crate) mod rules;
     pub(crate) mod shrink;
     pub(crate) mod verdict;
+
+    mod planted;
+    mod recorded;
+    mod refusals;
 }
 
 use std::collections::BTreeMap;

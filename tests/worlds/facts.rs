@@ -97,6 +97,8 @@ pub(crate) struct Life {
     pub(crate) was_started: bool,
     /// An operation has ended it, or a terminal state is durable.
     pub(crate) has_ended: bool,
+    /// An operation of this agent has ended it.
+    pub(crate) was_ended: bool,
     /// Something has failed for good, so that it may have ended.
     pub(crate) may_have_ended: bool,
     pub(crate) statuses: Vec<Value>,
@@ -294,6 +296,7 @@ impl<'a> Facts<'a> {
             life.refused.clear();
             // What is not stored, the new agent cannot know.
             (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
+            life.was_ended = false;
         }
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
@@ -547,11 +550,11 @@ impl<'a> Facts<'a> {
                 (life.start_failed, life.has_ended, life.may_have_ended) = (true, true, true);
             }
             "start" if !is_retryable => life.was_started = true,
-            "wait" if !is_retryable => life.has_ended = true,
-            "shutdown" if succeeded => life.has_ended = true,
+            "wait" if !is_retryable => (life.has_ended, life.was_ended) = (true, true),
+            "shutdown" if succeeded => (life.has_ended, life.was_ended) = (true, true),
             "terminate" if !is_retryable => {
                 life.terminate_failed |= failed;
-                life.has_ended = true;
+                (life.has_ended, life.was_ended) = (true, true);
             }
             "remove" if succeeded => life.was_removed = true,
             _ => {}

@@ -453,7 +453,9 @@ impl Ledger {
         stored: &BTreeMap<String, Stored>,
         half_deleted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        let ids: BTreeSet<_> = self.paths.keys().chain(stored.keys()).cloned().collect();
+        let named = self.messages.iter().flat_map(Message::ids);
+        let known = self.paths.keys().chain(stored.keys()).cloned();
+        let ids: BTreeSet<_> = known.chain(named).collect();
         let doubtful: Vec<_> = (0..self.messages.len())
             .filter(|n| matches!(self.messages[*n].answer, Answer::Open | Answer::Failed))
             .collect();

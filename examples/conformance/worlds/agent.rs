@@ -95,8 +95,7 @@ impl Agent {
         let tasks = self.handle.tasks().into_iter().map(|task| {
             let id = task.record.assignment.id.clone();
             let status = Some(&task.snapshot.status);
-            let is_made = self.scene.place().is_made(&id);
-            (id, print(&Stored { record: &task.record, status, is_made }))
+            (id, print(&Stored { record: &task.record, status }))
         });
         Value::Object(tasks.collect())
     }
@@ -156,8 +155,6 @@ impl StatusSink for Told {
 pub(crate) struct Stored<'a> {
     pub(crate) record: &'a TaskRecord<String>,
     pub(crate) status: Option<&'a TaskStatus>,
-    /// A controller of this task was made.
-    pub(crate) is_made: bool,
 }
 
 /// As it is printed.
@@ -177,13 +174,11 @@ pub(crate) fn print(stored: &Stored<'_>) -> Value {
     })
 }
 
-/// The definition with which a controller would be made.
-fn applied<'a>(stored: &Stored<'a>) -> Option<&'a str> {
+/// The definition with which a controller would be made if the agent crashed now.
+fn applied<'a>(stored: &Stored<'a>) -> &'a str {
     let record = stored.record;
-    match &record.previous {
-        Some(previous) => Some(&previous.definition),
-        None => stored.is_made.then_some(&*record.assignment.definition),
-    }
+    let assignment = record.previous.as_deref().unwrap_or(&record.assignment);
+    &assignment.definition
 }
 
 /// Makes one change. Gives the id, and whether a record of it ended.

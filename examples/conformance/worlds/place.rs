@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Place {
     left: BTreeSet<String>,
     workloads: BTreeMap<String, Workload>,
-    /// The ids of tasks for which a controller was made.
-    made: BTreeSet<String>,
 }
 
 /// A workload that was started.
@@ -47,7 +45,6 @@ impl Place {
     /// The effect of an operation other than `wait`.
     pub(crate) fn take_effect(&mut self, operation: &str, id: &str) {
         match operation {
-            "controller" => _ = self.made.insert(id.to_owned()),
             "prepare" => _ = self.left.insert(id.to_owned()),
             "start" => {
                 self.left.insert(id.to_owned());
@@ -60,15 +57,6 @@ impl Place {
             }
             _ => {}
         }
-    }
-
-    pub(crate) fn is_made(&self, id: &str) -> bool {
-        self.made.contains(id)
-    }
-
-    /// The record of a task has ended.
-    pub(crate) fn forget(&mut self, id: &str) {
-        self.made.remove(id);
     }
 
     /// The workload ends with this answer, if it runs.

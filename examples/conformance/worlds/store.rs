@@ -2,7 +2,6 @@
 
 use super::agent::{self, Stored};
 use super::input::Commit;
-use super::place::Place;
 use super::scene::Scene;
 use onward::agent::{Store, StoreChange, StoreError, StoredTask};
 use serde_json::{Map, Value, json};
@@ -19,8 +18,6 @@ pub(crate) struct Disk {
 #[derive(Default)]
 struct Content {
     tasks: BTreeMap<String, StoredTask<String>>,
-    /// The same as it is printed, as of the commit that wrote it.
-    printed: Map<String, Value>,
     /// The ids that were there after the last commit of each that succeeded, or at
     /// the last opening.
     known: BTreeSet<String>,
@@ -40,7 +37,8 @@ impl Disk {
 
     /// The whole store, as it is printed.
     pub(crate) fn stored(&self) -> Value {
-        Value::Object(self.content().printed.clone())
+        let content = self.content();
+        Value::Object(content.tasks.iter().map(|(id, task)| (id.clone(), print(task))).collect())
     }
 
     /// The agent dies: what it was writing is written or not.
@@ -64,7 +62,7 @@ impl Disk {
     /// Writes the first changes of a commit that ends.
     fn end(&self, ok: &Value, count: usize, changes: &[StoreChange<String>]) {
         let written = changes.get(..count).unwrap_or(changes);
-        let fields = self.content().write(ok, written, &mut self.scene.place());
+        let fields = self.content().write(ok, written);
         self.scene.put("committed", fields);
     }
 
@@ -73,30 +71,23 @@ impl Disk {
     }
 }
 
-fn print(task: &StoredTask<String>, place: &Place) -> Value {
-    let StoredTask { record, status, .. } = task;
-    let is_made = place.is_made(record.id());
-    agent::print(&Stored { record, status: status.as_ref(), is_made })
+fn print(task: &StoredTask<String>) -> Value {
+    agent::print(&Stored { record: &task.record, status: task.status.as_ref() })
 }
 
 impl Content {
-    fn write(&mut self, ok: &Value, changes: &[StoreChange<String>], place: &mut Place) -> Value {
+    fn write(&mut self, ok: &Value, changes: &[StoreChange<String>]) -> Value {
         let (mut ids, mut deleted) = (BTreeSet::new(), Vec::new());
         for change in changes {
             let (id, ends) = agent::write(&mut self.tasks, change);
             if ends || matches!(change, StoreChange::Delete { .. }) && self.known.contains(&id) {
                 deleted.push(id.clone());
-                place.forget(&id);
             }
             ids.insert(id);
         }
         let mut stored = Map::new();
         for id in ids {
-            let now = self.tasks.get(&id).map(|task| print(task, place));
-            match now.clone() {
-                Some(now) => _ = self.printed.insert(id.clone(), now),
-                None => _ = self.printed.remove(&id),
-            }
+            let now = self.tasks.get(&id).map(print);
             if *ok == true && now.is_some() {
                 self.known.insert(id.clone());
             } else if *ok == true {

@@ -11,7 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Progress {
     /// The tasks that get `shutdown` in this millisecond.
     due: BTreeSet<String>,
+    /// Of the ids of a commit, those that were to end before it.
     ended_before: BTreeSet<String>,
+    /// And those that had ended.
+    terminal_before: BTreeSet<String>,
     /// When an operation of each id has failed for the moment.
     retries: BTreeMap<String, u64>,
     /// The tasks whose `remove` has failed for good since the last full set.
@@ -29,6 +32,8 @@ impl Rule for Progress {
             "committed" => {
                 let ids = event.stored.keys().filter(|id| ends(facts, id));
                 self.ended_before = ids.cloned().collect();
+                let ids = event.stored.keys().filter(|id| facts.has_ended(id));
+                self.terminal_before = ids.cloned().collect();
             }
             "call" if matches!(&*event.operation, "shutdown" | "terminate") => {
                 self.due.remove(&event.id);
@@ -42,8 +47,9 @@ impl Rule for Progress {
         match &*event.event {
             "committed" if event.ok == Some(true) => {
                 for id in event.stored.keys() {
+                    let has_ended_before = self.terminal_before.contains(id);
                     let is_new = ends(facts, id) && !self.ended_before.contains(id);
-                    if is_new && facts.controller(id).is_some() {
+                    if is_new && facts.controller(id).is_some() && !has_ended_before {
                         self.due.insert(id.clone());
                     }
                 }
@@ -60,7 +66,8 @@ impl Rule for Progress {
             }
             "return" => {
                 self.retries.remove(&event.id);
-                if event.operation == "controller" && ends(facts, &event.id) {
+                let is_to_end = ends(facts, &event.id) && !facts.has_ended(&event.id);
+                if event.operation == "controller" && is_to_end {
                     self.due.insert(event.id.clone());
                 }
             }
@@ -76,7 +83,8 @@ impl Rule for Progress {
     fn pass(&mut self, facts: &Facts<'_>, _: u64, report: &mut Report) {
         for id in std::mem::take(&mut self.due) {
             let is_terminating = facts.controller(&id).is_none_or(|c| c.is_terminating);
-            let has_ended = facts.has_ended(&id) || facts.life(&id).may_have_ended;
+            let life = facts.life(&id);
+            let has_ended = life.was_ended || life.may_have_ended;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
                 report.broken(17, facts.now, format!("`{id}` is not shut down at once"));
             }
