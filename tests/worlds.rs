@@ -7,8 +7,8 @@
 //! ONWARD_WORLDS=1 ONWARD_WORLDS_FROM=17 cargo test --test worlds
 //! ```
 //!
-//! The last one runs the world of one seed again, and prints it shrunk if it breaks
-//! a rule.
+//! The last one runs the world of one seed again. For each rule that is broken, the
+//! first world is printed, made small; `ONWARD_WORLDS_SHOWN` prints more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -27,6 +27,10 @@ mod worlds {
     pub(crate) mod rules;
     pub(crate) mod shrink;
     pub(crate) mod verdict;
+
+    mod planted;
+    mod recorded;
+    mod refusals;
 }
 
 use std::collections::BTreeMap;
@@ -48,6 +52,7 @@ fn number(name: &str) -> Option<u64> {
 fn every_generated_world_keeps_every_rule() {
     let count = number("ONWARD_WORLDS").unwrap_or(300);
     let from = number("ONWARD_WORLDS_FROM").unwrap_or(0);
+    let examples = number("ONWARD_WORLDS_SHOWN").map_or(1, |n| usize::try_from(n).unwrap());
     let begun = Instant::now();
     let (next, seeds) = (AtomicU64::new(from), Mutex::new(BTreeMap::<u8, Vec<u64>>::new()));
     let broken = AtomicU64::new(0);
@@ -75,8 +80,10 @@ fn every_generated_world_keeps_every_rule() {
         seeds.sort_unstable();
         let first = &seeds[..seeds.len().min(SHOWN)];
         eprintln!("rule {rule}: broken in {} worlds, the first seeds: {first:?}", seeds.len());
-        let small = verdict::shrunk(generator::world(seeds[0]), rule);
-        shown.push_str(&format!("\n\nseed {}, rule {rule}: {small}", seeds[0]));
+        for seed in seeds.iter().take(examples) {
+            let small = verdict::shrunk(generator::world(*seed), rule);
+            shown.push_str(&format!("\n\nseed {seed}, rule {rule}: {small}"));
+        }
     }
     assert!(shown.is_empty(), "{} worlds break a rule{shown}", count - kept);
 }

@@ -97,6 +97,8 @@ pub(crate) struct Life {
     pub(crate) was_started: bool,
     /// An operation has ended it, or a terminal state is durable.
     pub(crate) has_ended: bool,
+    /// An operation of this agent has ended it.
+    pub(crate) was_ended: bool,
     /// Something has failed for good, so that it may have ended.
     pub(crate) may_have_ended: bool,
     pub(crate) statuses: Vec<Value>,
@@ -289,7 +291,12 @@ impl<'a> Facts<'a> {
         self.last_opened = self.now;
         for id in stored.keys() {
             self.note_durable(id);
-            self.life_mut(id).refused.clear();
+            let is_terminal = self.durable.get(id).and_then(Stored::state) >= Some(COMPLETE);
+            let life = self.life_mut(id);
+            life.refused.clear();
+            // What is not stored, the new agent cannot know.
+            (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
+            life.was_ended = false;
         }
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
@@ -462,7 +469,10 @@ impl<'a> Facts<'a> {
             (&call.operation, &call.id, &call.definition, &call.offered)
                 == (&event.operation, &event.id, &event.definition, &event.offered)
         };
-        let Some(place) = agent.flights.iter().position(same) else {
+        // If there are several, which breaks rule 1, it is the one that is due.
+        let now = self.now;
+        let due = agent.flights.iter().position(|flight| same(flight) && flight.due == Some(now));
+        let Some(place) = due.or_else(|| agent.flights.iter().position(same)) else {
             report.broken(0, self.now, format!("{event:?} was not called"));
             return None;
         };
@@ -540,11 +550,11 @@ impl<'a> Facts<'a> {
                 (life.start_failed, life.has_ended, life.may_have_ended) = (true, true, true);
             }
             "start" if !is_retryable => life.was_started = true,
-            "wait" if !is_retryable => life.has_ended = true,
-            "shutdown" if succeeded => life.has_ended = true,
+            "wait" if !is_retryable => (life.has_ended, life.was_ended) = (true, true),
+            "shutdown" if succeeded => (life.has_ended, life.was_ended) = (true, true),
             "terminate" if !is_retryable => {
                 life.terminate_failed |= failed;
-                life.has_ended = true;
+                (life.has_ended, life.was_ended) = (true, true);
             }
             "remove" if succeeded => life.was_removed = true,
             _ => {}

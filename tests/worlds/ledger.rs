@@ -230,6 +230,12 @@ impl Ledger {
         paths.iter().map(|path| path.want.clone()).collect()
     }
 
+    /// A message that failed may have left something of this id in the store.
+    pub(crate) fn is_doubtful(&self, id: &str) -> bool {
+        let has_failed = |message: &&Message| message.answer == Answer::Failed;
+        self.messages.iter().filter(has_failed).any(|message| message.concerns(id))
+    }
+
     pub(crate) fn open(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(|message| message.answer == Answer::Open)
     }
@@ -357,6 +363,7 @@ impl Ledger {
         for id in refused.iter().filter(|id| !self.messages[number].names(id)) {
             wrong.push((6, format!("`{id}` is refused, and was not named")));
         }
+        let before: BTreeMap<_, _> = ids.iter().map(|id| (id, self.paths(id))).collect();
         for id in &ids {
             if let Err(what) = self.accept(number, id, refused) {
                 wrong.push((6, what));
@@ -365,8 +372,7 @@ impl Ledger {
         self.messages[number].answer = Answer::Ok(refused.to_vec());
         for id in &ids {
             let now = want(stored.get(id));
-            let paths = self.paths(id);
-            let right = self.extended(id, paths.clone(), half_deleted(id), Failed::Never);
+            let right = self.extended(id, self.paths(id), half_deleted(id), Failed::Never);
             if right.iter().any(|path| path.want == now) {
                 continue;
             }
@@ -375,7 +381,8 @@ impl Ledger {
             if message.concerns(id) {
                 wrong.push((6, what.clone()));
             }
-            let failed = self.extended(id, paths, half_deleted(id), Failed::Perhaps);
+            let before = before.get(id).cloned().unwrap_or_default();
+            let failed = self.extended(id, before, half_deleted(id), Failed::Perhaps);
             let rule = if failed.iter().any(|path| path.want == now) { 7 } else { 6 };
             wrong.push((rule, what));
         }
@@ -446,7 +453,9 @@ impl Ledger {
         stored: &BTreeMap<String, Stored>,
         half_deleted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        let ids: BTreeSet<_> = self.paths.keys().chain(stored.keys()).cloned().collect();
+        let named = self.messages.iter().flat_map(Message::ids);
+        let known = self.paths.keys().chain(stored.keys()).cloned();
+        let ids: BTreeSet<_> = known.chain(named).collect();
         let doubtful: Vec<_> = (0..self.messages.len())
             .filter(|n| matches!(self.messages[*n].answer, Answer::Open | Answer::Failed))
             .collect();

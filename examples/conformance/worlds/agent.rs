@@ -160,12 +160,18 @@ pub(crate) fn print(stored: &Stored<'_>) -> Value {
     });
     json!({
         "definition": record.assignment.definition,
-        "applied": record.applied.as_ref().map(|applied| &applied.definition),
+        "applied": applied(stored),
         "desired_state": record.assignment.desired_state,
         "removing": record.removing,
         "status": stored.status.map(jsonl::print),
         "next": next,
     })
+}
+
+/// The definition with which a controller would be made if the agent crashed now.
+fn applied<'a>(stored: &Stored<'a>) -> &'a str {
+    let record = stored.record;
+    &record.applied.as_ref().unwrap_or(&record.assignment).definition
 }
 
 /// Makes one change. Gives the id, and whether a record of it ended.

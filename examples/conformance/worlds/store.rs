@@ -19,10 +19,8 @@ pub(crate) struct Disk {
 #[derive(Default)]
 struct Content {
     tasks: BTreeMap<String, StoredTask<String>>,
-    /// The same as it is printed, as of the commit that wrote it.
-    printed: Map<String, Value>,
-    /// The ids that were there after the last commit that succeeded, or at the
-    /// last opening.
+    /// The ids that were there after the last commit of each that succeeded, or at
+    /// the last opening.
     known: BTreeSet<String>,
     commits: usize,
     in_flight: Option<(Commit, Vec<StoreChange<String>>)>,
@@ -40,7 +38,8 @@ impl Disk {
 
     /// The whole store, as it is printed.
     pub(crate) fn stored(&self) -> Value {
-        Value::Object(self.content().printed.clone())
+        let content = self.content();
+        Value::Object(content.tasks.iter().map(|(id, task)| (id.clone(), print(task))).collect())
     }
 
     /// The agent dies: what it was writing is written or not.
@@ -74,8 +73,7 @@ impl Disk {
 }
 
 fn print(task: &StoredTask<String>) -> Value {
-    let StoredTask { record, status, .. } = task;
-    agent::print(&Stored { record, status: status.as_ref() })
+    agent::print(&Stored { record: &task.record, status: task.status.as_ref() })
 }
 
 impl Content {
@@ -88,15 +86,13 @@ impl Content {
             }
             ids.insert(id);
         }
-        if *ok == true {
-            self.known = self.tasks.keys().cloned().collect();
-        }
         let mut stored = Map::new();
         for id in ids {
-            let now = self.tasks.get(&id).map(|task| print(task));
-            match now.clone() {
-                Some(now) => _ = self.printed.insert(id.clone(), now),
-                None => _ = self.printed.remove(&id),
+            let now = self.tasks.get(&id).map(print);
+            if *ok == true && now.is_some() {
+                self.known.insert(id.clone());
+            } else if *ok == true {
+                self.known.remove(&id);
             }
             stored.insert(id, now.unwrap_or(Value::Null));
         }

@@ -1,7 +1,7 @@
 //! Rules 14 and 15: every message is answered, and `close` ends the agent.
 
 use super::super::facts::Facts;
-use super::super::input::{COMPLETE, Event};
+use super::super::input::{COMPLETE, Event, Stored};
 use super::super::ledger::Message;
 use super::super::report::Report;
 use super::Rule;
@@ -18,6 +18,8 @@ pub(crate) struct Answers {
     ended: BTreeMap<usize, u64>,
     /// The tasks that were stored when a `shut_down` was sent, with their lives.
     shut_down: BTreeMap<usize, BTreeMap<String, usize>>,
+    /// The `shut_down` that concern just these tasks: no other message was open.
+    alone: BTreeSet<usize>,
     late: BTreeSet<usize>,
     closing: Closing,
 }
@@ -53,6 +55,11 @@ impl Rule for Answers {
                 if entry.shut_down && facts.agent.is_some() {
                     let tasks = facts.durable.keys().map(|id| (id.clone(), facts.life_number(id)));
                     self.shut_down.insert(event.index, tasks.collect());
+                    if facts.ledger.open().count() == 1
+                        && !facts.durable.values().any(|s| s.removing)
+                    {
+                        self.alone.insert(event.index);
+                    }
                 }
                 let is_first = facts.agent.as_ref().is_some_and(|a| a.closed_at == Some(facts.now));
                 if entry.close && is_first {
@@ -125,7 +132,9 @@ impl Answers {
         if is_late(&mut self.waited, counts) {
             report.broken(14, facts.now, format!("{index} has no answer"));
         }
-        let has_ended = message.is_shut_down() && everything_has_ended(facts);
+        let has_ended = message.is_shut_down()
+            && (everything_has_ended(facts)
+                || self.alone.contains(&index) && self.these_have_ended(facts, index));
         if is_late(&mut self.ended, has_ended) {
             report.broken(14, facts.now, format!("{index} has no answer, and all has ended"));
         }
@@ -141,6 +150,14 @@ impl Answers {
             facts.life_number(id) == *life
                 && !has_ended
                 && facts.ledger.wants(id).iter().all(runs_on)
+        })
+    }
+
+    /// Each of the tasks that were there is gone or has ended.
+    fn these_have_ended(&self, facts: &Facts<'_>, index: usize) -> bool {
+        self.shut_down.get(&index).into_iter().flatten().all(|(id, life)| {
+            let is_gone = facts.life_number(id) != *life;
+            is_gone || facts.durable.get(id).is_some_and(|stored| has_ended(facts, id, stored))
         })
     }
 
@@ -169,10 +186,12 @@ impl Answers {
 }
 
 fn everything_has_ended(facts: &Facts<'_>) -> bool {
-    facts.durable.iter().all(|(id, stored)| {
-        let is_terminal = stored.state().is_some_and(|state| state >= COMPLETE);
-        is_terminal && !stored.removing && facts.actual.get(id) == Some(stored)
-    })
+    facts.durable.iter().all(|(id, stored)| has_ended(facts, id, stored))
+}
+
+fn has_ended(facts: &Facts<'_>, id: &str, stored: &Stored) -> bool {
+    let is_terminal = stored.state().is_some_and(|state| state >= COMPLETE);
+    is_terminal && !stored.removing && facts.actual.get(id) == Some(stored)
 }
 
 /// Rule 15, when `run` has returned.

@@ -1,7 +1,7 @@
 //! Rule 9: what a controller took is stored, and nothing else.
 
 use super::super::facts::Facts;
-use super::super::input::Event;
+use super::super::input::{Event, Stored};
 use super::super::report::Report;
 use super::Rule;
 use std::collections::BTreeMap;
@@ -43,10 +43,10 @@ impl Rule for Applied {
                     self.due.values_mut().for_each(|since| *since = now);
                 }
                 for (id, stored) in &event.stored {
-                    let applied = stored.as_ref().and_then(|stored| stored.applied.as_ref());
-                    if let Some(applied) = applied
+                    if let Some(stored) = stored
+                        && let Some(applied) = &stored.applied
                         && !facts.is_half_deleted(id)
-                        && !may_be_stored(facts, id, applied)
+                        && !may_be_stored(facts, id, stored, applied)
                     {
                         report.broken(9, facts.now, format!("`{id}` never took {applied}"));
                     }
@@ -71,8 +71,9 @@ impl Rule for Applied {
     }
 }
 
-fn may_be_stored(facts: &Facts<'_>, id: &str, applied: &str) -> bool {
+fn may_be_stored(facts: &Facts<'_>, id: &str, stored: &Stored, applied: &str) -> bool {
     let life = facts.life(id);
     let is_free = life.taken.as_ref().is_none_or(|taken| life.refused.contains(taken));
-    life.ever_taken.contains(applied) || is_free && life.wanted.contains(applied)
+    life.ever_taken.contains(applied)
+        || is_free && (life.wanted.contains(applied) || stored.definition == applied)
 }

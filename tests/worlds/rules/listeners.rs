@@ -28,6 +28,8 @@ struct Listener {
     waits: bool,
     /// The tasks that are gone and of which it was told a status.
     gone: BTreeSet<String>,
+    /// The deletions of which it was told.
+    heard_gone: BTreeMap<String, u64>,
 }
 
 impl Listeners {
@@ -78,11 +80,14 @@ impl Listeners {
                 format!("`{name}` is told `gone`, and does not listen"),
             );
         };
-        let was_told = listener.told.remove(id).is_some();
+        listener.told.remove(id);
         let was_due = listener.gone.remove(id);
-        if !was_due && (was_told || self.deleted_at.get(id) != Some(&facts.now)) {
+        let deletion = self.deleted_at.get(id);
+        let is_new = listener.heard_gone.get(id) != deletion;
+        if !was_due && (deletion != Some(&facts.now) || !is_new) {
             report.broken(16, facts.now, format!("`{name}` is told that `{id}` is gone"));
         }
+        listener.heard_gone.extend(deletion.map(|at| (id.clone(), *at)));
     }
 
     /// Rule 3, in the store.
@@ -164,7 +169,11 @@ impl Rule for Listeners {
         }
         for (name, listener) in &self.listeners {
             for (id, stored) in &printed.stored {
-                if !stored.status.is_null() && listener.told.get(id) != Some(&stored.status) {
+                let is_known = !facts.ledger.is_doubtful(id);
+                if is_known
+                    && !stored.status.is_null()
+                    && listener.told.get(id) != Some(&stored.status)
+                {
                     let what = format!("`{name}` is not told the last status of `{id}`");
                     report.broken(19, facts.now, what);
                 }

@@ -4,14 +4,17 @@ use super::super::facts::Facts;
 use super::super::input::{COMPLETE, Event, Printed, SHUTDOWN, Stored, rank};
 use super::super::report::Report;
 use super::Rule;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Progress {
     /// The tasks that get `shutdown` in this millisecond.
     due: BTreeSet<String>,
+    /// Of the ids of a commit, those that were to end before it.
     ended_before: BTreeSet<String>,
+    /// And those that had ended.
+    terminal_before: BTreeSet<String>,
     /// When an operation of each id has failed for the moment.
     retries: BTreeMap<String, u64>,
     /// The tasks whose `remove` has failed for good since the last full set.
@@ -29,6 +32,8 @@ impl Rule for Progress {
             "committed" => {
                 let ids = event.stored.keys().filter(|id| ends(facts, id));
                 self.ended_before = ids.cloned().collect();
+                let ids = event.stored.keys().filter(|id| facts.has_ended(id));
+                self.terminal_before = ids.cloned().collect();
             }
             "call" if matches!(&*event.operation, "shutdown" | "terminate") => {
                 self.due.remove(&event.id);
@@ -42,12 +47,14 @@ impl Rule for Progress {
         match &*event.event {
             "committed" if event.ok == Some(true) => {
                 for id in event.stored.keys() {
+                    let has_ended_before = self.terminal_before.contains(id);
                     let is_new = ends(facts, id) && !self.ended_before.contains(id);
-                    if is_new && facts.controller(id).is_some() {
+                    if is_new && facts.controller(id).is_some() && !has_ended_before {
                         self.due.insert(id.clone());
                     }
                 }
             }
+            "return" if event.operation == "inspect" => {}
             "return" if event.error.is_some() => {
                 self.retries.remove(&event.id);
                 let error = event.error.as_deref().unwrap_or_default();
@@ -59,7 +66,8 @@ impl Rule for Progress {
             }
             "return" => {
                 self.retries.remove(&event.id);
-                if event.operation == "controller" && ends(facts, &event.id) {
+                let is_to_end = ends(facts, &event.id) && !facts.has_ended(&event.id);
+                if event.operation == "controller" && is_to_end {
                     self.due.insert(event.id.clone());
                 }
             }
@@ -75,7 +83,8 @@ impl Rule for Progress {
     fn pass(&mut self, facts: &Facts<'_>, _: u64, report: &mut Report) {
         for id in std::mem::take(&mut self.due) {
             let is_terminating = facts.controller(&id).is_none_or(|c| c.is_terminating);
-            let has_ended = facts.has_ended(&id) || facts.life(&id).may_have_ended;
+            let life = facts.life(&id);
+            let has_ended = life.was_ended || life.may_have_ended;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
                 report.broken(17, facts.now, format!("`{id}` is not shut down at once"));
             }
@@ -87,9 +96,14 @@ impl Rule for Progress {
         if !facts.is_settled(until) {
             return;
         }
-        let form = |stored: &Stored| Stored { applied: None, ..stored.clone() };
+        let form = |stored: &Stored| {
+            let status = Some(&stored.status).filter(|status| !is_initial(status));
+            let status = status.cloned().unwrap_or_default();
+            Stored { applied: None, status, ..stored.clone() }
+        };
         let form = |tasks: &BTreeMap<String, Stored>| -> BTreeMap<_, _> {
-            tasks.iter().map(|(id, stored)| (id.clone(), form(stored))).collect()
+            let tasks = tasks.iter().filter(|(id, _)| !facts.ledger.is_doubtful(id));
+            tasks.map(|(id, stored)| (id.clone(), form(stored))).collect()
         };
         if printed.tasks.as_ref().map(form) != Some(form(&printed.stored)) {
             report.broken(19, facts.now, "`tasks` and the store disagree");
@@ -103,11 +117,16 @@ impl Rule for Progress {
             } else {
                 facts.has_ended(id) || is_where_it_is_wanted(&stored.status, stored)
             };
-            if !is_busy && !waits && !is_done {
+            if !is_busy && !waits && !is_done && !facts.ledger.is_doubtful(id) {
                 report.broken(19, facts.now, format!("`{id}` stands still: {}", stored.status));
             }
         }
     }
+}
+
+/// A task without a stored status is ASSIGNED.
+fn is_initial(status: &Value) -> bool {
+    *status == json!({ "State": "assigned" })
 }
 
 fn is_where_it_is_wanted(status: &Value, stored: &Stored) -> bool {
