@@ -7,6 +7,7 @@ use super::event::{Event, EventKind, Failure};
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use super::task::{Task, resumed};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::cmp::Ordering;
 use core::fmt;
@@ -182,16 +183,16 @@ impl AnyTask {
                 Some(EventKind::Accepted)
             }
             Err(failure) => {
-                self.unresolved(Box::new(failure), at);
+                self.unresolved(failure.err, at);
                 Some(EventKind::Unresolved)
             }
         }
     }
 
     #[inline(never)]
-    fn unresolved(&mut self, failure: Box<Failure>, at: UtcDateTime) {
-        let failure = Failure::new(failure.err);
-        each!(self, task => task.unresolved(failure.err.clone(), at));
+    fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
+        each!(self, task => task.unresolved(err.clone(), at));
+        let failure = Failure::new(err);
         moves!(self;
             New | Pending | Assigned | Accepted | Preparing | Ready (task)
                 => task.rejected(failure, at),
@@ -275,7 +276,7 @@ impl AnyTask {
             Event::Failed(failure) => return self.failed(failure, at),
             Event::Delayed(failure) => return self.delayed(failure, at),
             Event::Interrupted(failure) => return self.interrupted(failure, at),
-            Event::Unresolved(failure) => self.unresolved(failure, at),
+            Event::Unresolved(failure) => self.unresolved(failure.err, at),
         }
         Ok(())
     }
