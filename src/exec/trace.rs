@@ -36,6 +36,7 @@ pub fn task_span(id: &str) -> tracing::Span {
 ///
 /// It takes plain values, so that a driver can record under a lock and log after it.
 /// `err` is the error of the status after the event.
+#[inline]
 pub(crate) fn recorded(
     event: EventKind,
     from: TaskState,
@@ -43,7 +44,20 @@ pub(crate) fn recorded(
     desired: TaskState,
     err: Option<&str>,
 ) {
-    let error = err.unwrap_or_default();
+    if matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed) {
+        failure(event, err.unwrap_or_default());
+    }
+    if from != to {
+        tracing::debug!(
+            state.transition = %Arrow(from, to),
+            state.desired = desired.proto_name(),
+            "state changed",
+        );
+    }
+}
+
+#[cold]
+fn failure(event: EventKind, error: &str) {
     if event == EventKind::Failed {
         tracing::error!(error, "fatal task error");
     }
@@ -52,13 +66,6 @@ pub(crate) fn recorded(
     }
     if event == EventKind::Delayed {
         tracing::debug!(error, "task delayed");
-    }
-    if from != to {
-        tracing::debug!(
-            state.transition = %Arrow(from, to),
-            state.desired = desired.proto_name(),
-            "state changed",
-        );
     }
 }
 

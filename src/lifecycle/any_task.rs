@@ -1,5 +1,6 @@
 //! `AnyTask`: a task whose state is known at run time, for loops, maps and fields.
 
+use super::event::Event;
 use super::state::{self, State, TaskState};
 use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use super::task::{Task, resumed};
@@ -114,6 +115,21 @@ impl AnyTask {
             TaskState::Rejected => Self::Rejected(resumed(status)),
             TaskState::Remove => Self::Remove(resumed(status)),
             TaskState::Orphaned => Self::Orphaned(resumed(status)),
+        }
+    }
+
+    /// Applies an event: moves the task along the edge of the event.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`] if the table has no such edge. It holds the task, unchanged, and
+    /// the event.
+    #[inline]
+    pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, ApplyError> {
+        let mut task = self;
+        match task.advance(event, at) {
+            Ok(()) => Ok(task),
+            Err(reason) => Err(ApplyError { task, reason }),
         }
     }
 

@@ -8,21 +8,6 @@ use core::fmt;
 use time::UtcDateTime;
 
 impl AnyTask {
-    /// Applies an event: moves the task along the edge of the event.
-    ///
-    /// # Errors
-    ///
-    /// [`ApplyError`] if the table has no such edge. It holds the task, unchanged, and
-    /// the event.
-    #[inline]
-    pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, ApplyError> {
-        let mut task = self;
-        match task.advance(event, at) {
-            Ok(()) => Ok(task),
-            Err(reason) => Err(ApplyError { task, reason }),
-        }
-    }
-
     /// [`apply`](Self::apply) for a task in a field or behind a reference.
     ///
     /// It cannot be interrupted: the task is never seen between two states.

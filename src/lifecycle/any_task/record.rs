@@ -21,6 +21,7 @@ impl AnyTask {
     ///
     /// [`InvalidOperationError`] if the operation cannot run in the task's state. The
     /// task has not changed then.
+    #[inline]
     pub fn record(
         &mut self,
         operation: Operation,
