@@ -1,17 +1,16 @@
 //! The life of a task as a typestate machine.
 //!
-//! A task moves onward through its states or ends; it never goes back, and the
-//! compiler knows. This is the Rust form of what SwarmKit's agent does with a
-//! task.
+//! A task only moves forward through its states. An illegal transition does not
+//! compile. This is the Rust form of what SwarmKit's agent does with a task.
 //!
 //! # Three layers
 //!
-//! [`lifecycle`] is what is true: the fourteen [states](lifecycle::state), the
-//! one table of [edges](lifecycle::EDGES), tasks and their statuses. It is pure.
+//! [`lifecycle`]: the fourteen [states](lifecycle::state), the table of
+//! [edges](lifecycle::EDGES), tasks and their statuses. It is pure.
 //!
-//! [`exec`] is what is done: [`Controller`] is what an embedder implements,
-//! [`resolve`] gets one for a task, and [`step`] takes the task one step
-//! further with it. It is async, and has no runtime of its own.
+//! [`exec`]: you implement [`Controller`], [`resolve`] gets one for a task, and
+//! [`step`] takes the task one step further with it. It is async, and has no runtime
+//! of its own.
 //!
 //! [`agent`] is what goes on: a [`Driver`](agent::Driver) takes one task through
 //! its whole life, with retries, deadlines and a way out of every hang; a
@@ -33,12 +32,12 @@
 //!
 //! let running: Task<state::Running> = ready.starting(now).started(now);
 //! let failed: Task<state::Failed> = running.failed(Failure::new("out of memory"), now);
-//! assert_eq!((failed.message(), failed.err()), ("started", "out of memory"));
+//! assert_eq!((failed.message(), failed.err()), ("started", Some("out of memory")));
 //! ```
 //!
 //! [`AnyTask`] knows it at run time: for a loop, a map, a field. Each of its
-//! moves is one of the typed moves, so it can do nothing that they cannot; what
-//! they forbid it refuses, and gives the task back:
+//! moves is one of the typed moves. A move that they do not allow is an error, which
+//! gives the task back:
 //!
 //! ```
 //! use onward::{AnyTask, Event, TaskState, TaskStatus};
@@ -84,7 +83,8 @@ pub use exec::{
 };
 #[doc(no_inline)]
 pub use lifecycle::{
-    AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus, decide, state,
+    Answer, AnyTask, Decision, Event, Failure, Operation, State, Task, TaskState, TaskStatus,
+    decide, state,
 };
 
 #[cfg(any(doc, doctest))]

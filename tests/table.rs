@@ -294,10 +294,10 @@ fn every_answer_of_every_operation_is_recorded_as_its_event_where_the_operation_
 
 #[test]
 fn an_invalid_operation_names_the_state_the_operation_and_the_state_that_was_expected() {
+    use TaskState as S;
     let refuse = |state, operation| {
         task_in(state).record(operation, Answer::Succeeded, NOW).unwrap_err().to_string()
     };
-    use TaskState as S;
     assert_eq!(
         refuse(S::Running, Operation::Prepare),
         "`prepare` cannot run for a task that is running: expected preparing"
@@ -349,7 +349,7 @@ fn tasks_are_equal_if_their_statuses_are() {
         |status| status.message = "x".into(),
         |status| status.err = Some("x".into()),
         |status| {
-            status.container_status = Some(ContainerStatus { pid: Some(1), ..Default::default() })
+            status.container_status = Some(ContainerStatus { pid: Some(1), ..Default::default() });
         },
         |status| status.port_status.ports = vec![PortConfig::default()],
     ];

@@ -227,3 +227,20 @@ fn value<T>(inspected: Inspected<T>) -> Option<T> {
         Inspected::Unchanged | Inspected::Failed(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::TaskStatus;
+
+    #[test]
+    fn a_refused_record_rests_and_a_recorded_one_advances_or_is_retried() {
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Ready));
+        let outcome = |from, recorded: Result<EventKind, &str>| {
+            log(recorded, from, TaskState::Running, &task)
+        };
+        assert_eq!(outcome(TaskState::Preparing, Err("refused")), Outcome::Noop);
+        assert_eq!(outcome(TaskState::Preparing, Ok(EventKind::Prepared)), Outcome::Advanced);
+        assert_eq!(outcome(TaskState::Ready, Ok(EventKind::Delayed)), Outcome::Retry);
+    }
+}

@@ -36,6 +36,7 @@ pub fn task_span(id: &str) -> tracing::Span {
 ///
 /// It takes plain values, so that a driver can record under a lock and log after it.
 /// `err` is the error of the status after the event.
+#[inline]
 pub(crate) fn recorded(
     event: EventKind,
     from: TaskState,
@@ -43,7 +44,20 @@ pub(crate) fn recorded(
     desired: TaskState,
     err: Option<&str>,
 ) {
-    let error = err.unwrap_or_default();
+    if matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed) {
+        failure(event, err.unwrap_or_default());
+    }
+    if from != to {
+        tracing::debug!(
+            state.transition = %Arrow(from, to),
+            state.desired = desired.proto_name(),
+            "state changed",
+        );
+    }
+}
+
+#[cold]
+fn failure(event: EventKind, error: &str) {
     if event == EventKind::Failed {
         tracing::error!(error, "fatal task error");
     }
@@ -52,13 +66,6 @@ pub(crate) fn recorded(
     }
     if event == EventKind::Delayed {
         tracing::debug!(error, "task delayed");
-    }
-    if from != to {
-        tracing::debug!(
-            state.transition = %Arrow(from, to),
-            state.desired = desired.proto_name(),
-            "state changed",
-        );
     }
 }
 
@@ -89,5 +96,43 @@ struct Arrow(TaskState, TaskState);
 impl fmt::Display for Arrow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}->{}", self.0.proto_name(), self.1.proto_name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+    use std::io;
+    use std::sync::Mutex;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().map_err(|_| io::ErrorKind::Other)?.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_logged_as_a_warning_with_its_reason() {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || refused(&"there is no such edge"));
+        let bytes = buffer.0.lock().map(|bytes| bytes.clone()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert_eq!(text.trim(), "WARN event refused reason=there is no such edge");
     }
 }

@@ -397,8 +397,10 @@ impl<S: State> Task<S> {
     }
 
     /// Takes the task out of its place and leaves a blank one there. The caller
-    /// writes the moved task to the place.
+    /// writes the moved task to the place. The record is allocated first, so that
+    /// nothing can fail in between.
     pub(super) fn take(&mut self) -> Self {
+        self.record_mut();
         Self { record: self.record.take(), state: self.state }
     }
 }

@@ -72,7 +72,7 @@ impl Controller for NoopController {
 ///     Driver::new(task, Assignment::new("t", ()), controller, surroundings);
 /// assert!(pool.run_until(driver.run()).is_none(), "it waits to be removed");
 ///
-/// assert_eq!(handle.status().container_status.unwrap().exit_code, 3);
+/// assert_eq!(handle.status().container_status.unwrap().exit_code, Some(3));
 /// let last = trace.entries().pop().unwrap();
 /// assert_eq!((last.call, last.at), (Call::Inspect, Duration::from_secs(62)));
 /// ```
@@ -251,7 +251,7 @@ impl<D> fmt::Debug for ScriptedController<D> {
 /// # futures::executor::block_on(async {
 /// assert!(resolve(&mut task, &assignment, &executor, &SystemClock).await.is_err());
 /// # });
-/// assert_eq!((task.state(), task.err()), (TaskState::Rejected, "no such kind"));
+/// assert_eq!((task.state(), task.err()), (TaskState::Rejected, Some("no such kind")));
 /// ```
 pub struct ScriptedExecutor<D = ()> {
     time: VirtualTime,

@@ -7,7 +7,7 @@ fn main() {
         timestamp: None,
         state: TaskState::Assigned,
         message: "".into(),
-        err: "".into(),
+        err: None,
         container_status: None,
         port_status: PortStatus::default(),
     };
