@@ -22,7 +22,10 @@ use onward::lifecycle::{
     Task, TaskState, TaskStatus, Transition, UnknownProtocol, UnknownPublishMode, UnknownState,
     state,
 };
-use onward::testing::contract::{Breach, Clause, Contract, Observation, Report, Subject, Workload};
+use onward::testing::contract::{
+    Breach, Clause, ClauseResult, ClauseVerdict, Contract, InForce, Observation, Report, Subject,
+    Unchecked, UnknownClauseError, UpdatePoint, Workload,
+};
 use onward::testing::{
     Behavior, Call, CallEvent, Coverage, CoverageLayer, NoopController, Reply, Scenario, Script,
     ScriptedController, ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn,
@@ -120,7 +123,8 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![StoreError, StoreFault, StoredTask<u64>, TaskRecord<u64>, TokioSpawner, TokioTimer];
     check![Behavior, Breach, Call, CallEvent, Clause, Contract<VirtualTimer>, NoopController];
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
-    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload];
+    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload, ClauseResult, ClauseVerdict];
+    check![InForce, Unchecked, UnknownClauseError, UpdatePoint];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
 }
 

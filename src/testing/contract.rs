@@ -71,7 +71,7 @@
 //!         work.starts += 1;
 //!         work.exited = match self.definition {
 //!             Workload::Exits(code) => Some(code),
-//!             Workload::DiesOf(signal) => Some(128 + signal),
+//!             Workload::DiesOfSignal(signal) => Some(128 + signal),
 //!             _ => None,
 //!         };
 //!         Ok(())
@@ -145,176 +145,19 @@
 //! [`Subject::restarted`] says how that is; without it, what is held in memory seems to
 //! last.
 
-mod bench;
+mod call;
 mod checks;
 mod clause;
+mod clause_run;
+mod ids;
 mod report;
+mod runner;
+mod settings;
+mod subject;
+mod tested_task;
+mod verdict;
 
-pub use clause::Clause;
-pub use report::{Breach, Report};
-
-use crate::agent::Timer;
-use crate::exec::Executor;
-use alloc::format;
-use alloc::vec::Vec;
-use bench::Bench;
-use core::time::Duration;
-
-/// A kind of controller, and what can be seen of its workloads: what the kit is about.
-///
-/// See the [module](self) for an example.
-pub trait Subject: Send + Sync {
-    /// What hands out the controllers. Asked again for the same task, it hands out
-    /// another instance, as after a restart of the agent.
-    type Executor: Executor;
-
-    /// What hands out the controllers.
-    fn executor(&self) -> &Self::Executor;
-
-    /// A definition for the task of this id, whose workload does this, soon after it
-    /// was started; nothing where there is no such workload. Asked twice, it gives
-    /// equal ones.
-    ///
-    /// Ids are of lower-case letters, digits and hyphens, and no two tasks have the
-    /// same one.
-    fn definition(&self, id: &str, workload: Workload) -> Option<DefinitionOf<Self>>;
-
-    /// What hands out the controllers in the next process of the agent, when this one
-    /// has been killed: it knows what lasts, and workloads that lived in this process
-    /// have ended. The next process has this one task; [`executor`](Self::executor) is
-    /// asked again for others, and [`observe`](Self::observe) sees what both have begun.
-    ///
-    /// The default says that this cannot be tried, or makes no difference, since all
-    /// that is known of a task lives outside of the agent.
-    fn restarted(&self) -> Option<Self::Executor> {
-        None
-    }
-
-    /// What can be seen of this task's workload from outside, without its controller:
-    /// from files that the workload writes, from the list of processes. It looks, and
-    /// does not wait.
-    fn observe(&self, id: &str) -> Observation;
-}
-
-/// The definition of a subject's tasks.
-pub type DefinitionOf<S> = <<S as Subject>::Executor as Executor>::Definition;
-
-/// What a workload does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Workload {
-    /// It runs until it is ended, and ends when it is asked to.
-    Runs,
-    /// It runs until it is ended by force, and does not end when it is asked to.
-    Disobeys,
-    /// It ends by itself, with this exit code: well with 0, otherwise badly. What has no
-    /// exit codes, as a query or a request, ends well with 0, and has no others.
-    Exits(i32),
-    /// It ends by itself and badly, in whatever way: asked for where there is no other
-    /// exit code than 0.
-    Fails,
-    /// It ends by this signal, as a process does that kills itself.
-    DiesOf(i32),
-}
-
-/// What can be seen of a task's workload from outside.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub struct Observation {
-    /// How often the workload was started, ever, by what it has left itself; a start need not be counted if all
-    /// that came of it was undone. A workload that tells this itself may be late; it is
-    /// only counted on when it has ended by itself.
-    pub starts: usize,
-    /// Whether anything of it runs now.
-    pub running: bool,
-    /// Whether there is anything that `remove` must remove: what `prepare` made, what
-    /// runs.
-    pub remains: bool,
-}
-
-impl Observation {
-    /// The same with so many starts.
-    #[must_use]
-    pub fn with_starts(self, starts: usize) -> Self {
-        Self { starts, ..self }
-    }
-
-    /// The same with something that runs, or not.
-    #[must_use]
-    pub fn with_running(self, running: bool) -> Self {
-        Self { running, ..self }
-    }
-
-    /// The same with something to remove, or not.
-    #[must_use]
-    pub fn with_remains(self, remains: bool) -> Self {
-        Self { remains, ..self }
-    }
-}
-
-/// Holds controllers against the contract.
-#[derive(Clone, Debug)]
-pub struct Contract<T> {
-    timer: T,
-    patience: Duration,
-    polls: u32,
-    afterwards: Duration,
-}
-
-impl<T: Timer> Contract<T> {
-    /// With this timer; an operation that takes more than ten seconds hangs.
-    pub fn new(timer: T) -> Self {
-        let (patience, afterwards) = (Duration::from_secs(10), Duration::from_secs(1));
-        Self { timer, patience, polls: 100, afterwards }
-    }
-
-    /// The same with another patience: how long an operation may take, all attempts of
-    /// one that fails temporarily counted. A `wait` that must not return is watched for
-    /// a hundredth of it.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// The same with another limit to the number of polls after which an operation is
-    /// dropped. Without one it is a hundred: an operation is dropped after 0, 1, 2 …
-    /// polls until it needs no more, but never after more than that. It is dropped as
-    /// soon as it has been polled.
-    #[must_use]
-    pub fn with_polls(self, polls: u32) -> Self {
-        Self { polls, ..self }
-    }
-
-    /// The same with another time after which nothing may have come back of the tasks
-    /// that were removed. Without one it is a second: give it more than a request takes
-    /// that nobody waits for any more.
-    #[must_use]
-    pub fn with_afterwards(self, afterwards: Duration) -> Self {
-        Self { afterwards, ..self }
-    }
-
-    /// Holds the subject's controllers against every clause, each with tasks of its
-    /// own, which are removed after it. What depends on the moment at which a thread or
-    /// a server is at work may take several checks to be seen.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, the tasks that it is at are left as they are.
-    pub async fn check<S: Subject>(&self, subject: &S) -> Report {
-        let mut report = Report::default();
-        let mut removed = Vec::new();
-        for clause in Clause::ALL.iter().copied() {
-            if let Some(broken) = report.stands_in_the_way_of(clause) {
-                report.unchecked.push((clause, format!("`{broken}` is broken")));
-                continue;
-            }
-            let bench = Bench::new(self, subject, clause, &removed);
-            let verdict = checks::check(&bench).await;
-            bench.clear().await;
-            let cleared = bench.into_removed();
-            removed.extend(cleared);
-            report.add(clause, verdict);
-        }
-        report
-    }
-}
+pub use clause::{Clause, UnknownClauseError};
+pub use report::{Breach, ClauseResult, ClauseVerdict, Report, Unchecked};
+pub use runner::Contract;
+pub use subject::{DefinitionOf, InForce, Observation, Subject, UpdatePoint, Workload};

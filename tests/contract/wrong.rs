@@ -2,11 +2,12 @@
 
 use onward::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, Inspection};
 use onward::lifecycle::ContainerStatus;
-use onward::testing::contract::{Observation, Subject, Workload};
+use onward::testing::contract::{InForce, Observation, Subject, UpdatePoint, Workload};
 use onward::testing::{Turn, VirtualTime};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
@@ -72,6 +73,45 @@ pub(crate) enum Wrong {
     InspectsNoExitCode,
     FailsOnUpdate,
     StopsForAnUpdate,
+    FailsWhereItSucceeded,
+    CannotPrepare,
+    RefusesEveryUpdate,
+    TakesHalfOfAnUpdate,
+    TakesAnUpdateWithoutEffect,
+    TakesWhatItMustRefuse,
+    TakesHalfOfWhatItRefuses,
+    FailsWhereItMustRefuse,
+    StopsWhereItRefuses,
+    ForgetsADroppedUpdate,
+    HangsAfterADroppedUpdate,
+    RefusesTheUpdateThatAnotherHasBegun,
+    FindsOnlyWhatHasTheDefinitionOfItsStart,
+    ListsNothing,
+    ListsOnlyWhatRuns,
+    HangsWhereItLists,
+    ListsWhatWasRemoved,
+    ReconcilesNothing,
+    ReconcilesOnlyWhatHasEnded,
+    LeavesFilesWhereItReconciles,
+    ReconcilesOnlyOnce,
+    ReconcilesOnlyWhatIsThere,
+    HangsAfterADroppedReconcile,
+    ReconcilesEverything,
+}
+
+/// What a task is: what its workload does, and two settings that an update may change. The
+/// second one must stay below 10.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Plan {
+    workload: Workload,
+    first: u8,
+    second: u8,
+}
+
+impl Plan {
+    const fn new(workload: Workload) -> Self {
+        Self { workload, first: 0, second: 0 }
+    }
 }
 
 /// The world, and the executor of one kind of controllers in it.
@@ -80,6 +120,10 @@ pub(crate) struct World {
     pub(crate) time: VirtualTime,
     wrong: Wrong,
     without: Vec<Workload>,
+    without_hooks: bool,
+    /// The call of `start` that fails, counted over all tasks.
+    failing_start: Option<usize>,
+    starts: Arc<AtomicUsize>,
     /// The process before it has died.
     reborn: bool,
     works: Arc<Mutex<BTreeMap<String, Work>>>,
@@ -98,6 +142,14 @@ struct Work {
     lost: bool,
     /// Somebody who was asked to start it does so now, if nobody else has.
     late: Option<Duration>,
+    /// The settings in force, if it was prepared.
+    settings: Option<(u8, u8)>,
+    /// The settings with which it was started.
+    started_with: Option<(u8, u8)>,
+    update_begun: bool,
+    was_removed: bool,
+    reconcile_begun: bool,
+    reconcile_done: bool,
 }
 
 impl Work {
@@ -112,6 +164,9 @@ impl World {
             time: time.clone(),
             wrong,
             without: Vec::new(),
+            without_hooks: false,
+            failing_start: None,
+            starts: Arc::default(),
             reborn: false,
             works: Arc::default(),
         }
@@ -122,19 +177,46 @@ impl World {
         Self { without: workloads.to_vec(), ..self }
     }
 
+    /// The same with a call of `start` that fails, counted over all tasks.
+    pub(crate) fn with_failing_start(self, number: usize) -> Self {
+        Self { failing_start: Some(number), ..self }
+    }
+
+    /// How often `start` was called, of all tasks.
+    pub(crate) fn count_starts(&self) -> usize {
+        self.starts.load(Ordering::Relaxed)
+    }
+
+    /// The same without the hooks that have a default.
+    pub(crate) fn without_hooks(self) -> Self {
+        Self { without_hooks: true, ..self }
+    }
+
+    /// Takes two polls and some time.
+    async fn pause(&self) {
+        let mut woken = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut woken, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        let until = self.time.now() + Duration::from_millis(5);
+        self.time.sleep_until(until, Turn::Controller).await;
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
         self.works.lock().unwrap()
     }
 }
 
 impl Executor for World {
-    type Definition = Workload;
+    type Definition = Plan;
     type Controller = Operator;
 
-    async fn controller(
-        &self,
-        assignment: &Assignment<Workload>,
-    ) -> Result<Operator, ControllerError> {
+    async fn controller(&self, assignment: &Assignment<Plan>) -> Result<Operator, ControllerError> {
         if self.wrong == Wrong::NothingIsHandedOut {
             return Err(ControllerError::new("no such kind"));
         }
@@ -148,6 +230,62 @@ impl Executor for World {
             done: Vec::new(),
         })
     }
+
+    async fn found(&self) -> Result<Vec<String>, ControllerError> {
+        self.pause().await;
+        if self.wrong == Wrong::HangsWhereItLists {
+            pending::<()>().await;
+        }
+        let works = self.lock();
+        let is_listed = |work: &Work| match self.wrong {
+            Wrong::ListsNothing => false,
+            Wrong::ListsOnlyWhatRuns => work.is_running(),
+            Wrong::ListsWhatWasRemoved => work.prepared || work.was_removed,
+            _ => work.prepared,
+        };
+        let listed = works.iter().filter(|(_, work)| is_listed(work));
+        Ok(listed.map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        let work = self.lock().entry(id.to_owned()).or_default().clone();
+        let (begun, done) = (work.reconcile_begun, work.reconcile_done);
+        match self.wrong {
+            Wrong::ReconcilesNothing => return Ok(()),
+            Wrong::ReconcilesOnlyWhatHasEnded if work.is_running() => return Ok(()),
+            Wrong::ReconcilesOnlyOnce if done => return Err("it is gone".into()),
+            Wrong::ReconcilesOnlyWhatIsThere if !work.prepared && !begun => {
+                return Err("there is nothing".into());
+            }
+            Wrong::HangsAfterADroppedReconcile if begun && !done => pending::<()>().await,
+            _ => {}
+        }
+        let change = |change: fn(&mut Work)| {
+            let mut works = self.lock();
+            let of_all = self.wrong == Wrong::ReconcilesEverything;
+            works
+                .iter_mut()
+                .filter(|(other, _)| of_all || *other == id)
+                .for_each(|(_, w)| change(w));
+        };
+        change(|work| work.reconcile_begun = true);
+        self.pause().await;
+        change(|work| {
+            if work.started_at.is_some() {
+                work.ended.get_or_insert(137);
+            }
+        });
+        self.pause().await;
+        let leaves = self.wrong == Wrong::LeavesFilesWhereItReconciles && work.is_running();
+        if !leaves {
+            change(|work| {
+                work.prepared = false;
+                work.was_removed = true;
+            });
+        }
+        change(|work| work.reconcile_done = true);
+        Ok(())
+    }
 }
 
 impl Subject for World {
@@ -156,10 +294,25 @@ impl Subject for World {
     fn executor(&self) -> &Self {
         self
     }
-    fn definition(&self, _: &str, workload: Workload) -> Option<Workload> {
-        Some(workload).filter(|workload| !self.without.contains(workload))
+    fn definition(&self, _: &str, workload: Workload) -> Option<Plan> {
+        let exists = !self.without.contains(&workload);
+        exists.then_some(Plan::new(workload))
+    }
+    fn updated_definition(&self, _: &str, workload: Workload, _: UpdatePoint) -> Option<Plan> {
+        let plan = Plan { first: 1, second: 1, ..Plan::new(workload) };
+        (!self.without_hooks).then_some(plan)
+    }
+    fn refused_definition(&self, _: &str, workload: Workload, _: UpdatePoint) -> Option<Plan> {
+        let plan = Plan { first: 1, second: 10, ..Plan::new(workload) };
+        (!self.without_hooks).then_some(plan)
+    }
+    fn reconciler(&self) -> Option<Self> {
+        (!self.without_hooks).then(|| self.clone())
     }
     fn restarted(&self) -> Option<Self> {
+        if self.without_hooks {
+            return None;
+        }
         let dies = [
             Wrong::NothingAndIsMortal,
             Wrong::WaitsForWhatIsLost,
@@ -184,13 +337,18 @@ impl Subject for World {
             .with_starts(work.starts)
             .with_running(running)
             .with_remains(work.prepared)
+            .with_in_force(work.settings.map(|settings| match settings {
+                (0, 0) => InForce::Original,
+                (1, 1 | 10) => InForce::Updated,
+                _ => InForce::Mixed,
+            }))
     }
 }
 
 pub(crate) struct Operator {
     world: World,
     id: String,
-    definition: Workload,
+    definition: Plan,
     tries: u32,
     /// What this instance has begun, and what it has done.
     begun: Vec<&'static str>,
@@ -224,23 +382,12 @@ impl Operator {
         change(self.world.lock().entry(self.id.clone()).or_default())
     }
 
-    /// Takes two polls and some time.
     async fn pause(&self) {
-        let mut woken = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut woken, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        self.sleep(5).await;
+        self.world.pause().await;
     }
 
-    async fn sleep(&self, millis: u64) {
-        let until = self.world.time.now() + Duration::from_millis(millis);
-        self.world.time.sleep_until(until, Turn::Controller).await;
+    fn settings(&self) -> (u8, u8) {
+        (self.definition.first, self.definition.second)
     }
 
     /// Starts the workload.
@@ -249,6 +396,7 @@ impl Operator {
         self.work(|work| {
             work.starts += 1;
             work.started_at = Some(now);
+            work.started_with = work.settings;
             work.lost = false;
         });
     }
@@ -267,6 +415,43 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// Takes a definition that it can take.
+    async fn update_to(&mut self, definition: Plan) -> Result<(), ControllerError> {
+        let (begun, dropped) = (self.work(|work| work.update_begun), self.has_begun("update"));
+        match self.world.wrong {
+            Wrong::RefusesEveryUpdate => {
+                return Err(ControllerError::update_rejected("never"));
+            }
+            Wrong::HangsAfterADroppedUpdate if dropped => pending::<()>().await,
+            Wrong::ForgetsADroppedUpdate if dropped => return Ok(()),
+            Wrong::RefusesTheUpdateThatAnotherHasBegun if begun && !dropped => {
+                return Err(ControllerError::update_rejected("it is being changed"));
+            }
+            _ => {}
+        }
+        self.begun.push("update");
+        self.work(|work| work.update_begun = true);
+        self.pause().await;
+        match self.world.wrong {
+            Wrong::TakesHalfOfAnUpdate => self.set(Plan { second: 0, ..definition }),
+            Wrong::TakesAnUpdateWithoutEffect => {}
+            _ => self.set(definition),
+        }
+        self.pause().await;
+        self.definition = definition;
+        self.begun.retain(|call| *call != "update");
+        Ok(())
+    }
+
+    /// Puts a definition in force.
+    fn set(&mut self, definition: Plan) {
+        self.definition = definition;
+        let settings = self.settings();
+        self.work(|work| work.settings = work.settings.map(|_| settings));
+    }
+}
+
 struct KillOnDrop<'a>(&'a Operator);
 
 impl Drop for KillOnDrop<'_> {
@@ -276,26 +461,45 @@ impl Drop for KillOnDrop<'_> {
 }
 
 impl Controller for Operator {
-    type Definition = Workload;
+    type Definition = Plan;
 
-    async fn update(&mut self, definition: &Workload) -> Result<(), ControllerError> {
+    async fn update(&mut self, definition: &Plan) -> Result<(), ControllerError> {
         self.check_open()?;
         self.pause().await;
-        if self.is(Wrong::FailsOnUpdate) && self.is_running() {
+        if self.is(Wrong::FailsOnUpdate) && self.is_running() && *definition == self.definition {
             return Err(ControllerError::new("it runs"));
         }
-        if self.is(Wrong::StopsForAnUpdate) && self.definition == Workload::Runs {
-            self.kill(137);
-        }
         if *definition == self.definition {
-            Ok(())
-        } else {
-            Err(ControllerError::update_rejected("not that"))
+            if self.is(Wrong::StopsForAnUpdate) && self.definition.workload == Workload::Runs {
+                self.kill(137);
+            }
+            return Ok(());
         }
+        let refused = || Err(ControllerError::update_rejected("not that"));
+        if definition.second >= 10 || definition.workload != self.definition.workload {
+            match self.world.wrong {
+                Wrong::TakesWhatItMustRefuse => self.set(*definition),
+                Wrong::TakesHalfOfWhatItRefuses => {
+                    self.set(Plan { second: 0, ..*definition });
+                    return refused();
+                }
+                Wrong::FailsWhereItMustRefuse => return Err("not that".into()),
+                Wrong::StopsWhereItRefuses => {
+                    self.kill(137);
+                    return refused();
+                }
+                _ => return refused(),
+            }
+            return Ok(());
+        }
+        self.update_to(*definition).await
     }
 
     async fn prepare(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
+        if self.is(Wrong::CannotPrepare) {
+            return Err("there is no room".into());
+        }
         let dropped = self.has_begun("prepare") && !self.has_done("prepare");
         if self.is(Wrong::IsBusyAfterADroppedPrepare) && dropped {
             return Err("it is being prepared".into());
@@ -318,6 +522,8 @@ impl Controller for Operator {
         }
         self.begun.push("prepare");
         let before = self.work(|work| std::mem::replace(&mut work.prepared, true));
+        let settings = self.settings();
+        self.work(|work| _ = work.settings.get_or_insert(settings));
         if self.is(Wrong::StartsInPrepare) && !before {
             self.launch();
         }
@@ -328,6 +534,10 @@ impl Controller for Operator {
 
     async fn start(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
+        let number = self.world.starts.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.world.failing_start == Some(number) {
+            return Err("it lost a race".into());
+        }
         if self.is(Wrong::StartsLateWhatWasDropped) {
             let late = self.world.time.now() + Duration::from_millis(500);
             self.work(|work| work.late = work.late.or(Some(late)));
@@ -336,7 +546,8 @@ impl Controller for Operator {
         if !self.work(|work| work.prepared) {
             return Err("it is not prepared".into());
         }
-        let Work { started_at, is_up, ended, lost, .. } = self.work(|work| work.clone());
+        let Work { started_at, is_up, ended, lost, started_with, .. } =
+            self.work(|work| work.clone());
         let is_anothers = started_at.is_some() && !self.is_its_own();
         if self.is(Wrong::DoesNotKnowWhatAnotherHasStarted) && is_anothers {
             return Err("something runs".into());
@@ -345,6 +556,10 @@ impl Controller for Operator {
             pending::<()>().await;
         }
         self.begun.push("start");
+        let unknown = started_with.is_some_and(|settings| settings != self.settings());
+        if self.is(Wrong::FindsOnlyWhatHasTheDefinitionOfItsStart) && is_anothers && unknown {
+            return Err("something else runs".into());
+        }
         let again = match self.world.wrong {
             Wrong::ForgetsADroppedStart => !is_up,
             Wrong::StartsAgain => self.has_done("start"),
@@ -372,11 +587,11 @@ impl Controller for Operator {
         }
         if ended.is_none() {
             let guard = self.is(Wrong::KillsWhereWaitIsDropped).then(|| KillOnDrop(self));
-            let code = match self.definition {
+            let code = match self.definition.workload {
                 Workload::Exits(code) => code,
                 Workload::Fails => NO_CODE,
-                Workload::DiesOf(n) if self.is(Wrong::TellsTheSignalForTheExitCode) => n,
-                Workload::DiesOf(signal) => 128 + signal,
+                Workload::DiesOfSignal(n) if self.is(Wrong::TellsTheSignalForTheExitCode) => n,
+                Workload::DiesOfSignal(signal) => 128 + signal,
                 _ if self.is(Wrong::DoesNotWait) => return Ok(()),
                 _ => pending().await,
             };
@@ -390,6 +605,9 @@ impl Controller for Operator {
         let told_before = self.has_done("wait");
         self.done.push("wait");
         let error = ControllerError::new("it failed");
+        if code == 0 && self.is(Wrong::FailsWhereItSucceeded) {
+            return Err(error);
+        }
         if code == 0
             || self.is(Wrong::SucceedsWhereItFailed)
             || self.is(Wrong::TellsTheEndOnlyOnce) && told_before
@@ -397,7 +615,7 @@ impl Controller for Operator {
             return Ok(());
         }
         let unknown = code == NO_CODE
-            || self.is(Wrong::TellsNoExitCode) && self.definition == Workload::Exits(code)
+            || self.is(Wrong::TellsNoExitCode) && self.definition.workload == Workload::Exits(code)
             || self.is(Wrong::LosesTheExitCodeOfAnother) && !self.is_its_own();
         Err(if unknown { error } else { error.with_exit_code(code) })
     }
@@ -428,7 +646,7 @@ impl Controller for Operator {
         let leaves = self.is(Wrong::DoesNotShutDown)
             || self.is(Wrong::LeavesWhatADroppedStartHasBegun) && start_dropped
             || self.is(Wrong::ShutsDownOnlyItsOwn) && !self.is_its_own();
-        if self.definition == Workload::Disobeys && self.is_running() {
+        if self.definition.workload == Workload::IgnoresShutdown && self.is_running() {
             pending::<()>().await;
         }
         if self.is(Wrong::ShutsDownEverything) {
@@ -451,7 +669,7 @@ impl Controller for Operator {
         {
             return Err("there is nothing to terminate".into());
         }
-        let disobeyed = self.definition == Workload::Disobeys && self.is_running();
+        let disobeyed = self.definition.workload == Workload::IgnoresShutdown && self.is_running();
         if self.is(Wrong::TerminatesOnlyWhatObeys) && disobeyed {
             pending::<()>().await;
         }
@@ -490,7 +708,10 @@ impl Controller for Operator {
         let leaves = self.is(Wrong::LeavesFiles) && was_running
             || self.is(Wrong::LeavesWhatADroppedPrepareHasBegun) && prepare_dropped;
         if !leaves {
-            self.work(|work| work.prepared = false);
+            self.work(|work| {
+                work.prepared = false;
+                work.was_removed = true;
+            });
         }
         self.pause().await;
         self.done.push("remove");
