@@ -300,6 +300,18 @@ fn a_failure_before_the_checked_call_is_a_breach_of_the_clause_about_that_call()
 }
 
 #[test]
+fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let world = World::new(&time, Wrong::CannotPrepareWhatIgnoresShutdown);
+    let report = pool.run_until(Contract::new(time.timer()).repeat(2).check(&world)).unwrap();
+    assert_eq!(broken(&report), [Clause::PrepareSucceeds], "{report}");
+    assert_eq!(unchecked(&report), [Clause::TerminateForces], "{report}");
+    assert_eq!(report.held.len(), Clause::ALL.len() - 2, "{report}");
+    assert!(report.breaches[0].trace[0].id.starts_with("terminate-forces-"), "{report}");
+}
+
+#[test]
 fn an_unknown_clause_is_an_error_that_lists_the_names() {
     let error = Contract::new(VirtualTime::new().timer()).only("terminate").unwrap_err();
     let text = error.to_string();
@@ -401,5 +413,5 @@ reconcile-removes: broken in repetition 1
   calls for the task reconcile-removes-7-00002:
 ";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.ends_with("70ms reconcile begun\n    70ms reconcile succeeded\n"), "{text}");
+    assert!(text.ends_with("90ms reconcile begun\n    90ms reconcile succeeded\n"), "{text}");
 }

@@ -1,14 +1,18 @@
-//! Holds a controller against the contract of [`Controller`](crate::Controller).
+//! Contract kit: checks an implementation of [`Controller`](crate::Controller) and
+//! [`Executor`](crate::Executor) against the contract in their documentation.
 //!
-//! A [`Subject`] says how to get controllers, which definitions to give them, and what
-//! can be seen of a task's workload from outside. A [`Contract`] then gives task after
-//! task to controllers: it drops their operations after each number of polls, calls
-//! them again, puts other instances in their place, and calls them where there is
-//! nothing to do. What does not keep a [`Clause`] stands in the [`Report`], with what
-//! was expected and all that was called.
+//! You write a [`Subject`]: which executor to check, definitions of workloads, and what can be
+//! observed of a workload from outside. [`Contract::check`] then gives one task after the other
+//! to controllers. It drops their operations after each number of polls, calls them again, and
+//! replaces controllers by new ones. The [`Report`] lists the [clauses](Clause) that held, that
+//! are broken, and that could not be checked. For a broken clause it has what was expected,
+//! what was found, and all calls.
 //!
-//! It runs on whatever the controller runs on, in real time or in virtual time: the
-//! timer that it is given says when an operation has taken too long.
+//! **Repeat the check**, with [`Contract::repeat`]: a race with a thread, a process or a server
+//! often shows only in the tenth repetition.
+//!
+//! The kit runs in real time or in virtual time, depending on the timer. This program checks a
+//! controller in virtual time:
 //!
 //! ```
 //! use core::future::pending;
@@ -18,58 +22,59 @@
 //! use std::collections::BTreeMap;
 //! use std::sync::{Arc, Mutex, MutexGuard};
 //!
-//! /// The world: what there is of each task.
+//! /// The executor. It has a record of each task, and no real workloads.
 //! #[derive(Clone, Default)]
-//! struct World(Arc<Mutex<BTreeMap<String, Work>>>);
+//! struct Records(Arc<Mutex<BTreeMap<String, Record>>>);
 //!
 //! #[derive(Default)]
-//! struct Work {
+//! struct Record {
 //!     starts: usize,
-//!     /// What it exited with, once it has.
-//!     exited: Option<i32>,
+//!     exit_code: Option<i32>,
 //! }
 //!
-//! impl World {
-//!     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
+//! impl Records {
+//!     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
 //!         self.0.lock().unwrap()
 //!     }
 //! }
 //!
-//! /// Runs nothing, but keeps books on it.
-//! struct Paper {
-//!     world: World,
-//!     id: String,
-//!     definition: Workload,
-//!     closed: bool,
-//! }
+//! impl Executor for Records {
+//!     type Definition = Workload;
+//!     type Controller = RecordController;
 //!
-//! impl Paper {
-//!     fn check_open(&self) -> Result<(), ControllerError> {
-//!         if self.closed { Err(ControllerError::closed()) } else { Ok(()) }
+//!     async fn controller(
+//!         &self,
+//!         assignment: &Assignment<Workload>,
+//!     ) -> Result<RecordController, ControllerError> {
+//!         Ok(RecordController {
+//!             records: self.clone(),
+//!             id: assignment.id.clone(),
+//!             definition: assignment.definition,
+//!         })
 //!     }
 //! }
 //!
-//! impl Controller for Paper {
+//! struct RecordController {
+//!     records: Records,
+//!     id: String,
+//!     definition: Workload,
+//! }
+//!
+//! impl Controller for RecordController {
 //!     type Definition = Workload;
 //!
-//!     # async fn update(&mut self, _: &Workload) -> Result<(), ControllerError> {
-//!     #     self.check_open()?;
-//!     #     Err(ControllerError::update_rejected("what is on paper stays"))
-//!     # }
 //!     async fn prepare(&mut self) -> Result<(), ControllerError> {
-//!         self.check_open()?;
-//!         self.world.lock().entry(self.id.clone()).or_default();
+//!         self.records.lock().entry(self.id.clone()).or_default();
 //!         Ok(())
 //!     }
 //!     async fn start(&mut self) -> Result<(), ControllerError> {
-//!         self.check_open()?;
-//!         let mut world = self.world.lock();
-//!         let work = world.entry(self.id.clone()).or_default();
-//!         if work.starts > 0 {
+//!         let mut records = self.records.lock();
+//!         let record = records.entry(self.id.clone()).or_default();
+//!         if record.starts > 0 {
 //!             return Err(ControllerError::already_started());
 //!         }
-//!         work.starts += 1;
-//!         work.exited = match self.definition {
+//!         record.starts += 1;
+//!         record.exit_code = match self.definition {
 //!             Workload::Exits(code) => Some(code),
 //!             Workload::DiesOfSignal(signal) => Some(128 + signal),
 //!             _ => None,
@@ -77,43 +82,28 @@
 //!         Ok(())
 //!     }
 //!     async fn wait(&mut self) -> Result<(), ControllerError> {
-//!         self.check_open()?;
-//!         let exited = self.world.lock().get(&self.id).and_then(|work| work.exited);
-//!         match exited {
+//!         let exit_code = self.records.lock().get(&self.id).and_then(|record| record.exit_code);
+//!         match exit_code {
 //!             None => pending().await,
 //!             Some(0) => Ok(()),
 //!             Some(code) => Err(ControllerError::new("it failed").with_exit_code(code)),
 //!         }
 //!     }
 //!     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-//!         // …
-//!         # self.check_open()?;
-//!         # if let Some(work) = self.world.lock().get_mut(&self.id) {
-//!         #     work.exited = work.exited.or(Some(143));
-//!         # }
-//!         # Ok(())
+//!         if let Some(record) = self.records.lock().get_mut(&self.id) {
+//!             if record.starts > 0 {
+//!                 record.exit_code.get_or_insert(143);
+//!             }
+//!         }
+//!         Ok(())
 //!     }
 //!     async fn remove(&mut self) -> Result<(), ControllerError> {
-//!         // …
-//!         # self.shutdown().await?;
-//!         # self.world.lock().remove(&self.id);
-//!         # Ok(())
-//!     }
-//!     async fn close(&mut self) -> Result<(), ControllerError> {
-//!         self.closed = true;
+//!         self.records.lock().remove(&self.id);
 //!         Ok(())
 //!     }
 //! }
 //!
-//! # impl Executor for World {
-//! #     type Definition = Workload;
-//! #     type Controller = Paper;
-//! #     async fn controller(&self, assignment: &Assignment<Workload>) -> Result<Paper, ControllerError> {
-//! #         let Assignment { id, definition, .. } = assignment.clone();
-//! #         Ok(Paper { world: self.clone(), id, definition, closed: false })
-//! #     }
-//! # }
-//! impl Subject for World {
+//! impl Subject for Records {
 //!     type Executor = Self;
 //!
 //!     fn executor(&self) -> &Self {
@@ -123,27 +113,55 @@
 //!         Some(workload)
 //!     }
 //!     fn observe(&self, id: &str) -> Observation {
-//!         let world = self.lock();
-//!         let Some(work) = world.get(id) else { return Observation::default() };
+//!         let records = self.lock();
+//!         let Some(record) = records.get(id) else { return Observation::default() };
 //!         Observation::default()
-//!             .with_starts(work.starts)
-//!             .with_running(work.starts > 0 && work.exited.is_none())
+//!             .with_starts(record.starts)
+//!             .with_running(record.starts > 0 && record.exit_code.is_none())
 //!             .with_remains(true)
 //!     }
 //! }
 //!
 //! let pool = VirtualPool::new(VirtualTime::new(), 0);
-//! let contract = Contract::new(pool.time().timer());
-//! let report = pool.run_until(contract.check(&World::default())).unwrap();
+//! let contract = Contract::new(pool.time().timer())
+//!     .repeat(10)
+//!     .on_result(|result| println!("{result}"));
+//! let report = pool.run_until(contract.check(&Records::default())).unwrap();
 //! report.assert_holds();
+//! let unchecked = report.unchecked.iter().map(|unchecked| unchecked.clause.as_str());
+//! assert!(unchecked.eq([
+//!     "terminate-forces", // here, every workload ends on `shutdown`
+//!     "restart-keeps-result",
+//!     "restart-starts-once",
+//!     "restart-reports-lost-workload",
+//!     "inspect-exit-code",
+//!     "update-taken",
+//!     "update-refused",
+//!     "update-dropped",
+//!     "update-new-controller",
+//!     "list-existing",
+//!     "reconcile-removes",
+//!     "reconcile-repeated",
+//!     "reconcile-dropped",
+//!     "reconcile-other-tasks",
+//!     "list-removed",
+//! ]));
 //! ```
 //!
-//! What it cannot see it does not check: that `prepare` leaves nothing for `start` to
-//! create, that an update is taken whole, that a cause is kept, that logs end, that a
-//! `start` which fails leaves nothing running, what is temporary. What
-//! becomes of tasks when the agent's process dies it sees only where
-//! [`Subject::restarted`] says how that is; without it, what is held in memory seems to
-//! last.
+//! The clauses `restart-…`, `update-…`, `list-…` and `reconcile-…` need the methods of
+//! [`Subject`] that have a default. The guide in
+//! [Testing your own controller](crate::docs::testing#testing-your-own-controller) has a complete program with all of
+//! them, for a controller that keeps nothing in memory.
+//!
+//! # What the kit does not check
+//!
+//! The kit only checks what it can observe. It does not check
+//!
+//! - that `prepare` leaves nothing for `start` to create,
+//! - that an error has its cause as its source, and which errors are temporary,
+//! - that a stream of logs ends,
+//! - that a `start` which fails leaves nothing running,
+//! - what happens when the agent's process dies, if [`Subject::restarted`] returns `None`.
 
 mod call;
 mod checks;
@@ -151,6 +169,7 @@ mod clause;
 mod clause_run;
 mod ids;
 mod report;
+mod requirements;
 mod runner;
 mod settings;
 mod subject;

@@ -4,7 +4,7 @@ use onward::exec::{Assignment, Controller, ControllerError, Executor, Inquiry, I
 use onward::lifecycle::ContainerStatus;
 use onward::testing::contract::{InForce, Observation, Subject, UpdatePoint, Workload};
 use onward::testing::{Turn, VirtualTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,6 +75,7 @@ pub(crate) enum Wrong {
     StopsForAnUpdate,
     FailsWhereItSucceeded,
     CannotPrepare,
+    CannotPrepareWhatIgnoresShutdown,
     RefusesEveryUpdate,
     TakesHalfOfAnUpdate,
     TakesAnUpdateWithoutEffect,
@@ -146,10 +147,8 @@ struct Work {
     settings: Option<(u8, u8)>,
     /// The settings with which it was started.
     started_with: Option<(u8, u8)>,
-    update_begun: bool,
-    was_removed: bool,
-    reconcile_begun: bool,
-    reconcile_done: bool,
+    /// What was begun and done, by whichever instance.
+    happened: BTreeSet<&'static str>,
 }
 
 impl Work {
@@ -240,7 +239,7 @@ impl Executor for World {
         let is_listed = |work: &Work| match self.wrong {
             Wrong::ListsNothing => false,
             Wrong::ListsOnlyWhatRuns => work.is_running(),
-            Wrong::ListsWhatWasRemoved => work.prepared || work.was_removed,
+            Wrong::ListsWhatWasRemoved => work.prepared || work.happened.contains("removed"),
             _ => work.prepared,
         };
         let listed = works.iter().filter(|(_, work)| is_listed(work));
@@ -248,8 +247,14 @@ impl Executor for World {
     }
 
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        // Right executors do that.
+        let is_first = |work: &mut Work| work.happened.insert("reconcile tried");
+        if is_first(self.lock().entry(id.to_owned()).or_default()) {
+            return Err(ControllerError::new("busy").temporary());
+        }
         let work = self.lock().entry(id.to_owned()).or_default().clone();
-        let (begun, done) = (work.reconcile_begun, work.reconcile_done);
+        let has = |what| work.happened.contains(what);
+        let (begun, done) = (has("reconcile begun"), has("reconcile done"));
         match self.wrong {
             Wrong::ReconcilesNothing => return Ok(()),
             Wrong::ReconcilesOnlyWhatHasEnded if work.is_running() => return Ok(()),
@@ -268,7 +273,7 @@ impl Executor for World {
                 .filter(|(other, _)| of_all || *other == id)
                 .for_each(|(_, w)| change(w));
         };
-        change(|work| work.reconcile_begun = true);
+        change(|work| _ = work.happened.insert("reconcile begun"));
         self.pause().await;
         change(|work| {
             if work.started_at.is_some() {
@@ -280,10 +285,10 @@ impl Executor for World {
         if !leaves {
             change(|work| {
                 work.prepared = false;
-                work.was_removed = true;
+                work.happened.insert("removed");
             });
         }
-        change(|work| work.reconcile_done = true);
+        change(|work| _ = work.happened.insert("reconcile done"));
         Ok(())
     }
 }
@@ -418,7 +423,8 @@ impl Operator {
 impl Operator {
     /// Takes a definition that it can take.
     async fn update_to(&mut self, definition: Plan) -> Result<(), ControllerError> {
-        let (begun, dropped) = (self.work(|work| work.update_begun), self.has_begun("update"));
+        let (begun, dropped) =
+            (self.work(|work| work.happened.contains("update begun")), self.has_begun("update"));
         match self.world.wrong {
             Wrong::RefusesEveryUpdate => {
                 return Err(ControllerError::update_rejected("never"));
@@ -431,7 +437,7 @@ impl Operator {
             _ => {}
         }
         self.begun.push("update");
-        self.work(|work| work.update_begun = true);
+        self.work(|work| _ = work.happened.insert("update begun"));
         self.pause().await;
         match self.world.wrong {
             Wrong::TakesHalfOfAnUpdate => self.set(Plan { second: 0, ..definition }),
@@ -497,7 +503,10 @@ impl Controller for Operator {
 
     async fn prepare(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        if self.is(Wrong::CannotPrepare) {
+        let ignores_shutdown = self.definition.workload == Workload::IgnoresShutdown;
+        if self.is(Wrong::CannotPrepare)
+            || self.is(Wrong::CannotPrepareWhatIgnoresShutdown) && ignores_shutdown
+        {
             return Err("there is no room".into());
         }
         let dropped = self.has_begun("prepare") && !self.has_done("prepare");
@@ -710,7 +719,7 @@ impl Controller for Operator {
         if !leaves {
             self.work(|work| {
                 work.prepared = false;
-                work.was_removed = true;
+                work.happened.insert("removed");
             });
         }
         self.pause().await;

@@ -46,6 +46,11 @@ impl fmt::Display for Fault {
 }
 
 impl<A> Ended<A> {
+    /// Whether the call has failed with an error after which it is called again.
+    pub(super) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Returned(Err(error)) if error.is_retryable())
+    }
+
     /// What the call returned, or why it returned nothing.
     pub(super) fn answer(self, timeout: Duration) -> Result<A, Fault> {
         match self {

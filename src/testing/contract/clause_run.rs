@@ -152,28 +152,21 @@ impl<'a, S: Subject, T: Timer> ClauseRun<'a, S, T> {
             .await
     }
 
-    /// Calls until it succeeds, fails for good, or reaches the limit. The limit counts all
-    /// tries.
-    pub(super) async fn retry<A>(
-        &self,
-        mut limit: Limit,
-        mut operation: impl AsyncFnMut(&mut Limit) -> Ended<A>,
-    ) -> Ended<A> {
+    /// The moment at which a call is dropped, all its tries included.
+    pub(super) fn deadline(&self, limit: &Limit) -> Duration {
+        self.settings.timer.now().saturating_add(limit.time)
+    }
+
+    /// Waits until the next try of a call that has failed with a temporary error, and lets it
+    /// take the time that is left. Returns whether there is a next try.
+    pub(super) async fn next_try(&self, limit: &mut Limit, deadline: Duration) -> bool {
         const PAUSE: Duration = Duration::from_millis(10);
-        let timer = &self.settings.timer;
-        let deadline = timer.now().saturating_add(limit.time);
-        loop {
-            limit.time = deadline.saturating_sub(timer.now());
-            let ended = operation(&mut limit).await;
-            match &ended {
-                Ended::Returned(Err(error)) if error.is_retryable() => {}
-                _ => return ended,
-            }
-            if timer.now() >= deadline {
-                return Ended::TimedOut;
-            }
-            self.pause(PAUSE).await;
+        if self.settings.timer.now() >= deadline {
+            return false;
         }
+        self.pause(PAUSE).await;
+        limit.time = deadline.saturating_sub(self.settings.timer.now());
+        true
     }
 
     pub(super) async fn pause(&self, duration: Duration) {

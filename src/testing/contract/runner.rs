@@ -42,8 +42,10 @@ pub struct Contract<T> {
     listener: Listener,
 }
 
+type OnResult = dyn Fn(&ClauseResult) + Send + Sync;
+
 #[derive(Clone, Default)]
-struct Listener(Option<Arc<dyn Fn(&ClauseResult) + Send + Sync>>);
+struct Listener(Option<Arc<OnResult>>);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,9 @@
-//! A task that the kit checks: its current controller, the calls, and what must be true after
-//! them.
+//! A task that the kit checks: its current controller, and the calls.
 
 use super::call::{self, Ended, Fault, Limit};
 use super::clause::Clause;
 use super::clause_run::{ClauseRun, ControllerOf, Existing};
-use super::subject::{DefinitionOf, InForce, Observation, Subject, Workload};
+use super::subject::{DefinitionOf, Observation, Subject, Workload};
 use super::verdict::{Stop, Verdict, breach};
 use crate::agent::Timer;
 use crate::exec::{Controller, ControllerError, ErrorKind, Inspection};
@@ -12,8 +11,6 @@ use crate::testing::trace::Call;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use core::fmt;
-use core::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -63,15 +60,12 @@ impl<'a, S: Subject, T: Timer> TestedTask<'a, S, T> {
         self.run.require_success(call, answer, &self.task.trace)
     }
 
-    /// Calls, to prepare the check. If it does not succeed, the clause about that call is
+    /// Calls `prepare` or `start`, to prepare the check. If it does not succeed, the clause about that call is
     /// broken, and not the clause that is checked.
     pub(super) async fn after(&mut self, calls: &[Call]) -> Verdict {
         for call in calls {
-            let broken = match call {
-                Call::Prepare => Clause::PrepareSucceeds,
-                Call::Start => Clause::StartRuns,
-                _ => Clause::Life,
-            };
+            let broken =
+                if *call == Call::Prepare { Clause::PrepareSucceeds } else { Clause::StartRuns };
             let expected = format!("`{call}` succeeds");
             let answer = self.call(*call).await;
             answer.map_err(|fault| breach(broken, &expected, &fault, &self.task.trace))?;
@@ -155,87 +149,22 @@ impl<'a, S: Subject, T: Timer> TestedTask<'a, S, T> {
         self.run.subject.observe(self.id())
     }
 
-    /// A breach of the clause unless the condition is true.
-    pub(super) fn require(
-        &self,
-        condition: bool,
-        expected: &str,
-        found: &dyn fmt::Display,
-    ) -> Verdict {
-        self.run.require(condition, expected, found, &self.task.trace)
-    }
-
-    pub(super) fn require_one_start(&self) -> Verdict {
-        let starts = self.observe().starts;
-        self.require(starts == 1, "the workload was started once", &format!("{starts} starts"))
-    }
-
-    /// A start that was undone need not be counted.
-    pub(super) fn require_no_second_start(&self) -> Verdict {
-        let starts = self.observe().starts;
-        let expected = "the workload was not started again";
-        self.require(starts <= 1, expected, &format!("{starts} starts"))
-    }
-
-    pub(super) fn require_running(&self) -> Verdict {
-        self.require(self.observe().running, "the workload runs", &"nothing runs")
-    }
-
-    /// Nothing runs after this call. After `remove` nothing exists either.
-    pub(super) fn require_end(&self, by: Call) -> Verdict {
-        let Observation { running, remains, .. } = self.observe();
-        self.require(!running, "nothing runs", &"the workload runs")?;
-        let removed = !remains || by != Call::Remove;
-        self.require(removed, "nothing of the task is left", &"something is left")
-    }
-
-    /// `wait` returns this.
-    pub(super) async fn require_result(&mut self, expected: &str) -> Verdict {
-        let found = self.result().await;
-        self.require(found == expected, expected, &found)
-    }
-
-    /// `wait` reports that the workload has failed.
-    pub(super) async fn require_failure(&mut self) -> Verdict {
-        let found = self.result().await;
-        let expected = format!("{FAILED} that is not temporary");
-        self.require(found.starts_with(FAILED), &expected, &found)
-    }
-
-    /// This definition is in force, or soon is.
-    pub(super) async fn require_in_force(&self, expected: InForce) -> Verdict {
-        const PAUSE: Duration = Duration::from_millis(10);
-        let timer = &self.run.settings.timer;
-        let deadline = timer.now().saturating_add(self.run.settings.timeout);
-        loop {
-            let found = self.observe().in_force;
-            if found == Some(expected) {
-                return Ok(());
-            }
-            if timer.now() >= deadline {
-                let Some(found) = found else {
-                    let reason = "`Observation::in_force` is `None` while the workload runs";
-                    return Err(Stop::unchecked(reason));
-                };
-                let expected = format!("the definition in force is `{expected:?}`");
-                return self.require(false, &expected, &format!("it is `{found:?}`"));
-            }
-            self.run.pause(PAUSE).await;
-        }
-    }
-
-    async fn retry(&mut self, call: Call, limit: Limit) -> Ended<()> {
+    /// Calls until it succeeds, fails for good, or reaches the limit. The limit counts all
+    /// tries.
+    async fn retry(&mut self, call: Call, mut limit: Limit) -> Ended<()> {
         let run = self.run;
-        run.retry(limit, async |limit| {
-            let ended = self.operate(call, limit).await;
+        let deadline = run.deadline(&limit);
+        loop {
+            let ended = self.operate(call, &mut limit).await;
             let Ended::Returned(Err(error)) = &ended else { return ended };
             match (call, error.kind()) {
                 (Call::Prepare, ErrorKind::AlreadyPrepared)
-                | (Call::Start, ErrorKind::AlreadyStarted) => Ended::Returned(Ok(())),
-                _ => ended,
+                | (Call::Start, ErrorKind::AlreadyStarted) => return Ended::Returned(Ok(())),
+                _ if !ended.is_retryable() => return ended,
+                _ if run.next_try(&mut limit, deadline).await => {}
+                _ => return Ended::TimedOut,
             }
-        })
-        .await
+        }
     }
 
     async fn operate(&mut self, call: Call, limit: &mut Limit) -> Ended<()> {
@@ -259,7 +188,7 @@ pub(super) async fn remove_all<S: Subject, T: Timer>(run: &ClauseRun<'_, S, T>) 
 }
 
 /// The beginning of each text about a workload that has failed.
-const FAILED: &str = "`wait` fails with an error";
+pub(super) const FAILED: &str = "`wait` fails with an error";
 
 /// How `wait` reports that the workload has failed, as text.
 pub(super) fn failed(exit_code: Option<i32>) -> String {

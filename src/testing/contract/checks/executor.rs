@@ -2,7 +2,7 @@
 
 use super::steps::{PREPARED, STARTED};
 use crate::agent::Timer;
-use crate::exec::Executor;
+use crate::exec::{ControllerError, Executor};
 use crate::testing::contract::call::{Ended, Limit};
 use crate::testing::contract::clause_run::{ClauseRun, Existing};
 use crate::testing::contract::subject::{Observation, Subject, Workload};
@@ -11,6 +11,7 @@ use crate::testing::contract::verdict::{Stop, Verdict};
 use crate::testing::trace::Call;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::future::Future;
 
 pub(super) async fn list_existing<S: Subject, T: Timer>(run: &ClauseRun<'_, S, T>) -> Verdict {
     let executor = reconciler(run)?;
@@ -161,12 +162,7 @@ async fn list<S: Subject, T: Timer>(
     executor: &S::Executor,
     task: &Existing<S>,
 ) -> Result<Vec<String>, Stop> {
-    let listed = run
-        .retry(run.limit(), async |limit| {
-            let ids = async { executor.found().await };
-            run.executor_call(task, Call::List, limit, ids).await
-        })
-        .await;
+    let listed = retry(run, task, Call::List, run.limit(), || executor.found()).await;
     run.require_success(Call::List, listed.answer(run.settings.timeout), &task.trace)
 }
 
@@ -185,11 +181,34 @@ async fn try_reconcile<S: Subject, T: Timer>(
     task: &Existing<S>,
     limit: Limit,
 ) -> Ended<()> {
-    run.retry(limit, async |limit| {
-        let reconciled = async { executor.reconcile(&task.assignment.id).await };
-        run.executor_call(task, Call::Reconcile, limit, reconciled).await
-    })
-    .await
+    let id = &task.assignment.id;
+    retry(run, task, Call::Reconcile, limit, || executor.reconcile(id)).await
+}
+
+/// Calls the executor until it succeeds, fails for good, or reaches the limit. The limit counts
+/// all tries.
+async fn retry<S: Subject, T: Timer, A, F>(
+    run: &ClauseRun<'_, S, T>,
+    task: &Existing<S>,
+    call: Call,
+    mut limit: Limit,
+    operation: impl Fn() -> F + Send + Sync,
+) -> Ended<A>
+where
+    F: Future<Output = Result<A, ControllerError>> + Send,
+{
+    let deadline = run.deadline(&limit);
+    loop {
+        // The method is called inside of the future, where a panic is caught.
+        let operation = async { operation().await };
+        let ended = run.executor_call(task, call, &mut limit, operation).await;
+        if !ended.is_retryable() {
+            return ended;
+        }
+        if !run.next_try(&mut limit, deadline).await {
+            return Ended::TimedOut;
+        }
+    }
 }
 
 fn require_removed<S: Subject, T: Timer>(run: &ClauseRun<'_, S, T>, task: &Existing<S>) -> Verdict {
