@@ -2,6 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+#[path = "contract/controller.rs"]
+mod controller;
+#[path = "contract/operator.rs"]
+mod operator;
+#[path = "contract/plan.rs"]
+mod plan;
+#[path = "contract/subject.rs"]
+mod subject;
+#[path = "contract/world.rs"]
+mod world;
 #[path = "contract/wrong.rs"]
 mod wrong;
 
@@ -10,7 +20,8 @@ use onward::testing::{Call, CallEvent, VirtualPool, VirtualTime};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wrong::{World, Wrong};
+use world::World;
+use wrong::Wrong;
 
 fn check(wrong: Wrong) -> Report {
     let time = VirtualTime::new();
