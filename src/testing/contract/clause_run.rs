@@ -122,7 +122,7 @@ impl<'a, S: Subject, T: Timer> ClauseRun<'a, S, T> {
         Ok(endings)
     }
 
-    /// A workload of the subject, of whatever kind.
+    /// A workload of the subject. If it has one, the one that runs.
     pub(super) fn any_workload(&self) -> Result<Workload, Stop> {
         if self.has(Workload::Runs) {
             return Ok(Workload::Runs);

@@ -1,4 +1,4 @@
-//! What an embedder tells the kit: executor, definitions, and what can be observed.
+//! `Subject`: the executor, definitions and observations that an embedder gives to the kit.
 
 use crate::exec::Executor;
 
