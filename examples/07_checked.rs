@@ -150,7 +150,7 @@ impl Subject for World {
             Workload::Runs => Some(Rest { lasts: Duration::MAX, code: 0 }),
             Workload::Exits(code) => Some(Rest { lasts: Duration::from_secs(1), code }),
             // A future hears no signals.
-            Workload::DiesOf(_) | _ => None,
+            Workload::DiesOfSignal(_) | _ => None,
         }
     }
     fn observe(&self, id: &str) -> Observation {

@@ -182,7 +182,7 @@ impl Subject for Threads {
             Workload::Exits(0) => Some(Rounds { number: 20, fail: false }),
             Workload::Fails => Some(Rounds { number: 20, fail: true }),
             // No thread has an exit code, or can be ended by force.
-            Workload::Exits(_) | Workload::DiesOf(_) | Workload::Disobeys | _ => None,
+            Workload::Exits(_) | Workload::DiesOfSignal(_) | Workload::IgnoresShutdown | _ => None,
         }
     }
     fn observe(&self, id: &str) -> Observation {

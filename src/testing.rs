@@ -1,11 +1,11 @@
 //! What tests are made with: virtual time and a runtime in it, controllers,
 //! executors and connections that do what a script says, whatever can be and
 //! happen as [strategies](strategy) of `proptest`, which edges a run has
-//! [covered](Coverage), and the [contract] of a controller, to hold one's own against.
+//! [covered](Coverage), and a kit that checks a controller against its [contract].
 //!
 //! It needs the feature `testing`.
 
-// pub mod contract;
+pub mod contract;
 mod coverage;
 mod pool;
 mod reporter;

@@ -128,3 +128,53 @@ fn nothing_of_another_crate_can_be_in_the_api_but_of_five_where_no_feature_bring
     always.sort();
     assert_eq!(always, ["futures", "serde", "thiserror", "time", "tracing"]);
 }
+
+/// The files of the contract kit that a file uses, by their names.
+fn used_files(name: &str, text: &str, files: &[String]) -> Vec<String> {
+    let mut used = Vec::new();
+    for line in code(text) {
+        // A unit test may use all of its own file.
+        if line == "use super::*;" {
+            continue;
+        }
+        let Some(path) = line.trim_start_matches("pub ").strip_prefix("use ") else { continue };
+        let folder = name.rsplit_once("::").map_or("", |(folder, _)| folder);
+        let path = path.trim_end_matches(';');
+        let path = match (path.strip_prefix("super::"), path.split_once("testing::contract::")) {
+            (Some(rest), _) if folder.is_empty() => rest.to_owned(),
+            (Some(rest), _) => format!("{folder}::{rest}"),
+            (_, Some((_, rest))) => rest.to_owned(),
+            _ => format!("{name}::{path}"),
+        };
+        let mut found =
+            files.iter().filter(|file| path == **file || path.starts_with(&format!("{file}::")));
+        let longest = found.by_ref().max_by_key(|file| file.len());
+        used.extend(longest.filter(|file| *file != name).cloned());
+        assert!(!path.starts_with('{') && path.starts_with(char::is_lowercase), "{name}: {line}");
+    }
+    used
+}
+
+#[test]
+fn no_file_of_the_contract_kit_is_used_by_one_that_it_uses() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testing/contract");
+    let sources: Vec<_> = sources("testing/contract")
+        .into_iter()
+        .filter_map(|(path, text)| {
+            let path = path.strip_prefix(&root).ok()?.with_extension("");
+            Some((path.to_str()?.replace('/', "::"), text))
+        })
+        .collect();
+    let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let mut left: Vec<_> =
+        sources.iter().map(|(name, text)| (name, used_files(name, text, &files))).collect();
+    // A file whose files are all gone goes, until none is left, unless there is a circle.
+    let arrows: usize = left.iter().map(|(_, used)| used.len()).sum();
+    assert!(arrows > 40, "{arrows} uses were found");
+    while !left.is_empty() {
+        let there: Vec<_> = left.iter().map(|(name, _)| (*name).clone()).collect();
+        let before = left.len();
+        left.retain(|(_, used)| used.iter().any(|file| there.contains(file)));
+        assert!(left.len() < before, "a circle: {left:?}");
+    }
+}

@@ -23,7 +23,10 @@ use onward::lifecycle::{
     Protocol, PublishMode, Task, TaskState, TaskStatus, Transition, UnknownProtocolError,
     UnknownPublishModeError, UnknownStateError, state,
 };
-use onward::testing::contract::{Breach, Clause, Contract, Observation, Report, Subject, Workload};
+use onward::testing::contract::{
+    Breach, Clause, ClauseResult, ClauseVerdict, Contract, InForce, Observation, Report, Subject,
+    Unchecked, UnknownClauseError, UpdatePoint, Workload,
+};
 use onward::testing::{
     Behavior, Call, CallEvent, Coverage, CoverageLayer, NoopController, Reply, Scenario, Script,
     ScriptedController, ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn,
@@ -146,7 +149,8 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![StoreError, StoreFault, StoredTask<u64>, TaskRecord<u64>, TokioSpawner, TokioTimer];
     check![Behavior, Breach, Call, CallEvent, Clause, Contract<VirtualTimer>, NoopController];
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
-    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload];
+    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload, ClauseResult, ClauseVerdict];
+    check![InForce, Unchecked, UnknownClauseError, UpdatePoint];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
 }
 

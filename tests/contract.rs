@@ -2,14 +2,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+#[path = "contract/controller.rs"]
+mod controller;
+#[path = "contract/operator.rs"]
+mod operator;
+#[path = "contract/plan.rs"]
+mod plan;
+#[path = "contract/subject.rs"]
+mod subject;
+#[path = "contract/world.rs"]
+mod world;
 #[path = "contract/wrong.rs"]
 mod wrong;
 
-use onward::testing::contract::{Clause, Contract, Report, Workload};
+use onward::testing::contract::{Clause, ClauseVerdict, Contract, Report, Workload};
 use onward::testing::{Call, CallEvent, VirtualPool, VirtualTime};
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wrong::{World, Wrong};
+use world::World;
+use wrong::Wrong;
 
 fn check(wrong: Wrong) -> Report {
     let time = VirtualTime::new();
@@ -19,58 +31,90 @@ fn check(wrong: Wrong) -> Report {
     report.expect("what hangs is dropped")
 }
 
+fn broken(report: &Report) -> Vec<Clause> {
+    report.breaches.iter().map(|breach| breach.clause).collect()
+}
+
+fn unchecked(report: &Report) -> Vec<Clause> {
+    report.unchecked.iter().map(|unchecked| unchecked.clause).collect()
+}
+
 /// Each wrong controller, and the clause that it breaks.
 const WRONG: &[(Wrong, Clause)] = &[
-    (Wrong::NothingIsHandedOut, Clause::Life),
-    (Wrong::StartsNothing, Clause::Life),
+    (Wrong::NothingIsHandedOut, Clause::ControllerMade),
+    (Wrong::CannotPrepare, Clause::PrepareSucceeds),
+    (Wrong::StartsNothing, Clause::StartRuns),
+    (Wrong::FailsWhereItSucceeded, Clause::Life),
     (Wrong::StartsInPrepare, Clause::PrepareStartsNothing),
     (Wrong::IsBusyAfterADroppedPrepare, Clause::PrepareDropped),
     (Wrong::PreparesOnlyOnce, Clause::PrepareRepeated),
     (Wrong::IsNeverReady, Clause::PrepareRepeated),
-    (Wrong::DoesNotKnowWhatAnotherHasPrepared, Clause::PrepareTakenUp),
+    (Wrong::DoesNotKnowWhatAnotherHasPrepared, Clause::PrepareNewController),
     (Wrong::ForgetsADroppedStart, Clause::StartDropped),
     (Wrong::StartsAgain, Clause::StartRepeated),
-    (Wrong::DoesNotKnowWhatAnotherHasStarted, Clause::StartTakenUp),
-    (Wrong::LeavesWhatADroppedStartHasBegun, Clause::StartAbandoned),
-    (Wrong::DoesNotWait, Clause::WaitRunning),
+    (Wrong::DoesNotKnowWhatAnotherHasStarted, Clause::StartNewController),
+    (Wrong::LeavesWhatADroppedStartHasBegun, Clause::ShutdownAfterDroppedStart),
+    (Wrong::DoesNotWait, Clause::WaitWhileRunning),
     (Wrong::KillsWhereWaitIsDropped, Clause::WaitDropped),
     (Wrong::TellsTheEndOnlyOnce, Clause::WaitRepeated),
-    (Wrong::LosesTheExitCodeOfAnother, Clause::WaitTakenUp),
-    (Wrong::TellsNoExitCode, Clause::ExitCode),
-    (Wrong::TellsTheSignalForTheExitCode, Clause::SignalExitCode),
-    (Wrong::SucceedsWhereItFailed, Clause::WaitFails),
+    (Wrong::LosesTheExitCodeOfAnother, Clause::WaitNewController),
+    (Wrong::TellsNoExitCode, Clause::WaitExitCode),
+    (Wrong::TellsTheSignalForTheExitCode, Clause::WaitSignalExitCode),
+    (Wrong::SucceedsWhereItFailed, Clause::WaitReportsFailure),
     (Wrong::DoesNotShutDown, Clause::ShutdownEnds),
     (Wrong::ShutsDownOnlyWhatWasStarted, Clause::ShutdownOfNothing),
     (Wrong::HangsAfterADroppedShutdown, Clause::ShutdownDropped),
     (Wrong::ShutsDownOnlyOnce, Clause::ShutdownRepeated),
-    (Wrong::ShutsDownOnlyItsOwn, Clause::ShutdownTakenUp),
+    (Wrong::ShutsDownOnlyItsOwn, Clause::ShutdownNewController),
     (Wrong::DoesNotTerminate, Clause::TerminateEnds),
     (Wrong::DoesNotTerminateAfterADroppedShutdown, Clause::TerminateEnds),
     (Wrong::TerminatesOnlyWhatWasStarted, Clause::TerminateOfNothing),
     (Wrong::StartsLateWhatWasDropped, Clause::NothingComesBack),
     (Wrong::TerminatesOnlyWhatObeys, Clause::TerminateForces),
-    (Wrong::ForgetsTheEndWithItsProcess, Clause::LostEnding),
-    (Wrong::StartsAgainWhatHasEnded, Clause::LostEnding),
-    (Wrong::WaitsForWhatIsLost, Clause::LostWork),
-    (Wrong::WaitsForWhatIsLostUnlessAskedToStartIt, Clause::LostWork),
-    (Wrong::HangsWhereItStartsWhatIsLost, Clause::LostStart),
-    (Wrong::StartsAgainWhatIsLost, Clause::LostStart),
-    (Wrong::ShutsDownEverything, Clause::Neighbours),
-    (Wrong::CannotShutDownWhatIsLost, Clause::LostWork),
-    (Wrong::LeavesFiles, Clause::RemoveFrees),
+    (Wrong::ForgetsTheEndWithItsProcess, Clause::RestartKeepsResult),
+    (Wrong::StartsAgainWhatHasEnded, Clause::RestartKeepsResult),
+    (Wrong::WaitsForWhatIsLost, Clause::RestartReportsLostWorkload),
+    (Wrong::WaitsForWhatIsLostUnlessAskedToStartIt, Clause::RestartReportsLostWorkload),
+    (Wrong::HangsWhereItStartsWhatIsLost, Clause::RestartStartsOnce),
+    (Wrong::StartsAgainWhatIsLost, Clause::RestartStartsOnce),
+    (Wrong::ShutsDownEverything, Clause::OtherTasksUntouched),
+    (Wrong::CannotShutDownWhatIsLost, Clause::RestartReportsLostWorkload),
+    (Wrong::LeavesFiles, Clause::RemoveLeavesNothing),
     (Wrong::RemovesOnlyWhatIsThere, Clause::RemoveOfNothing),
     (Wrong::PanicsAfterADroppedRemove, Clause::RemoveDropped),
     (Wrong::RemovesOnlyOnce, Clause::RemoveRepeated),
-    (Wrong::RemovesOnlyItsOwn, Clause::RemoveTakenUp),
-    (Wrong::LeavesWhatADroppedPrepareHasBegun, Clause::RemoveAbandoned),
-    (Wrong::KillsOnClose, Clause::CloseLeaves),
-    (Wrong::HangsOnClose, Clause::CloseLeaves),
-    (Wrong::WorksAfterClose, Clause::Closed),
-    (Wrong::CannotInspectWhatDoesNotRun, Clause::InspectAnswers),
-    (Wrong::HangsOnInspect, Clause::InspectAnswers),
+    (Wrong::RemovesOnlyItsOwn, Clause::RemoveNewController),
+    (Wrong::LeavesWhatADroppedPrepareHasBegun, Clause::RemoveAfterDroppedCall),
+    (Wrong::KillsOnClose, Clause::CloseKeepsWorkload),
+    (Wrong::HangsOnClose, Clause::CloseKeepsWorkload),
+    (Wrong::WorksAfterClose, Clause::CallsAfterClose),
+    (Wrong::CannotInspectWhatDoesNotRun, Clause::InspectSucceeds),
+    (Wrong::HangsOnInspect, Clause::InspectSucceeds),
     (Wrong::InspectsNoExitCode, Clause::InspectExitCode),
-    (Wrong::FailsOnUpdate, Clause::UpdateEqual),
-    (Wrong::StopsForAnUpdate, Clause::UpdateEqual),
+    (Wrong::FailsOnUpdate, Clause::UpdateUnchanged),
+    (Wrong::StopsForAnUpdate, Clause::UpdateUnchanged),
+    (Wrong::RefusesEveryUpdate, Clause::UpdateTaken),
+    (Wrong::TakesHalfOfAnUpdate, Clause::UpdateTaken),
+    (Wrong::TakesAnUpdateWithoutEffect, Clause::UpdateTaken),
+    (Wrong::TakesWhatItMustRefuse, Clause::UpdateRefused),
+    (Wrong::TakesHalfOfWhatItRefuses, Clause::UpdateRefused),
+    (Wrong::FailsWhereItMustRefuse, Clause::UpdateRefused),
+    (Wrong::StopsWhereItRefuses, Clause::UpdateRefused),
+    (Wrong::ForgetsADroppedUpdate, Clause::UpdateDropped),
+    (Wrong::HangsAfterADroppedUpdate, Clause::UpdateDropped),
+    (Wrong::RefusesTheUpdateThatAnotherHasBegun, Clause::UpdateNewController),
+    (Wrong::FindsOnlyWhatHasTheDefinitionOfItsStart, Clause::UpdateNewController),
+    (Wrong::ListsNothing, Clause::ListExisting),
+    (Wrong::ListsOnlyWhatRuns, Clause::ListExisting),
+    (Wrong::HangsWhereItLists, Clause::ListExisting),
+    (Wrong::ListsWhatWasRemoved, Clause::ListRemoved),
+    (Wrong::ReconcilesNothing, Clause::ReconcileRemoves),
+    (Wrong::ReconcilesOnlyWhatHasEnded, Clause::ReconcileRemoves),
+    (Wrong::LeavesFilesWhereItReconciles, Clause::ReconcileRemoves),
+    (Wrong::ReconcilesOnlyOnce, Clause::ReconcileRepeated),
+    (Wrong::ReconcilesOnlyWhatIsThere, Clause::ReconcileRepeated),
+    (Wrong::HangsAfterADroppedReconcile, Clause::ReconcileDropped),
+    (Wrong::ReconcilesEverything, Clause::ReconcileOtherTasks),
 ];
 
 #[test]
@@ -87,8 +131,7 @@ fn a_right_controller_keeps_every_clause() {
 fn a_wrong_controller_breaks_the_clause_that_is_about_it_and_no_other() {
     for (wrong, clause) in WRONG {
         let report = check(*wrong);
-        let broken: Vec<_> = report.breaches.iter().map(|breach| breach.clause).collect();
-        assert_eq!(broken, [*clause], "{wrong:?}: {report}");
+        assert_eq!(broken(&report), [*clause], "{wrong:?}: {report}");
         let told = report.held.len() + report.unchecked.len() + report.breaches.len();
         assert_eq!(told, Clause::ALL.len(), "{wrong:?}: {report}");
     }
@@ -115,7 +158,7 @@ fn a_breach_says_what_was_expected_what_was_found_and_what_was_called() {
     for part in ["1 broken", Clause::StartDropped.text(), "2 starts", "start dropped"] {
         assert!(text.contains(part), "{text}");
     }
-    let unchecked = "start-taken-up: unchecked: `start-dropped` is broken";
+    let unchecked = "start-new-controller: not checked: it needs `start-dropped`, which is broken";
     assert!(text.contains(unchecked), "{text}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["breaches"][0]["clause"], "start-dropped");
@@ -131,9 +174,9 @@ fn a_broken_contract_fails_a_test() {
 #[test]
 fn what_hangs_and_what_panics_is_told_so() {
     let found = |wrong| check(wrong).breaches[0].found.clone();
-    assert_eq!(found(Wrong::HangsAfterADroppedShutdown), "it has not returned within 10s");
+    assert_eq!(found(Wrong::HangsAfterADroppedShutdown), "it did not return within 10s");
     assert_eq!(found(Wrong::PanicsAfterADroppedRemove), "it panicked: it is being removed");
-    assert_eq!(found(Wrong::IsNeverReady), "it has not returned within 10s");
+    assert_eq!(found(Wrong::IsNeverReady), "it did not return within 10s");
     assert_eq!(found(Wrong::PreparesOnlyOnce), "it failed: it was prepared twice");
 }
 
@@ -141,19 +184,21 @@ fn what_hangs_and_what_panics_is_told_so() {
 fn a_workload_that_a_subject_does_not_have_is_not_asked_for() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let world = World::new(&time, Wrong::Nothing).without(&[Workload::DiesOf(9)]);
-    let contract = Contract::new(time.timer()).with_polls(1).with_patience(Duration::from_secs(1));
+    let world = World::new(&time, Wrong::Nothing).without(&[Workload::DiesOfSignal(9)]);
+    let contract =
+        Contract::new(time.timer()).with_max_polls(1).with_timeout(Duration::from_secs(1));
     let report = pool.run_until(contract.check(&world)).unwrap();
     report.assert_holds();
-    let why = "there is no workload DiesOf(9)".to_owned();
-    assert_eq!(report.unchecked, [(Clause::SignalExitCode, why)]);
+    assert_eq!(unchecked(&report), [Clause::WaitSignalExitCode]);
+    let reason = "the subject has no definition for `Workload::DiesOfSignal(9)`";
+    assert_eq!(report.unchecked[0].reason, reason);
 }
 
 /// What is held of this by a world whose workloads end without a code, if at all.
 fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let without = [&[Workload::DiesOf(9), Workload::Exits(3)], also_without].concat();
+    let without = [&[Workload::DiesOfSignal(9), Workload::Exits(3)], also_without].concat();
     let world = World::new(&time, wrong).without(&without);
     pool.run_until(Contract::new(time.timer()).check(&world)).unwrap()
 }
@@ -162,16 +207,19 @@ fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
 fn workloads_without_an_exit_code_are_waited_for_all_the_same() {
     let report = check_without_codes(Wrong::Nothing, &[]);
     report.assert_holds();
-    let unchecked: Vec<_> = report.unchecked.iter().map(|(clause, _)| *clause).collect();
-    assert_eq!(unchecked, [Clause::ExitCode, Clause::SignalExitCode, Clause::InspectExitCode]);
+    assert_eq!(
+        unchecked(&report),
+        [Clause::WaitExitCode, Clause::WaitSignalExitCode, Clause::InspectExitCode]
+    );
 
     let report = check_without_codes(Wrong::TellsTheEndOnlyOnce, &[Workload::Exits(0)]);
     assert_eq!(report.breaches[0].clause, Clause::WaitRepeated);
 
     let neither = [Workload::Exits(0), Workload::Fails];
     let report = check_without_codes(Wrong::Nothing, &neither);
-    let why = "there is no workload that ends by itself".to_owned();
-    assert!(report.unchecked.contains(&(Clause::WaitRepeated, why)));
+    let reason = "the subject has no workload that ends by itself";
+    let repeated = report.unchecked.iter().find(|one| one.clause == Clause::WaitRepeated).unwrap();
+    assert_eq!(repeated.reason, reason);
 }
 
 #[test]
@@ -179,4 +227,202 @@ fn the_name_of_a_clause_is_the_one_that_is_printed() {
     for clause in Clause::ALL {
         assert_eq!(serde_json::to_value(clause).unwrap(), clause.as_str());
     }
+}
+
+#[test]
+fn the_clauses_that_need_a_missing_hook_are_reported_by_name() {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let world = World::new(&time, Wrong::Nothing).without_hooks();
+    let report = pool.run_until(Contract::new(time.timer()).check(&world)).unwrap();
+    report.assert_holds();
+    let reasons = report.unchecked.iter().map(|one| (one.clause.as_str(), one.reason.as_str()));
+    let restarted = "`Subject::restarted` returns `None`";
+    let updated = "`Subject::updated_definition` returns `None`";
+    let refused = "`Subject::refused_definition` returns `None`";
+    let reconciler = "`Subject::reconciler` returns `None`";
+    let expected = [
+        ("restart-keeps-result", restarted),
+        ("restart-starts-once", restarted),
+        ("restart-reports-lost-workload", restarted),
+        ("update-taken", updated),
+        ("update-refused", refused),
+        ("update-dropped", updated),
+        ("update-new-controller", updated),
+        ("list-existing", reconciler),
+        ("reconcile-removes", reconciler),
+        ("reconcile-repeated", reconciler),
+        ("reconcile-dropped", reconciler),
+        ("reconcile-other-tasks", reconciler),
+        ("list-removed", reconciler),
+    ];
+    assert_eq!(reasons.collect::<Vec<_>>(), expected);
+    let text = report.to_string();
+    assert!(text.contains("list-existing: not checked: `Subject::reconciler` returns `None`"));
+}
+
+#[test]
+fn a_broken_life_hides_only_the_clauses_that_need_it() {
+    let report = check(Wrong::FailsWhereItSucceeded);
+    for clause in ["shutdown-ends", "terminate-forces", "remove-dropped", "reconcile-removes"] {
+        assert!(report.held.iter().any(|held| held.as_str() == clause), "{clause}: {report}");
+    }
+    for needs in unchecked(&report) {
+        let found = report.unchecked.iter().find(|one| one.clause == needs).unwrap();
+        assert!(found.reason.starts_with("it needs `"), "{found}");
+    }
+    assert!(unchecked(&report).contains(&Clause::PrepareDropped));
+
+    let report = check(Wrong::CannotPrepare);
+    assert_eq!(report.held, [Clause::ControllerMade, Clause::RemoveOfNothing]);
+    let report = check(Wrong::NothingIsHandedOut);
+    assert_eq!(unchecked(&report), Clause::ALL[1..]);
+}
+
+#[test]
+fn one_clause_is_checked_by_its_name() {
+    for (wrong, clause) in WRONG {
+        let time = VirtualTime::new();
+        let pool = VirtualPool::new(time.clone(), 0);
+        let contract = Contract::new(time.timer()).only(clause.as_str()).unwrap();
+        let report = pool.run_until(contract.check(&World::new(&time, *wrong))).unwrap();
+        assert_eq!(broken(&report), [*clause], "{wrong:?}: {report}");
+    }
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let contract = Contract::new(time.timer());
+    let contract = contract.only("nothing-comes-back").unwrap().only("life").unwrap();
+    let report = pool.run_until(contract.check(&World::new(&time, Wrong::Nothing))).unwrap();
+    assert_eq!(report.held, [Clause::Life, Clause::NothingComesBack]);
+    report.assert_all_held();
+}
+
+#[test]
+fn a_failure_before_the_checked_call_is_a_breach_of_the_clause_about_that_call() {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let contract = Contract::new(time.timer()).only("terminate-forces").unwrap();
+    let report = pool.run_until(contract.check(&World::new(&time, Wrong::CannotPrepare))).unwrap();
+    assert_eq!(broken(&report), [Clause::PrepareSucceeds]);
+    assert_eq!(unchecked(&report), [Clause::TerminateForces]);
+    let reason =
+        "`prepare-succeeds` is broken before the checked call: it failed: there is no room";
+    assert_eq!(report.unchecked[0].reason, reason);
+}
+
+#[test]
+fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let world = World::new(&time, Wrong::CannotPrepareWhatIgnoresShutdown);
+    let report = pool.run_until(Contract::new(time.timer()).repeat(2).check(&world)).unwrap();
+    assert_eq!(broken(&report), [Clause::PrepareSucceeds], "{report}");
+    assert_eq!(unchecked(&report), [Clause::TerminateForces], "{report}");
+    assert_eq!(report.held.len(), Clause::ALL.len() - 2, "{report}");
+    assert!(report.breaches[0].trace[0].id.starts_with("terminate-forces-"), "{report}");
+}
+
+#[test]
+fn an_unknown_clause_is_an_error_that_lists_the_names() {
+    let error = Contract::new(VirtualTime::new().timer()).only("terminate").unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("no clause is called \"terminate\"; the clauses are "), "{text}");
+    assert!(Clause::ALL.iter().all(|clause| text.contains(clause.as_str())), "{text}");
+}
+
+#[test]
+fn results_come_while_the_kit_runs() {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let results = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&results);
+    let clock = time.clone();
+    let contract = Contract::new(time.timer())
+        .on_result(move |result| into.lock().unwrap().push((clock.now(), result.clone())));
+    let world = World::new(&time, Wrong::DoesNotShutDown);
+    let report = pool.run_until(contract.check(&world)).unwrap();
+    let results = results.lock().unwrap();
+    let clauses: Vec<_> = results.iter().map(|(_, result)| result.clause).collect();
+    assert_eq!(clauses, Clause::ALL);
+    assert!(results.is_sorted_by(|(one, _), (next, _)| one <= next));
+    assert!(results[0].0 < results[results.len() / 2].0);
+    let broken = results.iter().find(|(_, result)| result.clause == Clause::ShutdownEnds);
+    let ClauseVerdict::Broken(breach) = &broken.unwrap().1.verdict else { panic!("{broken:?}") };
+    assert_eq!(**breach, report.breaches[0]);
+    let first = results[0].1.to_string();
+    assert!(first.starts_with("controller-made: held (repetition 1, "), "{first}");
+}
+
+#[test]
+fn the_report_has_the_repetition_in_which_a_clause_broke() {
+    let run = |failing: Option<usize>, repetitions| {
+        let time = VirtualTime::new();
+        let pool = VirtualPool::new(time.clone(), 0);
+        let world = World::new(&time, Wrong::Nothing);
+        let world = match failing {
+            Some(number) => world.with_failing_start(number),
+            None => world,
+        };
+        let contract = Contract::new(time.timer()).repeat(repetitions);
+        (pool.run_until(contract.check(&world)).unwrap(), world.count_starts())
+    };
+    let (report, starts) = run(None, 1);
+    report.assert_all_held();
+    // The first start of the third repetition.
+    let (report, _) = run(Some(2 * starts + 1), 3);
+    assert_eq!(broken(&report), [Clause::StartRuns]);
+    assert_eq!(report.breaches[0].repetition, 3);
+    let text = report.to_string();
+    assert!(text.contains("start-runs: broken in repetition 3"), "{text}");
+    // The clauses that need it held twice, and were not checked the third time.
+    assert!(unchecked(&report).contains(&Clause::Life));
+    assert!(report.held.contains(&Clause::PrepareStartsNothing));
+    assert!(run(Some(2 * starts + 1), 2).0.holds());
+}
+
+/// The ids of the tasks of a broken clause.
+fn id(seed: Option<u64>) -> (String, u64) {
+    let time = VirtualTime::new();
+    let pool = VirtualPool::new(time.clone(), 0);
+    let contract = Contract::new(time.timer()).only("shutdown-ends").unwrap();
+    let contract = match seed {
+        Some(seed) => contract.with_seed(seed),
+        None => contract,
+    };
+    let world = World::new(&time, Wrong::DoesNotShutDown);
+    let report = pool.run_until(contract.check(&world)).unwrap();
+    let text = report.to_string();
+    assert!(text.contains(&format!("seed {})", report.seed)), "{text}");
+    let id = report.breaches[0].trace[0].id.clone();
+    assert!(text.contains(&format!("calls for the task {id}:")), "{text}");
+    (id, report.seed)
+}
+
+#[test]
+fn ids_differ_in_every_run_and_are_the_same_for_a_seed() {
+    let (first, seed) = id(None);
+    assert_ne!(id(None).0, first);
+    assert_eq!(id(Some(seed)), (first, seed));
+    assert_eq!(id(Some(36)).0, "shutdown-ends-10-00001");
+}
+
+#[test]
+fn a_breach_is_written_in_full() {
+    let (time, wrong) = (VirtualTime::new(), Wrong::ReconcilesOnlyWhatHasEnded);
+    let pool = VirtualPool::new(time.clone(), 0);
+    let contract = Contract::new(time.timer()).only("reconcile-removes").unwrap().with_seed(7);
+    let report = pool.run_until(contract.check(&World::new(&time, wrong))).unwrap();
+    let text = report.to_string();
+    let expected = "\
+0 clauses held, 1 broken, 0 not checked (1 repetition, seed 7)
+
+reconcile-removes: broken in repetition 1
+  contract: `reconcile` ends the workload of a task that nobody has assigned, and leaves nothing of the task.
+  documented at: onward::Executor::reconcile
+  expected: nothing runs after `reconcile`
+  found: the workload runs
+  calls for the task reconcile-removes-7-00002:
+";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.ends_with("90ms reconcile begun\n    90ms reconcile succeeded\n"), "{text}");
 }

@@ -30,6 +30,8 @@ pub enum Call {
     Remove,
     Close,
     Inspect,
+    /// [`Executor::list`](crate::Executor::list).
+    List,
     /// [`Executor::reconcile`](crate::Executor::reconcile).
     Reconcile,
 }
@@ -48,6 +50,7 @@ impl Call {
             Self::Remove => "remove",
             Self::Close => "close",
             Self::Inspect => "inspect",
+            Self::List => "list",
             Self::Reconcile => "reconcile",
         }
     }

@@ -5,10 +5,15 @@
 use std::fs;
 
 use onward::agent::TokioTimer;
-use onward::testing::contract::{Clause, Contract, Observation, Subject, Workload};
+use onward::testing::contract::{
+    Clause, Contract, InForce, Observation, Subject, UpdatePoint, Workload,
+};
 use process_agent::controller::ProcessExecutor;
 use process_agent::definition::ProcessDefinition;
 use tempfile::TempDir;
+
+/// Variables of a workload that an update changes.
+const SETTINGS: [&str; 2] = ["FIRST", "SECOND"];
 
 /// Tasks in a directory of their own; what they start leaves a line beside it.
 struct Processes {
@@ -25,10 +30,31 @@ impl Processes {
         Self { tasks, marks, executor }
     }
 
-    /// Where a workload leaves a line when it starts: in its environment, it tells its
-    /// processes from others, too.
+    /// The file in which a workload leaves a line when it starts. Its processes have the path in
+    /// their environment.
     fn mark(&self, id: &str) -> String {
         self.marks.path().join(id).display().to_string()
+    }
+
+    /// The environment of the workload's process, if there is one.
+    fn environment(&self, id: &str) -> Option<Vec<String>> {
+        let mark = format!("MARK={}", self.mark(id));
+        let processes = fs::read_dir("/proc").unwrap();
+        let mut environments = processes.map(|process| {
+            let environ = fs::read(process.unwrap().path().join("environ")).unwrap_or_default();
+            let entries = environ.split(|byte| *byte == 0);
+            entries.map(|entry| String::from_utf8_lossy(entry).into_owned()).collect::<Vec<_>>()
+        });
+        environments.find(|entries| entries.contains(&mark))
+    }
+
+    /// The definition with two variables that an update changes.
+    fn changed(&self, id: &str, workload: Workload) -> Option<ProcessDefinition> {
+        let mut definition = self.definition(id, workload)?;
+        for name in SETTINGS {
+            definition.env.insert(name.to_owned(), "updated".to_owned());
+        }
+        Some(definition)
     }
 }
 
@@ -44,12 +70,39 @@ impl Subject for Processes {
         Some(ProcessExecutor::new(self.tasks.path()).with_program(program))
     }
 
+    fn reconciler(&self) -> Option<ProcessExecutor> {
+        self.restarted()
+    }
+
+    fn updated_definition(
+        &self,
+        id: &str,
+        workload: Workload,
+        point: UpdatePoint,
+    ) -> Option<ProcessDefinition> {
+        // A process that has started cannot be changed.
+        self.changed(id, workload).filter(|_| point != UpdatePoint::Started)
+    }
+
+    fn refused_definition(
+        &self,
+        id: &str,
+        workload: Workload,
+        point: UpdatePoint,
+    ) -> Option<ProcessDefinition> {
+        let mut definition = self.changed(id, workload)?;
+        if point != UpdatePoint::Started {
+            definition.prepare = Some(vec!["true".to_owned()]);
+        }
+        Some(definition)
+    }
+
     fn definition(&self, id: &str, workload: Workload) -> Option<ProcessDefinition> {
         let then = match workload {
             Workload::Runs => "while :; do sleep 1000; done".to_owned(),
-            Workload::Disobeys => "trap '' TERM; while :; do sleep 1000; done".to_owned(),
+            Workload::IgnoresShutdown => "trap '' TERM; while :; do sleep 1000; done".to_owned(),
             Workload::Exits(code) => format!("exit {code}"),
-            Workload::DiesOf(signal) => format!("kill -{signal} $$"),
+            Workload::DiesOfSignal(signal) => format!("kill -{signal} $$"),
             Workload::Fails => "exit 1".to_owned(),
             _ => return None,
         };
@@ -60,23 +113,30 @@ impl Subject for Processes {
     }
 
     fn observe(&self, id: &str) -> Observation {
-        let mark = self.mark(id);
-        let entry = format!("MARK={mark}");
-        let running = fs::read_dir("/proc").unwrap().any(|process| {
-            let environ = fs::read(process.unwrap().path().join("environ")).unwrap_or_default();
-            environ.split(|byte| *byte == 0).any(|other| other == entry.as_bytes())
+        let environment = self.environment(id);
+        let in_force = environment.as_ref().map(|entries| {
+            let updated = SETTINGS.map(|name| entries.contains(&format!("{name}=updated")));
+            match updated {
+                [false, false] => InForce::Original,
+                [true, true] => InForce::Updated,
+                _ => InForce::Mixed,
+            }
         });
-        let starts = fs::read_to_string(mark).unwrap_or_default().lines().count();
-        let remains = fs::read_dir(self.tasks.path()).unwrap();
-        let remains =
-            remains.into_iter().any(|dir| dir.unwrap().file_name().to_string_lossy().contains(id));
-        Observation::default().with_starts(starts).with_running(running).with_remains(remains)
+        let starts = fs::read_to_string(self.mark(id)).unwrap_or_default().lines().count();
+        // While a task is removed, its directory has another name.
+        let mut dirs = fs::read_dir(self.tasks.path()).unwrap();
+        let remains = dirs.any(|dir| dir.unwrap().file_name().to_string_lossy().contains(id));
+        Observation::default()
+            .with_starts(starts)
+            .with_running(environment.is_some())
+            .with_remains(remains)
+            .with_in_force(in_force)
     }
 }
 
 #[tokio::test]
 async fn the_controller_of_processes_keeps_the_contract() {
     let report = Contract::new(TokioTimer::new()).check(&Processes::new()).await;
-    report.assert_holds();
+    report.assert_all_held();
     assert_eq!(report.held, Clause::ALL);
 }

@@ -1,14 +1,18 @@
-//! The clauses of the contract.
+//! The clauses of the contract: their names, what each of them requires, and where it is
+//! documented.
 
+use alloc::string::String;
 use core::fmt;
+use core::str::FromStr;
 
 macro_rules! clauses {
-    ($($clause:ident $name:literal [$($base:ident)*] $text:literal)*) => {
-        /// A clause of the contract of [`Controller`](crate::Controller).
+    ($($clause:ident $name:literal after $stage:ident [$($base:ident)*] $source:literal $text:literal)*) => {
+        /// A clause of the contract of [`Controller`](crate::Controller) and
+        /// [`Executor`](crate::Executor).
         ///
-        /// Where it says that an operation succeeds, an answer that is as good as
-        /// success is one: already prepared, already started. One that fails
-        /// temporarily, or is interrupted, is called again.
+        /// Where a clause says that an operation succeeds, "already prepared" and "already
+        /// started" are successes too. If an operation fails with a temporary error, the kit
+        /// calls it again.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[cfg_attr(
             feature = "serde",
@@ -21,26 +25,42 @@ macro_rules! clauses {
         }
 
         impl Clause {
-            /// All of them, in the order in which they are checked.
+            /// All clauses, in the order in which the kit checks them.
             pub const ALL: &[Self] = &[$(Self::$clause),*];
 
-            /// The name, in lower case with hyphens.
+            /// The name of the clause, for example `terminate-forces`.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$clause => $name,)*
                 }
             }
 
-            /// What it says.
+            /// What the contract requires, in one or two sentences.
             pub const fn text(self) -> &'static str {
                 match self {
                     $(Self::$clause => $text,)*
                 }
             }
 
-            /// The clauses without which this one says nothing, apart from
-            /// [`Life`](Self::Life): where one of them is broken, it is not checked.
-            pub(super) const fn rests_on(self) -> &'static [Self] {
+            /// The method whose documentation has this part of the contract, for example
+            /// `onward::Controller::start`.
+            pub const fn documented_at(self) -> &'static str {
+                match self {
+                    $(Self::$clause => concat!("onward::", $source),)*
+                }
+            }
+
+            /// The last of the [basic clauses](Self::BASIC) that this clause needs. If that one
+            /// or one before it is broken, this clause cannot be checked.
+            const fn stage(self) -> Self {
+                match self {
+                    $(Self::$clause => Self::$stage,)*
+                }
+            }
+
+            /// The other clauses that this clause needs. If one of them is broken, a breach of
+            /// this clause would only repeat it.
+            const fn bases(self) -> &'static [Self] {
                 match self {
                     $(Self::$clause => &[$(Self::$base),*],)*
                 }
@@ -50,86 +70,126 @@ macro_rules! clauses {
 }
 
 clauses! {
-    Life "life" []
-        "`prepare`, `start` and `wait`, called in this order, take a task to its end, and start its workload once."
-    PrepareStartsNothing "prepare-starts-nothing" []
-        "`prepare` starts nothing: a task can wait in READY."
-    PrepareDropped "prepare-dropped" []
-        "`prepare` that was dropped after any number of polls is called again, and succeeds; the task goes on."
-    PrepareRepeated "prepare-repeated" []
-        "`prepare` succeeds where it has succeeded before."
-    PrepareTakenUp "prepare-taken-up" [PrepareDropped PrepareRepeated]
-        "`prepare` of another instance succeeds where one has prepared the task, or has begun to."
-    StartDropped "start-dropped" []
-        "`start` that was dropped after any number of polls is called again, and succeeds; it never starts the workload twice."
-    StartRepeated "start-repeated" []
-        "`start` succeeds where it has succeeded before, and does not start the workload again."
-    StartTakenUp "start-taken-up" [StartDropped StartRepeated]
-        "`start` of another instance succeeds where one has prepared or started the task, or has begun to start it; it never starts the workload twice."
-    WaitRunning "wait-running" []
+    ControllerMade "controller-made" after ControllerMade [] "Executor::controller"
+        "`Executor::controller` makes a controller for a definition that the executor supports."
+    PrepareSucceeds "prepare-succeeds" after ControllerMade [] "Controller::prepare"
+        "`prepare` of a new task succeeds."
+    StartRuns "start-runs" after PrepareSucceeds [] "Controller::start"
+        "`start` after `prepare` succeeds, and the workload runs when it returns."
+    Life "life" after StartRuns [] "Controller#the-contract"
+        "`prepare`, `start` and `wait`, called in this order, succeed for a workload that exits with 0, and start it once."
+    PrepareStartsNothing "prepare-starts-nothing" after PrepareSucceeds [] "Controller::prepare"
+        "`prepare` does not start the workload: a task can wait in READY."
+    PrepareDropped "prepare-dropped" after Life [] "Controller::prepare"
+        "If the future of `prepare` is dropped after any number of polls, the next call of `prepare` succeeds, and so does the rest of the task's life."
+    PrepareRepeated "prepare-repeated" after Life [] "Controller::prepare"
+        "`prepare` succeeds if it has succeeded before."
+    PrepareNewController "prepare-new-controller" after Life [PrepareDropped PrepareRepeated] "Controller#the-contract"
+        "`prepare` of a new controller succeeds if another one has prepared the task, or was dropped while it did."
+    StartDropped "start-dropped" after Life [] "Controller::start"
+        "If the future of `start` is dropped after any number of polls, the next call of `start` succeeds. The workload is never started twice."
+    StartRepeated "start-repeated" after Life [] "Controller::start"
+        "`start` succeeds if it has succeeded before, and does not start the workload again."
+    StartNewController "start-new-controller" after Life [StartDropped StartRepeated] "Controller#the-contract"
+        "`start` of a new controller succeeds if another one has prepared or started the task, or was dropped while it started it. The workload is never started twice."
+    WaitWhileRunning "wait-while-running" after StartRuns [] "Controller::wait"
         "`wait` does not return while the workload runs."
-    WaitFails "wait-fails" []
-        "`wait` answers an error that is not temporary for a workload that has ended badly."
-    WaitDropped "wait-dropped" [WaitRunning]
-        "`wait` that was dropped after any number of polls is called again, and answers as if it had not been; the workload runs on."
-    WaitRepeated "wait-repeated" []
-        "`wait` answers the same however often it is asked."
-    WaitTakenUp "wait-taken-up" [WaitRepeated WaitDropped]
-        "`wait` of another instance answers the same, before and after the end."
-    ExitCode "exit-code" [WaitFails]
-        "The error of `wait` has the exit code of a workload that has ended badly."
-    SignalExitCode "signal-exit-code" [WaitFails]
-        "The error of `wait` has the exit code 128 + n of a workload that signal n has ended."
-    ShutdownEnds "shutdown-ends" []
+    WaitReportsFailure "wait-reports-failure" after StartRuns [] "Controller::wait"
+        "`wait` fails with an error that is not temporary if the workload has failed."
+    WaitDropped "wait-dropped" after Life [WaitWhileRunning] "Controller::wait"
+        "If the future of `wait` is dropped after any number of polls, the workload runs on, and the next call returns the same as without the drop."
+    WaitRepeated "wait-repeated" after Life [] "Controller::wait"
+        "`wait` returns the same result each time it is called."
+    WaitNewController "wait-new-controller" after Life [WaitRepeated WaitDropped] "Controller#the-contract"
+        "`wait` of a new controller returns the same result, whether the workload ended before or after the controller was made."
+    WaitExitCode "wait-exit-code" after StartRuns [WaitReportsFailure] "Controller::wait"
+        "The error of `wait` has the exit code of a workload that has failed."
+    WaitSignalExitCode "wait-signal-exit-code" after StartRuns [WaitReportsFailure] "Controller::wait"
+        "The error of `wait` has the exit code 128 + n if signal n has ended the workload."
+    ShutdownEnds "shutdown-ends" after StartRuns [] "Controller::shutdown"
         "`shutdown` returns when the workload has ended."
-    ShutdownOfNothing "shutdown-of-nothing" []
-        "`shutdown` succeeds where there is nothing to end: never prepared, never started, ended before."
-    ShutdownDropped "shutdown-dropped" [ShutdownEnds]
-        "`shutdown` that was dropped after any number of polls is called again, and ends the workload."
-    ShutdownRepeated "shutdown-repeated" [ShutdownEnds]
-        "`shutdown` succeeds where it has succeeded before."
-    ShutdownTakenUp "shutdown-taken-up" [ShutdownEnds ShutdownOfNothing ShutdownDropped ShutdownRepeated]
-        "`shutdown` of another instance ends what one has started, also if that was shutting it down."
-    StartAbandoned "start-abandoned" [ShutdownEnds ShutdownOfNothing]
-        "`shutdown` after a `start` that was dropped ends what that has begun."
-    TerminateEnds "terminate-ends" []
-        "`terminate` returns when the workload has ended, after a `shutdown` that was dropped too."
-    TerminateForces "terminate-forces" [TerminateEnds]
-        "`terminate` ends what does not end when it is asked to."
-    TerminateOfNothing "terminate-of-nothing" []
-        "`terminate` succeeds where there is nothing to end: never prepared, never started, ended before."
-    RemoveFrees "remove-frees" []
-        "`remove` leaves nothing of a task, be it prepared, running or ended, and not shut down."
-    RemoveOfNothing "remove-of-nothing" []
-        "`remove` succeeds where there is nothing to remove: it was never prepared."
-    RemoveDropped "remove-dropped" [RemoveFrees]
-        "`remove` that was dropped after any number of polls is called again, and leaves nothing."
-    RemoveRepeated "remove-repeated" [RemoveFrees]
-        "`remove` succeeds where it has succeeded before."
-    RemoveTakenUp "remove-taken-up" [RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated]
-        "`remove` of another instance leaves nothing of what one has started, also if that was removing it."
-    RemoveAbandoned "remove-abandoned" [RemoveFrees RemoveOfNothing]
-        "`remove` after a `prepare` or a `start` that was dropped leaves nothing of what that has begun."
-    CloseLeaves "close-leaves" [StartTakenUp]
-        "`close` leaves the workload and what `prepare` made as they are: another instance takes them up."
-    Closed "closed" [CloseLeaves]
-        "After `close`, every operation answers `closed`, or all go on as before."
-    LostEnding "lost-ending" [StartDropped StartRepeated StartTakenUp WaitRepeated WaitDropped WaitTakenUp]
-        "When the agent's process has died, `wait` tells the end that it told before, and `start` does not start the workload again."
-    LostStart "lost-start" [StartDropped StartRepeated StartTakenUp]
-        "When the agent's process has died after any number of polls of `start`, the next `start` does not start the workload a second time."
-    LostWork "lost-work" [LostStart StartDropped StartRepeated StartTakenUp ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees RemoveTakenUp]
-        "When a workload has died with the agent's process, `wait` answers an error that is not temporary, `start` does not start it again, and `shutdown`, `terminate` and `remove` succeed."
-    Neighbours "neighbours" [WaitRunning ShutdownEnds ShutdownTakenUp TerminateEnds RemoveFrees CloseLeaves]
-        "What is done with a task leaves other tasks as they are."
-    InspectAnswers "inspect-answers" []
-        "`inspect` answers soon and without an error, however far the task is."
-    InspectExitCode "inspect-exit-code" []
-        "`inspect`, once the workload has ended, tells the exit code that `wait` told."
-    UpdateEqual "update-equal" []
-        "`update` takes or refuses a definition that changes nothing, and the task goes on."
-    NothingComesBack "nothing-comes-back" [LostStart LostWork StartTakenUp ShutdownEnds RemoveFrees RemoveOfNothing RemoveDropped RemoveRepeated RemoveTakenUp RemoveAbandoned]
-        "When a task was removed, nothing that was begun before takes effect any more."
+    ShutdownOfNothing "shutdown-of-nothing" after StartRuns [] "Controller::shutdown"
+        "`shutdown` succeeds if there is nothing to end: the task was never prepared, was never started, or has ended."
+    ShutdownDropped "shutdown-dropped" after StartRuns [ShutdownEnds] "Controller::shutdown"
+        "If the future of `shutdown` is dropped after any number of polls, the next call of `shutdown` ends the workload."
+    ShutdownRepeated "shutdown-repeated" after StartRuns [ShutdownEnds] "Controller::shutdown"
+        "`shutdown` succeeds if it has succeeded before."
+    ShutdownNewController "shutdown-new-controller" after StartRuns [ShutdownEnds ShutdownOfNothing ShutdownDropped ShutdownRepeated] "Controller#the-contract"
+        "`shutdown` of a new controller ends the workload that another one has started, also if that was dropped while it shut the workload down."
+    ShutdownAfterDroppedStart "shutdown-after-dropped-start" after StartRuns [ShutdownEnds ShutdownOfNothing] "Controller::start"
+        "`shutdown` after a dropped `start` ends the workload that the `start` has begun to start."
+    TerminateEnds "terminate-ends" after StartRuns [] "Controller::terminate"
+        "`terminate` returns when the workload has ended, also after a dropped `shutdown`."
+    TerminateForces "terminate-forces" after StartRuns [TerminateEnds] "Controller::terminate"
+        "`terminate` ends a workload that ignores `shutdown`."
+    TerminateOfNothing "terminate-of-nothing" after StartRuns [] "Controller::terminate"
+        "`terminate` succeeds if there is nothing to end: the task was never prepared, was never started, or has ended."
+    RemoveLeavesNothing "remove-leaves-nothing" after StartRuns [] "Controller::remove"
+        "`remove` leaves nothing of a task that is prepared, runs or has ended, also if it was not shut down before."
+    RemoveOfNothing "remove-of-nothing" after ControllerMade [] "Controller::remove"
+        "`remove` succeeds if the task was never prepared."
+    RemoveDropped "remove-dropped" after StartRuns [RemoveLeavesNothing] "Controller::remove"
+        "If the future of `remove` is dropped after any number of polls, the next call of `remove` leaves nothing."
+    RemoveRepeated "remove-repeated" after StartRuns [RemoveLeavesNothing] "Controller::remove"
+        "`remove` succeeds if it has succeeded before."
+    RemoveNewController "remove-new-controller" after StartRuns [RemoveLeavesNothing RemoveOfNothing RemoveDropped RemoveRepeated] "Controller#the-contract"
+        "`remove` of a new controller leaves nothing of the task that another one has started, also if that was dropped while it removed the task."
+    RemoveAfterDroppedCall "remove-after-dropped-call" after StartRuns [RemoveLeavesNothing RemoveOfNothing] "Controller::remove"
+        "`remove` after a dropped `prepare` or a dropped `start` leaves nothing of what that call has begun."
+    CloseKeepsWorkload "close-keeps-workload" after Life [StartNewController] "Controller::close"
+        "`close` keeps the workload and everything that `prepare` has made: a new controller continues the task."
+    CallsAfterClose "calls-after-close" after StartRuns [CloseKeepsWorkload] "Controller::close"
+        "After `close`, either every operation fails with `closed`, or all work as before."
+    RestartKeepsResult "restart-keeps-result" after Life [StartDropped StartRepeated StartNewController WaitRepeated WaitDropped WaitNewController] "Controller#the-contract"
+        "If the agent's process dies after the workload has ended, `wait` returns the same result afterwards, and `start` does not start the workload again."
+    RestartStartsOnce "restart-starts-once" after Life [StartDropped StartRepeated StartNewController] "Controller#the-contract"
+        "If the agent's process dies after any number of polls of `start`, the next `start` does not start the workload a second time."
+    RestartReportsLostWorkload "restart-reports-lost-workload" after StartRuns [RestartStartsOnce StartDropped StartRepeated StartNewController ShutdownEnds ShutdownNewController TerminateEnds RemoveLeavesNothing RemoveNewController] "Controller#the-contract"
+        "If a workload dies with the agent's process, `wait` fails with an error that is not temporary, `start` does not start the workload again, and `shutdown`, `terminate` and `remove` succeed."
+    OtherTasksUntouched "other-tasks-untouched" after StartRuns [WaitWhileRunning ShutdownEnds ShutdownNewController TerminateEnds RemoveLeavesNothing CloseKeepsWorkload] "Controller#the-contract"
+        "The operations of one task do not change other tasks."
+    InspectSucceeds "inspect-succeeds" after StartRuns [] "Controller::inspect"
+        "`inspect` returns soon and without an error in every state of the task."
+    InspectExitCode "inspect-exit-code" after StartRuns [] "Controller::inspect"
+        "When the workload has ended, `inspect` returns the exit code that `wait` returned."
+    UpdateUnchanged "update-unchanged" after Life [] "Controller::update"
+        "`update` with an equal definition succeeds or fails with `update_rejected`, and the task goes on."
+    UpdateTaken "update-taken" after StartRuns [] "Controller::update"
+        "`update` succeeds with a definition that the controller can change to. All of that definition is in force afterwards, and the task goes on."
+    UpdateRefused "update-refused" after StartRuns [] "Controller::update"
+        "`update` fails with `update_rejected` if it cannot change to all of the definition. Nothing of that definition is in force afterwards, and the task goes on."
+    UpdateDropped "update-dropped" after StartRuns [UpdateUnchanged UpdateTaken] "Controller::update"
+        "If the future of `update` is dropped after any number of polls, the next call with the same definition succeeds, and all of it is in force."
+    UpdateNewController "update-new-controller" after StartRuns [WaitWhileRunning UpdateUnchanged UpdateTaken UpdateRefused UpdateDropped StartNewController ShutdownEnds ShutdownNewController] "Controller#the-contract"
+        "After `update`, a controller made with the new definition finds the workload. After a dropped `update`, and after one that the agent has not stored, a controller made with the old definition takes the new one. After a refused `update`, a controller made with the old definition finds the workload."
+    ListExisting "list-existing" after StartRuns [] "Executor"
+        "The executor lists the id of each task of which something exists: it is prepared, runs, or has ended and was not removed."
+    ReconcileRemoves "reconcile-removes" after StartRuns [] "Executor::reconcile"
+        "`reconcile` ends the workload of a task that nobody has assigned, and leaves nothing of the task."
+    ReconcileRepeated "reconcile-repeated" after StartRuns [ReconcileRemoves] "Executor::reconcile"
+        "`reconcile` succeeds if it has succeeded before, and if there is nothing to remove."
+    ReconcileDropped "reconcile-dropped" after StartRuns [ReconcileRemoves] "Executor::reconcile"
+        "If the future of `reconcile` is dropped after any number of polls, the next call of `reconcile` leaves nothing."
+    ReconcileOtherTasks "reconcile-other-tasks" after StartRuns [WaitWhileRunning] "Executor::reconcile"
+        "`reconcile` does not change a task that it was not called for."
+    ListRemoved "list-removed" after StartRuns [ListExisting RemoveLeavesNothing ReconcileRemoves] "Executor"
+        "The executor does not list a task after `remove` or `reconcile`."
+    NothingComesBack "nothing-comes-back" after StartRuns [RestartStartsOnce RestartReportsLostWorkload StartNewController ShutdownEnds RemoveLeavesNothing RemoveOfNothing RemoveDropped RemoveRepeated RemoveNewController RemoveAfterDroppedCall] "Controller#the-contract"
+        "After a task was removed, nothing that was begun before takes effect any more."
+}
+
+impl Clause {
+    /// The clauses about the plain life of a task, in their order. Most other clauses need the
+    /// ones up to a certain point.
+    const BASIC: [Self; 4] =
+        [Self::ControllerMade, Self::PrepareSucceeds, Self::StartRuns, Self::Life];
+
+    /// The first of the broken clauses without which this one cannot be checked.
+    pub(super) fn blocked_by(self, broken: &[Self]) -> Option<Self> {
+        let stages = Self::BASIC.into_iter().filter(|basic| *basic <= self.stage());
+        let mut needed = stages.chain(self.bases().iter().copied());
+        needed.find(|needed| *needed != self && broken.contains(needed))
+    }
 }
 
 impl fmt::Display for Clause {
@@ -137,3 +197,30 @@ impl fmt::Display for Clause {
         f.pad(self.as_str())
     }
 }
+
+impl FromStr for Clause {
+    type Err = UnknownClauseError;
+
+    fn from_str(name: &str) -> Result<Self, UnknownClauseError> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|clause| clause.as_str() == name).ok_or_else(|| UnknownClauseError(name.into()))
+    }
+}
+
+/// No clause has this name. The text of the error lists the names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownClauseError(String);
+
+impl fmt::Display for UnknownClauseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no clause is called {:?}; the clauses are", self.0)?;
+        let mut separator = " ";
+        for clause in Clause::ALL {
+            write!(f, "{separator}{clause}")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for UnknownClauseError {}

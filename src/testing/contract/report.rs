@@ -1,29 +1,45 @@
-//! What came of holding a controller against the contract.
+//! The result of a check: clause by clause while it runs, and the report at its end.
 
-use super::bench::{Stop, Verdict};
 use super::clause::Clause;
-use crate::testing::TraceEntry;
-use alloc::format;
+use crate::testing::trace::TraceEntry;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
-/// What came of holding a controller against the contract, clause by clause.
+/// The result of checking a controller against the contract.
 ///
-/// It is data, printed with the feature `serde`; [`Display`](fmt::Display) writes it for
-/// people.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+/// Each chosen clause is in one of the three lists. [`Display`](fmt::Display) writes the report
+/// as text. With the feature `serde` it can be serialized.
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-#[must_use = "it says whether the contract holds"]
+#[must_use = "a broken clause is only in the report"]
 pub struct Report {
-    /// The clauses that were kept.
+    /// The seed of the tasks' ids. Pass it to
+    /// [`Contract::with_seed`](super::Contract::with_seed) to get the same ids again.
+    pub seed: u64,
+    /// How often each clause was to be checked.
+    pub repetitions: u32,
+    /// The clauses that held in every repetition.
     pub held: Vec<Clause>,
-    /// The clauses that could not be checked, and why: the subject has no such workload,
-    /// or what comes before them is broken.
-    pub unchecked: Vec<(Clause, String)>,
-    /// The clauses that were broken, each by the first thing that has broken it.
+    /// The clauses that could not be checked.
+    pub unchecked: Vec<Unchecked>,
+    /// The clauses that were broken, each with its first breach.
     pub breaches: Vec<Breach>,
+}
+
+/// A clause that could not be checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Unchecked {
+    /// The clause.
+    pub clause: Clause,
+    /// Why it could not be checked: for example, the subject has no such workload, or a clause
+    /// that it needs is broken.
+    pub reason: String,
 }
 
 /// How a clause was broken.
@@ -31,26 +47,62 @@ pub struct Report {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Breach {
-    /// Which clause.
+    /// The clause.
     pub clause: Clause,
-    /// What it says: [`Clause::text`].
+    /// What the contract requires: [`Clause::text`].
     pub text: String,
-    /// What had to be.
+    /// The repetition in which it was broken, from 1.
+    pub repetition: u32,
+    /// What the kit expected after the last call.
     pub expected: String,
-    /// What was.
+    /// What it found instead.
     pub found: String,
-    /// All that was called on the task's controllers, up to the breach. Where a
-    /// controller was asked for, the one before was dropped.
+    /// All calls of the task's controllers and executor, up to the breach. Before each call of
+    /// `controller` but the first, the kit drops the controller that was there.
     pub trace: Vec<TraceEntry>,
 }
 
+/// The result of one clause in one repetition, as
+/// [`Contract::on_result`](super::Contract::on_result) receives it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ClauseResult {
+    /// The clause.
+    pub clause: Clause,
+    /// The repetition, from 1.
+    pub repetition: u32,
+    /// How long the check of the clause took, in the time of the runtime.
+    pub took: Duration,
+    /// Whether it held.
+    pub verdict: ClauseVerdict,
+}
+
+/// Whether a clause held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum ClauseVerdict {
+    /// It held.
+    Held,
+    /// It could not be checked, for this reason.
+    Unchecked(String),
+    /// It was broken.
+    Broken(Box<Breach>),
+}
+
 impl Report {
-    /// Whether no clause was broken.
+    pub(super) fn new(seed: u64, repetitions: u32) -> Self {
+        let (held, unchecked, breaches) = (Vec::new(), Vec::new(), Vec::new());
+        Self { seed, repetitions, held, unchecked, breaches }
+    }
+
+    /// Whether no clause was broken. Clauses that could not be checked do not count.
     pub fn holds(&self) -> bool {
         self.breaches.is_empty()
     }
 
-    /// Panics if a clause was broken, with all that is known about it: for a test.
+    /// Panics with the report if a clause was broken.
     ///
     /// # Panics
     ///
@@ -60,23 +112,40 @@ impl Report {
         assert!(self.holds(), "{self}");
     }
 
-    /// The broken clause without which this one says nothing.
-    pub(super) fn stands_in_the_way_of(&self, clause: Clause) -> Option<Clause> {
-        let mut broken = self.breaches.iter().map(|breach| breach.clause);
-        broken.find(|broken| *broken == Clause::Life || clause.rests_on().contains(broken))
+    /// Panics with the report if a clause was broken or could not be checked.
+    ///
+    /// # Panics
+    ///
+    /// A clause was broken or could not be checked.
+    #[track_caller]
+    pub fn assert_all_held(&self) {
+        assert!(self.holds() && self.unchecked.is_empty(), "{self}");
     }
 
-    pub(super) fn add(&mut self, clause: Clause, verdict: Verdict) {
-        match verdict {
-            Ok(()) => self.held.push(clause),
-            Err(Stop::Unchecked(why)) => self.unchecked.push((clause, why)),
-            Err(Stop::Broken(breach)) => {
-                // What came before it is broken: it was not checked itself.
-                if breach.clause != clause {
-                    self.held.retain(|held| *held != breach.clause);
-                    self.unchecked.push((clause, format!("`{}` is broken", breach.clause)));
+    /// Adds the result of a clause in one repetition. The worst one counts: broken, not
+    /// checked, held.
+    pub(super) fn add(&mut self, result: &ClauseResult) {
+        let clause = result.clause;
+        if self.breaches.iter().any(|breach| breach.clause == clause) {
+            return;
+        }
+        let is_unchecked = self.unchecked.iter().any(|other| other.clause == clause);
+        match &result.verdict {
+            ClauseVerdict::Held => {
+                if !is_unchecked && !self.held.contains(&clause) {
+                    self.held.push(clause);
                 }
-                self.breaches.push(*breach);
+            }
+            ClauseVerdict::Unchecked(reason) => {
+                self.held.retain(|held| *held != clause);
+                if !is_unchecked {
+                    self.unchecked.push(Unchecked { clause, reason: reason.clone() });
+                }
+            }
+            ClauseVerdict::Broken(breach) => {
+                self.held.retain(|held| *held != clause);
+                self.unchecked.retain(|other| other.clause != clause);
+                self.breaches.push((**breach).clone());
             }
         }
     }
@@ -84,20 +153,46 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { held, unchecked, breaches } = self;
+        let Self { seed, repetitions, held, unchecked, breaches } = self;
         let counts = (held.len(), breaches.len(), unchecked.len());
-        writeln!(f, "{} clauses held, {} broken, {} unchecked", counts.0, counts.1, counts.2)?;
-        unchecked.iter().try_for_each(|(clause, why)| writeln!(f, "{clause}: unchecked: {why}"))?;
+        write!(f, "{} clauses held, {} broken, {} not checked", counts.0, counts.1, counts.2)?;
+        let times = if *repetitions == 1 { "repetition" } else { "repetitions" };
+        writeln!(f, " ({repetitions} {times}, seed {seed})")?;
+        unchecked.iter().try_for_each(|unchecked| writeln!(f, "{unchecked}"))?;
         breaches.iter().try_for_each(|breach| write!(f, "\n{breach}"))
+    }
+}
+
+impl fmt::Display for Unchecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: not checked: {}", self.clause, self.reason)
     }
 }
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clause, text, expected, found, trace } = self;
-        writeln!(f, "{clause}: {text}\n  expected: {expected}\n  found: {found}")?;
-        let id = trace.first().map_or("no task", |entry| &entry.id);
-        writeln!(f, "  what was called, of the task {id}:")?;
+        let Self { clause, text, repetition, expected, found, trace } = self;
+        writeln!(f, "{clause}: broken in repetition {repetition}")?;
+        writeln!(f, "  contract: {text}")?;
+        writeln!(f, "  documented at: {}", clause.documented_at())?;
+        writeln!(f, "  expected: {expected}")?;
+        writeln!(f, "  found: {found}")?;
+        let Some(first) = trace.first() else { return Ok(()) };
+        writeln!(f, "  calls for the task {}:", first.id)?;
         trace.iter().try_for_each(|entry| writeln!(f, "    {entry}"))
+    }
+}
+
+impl fmt::Display for ClauseResult {
+    /// Writes `start-dropped: held (repetition 1, 240ms)`, or the whole breach.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clause, repetition, took, verdict } = self;
+        match verdict {
+            ClauseVerdict::Held => {
+                write!(f, "{clause}: held (repetition {repetition}, {took:?})")
+            }
+            ClauseVerdict::Unchecked(reason) => write!(f, "{clause}: not checked: {reason}"),
+            ClauseVerdict::Broken(breach) => write!(f, "{breach}"),
+        }
     }
 }

@@ -1,149 +1,107 @@
-//! How what ends, removes or closes is checked.
+//! Checks of what ends or removes a task: `shutdown`, `terminate` and `remove`.
 
-use super::{PREPARED, STARTED, goes_well};
-use crate::agent::Timer;
-use crate::exec::ErrorKind;
-use crate::testing::Call;
-use crate::testing::contract::bench::{Bench, Fault, Stop, Trial, Verdict};
-use crate::testing::contract::{Subject, Workload};
-use alloc::format;
-use alloc::string::ToString;
-use alloc::vec::Vec;
+use super::steps::{PREPARED, STARTED};
+use crate::testing::contract::clause_run::ClauseRun;
+use crate::testing::contract::subject::{Observation, Subject, Workload};
+use crate::testing::contract::tested_task::{TestedTask, remove_all};
+use crate::testing::contract::verdict::{Stop, Verdict};
+use crate::testing::trace::Call;
 
-pub(super) async fn ends<S: Subject, T: Timer>(bench: &Bench<'_, S, T>, call: Call) -> Verdict {
-    let mut trial = bench.task(Workload::Runs).await?;
-    trial.after(STARTED).await?;
-    trial.must(call).await?;
-    trial.require_end(call)
+pub(super) async fn ends<S: Subject>(run: &ClauseRun<'_, S>, call: Call) -> Verdict {
+    let mut task = TestedTask::new(run, Workload::Runs).await?;
+    task.after(STARTED).await?;
+    task.must(call).await?;
+    task.require_end(call)
 }
 
-pub(super) async fn terminate_forces<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let mut trial = bench.task(Workload::Disobeys).await?;
-    trial.after(STARTED).await?;
-    // It may take it a while before it knows how not to obey.
-    trial.glimpse(Call::Wait).await;
-    trial.glimpse(Call::Shutdown).await;
-    if !trial.observe().running {
-        return Err(Stop::Unchecked("the workload has obeyed".into()));
+pub(super) async fn terminate_forces<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    let mut task = TestedTask::new(run, Workload::IgnoresShutdown).await?;
+    task.after(STARTED).await?;
+    // The workload may need a while until it ignores the request to end.
+    task.returns_soon(Call::Wait).await;
+    task.returns_soon(Call::Shutdown).await;
+    if !task.observe().running {
+        let reason = "the workload of `Workload::IgnoresShutdown` ended on `shutdown`";
+        return Err(Stop::unchecked(reason));
     }
-    trial.must(Call::Terminate).await?;
-    trial.require_end(Call::Terminate)
+    task.must(Call::Terminate).await?;
+    task.require_end(Call::Terminate)
 }
 
-/// One task runs, and another one is ended beside it.
-pub(super) async fn neighbours<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let mut neighbour = bench.task(Workload::Runs).await?;
-    neighbour.after(STARTED).await?;
-    for call in [Call::Shutdown, Call::Terminate, Call::Remove, Call::Close] {
-        let mut trial = bench.task(Workload::Runs).await?;
-        trial.after(STARTED).await?;
-        // Whether it succeeds is for another clause to say.
-        _ = trial.call(call).await;
-        neighbour.require_running()?;
-    }
-    let has_ended = neighbour.glimpse(Call::Wait).await;
-    neighbour.require(!has_ended, "`wait` goes on", &"it has returned")
+pub(super) async fn of_nothing<S: Subject>(run: &ClauseRun<'_, S>, call: Call) -> Verdict {
+    TestedTask::new(run, Workload::Runs).await?.must(call).await?;
+
+    let mut task = TestedTask::new(run, Workload::Runs).await?;
+    task.after(PREPARED).await?;
+    task.must(call).await?;
+
+    let mut task = TestedTask::new(run, Workload::Exits(0)).await?;
+    task.after(STARTED).await?;
+    task.ended().await?;
+    task.must(call).await
 }
 
-pub(super) async fn of_nothing<S: Subject, T: Timer>(
-    bench: &Bench<'_, S, T>,
-    call: Call,
-) -> Verdict {
-    bench.task(Workload::Runs).await?.must(call).await?;
-
-    let mut trial = bench.task(Workload::Runs).await?;
-    trial.after(PREPARED).await?;
-    trial.must(call).await?;
-
-    let mut trial = bench.task(Workload::Exits(0)).await?;
-    trial.after(STARTED).await?;
-    trial.ending().await;
-    trial.must(call).await
-}
-
-/// What an operation has begun that was dropped is ended by another one.
-pub(super) async fn abandoned<S: Subject, T: Timer>(
-    bench: &Bench<'_, S, T>,
+/// An operation is dropped after each number of polls. Another one ends what it has begun.
+pub(super) async fn after_dropped<S: Subject>(
+    run: &ClauseRun<'_, S>,
     before: &[Call],
-    abandoned: Call,
+    dropped: Call,
     ends: Call,
 ) -> Verdict {
-    for polls in 0..=bench.contract.polls {
+    for polls in 0..=run.settings.max_polls {
         {
-            let mut trial = bench.task(Workload::Runs).await?;
-            trial.after(before).await?;
-            if trial.drop_after(abandoned, polls).await {
+            let mut task = TestedTask::new(run, Workload::Runs).await?;
+            task.after(before).await?;
+            if task.drop_after(dropped, polls).await {
                 break;
             }
-            trial.must(ends).await?;
-            trial.require_end(ends)?;
+            task.must(ends).await?;
+            task.require_end(ends)?;
         }
-        bench.clear().await;
+        remove_all(run).await;
     }
     Ok(())
 }
 
-pub(super) async fn remove_frees<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
+pub(super) async fn remove_leaves_nothing<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     for before in [PREPARED, STARTED] {
-        let mut trial = bench.task(Workload::Runs).await?;
-        trial.after(before).await?;
-        trial.must(Call::Remove).await?;
-        trial.require_end(Call::Remove)?;
+        let mut task = TestedTask::new(run, Workload::Runs).await?;
+        task.after(before).await?;
+        task.must(Call::Remove).await?;
+        task.require_end(Call::Remove)?;
     }
-    let mut trial = bench.task(Workload::Exits(0)).await?;
-    trial.after(STARTED).await?;
-    trial.ending().await;
-    trial.must(Call::Remove).await?;
-    trial.require_end(Call::Remove)
+    let mut task = TestedTask::new(run, Workload::Exits(0)).await?;
+    task.after(STARTED).await?;
+    task.ended().await?;
+    task.must(Call::Remove).await?;
+    task.require_end(Call::Remove)
 }
 
-pub(super) async fn close_leaves<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let mut trial = bench.task(Workload::Exits(0)).await?;
-    trial.after(PREPARED).await?;
-    close(&mut trial).await?;
-    trial.restart().await?;
-    trial.must(Call::Start).await?;
-    goes_well(&mut trial).await?;
-
-    let mut trial = bench.task(Workload::Runs).await?;
-    trial.after(STARTED).await?;
-    close(&mut trial).await?;
-    trial.require_running()?;
-    trial.restart().await?;
-    trial.must(Call::Start).await?;
-    trial.require_running()
+pub(super) async fn remove_of_nothing<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    TestedTask::new(run, run.any_workload()?).await?.must(Call::Remove).await
 }
 
-/// It may fail, but not hang or panic.
-async fn close<S: Subject, T: Timer>(trial: &mut Trial<'_, S, T>) -> Verdict {
-    match trial.call_once(Call::Close).await {
-        Ok(()) | Err(Fault::Error(_)) => Ok(()),
-        Err(fault) => trial.require(false, "`close` returns", &fault),
+pub(super) async fn remove_after_dropped_call<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    after_dropped(run, &[], Call::Prepare, Call::Remove).await?;
+    after_dropped(run, PREPARED, Call::Start, Call::Remove).await
+}
+
+/// Some time after they were removed, nothing exists of the tasks of all clauses.
+pub(super) async fn nothing_comes_back<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    if run.removed_before.is_empty() {
+        // It is the only clause that is checked, so it needs removed tasks of its own. Whether
+        // they are removed is another clause.
+        match remove_after_dropped_call(run).await {
+            Ok(()) | Err(Stop::Broken(_)) => remove_all(run).await,
+            unchecked => return unchecked,
+        }
     }
-}
-
-pub(super) async fn closed<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    use Call::{Prepare, Remove, Shutdown, Start, Terminate, Update, Wait};
-    for before in [&[], STARTED] {
-        let mut trial = bench.task(Workload::Runs).await?;
-        trial.after(before).await?;
-        close(&mut trial).await?;
-        // `wait` last: of one that goes on as before it never returns.
-        let mut others = Vec::new();
-        let mut is_closed = false;
-        for call in [Update, Prepare, Start, Shutdown, Terminate, Remove, Wait] {
-            if call == Wait && !is_closed {
-                continue;
-            }
-            match trial.call_once(call).await {
-                Err(Fault::Error(error)) if error.kind() == ErrorKind::Closed => is_closed = true,
-                Err(fault) => others.push((call, fault.to_string())),
-                Ok(()) => others.push((call, "it succeeded".to_string())),
-            }
-        }
-        if let (true, Some((call, found))) = (is_closed, others.first()) {
-            trial.require(false, &format!("`{call}` answers `closed` as others do"), found)?;
-        }
+    run.pause(run.settings.settle_time).await;
+    for (id, trace) in run.all_removed() {
+        let Observation { running, remains, .. } = run.subject.observe(&id);
+        let expected = "nothing of the task comes back after `remove`";
+        run.require(!running, expected, &"the workload runs", &trace)?;
+        run.require(!remains, expected, &"something is left", &trace)?;
     }
     Ok(())
 }

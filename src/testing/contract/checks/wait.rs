@@ -1,89 +1,90 @@
-//! How what is said of `wait` is checked.
+//! Checks of `wait`.
 
-use super::STARTED;
-use crate::agent::Timer;
-use crate::testing::Call;
-use crate::testing::contract::bench::{Bench, Stop, Verdict, told};
-use crate::testing::contract::{Subject, Workload};
+use super::steps::STARTED;
+use crate::testing::contract::clause_run::ClauseRun;
+use crate::testing::contract::subject::{Subject, Workload};
+use crate::testing::contract::tested_task::{TestedTask, failed, remove_all};
+use crate::testing::contract::verdict::{Stop, Verdict};
+use crate::testing::trace::Call;
 
-pub(super) async fn wait_running<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let mut trial = bench.task(Workload::Runs).await?;
-    trial.after(STARTED).await?;
-    let returned = trial.glimpse(Call::Wait).await;
-    trial.require(!returned, "`wait` waits on", &"it has returned")
+pub(super) async fn while_running<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    let mut task = TestedTask::new(run, Workload::Runs).await?;
+    task.after(STARTED).await?;
+    let returned = task.returns_soon(Call::Wait).await;
+    task.require(!returned, "`wait` does not return while the workload runs", &"it has returned")
 }
 
-pub(super) async fn wait_fails<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let badly = bench.endings()?.into_iter().find(|ending| *ending != Workload::Exits(0));
-    let Some(job) = badly else {
-        return Err(Stop::Unchecked("there is no workload that ends badly".into()));
+pub(super) async fn reports_failure<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    let failing = run.endings()?.into_iter().find(|workload| *workload != Workload::Exits(0));
+    let Some(workload) = failing else {
+        return Err(Stop::unchecked("the subject has no workload that fails"));
     };
-    let mut trial = bench.task(job).await?;
-    trial.after(STARTED).await?;
-    trial.require_error().await
+    let mut task = TestedTask::new(run, workload).await?;
+    task.after(STARTED).await?;
+    task.require_failure().await
 }
 
-pub(super) async fn wait_dropped<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    let mut trial = bench.task(Workload::Runs).await?;
-    trial.after(STARTED).await?;
+pub(super) async fn dropped<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    let mut task = TestedTask::new(run, Workload::Runs).await?;
+    task.after(STARTED).await?;
     for polls in 0..2 {
-        trial.drop_after(Call::Wait, polls).await;
-        trial.require_running()?;
+        task.drop_after(Call::Wait, polls).await;
+        task.require_running()?;
     }
-    trial.glimpse(Call::Wait).await;
-    trial.require_running()?;
+    task.returns_soon(Call::Wait).await;
+    task.require_running()?;
 
-    let [job, ..] = bench.endings()?[..] else { return Ok(()) };
-    let mut trial = bench.task(job).await?;
-    trial.after(STARTED).await?;
-    let ending = trial.ending().await;
-    for polls in 0..=bench.contract.polls {
+    let [workload, ..] = run.endings()?[..] else { return Ok(()) };
+    let mut task = TestedTask::new(run, workload).await?;
+    task.after(STARTED).await?;
+    let result = task.ended().await?;
+    for polls in 0..=run.settings.max_polls {
         {
-            let mut trial = bench.task(job).await?;
-            trial.after(STARTED).await?;
-            if trial.drop_after(Call::Wait, polls).await {
+            let mut task = TestedTask::new(run, workload).await?;
+            task.after(STARTED).await?;
+            if task.drop_after(Call::Wait, polls).await {
                 break;
             }
-            trial.require_ending(&ending).await?;
+            task.require_result(&result).await?;
         }
-        bench.clear().await;
+        remove_all(run).await;
     }
     Ok(())
 }
 
-pub(super) async fn wait_repeated<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    for job in bench.endings()? {
-        let mut trial = bench.task(job).await?;
-        trial.after(STARTED).await?;
-        let ending = trial.ending().await;
-        trial.require_ending(&ending).await?;
-        trial.require_ending(&ending).await?;
+pub(super) async fn repeated<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    for workload in run.endings()? {
+        let mut task = TestedTask::new(run, workload).await?;
+        task.after(STARTED).await?;
+        let result = task.ended().await?;
+        task.require_result(&result).await?;
+        task.require_result(&result).await?;
     }
     Ok(())
 }
 
-pub(super) async fn wait_taken_up<S: Subject, T: Timer>(bench: &Bench<'_, S, T>) -> Verdict {
-    for job in bench.endings()? {
-        let mut trial = bench.task(job).await?;
-        trial.after(STARTED).await?;
-        let ending = trial.ending().await;
-        trial.restart().await?;
-        trial.require_ending(&ending).await?;
+pub(super) async fn new_controller<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    for workload in run.endings()? {
+        let mut task = TestedTask::new(run, workload).await?;
+        task.after(STARTED).await?;
+        let result = task.ended().await?;
+        task.new_controller().await?;
+        task.require_result(&result).await?;
 
-        let mut trial = bench.task(job).await?;
-        trial.after(STARTED).await?;
-        trial.restart().await?;
-        trial.require_ending(&ending).await?;
+        let mut task = TestedTask::new(run, workload).await?;
+        task.after(STARTED).await?;
+        task.new_controller().await?;
+        task.require_result(&result).await?;
     }
     Ok(())
 }
 
-pub(super) async fn exit_code<S: Subject, T: Timer>(
-    bench: &Bench<'_, S, T>,
+pub(super) async fn exit_code<S: Subject>(
+    run: &ClauseRun<'_, S>,
     workload: Workload,
     code: i32,
 ) -> Verdict {
-    let mut trial = bench.task(workload).await?;
-    trial.after(STARTED).await?;
-    trial.require_ending(&told(Some(code))).await
+    let mut task = TestedTask::new(run, workload).await?;
+    task.after(STARTED).await?;
+    task.require_result(&failed(Some(code))).await
 }

@@ -1,0 +1,99 @@
+//! One call of an operation: limited in polls and time, recorded, and with its panic caught.
+
+use crate::agent::Runtime;
+use crate::agent::panic::poll_caught;
+use crate::exec::ControllerError;
+use crate::testing::trace::{Call, CallEvent, Trace};
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+
+/// When a call is dropped.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) polls: u32,
+    pub(super) time: Duration,
+}
+
+/// How a call ended.
+pub(super) enum Ended<A> {
+    Returned(Result<A, ControllerError>),
+    Panicked(String),
+    /// It was dropped because it took too long.
+    TimedOut,
+    /// It was dropped after the number of polls of its limit.
+    Dropped,
+}
+
+/// Why a call has not succeeded.
+pub(super) enum Fault {
+    Error(ControllerError),
+    Panicked(String),
+    TimedOut(Duration),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "it failed: {error:#}"),
+            Self::Panicked(text) => write!(f, "it panicked: {text}"),
+            Self::TimedOut(timeout) => write!(f, "it did not return within {timeout:?}"),
+        }
+    }
+}
+
+impl<A> Ended<A> {
+    /// Whether the call has failed with an error after which it is called again.
+    pub(super) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Returned(Err(error)) if error.is_retryable())
+    }
+
+    /// What the call returned, or why it returned nothing.
+    pub(super) fn answer(self, timeout: Duration) -> Result<A, Fault> {
+        match self {
+            Self::Returned(answer) => answer.map_err(Fault::Error),
+            Self::Panicked(text) => Err(Fault::Panicked(text)),
+            Self::TimedOut | Self::Dropped => Err(Fault::TimedOut(timeout)),
+        }
+    }
+}
+
+/// Runs a call until it returns or the limit is reached, and records it. The polls are
+/// subtracted from the limit.
+pub(super) async fn run<A>(
+    runtime: &dyn Runtime,
+    trace: &Trace,
+    id: &str,
+    call: Call,
+    limit: &mut Limit,
+    operation: impl Future<Output = Result<A, ControllerError>> + Send,
+) -> Ended<A> {
+    trace.record(runtime.now(), id, call, CallEvent::Begun);
+    let ended = {
+        let mut operation = pin!(operation);
+        let mut timeout = pin!(runtime.sleep_until(runtime.now().saturating_add(limit.time)));
+        poll_fn(|context| {
+            let Some(left) = limit.polls.checked_sub(1) else {
+                return Poll::Ready(Ended::Dropped);
+            };
+            limit.polls = left;
+            match poll_caught(operation.as_mut(), context) {
+                Poll::Ready(Ok(answer)) => Poll::Ready(Ended::Returned(answer)),
+                Poll::Ready(Err(panic)) => Poll::Ready(Ended::Panicked(panic.to_string())),
+                Poll::Pending if left == 0 => Poll::Ready(Ended::Dropped),
+                Poll::Pending => timeout.as_mut().poll(context).map(|()| Ended::TimedOut),
+            }
+        })
+        .await
+    };
+    let event = match &ended {
+        Ended::Returned(answer) => CallEvent::of(answer),
+        Ended::Panicked(text) => CallEvent::Panicked(text.clone()),
+        Ended::TimedOut | Ended::Dropped => CallEvent::Dropped,
+    };
+    trace.record(runtime.now(), id, call, event);
+    ended
+}

@@ -1,0 +1,23 @@
+//! Check that the operations of one task do not change another one.
+
+use super::steps::STARTED;
+use crate::testing::contract::clause_run::ClauseRun;
+use crate::testing::contract::subject::{Subject, Workload};
+use crate::testing::contract::tested_task::TestedTask;
+use crate::testing::contract::verdict::Verdict;
+use crate::testing::trace::Call;
+
+/// One task runs while other tasks are ended.
+pub(super) async fn untouched<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
+    let mut other = TestedTask::new(run, Workload::Runs).await?;
+    other.after(STARTED).await?;
+    for call in [Call::Shutdown, Call::Terminate, Call::Remove, Call::Close] {
+        let mut task = TestedTask::new(run, Workload::Runs).await?;
+        task.after(STARTED).await?;
+        // Whether it succeeds is another clause.
+        _ = task.call(call).await;
+        other.require_running()?;
+    }
+    let has_ended = other.returns_soon(Call::Wait).await;
+    other.require(!has_ended, "`wait` of the other task goes on", &"it has returned")
+}
