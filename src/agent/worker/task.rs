@@ -146,6 +146,11 @@ impl<D> TaskView<D> {
         self.record.id()
     }
 
+    /// Whether the task is in a terminal state.
+    pub fn has_ended(&self) -> bool {
+        self.snapshot.status.state.is_terminal()
+    }
+
     /// Whether the task is to be shut down, or follows a removal only for that, and has not
     /// ended.
     pub(super) fn is_shutting_down(&self) -> bool {
@@ -156,6 +161,6 @@ impl<D> TaskView<D> {
             let next = self.record.next.as_deref().filter(|_| self.removal_error.is_none());
             return next.is_some_and(|next| is_wanted(&next.assignment));
         }
-        is_wanted(&self.record.assignment) && !self.snapshot.status.state.is_terminal()
+        is_wanted(&self.record.assignment) && !self.has_ended()
     }
 }
