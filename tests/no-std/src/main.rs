@@ -88,8 +88,8 @@ async fn life() -> bool {
     };
     let desired = assignment.desired_state;
     while step(&mut task, desired, &mut controller, &clock).await == Outcome::Advanced {}
-    let exit_code = task.container_status().map(|status| status.exit_code);
-    (task.state(), task.err(), exit_code) == (TaskState::Failed, "exit", Some(3))
+    let exit_code = task.container_status().and_then(|status| status.exit_code);
+    (task.state(), task.err(), exit_code) == (TaskState::Failed, Some("exit"), Some(3))
 }
 
 #[unsafe(no_mangle)]
