@@ -108,7 +108,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 status.clone_from(&entry.status);
             }
         }
-        if is_unknown {
+        if is_unknown && origin == Origin::NewTask {
+            // What a failed message may have left of another task of this id goes first.
+            changes.push(StoreChange::Delete { id: Arc::clone(&id) });
+        }
+        if is_unknown && origin != Origin::NewTask {
             let status = status.as_deref().cloned();
             changes.push(StoreChange::Task(StoredTask::new(record.clone(), status)));
         } else {
@@ -186,6 +190,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             match entry.stage {
                 Stage::Idle | Stage::Blocked => self.drive(&id),
                 Stage::Driven => {
+                    entry.is_wanted_again = entry.is_removal_failed;
                     let (seat, record) = (entry.seat.clone(), entry.record.clone());
                     self.actions.push(Action::Tell(seat, record));
                 }

@@ -207,7 +207,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         let Some(entry) = entries.get(&id) else { return };
         let is_changed = entry.record != record;
         // One whose removal failed, or whose executor refused, is tried again.
-        let is_stuck = matches!(entry.stage, Stage::Idle) || entry.is_refused;
+        let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
         if is_changed || is_stuck {
             self.tasks.insert(id, Draft { record, status: None, is_new: false, is_changed });
         }
