@@ -1,7 +1,7 @@
 //! What is known at each moment of a trace: the store, the agent, its controllers
 //! and calls, and the world. Whatever cannot be so breaks rule 0.
 
-use super::input::{COMPLETE, Call, Event, Stored, World, state};
+use super::input::{COMPLETE, Call, Entry, Event, Stored, World, state};
 use super::ledger::{self, Ledger};
 use super::place::Place;
 use super::report::Report;
@@ -28,7 +28,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) commit: Option<Commit>,
     commits: usize,
     flight: u64,
-    pub(crate) commit_failed_at: u64,
+    commit_failed_at: Option<u64>,
     pub(crate) last_commit: u64,
     pub(crate) last_script: u64,
     last_opened: u64,
@@ -76,6 +76,7 @@ pub(crate) struct Commit {
 
 /// What happened in one life of a task.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Life {
     /// The agent in which its record became durable.
     pub(crate) agent: usize,
@@ -130,7 +131,7 @@ impl<'a> Facts<'a> {
             commit: None,
             commits: 0,
             flight: 0,
-            commit_failed_at: 0,
+            commit_failed_at: None,
             last_commit: 0,
             last_script: 0,
             last_opened: 0,
@@ -323,7 +324,7 @@ impl<'a> Facts<'a> {
             agent.closed_at.get_or_insert(self.now);
         }
         if self.agent.is_some() {
-            self.ledger.send(event.index, entry);
+            self.ledger.send(event.index, self.now, entry);
         }
     }
 
@@ -340,6 +341,13 @@ impl<'a> Facts<'a> {
             entry.is_some_and(|e| e.assign.is_some() || e.update.is_some() || e.shut_down);
         if is_message && number.is_none_or(|message| message.answer != ledger::Answer::Open) {
             return report.broken(0, self.now, format!("{} is answered again", event.index));
+        }
+        let sent_at = number.map(|message| message.sent_at);
+        let is_unstored = sent_at.is_some() && self.commit_failed_at >= sent_at;
+        let names_twice = entry.is_some_and(Entry::names_twice);
+        if is_message && event.error.is_some() && !self.is_closing() && !is_unstored && !names_twice
+        {
+            report.broken(6, self.now, format!("{} fails without a reason", event.index));
         }
         if event.error.is_none() {
             let half: BTreeSet<_> =
@@ -382,7 +390,7 @@ impl<'a> Facts<'a> {
             }
         }
         if event.ok == Some(false) {
-            self.commit_failed_at = self.now;
+            self.commit_failed_at = Some(self.now);
         }
         for id in &event.deleted {
             *self.actual_lives.entry(id.clone()).or_default() += 1;
@@ -437,14 +445,11 @@ impl<'a> Facts<'a> {
         let now = self.now;
         let Some(agent) = &mut self.agent else { return };
         let key = [event.operation.clone(), event.id.clone(), definition.clone()];
-        let plan = match known.clone() {
-            Some(error) => Call { takes_ms: Some(0), error, took_effect: false },
-            None => {
-                let n = agent.counts.entry(key).or_default();
-                *n += 1;
-                self.world.call(&event.operation, &event.id, &definition, *n - 1)
-            }
-        };
+        let plan = known.clone().unwrap_or_else(|| {
+            let n = agent.counts.entry(key).or_default();
+            *n += 1;
+            self.world.call(&event.operation, &event.id, &definition, *n - 1)
+        });
         let due = plan.takes_ms.map(|takes| now.saturating_add(takes));
         if let Some(controller) = agent.controllers.get_mut(&event.id) {
             controller.is_closed |= event.operation == "close";

@@ -71,10 +71,10 @@ impl Rule for Progress {
                     self.due.insert(event.id.clone());
                 }
             }
-            "answer" if event.error.is_none() => {
-                if facts.world.script[event.index].assign.is_some() {
-                    self.stuck.clear();
-                }
+            "answer"
+                if event.error.is_none() && facts.world.script[event.index].assign.is_some() =>
+            {
+                self.stuck.clear();
             }
             _ => {}
         }
