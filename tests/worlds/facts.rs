@@ -100,6 +100,8 @@ pub(crate) struct Life {
     pub(crate) has_ended: bool,
     /// An operation of this agent has ended it.
     pub(crate) was_ended: bool,
+    /// The executor gave no controller, perhaps for the moment.
+    pub(crate) was_put_off: bool,
     /// Something has failed for good, so that it may have ended.
     pub(crate) may_have_ended: bool,
     pub(crate) statuses: Vec<Value>,
@@ -297,7 +299,7 @@ impl<'a> Facts<'a> {
             life.refused.clear();
             // What is not stored, the new agent cannot know.
             (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
-            life.was_ended = false;
+            (life.was_ended, life.was_put_off) = (false, false);
         }
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
@@ -540,6 +542,7 @@ impl<'a> Facts<'a> {
                 life.last_refused = failed.then(|| event.definition.clone());
                 life.refused.extend(failed.then(|| event.definition.clone()));
                 life.may_have_ended |= failed;
+                life.was_put_off = true;
             }
             "update" if succeeded => {
                 life.taken.clone_from(&event.offered);
