@@ -19,6 +19,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) actual: BTreeMap<String, Stored>,
     /// What the last commit of each id that succeeded has stored, or the opening.
     pub(crate) durable: BTreeMap<String, Stored>,
+    /// The statuses that a failed commit has written: the agent does not know whether
+    /// they are stored.
+    doubtful_statuses: BTreeMap<String, Value>,
     actual_lives: BTreeMap<String, usize>,
     durable_lives: BTreeMap<String, usize>,
     pub(crate) lives: BTreeMap<(String, usize), Life>,
@@ -125,6 +128,7 @@ impl<'a> Facts<'a> {
             place: Place::with(&world.found.strays),
             actual: BTreeMap::new(),
             durable: BTreeMap::new(),
+            doubtful_statuses: BTreeMap::new(),
             actual_lives: BTreeMap::new(),
             durable_lives: BTreeMap::new(),
             lives: BTreeMap::new(),
@@ -167,6 +171,12 @@ impl<'a> Facts<'a> {
         let last = self.last_script.max(self.last_commit).max(self.last_opened);
         let patience = self.world.policy.retry_max_ms.saturating_mul(3).saturating_add(20_000);
         self.is_open() && self.commit.is_none() && at - last >= patience
+    }
+
+    /// The status of an id is stored, and the agent knows it.
+    pub(crate) fn has_durable_status(&self, id: &str) -> bool {
+        let stored = self.durable.get(id).filter(|stored| !stored.status.is_null());
+        stored.is_some_and(|stored| self.doubtful_statuses.get(id) != Some(&stored.status))
     }
 
     /// A failed commit has deleted its record.
@@ -291,6 +301,7 @@ impl<'a> Facts<'a> {
         self.durable_lives = self.actual_lives.clone();
         self.durable.clone_from(&stored);
         self.agents += 1;
+        self.doubtful_statuses.clear();
         self.last_opened = self.now;
         for id in stored.keys() {
             self.note_durable(id);
@@ -402,6 +413,12 @@ impl<'a> Facts<'a> {
             match stored {
                 Some(stored) => _ = self.actual.insert(id.clone(), stored.clone()),
                 None => _ = self.actual.remove(id),
+            }
+            let status = stored.as_ref().map(|stored| &stored.status);
+            if event.ok == Some(true) {
+                self.doubtful_statuses.retain(|other, was| other != id || status == Some(was));
+            } else if status != self.durable.get(id).map(|stored| &stored.status) {
+                self.doubtful_statuses.extend(status.map(|status| (id.clone(), status.clone())));
             }
             if event.ok == Some(true) {
                 let after = ledger::want(stored.as_ref());

@@ -34,7 +34,7 @@ struct Listener {
 
 impl Listeners {
     fn listen(&mut self, facts: &Facts<'_>, name: &str) {
-        let has_status = |id: &&String| facts.durable.get(*id).is_some_and(|s| s.state().is_some());
+        let has_status = |id: &&String| facts.has_durable_status(id);
         let first = facts.durable.keys().filter(has_status).cloned().collect();
         let waits = facts.commit.is_some();
         let listener = Listener { first: Some(first), waits, ..Listener::default() };
@@ -154,8 +154,7 @@ impl Rule for Listeners {
                 continue;
             }
             for id in listener.first.take().unwrap_or_default() {
-                let is_stored =
-                    facts.durable.get(&id).is_some_and(|stored| stored.state().is_some());
+                let is_stored = facts.has_durable_status(&id);
                 if is_stored && !listener.told.contains_key(&id) && !facts.is_closing() {
                     report.broken(16, facts.now, format!("`{name}` is not told of `{id}`"));
                 }
