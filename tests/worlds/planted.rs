@@ -192,6 +192,10 @@ fn rule_6_an_ok_that_is_not_stored_is_found() {
     let mut world = right("p13");
     world.entry(&json!({ "event": "answer", "index": 2 }))["refused"] = json!([]);
     world.breaks(6);
+    let mut world = right("p1");
+    let answer = world.entry(&json!({ "event": "answer", "index": 1 }));
+    (answer["ok"], answer["error"]) = (Value::Null, json!("no"));
+    world.breaks(6);
     let mut world = right("p14");
     let answer = world.entry(&json!({ "event": "answer", "index": 1 }));
     (answer["ok"], answer["error"]) = (json!(true), Value::Null);
