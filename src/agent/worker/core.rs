@@ -30,7 +30,16 @@ use entry::{Entry, Stage};
 use orphans::Orphans;
 
 /// What is answered to a message.
-pub(super) type Answer = Result<Vec<RefusedTask>, AssignError>;
+pub(super) type Answer = Result<Accepted, AssignError>;
+
+/// A message that was taken.
+#[derive(Default, Debug)]
+pub(super) struct Accepted {
+    /// What is not possible of it.
+    pub(super) refused: Vec<RefusedTask>,
+    /// The tasks that it shuts down.
+    pub(super) shut_down: Vec<Arc<str>>,
+}
 
 /// What the embedder tells a worker.
 #[derive(Clone)]

@@ -48,8 +48,10 @@ impl Rule for Progress {
             "committed" if event.ok == Some(true) => {
                 for id in event.stored.keys() {
                     let has_ended_before = self.terminal_before.contains(id);
+                    // A deadline may have ended it, which only its status tells.
+                    let has_ended = has_ended_before || facts.has_ended(id);
                     let is_new = ends(facts, id) && !self.ended_before.contains(id);
-                    if is_new && facts.controller(id).is_some() && !has_ended_before {
+                    if is_new && facts.controller(id).is_some() && !has_ended {
                         self.due.insert(id.clone());
                     }
                 }

@@ -181,6 +181,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             entry.status = Some(status);
         }
         if let Some(record) = record {
+            // Of another definition the executor has said nothing yet.
+            entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
             entry.record = record;
         }
         if !entry.is_due() {
