@@ -92,6 +92,7 @@ pub(super) struct Definitions {
 }
 
 /// One task's life, and all that is wanted of it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Core {
     pub(super) task: AnyTask,
     /// Since when the task has been in its state.
@@ -211,6 +212,13 @@ impl Core {
         self.retry_at = None;
         self.retries = Retries::default();
         self.news = true;
+    }
+
+    /// A line of progress. Only a task in PREPARING has one.
+    pub(super) fn report_progress(&mut self, line: Cow<'static, str>) {
+        if self.task.state() == TaskState::Preparing {
+            self.progress = Some(line);
+        }
     }
 
     /// A sleep until this moment is over.

@@ -76,11 +76,16 @@ impl Core {
             let failure = Box::new(Failure::new(String::from(problem.error)));
             return self.event(Event::Delayed(failure), now);
         }
-        self.has = Has::Refusal;
         self.definitions.unresolvable = asked;
         if !self.definitions.is_taken {
             self.definitions.applied = 0;
+            if asked != self.definitions.wanted {
+                // Another definition has come meanwhile: the executor is asked for that one.
+                self.last_error = Some(problem.error.clone());
+                return Log::CallDelayed("controller", problem.error).into();
+            }
         }
+        self.has = Has::Refusal;
         if removing {
             // By its contract the executor has nothing of this task.
             self.exit = Exit::Removed;
@@ -130,9 +135,7 @@ impl Core {
                 Answer::Failed(failure.clone())
             }
             (Answer::Failed(error), Operation::Terminate, Some(LastResort::Failure(first))) => {
-                let mut failure = first.clone();
-                failure.err = format!("{}; terminate: {}", first.err, error.err).into();
-                Answer::Failed(failure)
+                Answer::Failed(Box::new(both(first, *error)))
             }
             (Answer::Failed(failure), operation, None)
                 if is_panic || (self.may_run && operation == Operation::Prepare) =>
@@ -250,6 +253,16 @@ impl Core {
     }
 }
 
+/// A task has failed, and the `terminate` that followed has failed as well: what is known of
+/// the workload is from the later failure, if it knows it.
+fn both(first: &Failure, terminate: Failure) -> Failure {
+    let mut failure = first.clone();
+    failure.err = format!("{}; terminate: {}", first.err, terminate.err).into();
+    failure.exit_code = terminate.exit_code.or(failure.exit_code);
+    failure.container_status = terminate.container_status.or(failure.container_status);
+    failure
+}
+
 impl Core {
     /// Records what an operation came to.
     pub(super) fn record(&mut self, operation: Operation, answer: Answer, now: Now) -> Logs {
@@ -286,6 +299,8 @@ impl Core {
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);
         if from != to {
             self.since = now.utc;
+            // Nothing is left to be ended.
+            self.urgent &= !to.is_terminal();
             self.retries = super::Retries::default();
             self.retry_at = None;
             self.update_retry_at = None;

@@ -113,10 +113,10 @@ impl Core {
         match (self.goal, call) {
             (Goal::Ended, _) | (_, Call::Close) => false,
             (Goal::Close, _) => true,
-            // Both end the workload; one has no controller to do it with.
-            (_, Call::Controller) => false,
+            // Without a controller, nothing can be shut down or removed; `terminate` is the
+            // last resort.
+            (_, Call::Controller) | (Goal::Live, Call::Operate(Operation::Terminate)) => false,
             (Goal::Remove, call) => call != Call::Remove,
-            (Goal::Live, Call::Operate(Operation::Terminate)) => false,
             (Goal::Live, Call::Operate(Operation::Wait)) => self.urgent || self.is_changed(),
             (Goal::Live, _) => self.urgent,
         }
@@ -148,11 +148,14 @@ impl Core {
 
     /// The name of a state's phase, for its deadline.
     pub(super) fn phase(&self) -> (&'static str, Option<Duration>) {
-        match self.goal {
-            Goal::Remove => ("remove", self.policy.remove_deadline),
-            _ if self.has != Has::Controller => ("controller", self.policy.controller_deadline),
-            _ if self.task.state() == TaskState::Starting => ("start", self.policy.start_deadline),
-            _ => ("prepare", self.policy.prepare_deadline),
+        if self.goal == Goal::Remove {
+            ("remove", self.policy.remove_deadline)
+        } else if self.has != Has::Controller {
+            ("controller", self.policy.controller_deadline)
+        } else if self.task.state() == TaskState::Starting {
+            ("start", self.policy.start_deadline)
+        } else {
+            ("prepare", self.policy.prepare_deadline)
         }
     }
 }

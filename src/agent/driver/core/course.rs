@@ -21,18 +21,20 @@ impl Core {
         if self.goal < Goal::Close && self.deadline.is_some_and(|at| self.has_passed(at)) {
             return Next::Recorded(self.too_late(now));
         }
-        if self.update_deadline.is_some_and(|at| self.has_passed(at)) && self.is_changed() {
-            return Next::Recorded(self.update_too_late());
-        }
         let next = match self.course() {
             Course::Record(decision) => return Next::Recorded(self.decided(&decision, now)),
             Course::Call(call) => call,
             Course::Wait => return Next::Wait(None),
             Course::Nothing => return Next::Nothing,
         };
+        // The deadline of an update counts only while the update is what comes next.
+        let update_deadline = self.update_deadline.filter(|_| next == Call::Update);
+        if update_deadline.is_some_and(|at| self.has_passed(at)) {
+            return Next::Recorded(self.update_too_late());
+        }
         match self.retry_of(next) {
             Some(at) if !self.has_passed(at) => {
-                Next::Wait(earlier(Some(at), earlier(self.deadline, self.update_deadline)))
+                Next::Wait(earlier(Some(at), earlier(self.deadline, update_deadline)))
             }
             _ => Next::Call(next),
         }
@@ -41,9 +43,8 @@ impl Core {
     /// What is to be done next, whether it is time for it or not.
     fn course(&self) -> Course {
         match (self.goal, self.has) {
-            (Goal::Ended, _) => return Course::Nothing,
             (Goal::Close, Has::Controller) => return Course::Call(Call::Close),
-            (Goal::Close, _) => return Course::Nothing,
+            (Goal::Close | Goal::Ended, _) => return Course::Nothing,
             (Goal::Remove, Has::Controller) => return Course::Call(Call::Remove),
             (_, Has::Nothing | Has::ClosedController) => return Course::Call(Call::Controller),
             (_, Has::Refusal) => return Course::Wait,
