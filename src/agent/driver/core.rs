@@ -85,6 +85,10 @@ pub(super) struct Definitions {
     pub(super) is_taken: bool,
     /// What the controller refused last.
     pub(super) refused: u32,
+    /// The wanted one has changed since the controller was offered one (5).
+    pub(super) is_changed: bool,
+    /// The controller was offered one and has not answered. It may have taken a part of it.
+    pub(super) is_offered: bool,
     /// What the executor refused last.
     pub(super) unresolvable: u32,
     /// The highest number so far.
@@ -236,10 +240,10 @@ impl Core {
         self.passed >= Some(moment)
     }
 
-    /// Whether a definition is to be offered to the controller.
+    /// Whether a definition is to be offered to the controller. One that it had before is
+    /// offered too: it may have taken a part of the one that came in between.
     fn is_changed(&self) -> bool {
-        let Definitions { wanted, applied, refused, .. } = self.definitions;
-        wanted != applied && wanted != refused
+        self.definitions.is_changed || self.definitions.is_offered
     }
 
     fn is_shutting_down(&self) -> bool {
@@ -255,7 +259,23 @@ impl Definitions {
             Applied::Wanted => (1, 1, true),
             Applied::Other => (2, 1, true),
         };
-        Self { wanted, applied, is_taken, refused: 0, unresolvable: 0, highest: wanted }
+        Self {
+            wanted,
+            applied,
+            is_taken,
+            refused: 0,
+            is_changed: false,
+            is_offered: false,
+            unresolvable: 0,
+            highest: wanted,
+        }
+    }
+
+    /// A controller was made, with [`applied`](Self::applied).
+    fn made(&mut self) {
+        self.is_taken = true;
+        self.is_offered = false;
+        self.is_changed = self.wanted != self.applied && self.wanted != self.refused;
     }
 }
 

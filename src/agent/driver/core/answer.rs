@@ -57,7 +57,7 @@ impl Core {
         self.touched = true;
         let Err(problem) = answer else {
             self.has = Has::Controller;
-            self.definitions.is_taken = true;
+            self.definitions.made();
             self.last_error = None;
             self.retries.count(Call::Controller, false);
             if self.goal == Goal::Live {
@@ -166,6 +166,8 @@ impl Core {
         self.touched = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
         self.update_retry_at = self.delay(Call::Update, now, again);
+        self.definitions.is_offered = false;
+        self.definitions.is_changed |= again;
         match answer {
             Ok(()) => {
                 self.definitions.applied = offered;
@@ -185,13 +187,18 @@ impl Core {
 
     /// The controller does not take the wanted definition.
     pub(super) fn refuse(&mut self, reason: Box<str>) -> Log {
+        self.definitions.is_offered = false;
+        self.definitions.is_changed = false;
         self.refuse_offer(self.definitions.wanted, reason)
     }
 
     fn refuse_offer(&mut self, offered: u32, reason: Box<str>) -> Log {
         let log = Log::DefinitionRefused(reason.clone());
-        self.definitions.refused = offered;
-        self.refusal = Some(reason);
+        // If another one is wanted meanwhile, that one was not refused.
+        if offered == self.definitions.wanted {
+            self.definitions.refused = offered;
+            self.refusal = Some(reason);
+        }
         self.update_deadline = None;
         self.update_retry_at = None;
         self.last_error = None;

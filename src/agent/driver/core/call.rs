@@ -54,6 +54,8 @@ impl Core {
             }
             Call::Update => {
                 self.update_retry_at = None;
+                self.definitions.is_changed = false;
+                self.definitions.is_offered = true;
                 if self.update_deadline.is_none() {
                     let allowed = self.policy.update_deadline;
                     self.update_deadline = allowed.and_then(|allowed| now.after(allowed));

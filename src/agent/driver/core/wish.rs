@@ -35,6 +35,7 @@ impl Core {
         if changed {
             self.definitions.wanted = definition;
             self.definitions.refused = 0;
+            self.definitions.is_changed = self.has == Has::Controller;
             self.definitions.highest = self.definitions.highest.max(definition);
             self.refusal = None;
             self.update_deadline = None;
