@@ -86,6 +86,7 @@ impl Core {
             }
         }
         self.has = Has::Refusal;
+        self.last_error = None;
         if removing {
             // By its contract the executor has nothing of this task.
             self.exit = Exit::Removed;
@@ -219,6 +220,7 @@ impl Core {
         match answer {
             Ok(()) => {
                 self.exit = Exit::Removed;
+                self.last_error = None;
                 self.goal = self.goal.max(Goal::Close);
                 Logs::default()
             }

@@ -92,6 +92,7 @@ impl Core {
         }
         if self.has != Has::Controller {
             self.has = Has::Refusal;
+            self.last_error = None;
             return self.unresolved(exceeded, now);
         }
         if self.is_shutting_down() {
@@ -112,7 +113,10 @@ impl Core {
     /// What a phase that took too long fails with.
     fn exceeded(&self) -> String {
         let (phase, deadline) = self.phase();
-        let err = self.last_error.as_deref().or(self.task.err());
+        let operates = self.goal == Goal::Live && self.has == Has::Controller;
+        // The status tells of operations only.
+        let noted = self.task.err().filter(|_| operates);
+        let err = self.last_error.as_deref().or(noted);
         exceeded(phase, deadline, err)
     }
 
@@ -123,6 +127,8 @@ impl Core {
             LastResort::Failure(_) => "it failed, and its workload may run",
         };
         self.last_resort = Some(last_resort);
+        // An inspection may take its time.
+        self.inspection_due = false;
         self.deadline = None;
         self.retry_at = None;
         self.touched = true;
@@ -137,6 +143,7 @@ impl Core {
     pub(super) fn removal_failed(&mut self, error: Box<str>) -> Logs {
         let log = Log::RemovalFailed(error.clone());
         self.exit = Exit::RemovalFailed(error);
+        self.last_error = None;
         self.goal = self.goal.max(Goal::Close);
         self.touched = true;
         log.into()
