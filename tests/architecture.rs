@@ -61,7 +61,10 @@ fn a_task_is_built_in_one_file() {
 
 #[test]
 fn the_library_starts_no_thread_and_no_runtime_and_prints_nothing() {
-    assert_absent("", &["thread::", "block_on", "println!", "eprintln!", "sleep("]);
+    let threads = ["thread::spawn", "thread::Builder", "thread::scope", "thread::park"];
+    assert_absent("", &threads);
+    assert_absent("", &["thread::sleep", "thread::yield", "block_on", "println!", "eprintln!"]);
+    assert_absent("", &["sleep("]);
 }
 
 #[test]

@@ -3,13 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
-use onward::agent::{
-    AssignError, AssignedTask, AssignmentChange, Changes, Driver, DriverHandle, Ended,
-    InvalidPolicy, Listener, LogSelector, MemoryStore, Migration, OpenStoreError, Past, Policy,
-    RedbOptions, RedbStore, RefusedTask, ReportError, Reporter, ReporterHandle, Snapshot,
-    StatusUpdate, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, Surroundings,
-    TaskRecord, TaskReportError, TaskView, TokioSpawner, TokioTimer, UpdateRefused, Watch, Worker,
-    WorkerHandle,
+use onward::agent::driver::{
+    DefinitionStatus, Driver, DriverExit, DriverHandle, HistoryEntry, Snapshot, UpdateError, Watch,
+};
+use onward::agent::policy::{Backoff, BackoffError, Policy};
+use onward::agent::reporter::{
+    ReportError, Reporter, ReporterHandle, StatusUpdate, TaskReportError,
+};
+use onward::agent::runtime::{Runtime, SpawnError, TokioRuntime};
+use onward::agent::store::{
+    MemoryStore, Migration, NextTask, OpenStoreError, RedbOptions, RedbStore, StoreCall,
+    StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
+};
+use onward::agent::worker::{
+    AssignError, AssignedTask, AssignmentChange, Changes, Listener, LogSelector, RefusedTask,
+    TaskView, Worker, WorkerHandle,
 };
 use onward::diagram::{Diagram, DiagramFormat};
 use onward::exec::{
@@ -30,12 +38,13 @@ use onward::testing::contract::{
 use onward::testing::{
     Behavior, Call, CallEvent, Coverage, CoverageLayer, NoopController, Reply, Scenario, Script,
     ScriptedController, ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn,
-    VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer, Wish,
+    VirtualClock, VirtualPool, VirtualSleep, VirtualTime, Wish,
 };
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 fn all<T: Send + Sync + Unpin + Debug>() {}
 
@@ -85,15 +94,14 @@ impl Subject for Runs {
 
 struct Reports;
 
-impl onward::agent::StatusReporter for Reports {
+impl onward::agent::reporter::StatusReporter for Reports {
     async fn report(&mut self, _: &[StatusUpdate]) -> Result<(), ReportError> {
         Ok(())
     }
 }
 
-type Sink = fn(&str, TaskStatus);
-type Drives = Driver<Unshared, VirtualTimer, SystemClock, Sink>;
-type Works = Worker<Runs, MemoryStore<u64>, VirtualTimer, SystemClock, VirtualPool>;
+type Drives = Driver<Runs>;
+type Works = Worker<Runs, MemoryStore<u64>>;
 
 #[test]
 fn every_public_type_can_be_sent_shared_moved_and_shown() {
@@ -140,18 +148,26 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![Task<state::Remove>, Task<state::Orphaned>, Changes<u64>];
     check![Assignment<u64>, ControllerError, ErrorKind, Inspected<u64>, Inspection, LogAttribute];
     check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, SharedLogs];
-    check![SystemClock, DriverHandle<u64>, Ended, InvalidPolicy, Past, Policy, Snapshot];
-    check![Surroundings<VirtualTimer, SystemClock, u8>, UpdateRefused, Watch<u64, Snapshot>];
-    check![ReportError, Reporter<u8, VirtualTimer>, ReporterHandle, StatusUpdate, TaskReportError];
-    check![AssignError, AssignedTask<u64>, AssignmentChange<u64>, Listener<u64>, LogSelector];
-    check![RefusedTask, TaskView<u64>, Works, WorkerHandle<u64>, MemoryStore<u64>, Migration];
+    check![SystemClock, DriverHandle<u64>, DriverExit, HistoryEntry, Policy, Snapshot];
+    check![Backoff, BackoffError, DefinitionStatus, UpdateError, Watch<u64, Snapshot>];
+    check![ReportError, Reporter<u8>, ReporterHandle, StatusUpdate, TaskReportError];
+    check![AssignError, AssignedTask<u64>, AssignmentChange<u64>, Listener, LogSelector];
+    check![RefusedTask, TaskView<u64>, WorkerHandle<u64>, MemoryStore<u64>, Migration];
     check![OpenStoreError, RedbOptions, RedbStore<u64>, StoreCall<'static, u64>, StoreChange<u64>];
-    check![StoreError, StoreFault, StoredTask<u64>, TaskRecord<u64>, TokioSpawner, TokioTimer];
-    check![Behavior, Breach, Call, CallEvent, Clause, Contract<VirtualTimer>, NoopController];
+    check![
+        StoreError,
+        StoreFault,
+        StoredTask<u64>,
+        TaskRecord<u64>,
+        NextTask<u64>,
+        TokioRuntime,
+        SpawnError
+    ];
+    check![Behavior, Breach, Call, CallEvent, Clause, Contract, NoopController];
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
     check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload, ClauseResult, ClauseVerdict];
     check![InForce, Unchecked, UnknownClauseError, UpdatePoint];
-    check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime, VirtualTimer];
+    check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime];
 }
 
 #[test]
@@ -173,9 +189,11 @@ fn no_public_type_is_left_out_here() {
 }
 
 #[test]
-fn what_holds_a_controller_can_be_sent_also_where_the_controller_cannot_be_shared() {
+fn what_holds_a_controller_can_be_sent_even_if_the_controller_cannot_be_shared() {
     fn sent<T: Send + Unpin>() {}
     sent::<Drives>();
+    // A worker drives a task in its own future if the runtime refuses to.
+    sent::<Works>();
     sent::<BoxController<u64>>();
 }
 
@@ -188,14 +206,14 @@ fn what_runs_can_be_spawned() {
     fn worker(mut worker: Works) -> impl Send {
         async move { worker.run().await }
     }
-    fn reporter(mut reporter: Reporter<Reports, VirtualTimer>) -> impl Send {
+    fn reporter(mut reporter: Reporter<Reports>) -> impl Send {
         async move { reporter.run().await }
     }
-    fn contract(contract: Contract<VirtualTimer>) -> impl Send {
+    fn contract(contract: Contract) -> impl Send {
         async move { contract.check(&Runs).await }
     }
-    fn act(scenario: Scenario, handle: DriverHandle<u64>, timer: VirtualTimer) -> impl Send {
-        async move { scenario.act(&handle, &timer).await }
+    fn act(scenario: Scenario, handle: DriverHandle<u64>, runtime: Arc<dyn Runtime>) -> impl Send {
+        async move { scenario.act(&handle, &*runtime).await }
     }
     spawned((driver, worker, reporter, contract, act));
 }

@@ -27,7 +27,7 @@ fn check(wrong: Wrong) -> Report {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, wrong);
-    let report = pool.run_until(Contract::new(time.timer()).check(&world));
+    let report = pool.run_until(Contract::new(Arc::new(pool.clone())).check(&world));
     report.expect("what hangs is dropped")
 }
 
@@ -185,8 +185,9 @@ fn a_workload_that_a_subject_does_not_have_is_not_asked_for() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, Wrong::Nothing).without(&[Workload::DiesOfSignal(9)]);
-    let contract =
-        Contract::new(time.timer()).with_max_polls(1).with_timeout(Duration::from_secs(1));
+    let contract = Contract::new(Arc::new(pool.clone()))
+        .with_max_polls(1)
+        .with_timeout(Duration::from_secs(1));
     let report = pool.run_until(contract.check(&world)).unwrap();
     report.assert_holds();
     assert_eq!(unchecked(&report), [Clause::WaitSignalExitCode]);
@@ -200,7 +201,7 @@ fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
     let pool = VirtualPool::new(time.clone(), 0);
     let without = [&[Workload::DiesOfSignal(9), Workload::Exits(3)], also_without].concat();
     let world = World::new(&time, wrong).without(&without);
-    pool.run_until(Contract::new(time.timer()).check(&world)).unwrap()
+    pool.run_until(Contract::new(Arc::new(pool.clone())).check(&world)).unwrap()
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn the_clauses_that_need_a_missing_hook_are_reported_by_name() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, Wrong::Nothing).without_hooks();
-    let report = pool.run_until(Contract::new(time.timer()).check(&world)).unwrap();
+    let report = pool.run_until(Contract::new(Arc::new(pool.clone())).check(&world)).unwrap();
     report.assert_holds();
     let reasons = report.unchecked.iter().map(|one| (one.clause.as_str(), one.reason.as_str()));
     let restarted = "`Subject::restarted` returns `None`";
@@ -284,13 +285,13 @@ fn one_clause_is_checked_by_its_name() {
     for (wrong, clause) in WRONG {
         let time = VirtualTime::new();
         let pool = VirtualPool::new(time.clone(), 0);
-        let contract = Contract::new(time.timer()).only(clause.as_str()).unwrap();
+        let contract = Contract::new(Arc::new(pool.clone())).only(clause.as_str()).unwrap();
         let report = pool.run_until(contract.check(&World::new(&time, *wrong))).unwrap();
         assert_eq!(broken(&report), [*clause], "{wrong:?}: {report}");
     }
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let contract = Contract::new(time.timer());
+    let contract = Contract::new(Arc::new(pool.clone()));
     let contract = contract.only("nothing-comes-back").unwrap().only("life").unwrap();
     let report = pool.run_until(contract.check(&World::new(&time, Wrong::Nothing))).unwrap();
     assert_eq!(report.held, [Clause::Life, Clause::NothingComesBack]);
@@ -301,7 +302,7 @@ fn one_clause_is_checked_by_its_name() {
 fn a_failure_before_the_checked_call_is_a_breach_of_the_clause_about_that_call() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let contract = Contract::new(time.timer()).only("terminate-forces").unwrap();
+    let contract = Contract::new(Arc::new(pool.clone())).only("terminate-forces").unwrap();
     let report = pool.run_until(contract.check(&World::new(&time, Wrong::CannotPrepare))).unwrap();
     assert_eq!(broken(&report), [Clause::PrepareSucceeds]);
     assert_eq!(unchecked(&report), [Clause::TerminateForces]);
@@ -315,7 +316,8 @@ fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, Wrong::CannotPrepareWhatIgnoresShutdown);
-    let report = pool.run_until(Contract::new(time.timer()).repeat(2).check(&world)).unwrap();
+    let report =
+        pool.run_until(Contract::new(Arc::new(pool.clone())).repeat(2).check(&world)).unwrap();
     assert_eq!(broken(&report), [Clause::PrepareSucceeds], "{report}");
     assert_eq!(unchecked(&report), [Clause::TerminateForces], "{report}");
     assert_eq!(report.held.len(), Clause::ALL.len() - 2, "{report}");
@@ -324,7 +326,8 @@ fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
 
 #[test]
 fn an_unknown_clause_is_an_error_that_lists_the_names() {
-    let error = Contract::new(VirtualTime::new().timer()).only("terminate").unwrap_err();
+    let pool = VirtualPool::new(VirtualTime::new(), 0);
+    let error = Contract::new(Arc::new(pool)).only("terminate").unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("no clause is called \"terminate\"; the clauses are "), "{text}");
     assert!(Clause::ALL.iter().all(|clause| text.contains(clause.as_str())), "{text}");
@@ -337,7 +340,7 @@ fn results_come_while_the_kit_runs() {
     let results = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&results);
     let clock = time.clone();
-    let contract = Contract::new(time.timer())
+    let contract = Contract::new(Arc::new(pool.clone()))
         .on_result(move |result| into.lock().unwrap().push((clock.now(), result.clone())));
     let world = World::new(&time, Wrong::DoesNotShutDown);
     let report = pool.run_until(contract.check(&world)).unwrap();
@@ -363,7 +366,7 @@ fn the_report_has_the_repetition_in_which_a_clause_broke() {
             Some(number) => world.with_failing_start(number),
             None => world,
         };
-        let contract = Contract::new(time.timer()).repeat(repetitions);
+        let contract = Contract::new(Arc::new(pool.clone())).repeat(repetitions);
         (pool.run_until(contract.check(&world)).unwrap(), world.count_starts())
     };
     let (report, starts) = run(None, 1);
@@ -384,7 +387,7 @@ fn the_report_has_the_repetition_in_which_a_clause_broke() {
 fn id(seed: Option<u64>) -> (String, u64) {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let contract = Contract::new(time.timer()).only("shutdown-ends").unwrap();
+    let contract = Contract::new(Arc::new(pool.clone())).only("shutdown-ends").unwrap();
     let contract = match seed {
         Some(seed) => contract.with_seed(seed),
         None => contract,
@@ -410,7 +413,8 @@ fn ids_differ_in_every_run_and_are_the_same_for_a_seed() {
 fn a_breach_is_written_in_full() {
     let (time, wrong) = (VirtualTime::new(), Wrong::ReconcilesOnlyWhatHasEnded);
     let pool = VirtualPool::new(time.clone(), 0);
-    let contract = Contract::new(time.timer()).only("reconcile-removes").unwrap().with_seed(7);
+    let contract =
+        Contract::new(Arc::new(pool.clone())).only("reconcile-removes").unwrap().with_seed(7);
     let report = pool.run_until(contract.check(&World::new(&time, wrong))).unwrap();
     let text = report.to_string();
     let expected = "\

@@ -1,17 +1,22 @@
-//! Promises of the driver that need no random world to be kept.
+//! Promises of the driver that are tested one by one, without random worlds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+#[path = "support/hands_out.rs"]
+mod hands_out;
 
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use onward::agent::{
-    Driver, DriverHandle, InvalidPolicy, Policy, Snapshot, Surroundings, Timer, Watch,
-};
-use onward::exec::{Assignment, ControllerError, SystemClock};
+use hands_out::{HandsOut, driver_of};
+use onward::agent::driver::{DefinitionStatus, Watch};
+use onward::agent::policy::{Backoff, BackoffError};
+use onward::agent::runtime::SpawnError;
+use onward::agent::{Driver, DriverHandle, Policy, Runtime, Snapshot};
+use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{
-    Behavior, Call, Script, ScriptedController, Trace, VirtualClock, VirtualTime, VirtualTimer,
+    Behavior, Call, Script, ScriptedController, Trace, VirtualPool, VirtualTime,
 };
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +24,6 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-use time::UtcDateTime;
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -30,19 +34,18 @@ impl Wake for Wakes {
     }
 }
 
-type Sink = fn(&str, TaskStatus);
+fn pool(time: &VirtualTime) -> VirtualPool {
+    VirtualPool::new(time.clone(), 0)
+}
 
-fn surroundings(
-    time: &VirtualTime,
-    policy: Policy,
-) -> Surroundings<VirtualTimer, VirtualClock, Sink> {
-    let sink: Sink = |_, _| {};
-    let surroundings = Surroundings::new(time.timer(), time.clock(UtcDateTime::UNIX_EPOCH), sink);
-    surroundings.with_policy(policy).unwrap()
+/// Retries that come after delays of this kind.
+fn retries(initial: Duration, max: Duration, jitter: f64) -> Policy {
+    let backoff = Backoff::new(initial, max).with_factor(1.0).unwrap();
+    Policy::default().with_backoff(backoff.with_jitter(jitter).unwrap())
 }
 
 /// One operation hangs, another one fails for now, and the others do nothing.
-fn controller(hangs: Option<Call>, fails: Option<Call>) -> ScriptedController {
+fn controller(hangs: Option<Call>, fails: Option<Call>) -> ScriptedController<u64> {
     let busy = ControllerError::new("busy").temporary();
     let said = |script: Script, (call, behavior)| match call {
         Some(call) => script.with(call, [behavior]),
@@ -58,21 +61,22 @@ fn assigned() -> AnyTask {
 
 /// A driver's run that was polled until it waits.
 fn begun(
-    controller: ScriptedController,
+    controller: ScriptedController<u64>,
     desired: TaskState,
     waker: &Waker,
-) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
-    let assignment = Assignment::new("t", ()).with_desired_state(desired);
+) -> (BoxFuture<'static, ()>, DriverHandle<u64>) {
+    let assignment = Assignment::new("t", 1).with_desired_state(desired);
+    let pool = pool(&VirtualTime::new());
+    let (driver, handle) = driver_of(assigned(), assignment, controller, pool);
     let policy = Policy::default().with_prepare_deadline(Duration::from_secs(60));
-    let surroundings = surroundings(&VirtualTime::new(), policy);
-    let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+    let mut driver = driver.with_policy(policy);
     let mut run = async move { _ = driver.run().await }.boxed();
     assert!(run.poll_unpin(&mut Context::from_waker(waker)).is_pending());
     (run, handle)
 }
 
-fn update(desired: TaskState, version: u64) -> Assignment<()> {
-    Assignment::new("t", ()).with_desired_state(desired).with_version(version)
+fn update(desired: TaskState, definition: u64) -> Assignment<u64> {
+    Assignment::new("t", definition).with_desired_state(desired)
 }
 
 #[test]
@@ -112,10 +116,8 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
         .map(|_| {
             let controller = controller(Some(Call::Wait), None);
             let trace = controller.trace().clone();
-            let surroundings = surroundings(&time, Policy::default());
-            let assignment = Assignment::new("t", ());
-            let (mut driver, handle) =
-                Driver::new(assigned(), assignment, controller, surroundings);
+            let assignment = Assignment::new("t", 1);
+            let (mut driver, handle) = driver_of(assigned(), assignment, controller, pool(&time));
             let mut run = async move { _ = driver.run().await }.boxed();
             assert!(run.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
             assert_eq!(trace.last_call(), Some(Call::Wait));
@@ -131,41 +133,40 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
 }
 
-/// Real timers are ready at once where the moment is past.
+/// A sleep until a moment that has passed is ready at once, as with a real runtime.
 #[derive(Clone)]
 struct Prompt {
-    time: VirtualTime,
+    pool: VirtualPool,
     asked: Arc<AtomicUsize>,
 }
 
-impl Timer for Prompt {
+impl Runtime for Prompt {
     fn now(&self) -> Duration {
-        self.time.now()
+        self.pool.now()
     }
-    async fn sleep_until(&self, moment: Duration) {
+    fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         assert!(asked < 100, "the driver spins");
-        if moment > self.time.now() {
-            self.time.timer().sleep_until(moment).await;
+        if moment > self.pool.now() {
+            return self.pool.sleep_until(moment);
         }
+        async {}.boxed()
+    }
+    fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
+        self.pool.spawn(future)
     }
 }
 
 #[test]
 fn a_deadline_that_has_passed_does_not_make_a_removal_spin() {
     let time = VirtualTime::new();
-    let timer = Prompt { time: time.clone(), asked: Arc::default() };
-    let sink: Sink = |_, _| {};
+    let runtime = Prompt { pool: pool(&time), asked: Arc::default() };
     let policy = Policy::default().with_prepare_deadline(Duration::from_secs(1));
-    let surroundings = Surroundings::new(timer.clone(), SystemClock, sink);
     let controller = controller(Some(Call::Prepare), Some(Call::Remove));
     let trace = controller.trace().clone();
-    let (mut driver, handle) = Driver::new(
-        assigned(),
-        Assignment::new("t", ()),
-        controller,
-        surroundings.with_policy(policy).unwrap(),
-    );
+    let (driver, handle) =
+        driver_of(assigned(), Assignment::new("t", 1), controller, runtime.clone());
+    let mut driver = driver.with_policy(policy);
     {
         let mut run = Box::pin(driver.run());
         _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
@@ -175,19 +176,19 @@ fn a_deadline_that_has_passed_does_not_make_a_removal_spin() {
     let mut run = Box::pin(driver.run());
     assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(trace.last_call(), Some(Call::Remove));
-    assert_eq!(timer.asked.load(Ordering::Relaxed), 2, "the deadline once, the retry once");
+    assert_eq!(runtime.asked.load(Ordering::Relaxed), 2, "the deadline once, the retry once");
 }
 
 #[test]
 fn jitter_spreads_the_delays_around_the_regular_one() {
     let delays: BTreeSet<Duration> = (0..100)
         .map(|number| {
-            let policy = Policy::default().with_jitter(0.5);
+            let backoff = Backoff::default().with_jitter(0.5).unwrap();
             let controller = controller(None, Some(Call::Prepare));
-            let assignment = Assignment::new(format!("t{number}"), ());
-            let surroundings = surroundings(&VirtualTime::new(), policy);
-            let (mut driver, handle) =
-                Driver::new(assigned(), assignment, controller, surroundings);
+            let assignment = Assignment::new(format!("t{number}"), 1);
+            let (driver, handle) =
+                driver_of(assigned(), assignment, controller, pool(&VirtualTime::new()));
+            let mut driver = driver.with_policy(Policy::default().with_backoff(backoff));
             let mut run = Box::pin(driver.run());
             _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
             handle.snapshot().next_attempt.unwrap()
@@ -203,18 +204,11 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
 fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
     // With this jitter a delay is the chance itself: its 53 bits, in milliseconds.
     let initial = Duration::from_millis(1 << 52);
-    let policy = Policy::default().with_retry(initial, initial, 1.0).with_jitter(1.0);
     let time = VirtualTime::new();
     let controller = controller(None, Some(Call::Prepare));
-    let sink: Sink = |_, _| {};
-    // A clock that stands still: no calendar goes that far.
-    let surroundings = Surroundings::new(time.timer(), || UtcDateTime::UNIX_EPOCH, sink);
-    let (mut driver, handle) = Driver::new(
-        assigned(),
-        Assignment::new("foobar", ()),
-        controller,
-        surroundings.with_policy(policy).unwrap(),
-    );
+    let (driver, handle) =
+        driver_of(assigned(), Assignment::new("foobar", 1), controller, pool(&time));
+    let mut driver = driver.with_policy(retries(initial, initial, 1.0));
     let mut run = Box::pin(driver.run());
     let chances = [(); 3].map(|()| {
         _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
@@ -229,15 +223,14 @@ fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
 
 #[test]
 fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_nothing() {
-    let every = |seconds, factor| {
+    let every = |seconds| {
         let delay = Duration::from_secs(seconds);
-        Policy::default().with_retry(delay, delay, factor).with_jitter(0.0)
+        retries(delay, delay, 0.0)
     };
     let time = VirtualTime::new();
     let controller = controller(None, Some(Call::Prepare));
-    let assignment = Assignment::new("t", ());
-    let surroundings = surroundings(&time, every(1, 1.0));
-    let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+    let (driver, handle) = driver_of(assigned(), Assignment::new("t", 1), controller, pool(&time));
+    let mut driver = driver.with_policy(every(1));
     let mut run = Box::pin(driver.run());
     let mut next_attempt = || {
         time.advance();
@@ -245,9 +238,9 @@ fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_
         handle.snapshot().next_attempt.unwrap().as_secs()
     };
     assert_eq!(next_attempt(), 1);
-    handle.set_policy(every(5, 1.0)).unwrap();
+    handle.set_policy(every(5));
     assert_eq!(next_attempt(), 1 + 5);
-    assert_eq!(handle.set_policy(every(7, 0.5)), Err(InvalidPolicy::Factor(0.5)));
+    assert_eq!(every(7).backoff.with_factor(0.5), Err(BackoffError::Factor(0.5)));
     assert_eq!(next_attempt(), 1 + 5 + 5);
 }
 
@@ -264,9 +257,10 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
         let sink = move |_: &str, status: TaskStatus| {
             ready.fetch_or(status.state == TaskState::Ready, Ordering::Release);
         };
-        let surroundings = Surroundings::new(VirtualTime::new().timer(), SystemClock, sink);
-        let assignment = Assignment::new("t", ()).with_desired_state(desired);
-        let (mut driver, handle) = Driver::new(assigned(), assignment, controller, surroundings);
+        let assignment = Assignment::new("t", 1).with_desired_state(desired);
+        let (driver, handle) =
+            driver_of(assigned(), assignment, controller, pool(&VirtualTime::new()));
+        let mut driver = driver.with_sink(sink);
         let (done, ended) = mpsc::channel();
         let driving = thread::spawn(move || {
             block_on(driver.run());
@@ -299,7 +293,7 @@ fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight()
 }
 
 /// A driver's run that has come to `wait`, which hangs, and what was called.
-fn waiting(script: Script) -> (BoxFuture<'static, ()>, DriverHandle<()>, Trace) {
+fn waiting(script: Script) -> (BoxFuture<'static, ()>, DriverHandle<u64>, Trace) {
     let controller = ScriptedController::new(script.with(Call::Wait, [Behavior::hangs()]));
     let trace = controller.trace().clone();
     let (run, handle) = begun(controller, TaskState::Running, Waker::noop());
@@ -320,7 +314,7 @@ fn a_thousand_updates_wait_for_nobody_and_the_last_one_counts() {
     }
     look(&mut run);
     assert_eq!(trace.calls(), [Call::Update, Call::Wait]);
-    assert_eq!(handle.snapshot().version, 1001);
+    assert_eq!(handle.snapshot().definition, DefinitionStatus::Applied);
 }
 
 #[test]
@@ -348,10 +342,9 @@ fn no_operation_begins_while_a_definition_is_not_taken() {
 fn a_delay_that_is_dropped_with_its_driver_leaves_no_timer_behind() {
     let time = VirtualTime::new();
     for _ in 0..50 {
-        let surroundings = surroundings(&time, Policy::default());
         let controller = controller(None, Some(Call::Start));
         let (mut driver, _handle) =
-            Driver::new(assigned(), Assignment::new("t", ()), controller, surroundings);
+            driver_of(assigned(), Assignment::new("t", 1), controller, pool(&time));
         let mut run = async move { _ = driver.run().await }.boxed();
         look(&mut run);
         assert!(time.next().is_some(), "it waits for its next attempt");
@@ -391,9 +384,9 @@ fn a_watch_that_is_dropped_leaves_no_waker_behind() {
 
 #[test]
 fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches() {
-    let surroundings = surroundings(&VirtualTime::new(), Policy::default());
+    let pool = pool(&VirtualTime::new());
     let (driver, handle) =
-        Driver::new(assigned(), Assignment::new("t", ()), controller(None, None), surroundings);
+        driver_of(assigned(), Assignment::new("t", 1), controller(None, None), pool);
     assert_eq!(handle.id(), "t");
     assert_eq!(format!("{driver:?}"), r#"Driver { id: "t", .. }"#);
     assert_eq!(format!("{handle:?}"), r#"DriverHandle { id: "t", .. }"#);
@@ -404,13 +397,12 @@ fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches
 fn what_must_cross_threads_can() {
     fn both<T: Send + Sync>() {}
     fn sends<T: Send>(_: T) {}
-    both::<DriverHandle<()>>();
+    both::<DriverHandle<u64>>();
     both::<Snapshot>();
-    both::<Watch<(), TaskStatus>>();
-    both::<Driver<ScriptedController, VirtualTimer, VirtualClock, Sink>>();
-    let controller = controller(None, None);
-    let surroundings = surroundings(&VirtualTime::new(), Policy::default());
+    both::<Watch<u64, TaskStatus>>();
+    both::<Driver<HandsOut<ScriptedController<u64>>>>();
+    let pool = pool(&VirtualTime::new());
     let (mut driver, _) =
-        Driver::new(assigned(), Assignment::new("t", ()), controller, surroundings);
+        driver_of(assigned(), Assignment::new("t", 1), controller(None, None), pool);
     sends(driver.run());
 }

@@ -1,7 +1,8 @@
-//! How patient a policy is, which ones are absurd, and how they are stored.
+//! Policies: the delays between retries, which values are refused, and the stored form.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
-use onward::agent::{InvalidPolicy, Policy};
+use onward::agent::Policy;
+use onward::agent::policy::{Backoff, BackoffError};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -9,16 +10,22 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+fn backoff(initial: Duration, max: Duration, factor: f64) -> Backoff {
+    Backoff::new(initial, max).with_factor(factor).unwrap().with_jitter(0.0).unwrap()
+}
+
 /// A policy of which nothing is as the default has it.
 fn unlike_the_default() -> Policy {
-    let mut policy = Policy::default()
-        .with_retry(ms(2), ms(3), 4.0)
-        .with_jitter(0.5)
+    Policy::default()
+        .with_backoff(backoff(ms(2), ms(3), 4.0).with_jitter(0.5).unwrap())
+        .with_controller_deadline(ms(5))
         .with_prepare_deadline(ms(6))
         .with_start_deadline(ms(7))
-        .with_shutdown_grace(None);
-    policy.inspect_deadline = Some(ms(8));
-    policy
+        .with_update_deadline(ms(9))
+        .with_shutdown_grace(None)
+        .with_remove_deadline(ms(10))
+        .with_inspect_deadline(ms(8))
+        .with_shutdown_before_removal(true)
 }
 
 #[test]
@@ -31,14 +38,13 @@ fn a_policy_is_changed_in_what_is_named_and_in_nothing_else() {
         }
     };
     check(
-        |policy| policy.with_retry(ms(20), ms(30), 1.5),
-        |policy| {
-            policy.retry_initial = ms(20);
-            policy.retry_max = ms(30);
-            policy.retry_factor = 1.5;
-        },
+        |policy| policy.with_backoff(backoff(ms(20), ms(30), 1.5)),
+        |policy| policy.backoff = backoff(ms(20), ms(30), 1.5),
     );
-    check(|policy| policy.with_jitter(0.25), |policy| policy.retry_jitter = 0.25);
+    check(
+        |policy| policy.with_controller_deadline(ms(50)),
+        |policy| policy.controller_deadline = Some(ms(50)),
+    );
     check(
         |policy| policy.with_prepare_deadline(ms(60)),
         |policy| policy.prepare_deadline = Some(ms(60)),
@@ -48,47 +54,85 @@ fn a_policy_is_changed_in_what_is_named_and_in_nothing_else() {
         |policy| policy.start_deadline = Some(ms(70)),
     );
     check(
+        |policy| policy.with_update_deadline(ms(90)),
+        |policy| policy.update_deadline = Some(ms(90)),
+    );
+    check(
         |policy| policy.with_shutdown_grace(ms(80)),
         |policy| policy.shutdown_grace = Some(ms(80)),
     );
     check(|policy| policy.with_shutdown_grace(None), |policy| policy.shutdown_grace = None);
+    check(
+        |policy| policy.with_remove_deadline(ms(100)),
+        |policy| policy.remove_deadline = Some(ms(100)),
+    );
+    check(|policy| policy.with_inspect_deadline(None), |policy| policy.inspect_deadline = None);
+    for before in [false, true] {
+        let policy = Policy::default().with_shutdown_before_removal(before);
+        assert_eq!(policy.shutdown_before_removal, before);
+    }
+}
+
+#[test]
+fn a_backoff_is_changed_in_what_is_named_and_in_nothing_else() {
+    for before in [Backoff::default(), backoff(ms(2), ms(3), 4.0)] {
+        let facts = |backoff: Backoff| {
+            (backoff.initial(), backoff.max(), backoff.factor(), backoff.jitter())
+        };
+        let (initial, max, factor, jitter) = facts(before);
+        assert_eq!(facts(before.with_factor(1.5).unwrap()), (initial, max, 1.5, jitter));
+        assert_eq!(facts(before.with_jitter(0.25).unwrap()), (initial, max, factor, 0.25));
+        assert_eq!(facts(Backoff::new(ms(20), ms(30))).0, ms(20));
+        assert_eq!(facts(Backoff::new(ms(20), ms(30))).1, ms(30));
+    }
 }
 
 #[test]
 fn a_delay_grows_by_the_factor_up_to_the_longest_and_is_never_less_than_a_millisecond() {
-    let delays = |policy: Policy, chance| {
-        [0, 1, 2, 3, 9, u32::MAX].map(|retries| policy.delay(retries, chance).as_millis())
+    let delays = |backoff: Backoff, chance| {
+        [0, 1, 2, 3, 9, u32::MAX].map(|retries| backoff.delay(retries, chance).as_millis())
     };
-    let policy = || Policy::default().with_retry(ms(100), ms(2_000), 3.0);
-    assert_eq!(delays(policy(), 1.0), [100, 300, 900, 2_000, 2_000, 2_000]);
-    assert_eq!(delays(policy(), 0.5), [50, 150, 450, 1_000, 1_000, 1_000]);
-    assert_eq!(delays(policy(), 0.333), [33, 99, 299, 666, 666, 666]);
-    assert_eq!(delays(policy(), 0.0), [1; 6]);
-    // Nothing stays nothing, however often it grows.
-    assert_eq!(delays(Policy::default().with_retry(ms(0), ms(2_000), 3.0), 1.0), [1; 6]);
-    assert_eq!(delays(Policy::default().with_retry(ms(100), ms(0), 3.0), 1.0), [1; 6]);
-    assert_eq!(delays(Policy::default().with_retry(ms(100), ms(2_000), 1.0), 1.0), [100; 6]);
+    let tripled = backoff(ms(100), ms(2_000), 3.0);
+    assert_eq!(delays(tripled, 1.0), [100, 300, 900, 2_000, 2_000, 2_000]);
+    assert_eq!(delays(tripled, 0.5), [50, 150, 450, 1_000, 1_000, 1_000]);
+    assert_eq!(delays(tripled, 0.333), [33, 99, 299, 666, 666, 666]);
+    assert_eq!(delays(tripled, 0.0), [1; 6]);
+    // An initial delay of zero never grows.
+    assert_eq!(delays(backoff(ms(0), ms(2_000), 3.0), 1.0), [1; 6]);
+    assert_eq!(delays(backoff(ms(100), ms(0), 3.0), 1.0), [1; 6]);
+    assert_eq!(delays(backoff(ms(100), ms(2_000), 1.0), 1.0), [100; 6]);
 }
 
 #[test]
-fn a_policy_is_absurd_whose_delays_shrink_or_whose_jitter_is_no_part_of_a_delay() {
-    let factor = |factor| Policy::default().with_retry(ms(1), ms(1), factor).check();
+fn a_delay_grows_from_the_exact_initial_value_and_is_rounded_last() {
+    let delay = |micros, retries| {
+        let initial = Duration::from_micros(micros);
+        backoff(initial, Duration::from_secs(30), 2.0).delay(retries, 1.0).as_millis()
+    };
+    assert_eq!([0, 1, 2, 3].map(|retries| delay(1_900, retries)), [1, 3, 7, 15]);
+    assert_eq!([0, 1, 2, 5, 10].map(|retries| delay(900, retries)), [1, 1, 3, 28, 921]);
+    assert_eq!([1_023, 1_024, 5_000].map(|retries| delay(900, retries)), [30_000; 3]);
+}
+
+#[test]
+fn a_backoff_is_refused_whose_delays_shrink_or_whose_jitter_is_no_part_of_a_delay() {
+    let factor = |factor| Backoff::default().with_factor(factor).map(|backoff| backoff.factor());
     for sound in [1.0, 1.5, f64::MAX] {
-        assert_eq!(factor(sound), Ok(()));
+        assert_eq!(factor(sound), Ok(sound));
     }
     for absurd in [0.999, 0.0, -2.0, f64::INFINITY, f64::NEG_INFINITY] {
-        assert_eq!(factor(absurd), Err(InvalidPolicy::Factor(absurd)));
+        assert_eq!(factor(absurd), Err(BackoffError::Factor(absurd)));
     }
-    assert!(matches!(factor(f64::NAN), Err(InvalidPolicy::Factor(_))));
+    assert!(matches!(factor(f64::NAN), Err(BackoffError::Factor(_))));
 
-    let jitter = |jitter| Policy::default().with_jitter(jitter).check();
+    let jitter = |jitter| Backoff::default().with_jitter(jitter).map(|backoff| backoff.jitter());
     for sound in [0.0, 0.5, 1.0] {
-        assert_eq!(jitter(sound), Ok(()));
+        assert_eq!(jitter(sound), Ok(sound));
     }
     for absurd in [-0.001, 1.001, f64::INFINITY, f64::NEG_INFINITY] {
-        assert_eq!(jitter(absurd), Err(InvalidPolicy::Jitter(absurd)));
+        assert_eq!(jitter(absurd), Err(BackoffError::Jitter(absurd)));
     }
-    assert!(matches!(jitter(f64::NAN), Err(InvalidPolicy::Jitter(_))));
+    assert!(matches!(jitter(f64::NAN), Err(BackoffError::Jitter(_))));
 }
 
 fn read(json: Value) -> Result<Policy, String> {
@@ -99,8 +143,9 @@ fn read(json: Value) -> Result<Policy, String> {
 fn a_policy_is_stored_in_whole_milliseconds_and_read_as_it_was() {
     let stored = json!({
         "retry_initial_ms": 2, "retry_max_ms": 3, "retry_factor": 4.0, "retry_jitter": 0.5,
-        "prepare_deadline_ms": 6, "start_deadline_ms": 7, "shutdown_grace_ms": null,
-        "inspect_deadline_ms": 8,
+        "controller_deadline_ms": 5, "prepare_deadline_ms": 6, "start_deadline_ms": 7,
+        "update_deadline_ms": 9, "shutdown_grace_ms": null, "remove_deadline_ms": 10,
+        "inspect_deadline_ms": 8, "shutdown_before_removal": true,
     });
     assert_eq!(serde_json::to_value(unlike_the_default()).unwrap(), stored);
     assert_eq!(read(stored), Ok(unlike_the_default()));
@@ -112,7 +157,8 @@ fn a_policy_is_stored_in_whole_milliseconds_and_read_as_it_was() {
 fn what_a_stored_policy_leaves_out_has_its_default_and_what_is_absurd_is_refused() {
     assert_eq!(read(json!({})), Ok(Policy::default()));
     let jitter = json!({ "retry_jitter": 0.25 });
-    assert_eq!(read(jitter), Ok(Policy::default().with_jitter(0.25)));
+    let with_jitter = Policy::default().with_backoff(Backoff::default().with_jitter(0.25).unwrap());
+    assert_eq!(read(jitter), Ok(with_jitter));
     assert_eq!(
         read(json!({ "retry_factor": 0.5 })).unwrap_err(),
         "retry_factor is 0.5: expected a finite number of at least 1"

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+#[path = "support/hands_out.rs"]
+mod hands_out;
+
 use futures::FutureExt;
 use futures::future::join;
-use onward::agent::{Driver, Surroundings};
+use hands_out::driver_of;
 use onward::exec::{ControllerError, Outcome, step};
 use onward::lifecycle::{AnyTask, EDGES, TaskState, TaskStatus};
 use onward::testing::strategy::{
@@ -155,13 +158,11 @@ proptest! {
             let told = told.clone();
             move |_: &str, status: TaskStatus| told.lock().unwrap().push(status.state)
         };
-        let surroundings =
-            Surroundings::new(time.timer(), time.clock(UtcDateTime::UNIX_EPOCH), sink);
         let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
         let assignment = scenario.assignment.clone();
-        let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
-        let timer = time.timer();
-        let done = pool.run_until(join(driver.run(), scenario.act(&handle, &timer)));
+        let (driver, handle) = driver_of(task, assignment, controller, pool.clone());
+        let mut driver = driver.with_sink(sink);
+        let done = pool.run_until(join(driver.run(), scenario.act(&handle, &pool)));
         prop_assert!(done.is_some());
 
         prop_assert!(told.lock().unwrap().is_sorted());

@@ -4,7 +4,7 @@
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use onward::agent::{Policy, Reporter, StatusSink};
+use onward::agent::{Reporter, StatusSink};
 use onward::exec::{Assignment, Controller, ControllerError, Executor, Inspected, Inspection};
 use onward::lifecycle::{PortStatus, TaskState, TaskStatus};
 use onward::testing::{
@@ -116,8 +116,8 @@ fn an_executor_counts_for_each_task_and_finds_what_was_left_until_it_is_reconcil
 #[test]
 fn a_connection_that_hangs_or_refuses_delivers_nothing() {
     let pool = VirtualPool::new(VirtualTime::new(), 0);
-    let (upstream, timer) = (ScriptedReporter::new(pool.time().clone()), pool.time().timer());
-    let mut reporter = Reporter::new(upstream.clone(), timer, Arc::new(Policy::default()));
+    let upstream = ScriptedReporter::new(pool.time().clone());
+    let mut reporter = Reporter::new(upstream.clone(), Arc::new(pool.clone()));
     reporter.handle().changed("a", TaskStatus::new(TaskState::Ready));
     upstream.reply([Reply::Refused, Reply::Hangs]);
     assert!(pool.run_until(reporter.run()).is_none());

@@ -269,11 +269,11 @@ fn a_clock_behind_a_reference_is_a_clock() {
 
 #[test]
 fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not() {
-    let assignment = Assignment::new("t", ()).with_version(4);
+    let assignment = Assignment::new("t", 4);
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
-    let executor = Arc::new(ScriptedExecutor::new(|assignment: &Assignment<()>| {
-        assert_eq!((assignment.id.as_str(), assignment.version), ("t", 4));
+    let executor = Arc::new(ScriptedExecutor::new(|assignment: &Assignment<u64>| {
+        assert_eq!((assignment.id.as_str(), assignment.definition), ("t", 4));
         let error = ControllerError::new("no such kind").with_source(ControllerError::new("x"));
         Script::new().with(Call::Controller, [Behavior::fails(error).after_polls(1)])
     }));
@@ -288,19 +288,18 @@ fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not(
 }
 
 #[test]
-fn an_assignment_is_the_first_version_of_a_task_to_be_run_unless_it_says_otherwise() {
+fn an_assignment_is_a_task_that_is_to_run_unless_it_says_otherwise() {
     let told = |assignment: Assignment<char>| {
-        let Assignment { id, version, desired_state, definition, service_id, .. } = assignment;
+        let Assignment { id, desired_state, definition, service_id, .. } = assignment;
         assert_eq!((id.as_str(), definition), ("t", 'd'));
-        (version, desired_state, service_id)
+        (desired_state, service_id)
     };
     let new = || Assignment::new("t", 'd');
-    assert_eq!(told(new()), (1, TaskState::Running, None));
-    assert_eq!(told(new().with_version(4)), (4, TaskState::Running, None));
+    assert_eq!(told(new()), (TaskState::Running, None));
     for desired in TaskState::ALL {
-        assert_eq!(told(new().with_desired_state(desired)), (1, desired, None));
+        assert_eq!(told(new().with_desired_state(desired)), (desired, None));
     }
-    assert_eq!(told(new().with_service_id("s")), (1, TaskState::Running, Some("s".into())));
+    assert_eq!(told(new().with_service_id("s")), (TaskState::Running, Some("s".into())));
     assert_eq!(Assignment::new("t", 'x').with_definition('d'), new());
 }
 

@@ -2,12 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+#[path = "support/hands_out.rs"]
+mod hands_out;
+
 use futures::FutureExt;
 use futures::executor::block_on;
-use onward::agent::{Driver, Surroundings};
+use hands_out::driver_of;
 use onward::exec::{Assignment, ControllerError, resolve, step, task_span};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
-use onward::testing::{Behavior, Call, Script, ScriptedController, ScriptedExecutor, VirtualTime};
+use onward::testing::{
+    Behavior, Call, Script, ScriptedController, ScriptedExecutor, VirtualPool, VirtualTime,
+};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use time::UtcDateTime;
@@ -149,7 +154,7 @@ fn resolving_a_task_that_was_accepted_before_logs_nothing() {
 }
 
 /// Runs, and is good for nothing else.
-fn stubborn() -> ScriptedController {
+fn stubborn() -> ScriptedController<u64> {
     let fails =
         |error: ControllerError, source: &'static str| [Behavior::fails(error.with_source(source))];
     ScriptedController::new(
@@ -172,18 +177,16 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
             .with(Call::Update, busy())
             .with(Call::Shutdown, [Behavior::hangs()])
             .with(Call::Remove, busy());
-        let sink = |_: &str, _| {};
-        let surroundings = Surroundings::new(time.timer(), CLOCK, sink);
         let task = AnyTask::resume(TaskStatus::new(TaskState::Running));
         let controller = ScriptedController::new(script).with_time(time.clone());
-        let (mut driver, handle) =
-            Driver::new(task, Assignment::new("t1", ()), controller, surroundings);
+        let pool = VirtualPool::new(time.clone(), 0);
+        let (mut driver, handle) = driver_of(task, Assignment::new("t1", 1), controller, pool);
         let mut run = Box::pin(driver.run());
         let mut look = || (&mut run).now_or_never().is_none();
         assert!(look());
-        handle.update(Assignment::new("t1", ()).with_version(2)).unwrap();
+        handle.update(Assignment::new("t1", 2)).unwrap();
         assert!(look());
-        let stopped = Assignment::new("t1", ()).with_version(2);
+        let stopped = Assignment::new("t1", 2);
         handle.update(stopped.with_desired_state(TaskState::Shutdown)).unwrap();
         assert!(look());
         while handle.status().state < TaskState::Shutdown {
@@ -197,9 +200,9 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
     assert_eq!(
         told,
         [
-            r#"DEBUG task{task.id="t1"}: update delayed error=busy"#,
-            r#"WARN task{task.id="t1"}: task is terminated did_not_succeed="shutdown""#,
-            r#"DEBUG task{task.id="t1"}: removal delayed error=busy"#,
+            r#"DEBUG task{task.id="t1"}: update delayed error="busy""#,
+            r#"WARN task{task.id="t1"}: task is terminated reason="its shutdown did not succeed""#,
+            r#"DEBUG task{task.id="t1"}: removal delayed error="busy""#,
         ]
     );
 }
@@ -207,15 +210,13 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
 #[test]
 fn what_a_driver_gives_up_on_is_logged() {
     let lines = logged(|| {
-        let sink = |_: &str, _| {};
-        let surroundings = Surroundings::new(VirtualTime::new().timer(), CLOCK, sink);
         let task = AnyTask::resume(TaskStatus::new(TaskState::Starting));
-        let version = |version| Assignment::new("t1", ()).with_version(version);
-        let (mut driver, handle) = Driver::new(task, version(1), stubborn(), surroundings);
+        let pool = VirtualPool::new(VirtualTime::new(), 0);
+        let (mut driver, handle) = driver_of(task, Assignment::new("t1", 1), stubborn(), pool);
         let mut run = Box::pin(driver.run());
         assert!((&mut run).now_or_never().is_none());
-        handle.update(Assignment::new("t2", ())).unwrap_err();
-        handle.update(version(2)).unwrap();
+        handle.update(Assignment::new("t2", 1)).unwrap_err();
+        handle.update(Assignment::new("t1", 2)).unwrap();
         assert!((&mut run).now_or_never().is_none());
         handle.remove();
         run.now_or_never().unwrap();
@@ -227,10 +228,10 @@ fn what_a_driver_gives_up_on_is_logged() {
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
             r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->RUNNING state.desired="RUNNING""#,
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
-            r#"WARN task{task.id="t1"}: update refused task.id="t1" reason=the update is for the task `t2`, and this is `t1`"#,
-            r#"WARN task{task.id="t1"}: definition refused version=2 error="no: not now""#,
-            r#"ERROR task{task.id="t1"}: task not removed error=busy: mounted"#,
-            r#"ERROR task{task.id="t1"}: controller not closed error=gone: long ago"#,
+            r#"WARN task{task.id="t1"}: update refused task.id="t1" error=the update is for the task `t2`, and this is `t1`"#,
+            r#"WARN task{task.id="t1"}: definition refused error="no: not now""#,
+            r#"ERROR task{task.id="t1"}: task not removed error="busy: mounted""#,
+            r#"ERROR task{task.id="t1"}: controller not closed error="gone: long ago""#,
         ]
     );
 }

@@ -56,35 +56,25 @@ impl Executor for NoopController {
 /// Does what a [`Script`] says, in [`VirtualTime`], and leaves a [`Trace`].
 ///
 /// It begins with the time, the trace and the task's id (`t`) of its own; a test that
-/// has several of them gives each the same.
+/// has several of them gives each the same. A [`ScriptedExecutor`] hands them out to a driver.
 ///
 /// ```
 /// use core::time::Duration;
-/// use futures::FutureExt;
-/// use onward::agent::{Driver, Surroundings};
+/// use onward::Controller;
 /// use onward::testing::{Behavior, Call, Script, ScriptedController, VirtualPool, VirtualTime};
-/// use onward::{AnyTask, Assignment, ControllerError, TaskState, TaskStatus};
-/// use time::UtcDateTime;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// let time = pool.time();
-/// let exit = ControllerError::new("exited with code 3").with_exit_code(3);
 /// let script = Script::new()
 ///     .with(Call::Start, [Behavior::succeeds().after(Duration::from_secs(2))])
-///     .with(Call::Wait, [Behavior::fails(exit).after(Duration::from_secs(60))]);
-/// let controller = ScriptedController::new(script).with_time(time.clone());
-/// let trace = controller.trace().clone();
+///     .with(Call::Wait, [Behavior::fails("it crashed").after(Duration::from_secs(60))]);
+/// let mut controller = ScriptedController::<()>::new(script).with_time(pool.time().clone());
 ///
-/// let clock = time.clock(UtcDateTime::UNIX_EPOCH);
-/// let surroundings = Surroundings::new(time.timer(), clock, |_: &str, _| {});
-/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-/// let (mut driver, handle) =
-///     Driver::new(task, Assignment::new("t", ()), controller, surroundings);
-/// assert!(pool.run_until(driver.run()).is_none(), "it waits to be removed");
-///
-/// assert_eq!(handle.status().container_status.unwrap().exit_code, Some(3));
-/// let last = trace.entries().pop().unwrap();
-/// assert_eq!((last.call, last.at), (Call::Inspect, Duration::from_secs(62)));
+/// pool.run_until(controller.start()).unwrap()?;
+/// let error = pool.run_until(controller.wait()).unwrap().unwrap_err();
+/// assert_eq!(error.to_string(), "it crashed");
+/// let last = controller.trace().entries().pop().unwrap();
+/// assert_eq!((last.call, last.at), (Call::Wait, Duration::from_secs(62)));
+/// # Ok::<(), onward::ControllerError>(())
 /// ```
 pub struct ScriptedController<D = ()> {
     id: String,

@@ -267,12 +267,10 @@ pub fn scenario<D: Clone + PartialEq + core::fmt::Debug>(
         &[TaskState::Accepted, TaskState::Ready, TaskState::Running, TaskState::Shutdown][..],
     );
     let ids = prop_oneof![9 => Just("t"), 1 => Just("other")];
-    let update = (ids, definition.clone(), desired.clone(), 1..4_u64).prop_map(
-        |(id, definition, desired, version)| {
-            let assignment = Assignment::new(id, definition).with_version(version);
-            Wish::Update(assignment.with_desired_state(desired))
-        },
-    );
+    let update =
+        (ids, definition.clone(), desired.clone()).prop_map(|(id, definition, desired)| {
+            Wish::Update(Assignment::new(id, definition).with_desired_state(desired))
+        });
     let wish = prop_oneof![9 => update, 1 => Just(Wish::Remove)];
     let wishes = vec_of((duration(), wish), 0..8);
     (definition, desired, wishes).prop_map(|(definition, desired, mut wishes)| {

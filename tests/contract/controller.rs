@@ -301,9 +301,9 @@ impl Controller for Operator {
             }
             return Inspection::default();
         }
-        let told = ended.filter(|_| !self.is(Wrong::InspectsNoExitCode));
-        let exit_code = told.unwrap_or(0);
-        let container = ContainerStatus { container_id: self.id.clone(), pid: 1, exit_code };
+        let exit_code = ended.filter(|_| !self.is(Wrong::InspectsNoExitCode));
+        let container_id = self.id.clone();
+        let container = ContainerStatus { container_id, pid: Some(1), exit_code };
         Inspection::default().with_container_status(container)
     }
 }

@@ -1,10 +1,19 @@
 //! What calls and words change in the model, and what a snapshot says of it.
 
-use super::event::Op;
-use super::model::{Because, Goal, Model, Window};
-use onward::agent::UpdateRefused;
+use super::event::{Bad, Op};
+use super::model::{Because, Goal, Has, Model, Window};
+use onward::agent::UpdateError;
 use onward::lifecycle::TaskState;
 use std::time::Duration;
+
+/// After how long a `terminate` that has not returned is logged first.
+pub(crate) const REMINDER: Duration = Duration::from_secs(30);
+
+pub(crate) fn exceeded(phase: &str, deadline: Option<Duration>, error: Option<String>) -> String {
+    let deadline = deadline.unwrap_or_default();
+    let last = error.map(|error| format!("; last error: {error}")).unwrap_or_default();
+    format!("{phase}: deadline of {deadline:?} exceeded{last}")
+}
 
 impl Model {
     /// Which attempt of its call the task is at, from 1; 0 where it has none.
@@ -25,6 +34,8 @@ impl Model {
         use TaskState::{Preparing, Running, Shutdown, Starting};
         let state = self.record.status.state;
         Some(match state {
+            _ if self.goal > Goal::Remove || self.has == Has::Refusal => return None,
+            _ if self.has == Has::Nothing => Op::Controller,
             _ if self.goal == Goal::Remove => Op::Remove,
             _ if self.goal != Goal::Live || state.is_terminal() => return None,
             _ if self.because.is_some() => Op::Terminate,
@@ -40,12 +51,15 @@ impl Model {
     /// A call has begun.
     pub(crate) fn begin(&mut self, op: Op, now: Duration) {
         if op == Op::Terminate && self.because.is_none() {
-            // It was the deadline that asked for it: the grace, or the start's.
+            // It was the deadline that asked for it: the grace, or that of the phase.
             let shutdown = self.desired >= TaskState::Shutdown;
-            self.because = Some(if shutdown { Because::Shutdown } else { Because::StartDeadline });
+            let failure = || Because::Failure(self.exceeded(), Bad::plain());
+            self.because = Some(if shutdown { Because::Shutdown } else { failure() });
         }
         let wall = self.record.wall(now);
         let allowed = match op {
+            Op::Controller if self.goal == Goal::Live => self.policy.controller_deadline,
+            Op::Controller | Op::Remove => self.policy.remove_deadline,
             Op::Prepare => self.policy.prepare_deadline,
             Op::Start => self.policy.start_deadline,
             // 4: the grace runs from the first call, and covers the retries.
@@ -58,8 +72,11 @@ impl Model {
             Op::Terminate => {
                 self.record.terminating.get_or_insert(wall);
                 self.deadline = None;
+                self.terminate_began = now;
             }
             Op::Update => {
+                let allowed = self.policy.update_deadline.map(|allowed| now + allowed);
+                self.update_deadline = self.update_deadline.or(allowed);
                 self.offered = Some(self.version);
                 self.changed = false;
                 self.update_retry = None;
@@ -73,7 +90,9 @@ impl Model {
         }
         let inquiry = self.policy.inspect_deadline.map(|allowed| now + allowed);
         let until = match op {
-            Op::Terminate | Op::Remove | Op::Close => None,
+            Op::Terminate => Some(now + REMINDER),
+            Op::Close => None,
+            Op::Update => self.update_deadline.into_iter().chain(self.deadline).min(),
             Op::Inspect => inquiry.into_iter().chain(self.deadline).min(),
             _ => self.deadline,
         };
@@ -87,44 +106,119 @@ impl Model {
         id: &str,
         desired: TaskState,
         version: u64,
-    ) -> Result<(), UpdateRefused> {
-        if self.goal != Goal::Live || self.ended {
-            return Err(UpdateRefused::Ended);
+    ) -> Result<(), UpdateError> {
+        if self.goal != Goal::Live || self.remove_later || self.ended {
+            return Err(UpdateError::Ended);
         }
         if id != "t" {
-            return Err(UpdateRefused::OtherTask { id: "t".into(), given: id.into() });
+            return Err(UpdateError::OtherTask { id: "t".into(), given: id.into() });
         }
         if desired < self.desired {
             let present = self.desired;
-            return Err(UpdateRefused::LowerDesiredState { present, given: desired });
+            return Err(UpdateError::LowerDesiredState { present, given: desired });
         }
-        let raised = desired > self.desired;
-        let shuts_down = self.desired < TaskState::Shutdown && desired >= TaskState::Shutdown;
         let changed = self.version != version;
-        (self.desired, self.version) = (desired, version);
+        if changed {
+            (self.refused, self.update_deadline) = (None, None);
+            self.forget_last_error();
+            self.ask_again();
+        }
+        self.version = version;
+        let raised = self.raise(desired);
         if self.record.status.state.is_terminal() {
             return Ok(());
         }
-        if shuts_down {
-            self.urgent = true;
-            // T14: no inquiry stands in the way.
-            if self.flight.is_none_or(|(op, _)| op != Op::Inspect) {
-                self.inspection = None;
-            }
-            self.deadline = None;
-        }
         let matters = changed && desired < TaskState::Shutdown && self.because.is_none();
-        self.changed |= matters;
+        self.changed |= matters && self.has == Has::Controller;
         if raised || matters {
             (self.retry, self.update_retry) = (None, None);
         }
         Ok(())
     }
 
+    /// Returns whether the desired state was lower.
+    fn raise(&mut self, desired: TaskState) -> bool {
+        let before = std::mem::replace(&mut self.desired, desired);
+        let ends = before < TaskState::Shutdown && desired >= TaskState::Shutdown;
+        if ends && !self.record.status.state.is_terminal() {
+            self.urgent = true;
+            self.forget_last_error();
+            // T14: no inquiry stands in the way.
+            if self.flight.is_none_or(|(op, _)| op != Op::Inspect) {
+                self.inspection = None;
+            }
+            if self.has == Has::Controller {
+                self.deadline = None;
+            }
+        }
+        desired > before
+    }
+
+    /// What is not tried again has no last error.
+    fn forget_last_error(&mut self) {
+        if self.has == Has::Controller {
+            self.last_error = None;
+        }
+    }
+
+    /// An executor that has refused is asked for another definition, and for a removal.
+    fn ask_again(&mut self) {
+        if self.has == Has::Refusal {
+            self.has = Has::Nothing;
+        }
+    }
+
+    /// The task is no longer assigned (9).
+    pub(crate) fn remove(&mut self) {
+        if self.goal != Goal::Live || self.remove_later || self.ended {
+            return;
+        }
+        self.ask_again();
+        if !self.policy.shutdown_before_removal || self.record.status.state.is_terminal() {
+            return self.remove_now();
+        }
+        self.remove_later = true;
+        if self.raise(self.desired.max(TaskState::Shutdown)) {
+            (self.retry, self.update_retry) = (None, None);
+        }
+    }
+
+    /// A task that was shut down first has ended.
+    pub(crate) fn remove_if_ended(&mut self) {
+        if self.goal == Goal::Live && self.remove_later && self.record.status.state.is_terminal() {
+            self.remove_now();
+        }
+    }
+
+    fn remove_now(&mut self) {
+        self.ask_again();
+        (self.goal, self.remove_later) = (Goal::Remove, false);
+        (self.retry, self.deadline, self.last_error) = (None, None, None);
+    }
+
+    /// What a phase fails with that took too long: it names the phase, the deadline, and the
+    /// last error (10).
+    pub(crate) fn exceeded(&self) -> String {
+        let (policy, state) = (&self.policy, self.record.status.state);
+        let noted = self.record.status.err.as_deref().map(str::to_owned);
+        match () {
+            () if self.goal == Goal::Remove => {
+                exceeded("remove", policy.remove_deadline, self.last_error.clone())
+            }
+            () if self.has != Has::Controller => {
+                exceeded("controller", policy.controller_deadline, self.last_error.clone())
+            }
+            () if state == TaskState::Starting => {
+                exceeded("start", policy.start_deadline, self.last_error.clone().or(noted))
+            }
+            () => exceeded("prepare", policy.prepare_deadline, self.last_error.clone().or(noted)),
+        }
+    }
+
     /// The timer was set for this moment, or a snapshot told it: what a jitter
     /// left open is known.
     pub(crate) fn learn(&mut self, at: Duration) {
-        let updates = self.wants_update() && self.goal == Goal::Live;
+        let updates = self.course() == Some(Op::Update);
         let window = if updates {
             self.update_retry.as_mut()
         } else {

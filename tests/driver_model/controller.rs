@@ -3,7 +3,7 @@
 use super::choices::Choices;
 use super::event::{Answer, Bad, Event, Op, PANIC, Tells, Told};
 use super::world::World;
-use onward::exec::{Controller, ControllerError, ErrorKind, Inspection};
+use onward::exec::{Assignment, Controller, ControllerError, ErrorKind, Executor, Inspection};
 use onward::testing::{Turn, VirtualSleep};
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -11,6 +11,23 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub(crate) struct Wild(pub World);
+
+/// The executor that hands it out.
+pub(crate) struct WildExecutor(pub World);
+
+impl Executor for WildExecutor {
+    type Definition = u64;
+    type Controller = Wild;
+
+    fn controller(
+        &self,
+        assignment: &Assignment<u64>,
+    ) -> impl Future<Output = Result<Wild, ControllerError>> + Send {
+        let (world, definition) = (self.0.clone(), assignment.definition);
+        let flight = world.call(Op::Controller, definition);
+        async move { answered(flight).await.map(|()| Wild(world)) }
+    }
+}
 
 /// How long a call takes.
 enum Takes {
@@ -29,10 +46,10 @@ struct Flight {
     landed: bool,
 }
 
-impl Wild {
-    /// The synchronous part of every operation, which may panic as well.
-    fn call(&mut self, op: Op, version: u64) -> Flight {
-        let world = self.0.clone();
+impl World {
+    /// The synchronous part of every call, which may panic as well.
+    fn call(&self, op: Op, version: u64) -> Flight {
+        let world = self.clone();
         world.tell(&Event::Call(op, version));
         let mut inner = world.lock();
         if inner.flight.replace(op).is_some() {
@@ -167,7 +184,7 @@ async fn answered(flight: Flight) -> Result<(), ControllerError> {
 macro_rules! operations {
     ($($name:ident $op:ident)*) => {$(
         fn $name(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
-            answered(self.call(Op::$op, 0))
+            answered(self.0.call(Op::$op, 0))
         }
     )*};
 }
@@ -184,11 +201,11 @@ impl Controller for Wild {
         &mut self,
         version: &u64,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send {
-        answered(self.call(Op::Update, *version))
+        answered(self.0.call(Op::Update, *version))
     }
 
     fn inspect(&mut self) -> impl Future<Output = Inspection> + Send {
-        let flight = self.call(Op::Inspect, 0);
+        let flight = self.0.call(Op::Inspect, 0);
         async { flight.await.1.inspection() }
     }
 }

@@ -1,15 +1,17 @@
 //! What happens in a trace, as data.
 
-use onward::agent::UpdateRefused;
+use onward::agent::UpdateError;
 use onward::exec::{ControllerError, ErrorKind, Inspected, Inspection};
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, TaskState, TaskStatus};
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::time::Duration;
 
-/// What is called on a controller.
+/// What is called on a controller, and on the executor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Op {
+    /// The executor is asked for the controller.
+    Controller,
     Prepare,
     Start,
     Wait,
@@ -34,7 +36,7 @@ pub(crate) enum Event {
     Stopped,
     /// `Driver` itself was dropped.
     Gone,
-    /// An `update` with what it offers.
+    /// A call; with a definition, if it is the executor or an `update`.
     Call(Op, u64),
     Return(Op, Answer),
     Inspected(Told),
@@ -48,7 +50,7 @@ pub(crate) enum Event {
         id: &'static str,
         desired: TaskState,
         version: u64,
-        answer: Result<(), UpdateRefused>,
+        answer: Result<(), UpdateError>,
     },
     Remove,
     Close,
@@ -102,10 +104,16 @@ pub(crate) struct Bad {
 pub(crate) const PANIC: &str = "out of cheese";
 
 impl Bad {
-    /// What a panic is to the driver.
-    pub(crate) fn panic() -> Self {
+    /// A failure that has nothing but its text, as a panic.
+    pub(crate) fn plain() -> Self {
         let kind = ErrorKind::Failure;
         Self { kind, temporary: false, exit_code: 0, container: None, wrapped: 0 }
+    }
+
+    /// This, and what it does not tell from another one.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        let exit_code = if self.exit_code == 0 { other.exit_code } else { self.exit_code };
+        Self { exit_code, container: self.container.or(other.container), ..self }
     }
 
     pub(crate) fn error(&self) -> ControllerError {

@@ -1,16 +1,29 @@
 //! How the model follows a trace: each event is held against what must happen
 //! next, then changes that.
 
+use super::change::exceeded;
 use super::event::{Answer, Bad, Event, Op, PANIC};
-use super::model::{Because, Goal, Model, Next, Verdict, Window};
+use super::model::{Because, Goal, Has, Model, Next, Verdict, Window};
 use onward::exec::ErrorKind;
 use onward::lifecycle::TaskState;
 use std::time::Duration;
 
 pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict {
+    let verdict = happened(model, now, event);
+    // Only the driver removes, in a poll.
+    if model.polled {
+        model.remove_if_ended();
+    }
+    verdict
+}
+
+fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
     match event {
         Event::Poll => (model.polled, model.told) = (true, false),
-        Event::Pending { sleeps, woken } => return pending(model, sleeps, *woken),
+        Event::Pending { sleeps, woken } => {
+            silent(model);
+            return pending(model, sleeps, *woken);
+        }
         Event::Ended(how) => {
             expect(model, now, &Next::End)?;
             equal("the end", how, &model.end)?;
@@ -49,10 +62,7 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
             model.record.unreported = false;
             model.record.reports += 1;
         }
-        Event::Fired(moment) => {
-            model.passed = Some(*moment);
-            model.late = model.flight.is_some();
-        }
+        Event::Fired(moment) => fired(model, *moment),
         Event::Update { id, desired, version, answer } => {
             model.told = true;
             let must = model.update(id, *desired, *version);
@@ -60,9 +70,7 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
         }
         Event::Remove => {
             model.told = true;
-            if model.goal == Goal::Live {
-                (model.goal, model.retry) = (Goal::Remove, None);
-            }
+            model.remove();
         }
         Event::Close => {
             model.told = true;
@@ -75,34 +83,90 @@ pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict
 /// Holds what happens against what must. A move that calls nothing shows only
 /// in its report, so it is made here.
 fn expect(model: &mut Model, now: Duration, happens: &Next) -> Verdict {
+    silent(model);
     match model.next() {
         Next::Move(to, message) => {
             model.record.moved(now, to, message);
             stepped(model, Some(super::record::Known::default()));
         }
         Next::Reject => {
-            // 10: its Err names the phase and the deadline.
-            let deadline = model.policy.prepare_deadline.unwrap_or_default();
-            let err = format!("prepare: deadline of {deadline:?} exceeded");
-            let known = model.record.failed(now, err, &Bad::panic());
+            let err = model.exceeded();
+            let known = model.record.failed(now, err, &Bad::plain());
             stepped(model, Some(known));
+        }
+        Next::Unresolved => {
+            let err = model.exceeded();
+            (model.has, model.deadline, model.last_error) = (Has::Refusal, None, None);
+            unresolved(model, now, err);
         }
         _ => {}
     }
     equal("what happens", happens, &model.next())
 }
 
+/// What the driver decides without a call and without a report.
+fn silent(model: &mut Model) {
+    loop {
+        match model.next() {
+            Next::GiveUp => {
+                model.end = format!("left: {}", model.exceeded());
+                (model.deadline, model.last_error) = (None, None);
+                model.goal = model.goal.max(Goal::Close);
+            }
+            Next::RefuseUpdate => {
+                let error = model.last_error.take();
+                let reason = exceeded("update", model.policy.update_deadline, error);
+                let version = model.version;
+                (model.changed, model.offered) = (false, None);
+                refused(model, version, reason);
+            }
+            _ => return,
+        }
+    }
+}
+
+/// The controller does not take a definition (5).
+fn refused(model: &mut Model, offered: u64, reason: String) {
+    (model.update_deadline, model.update_retry, model.last_error) = (None, None, None);
+    if offered == model.version {
+        model.refused = Some(reason);
+    }
+}
+
+fn unresolved(model: &mut Model, now: Duration, err: String) {
+    let before = model.record.status.state;
+    let known = model.record.unresolved(now, err);
+    if model.record.status.state == before {
+        inspect_next(model, Some(known));
+    } else {
+        stepped(model, Some(known));
+    }
+}
+
+/// The timer said that a moment has come.
+fn fired(model: &mut Model, moment: Duration) {
+    if let Some((Op::Terminate, until)) = &mut model.flight {
+        // It goes on. Its age is logged, and again when it is twice as old.
+        *until = Some(model.terminate_began + 2 * (moment - model.terminate_began));
+        return;
+    }
+    model.passed = model.passed.max(Some(moment));
+    model.late = model.flight.is_some();
+}
+
 /// The state has changed: everything is counted anew (7), and the container is
 /// asked for (D13), unless an end is called for.
 fn stepped(model: &mut Model, known: Option<super::record::Known>) {
-    model.retries = [0; 9];
+    model.retries = [0; 10];
     (model.retry, model.update_retry, model.deadline) = (None, None, None);
+    model.last_error = None;
+    model.urgent &= !model.record.status.state.is_terminal();
     inspect_next(model, known);
 }
 
 fn inspect_next(model: &mut Model, known: Option<super::record::Known>) {
     let state = model.record.status.state;
-    let pressing = model.urgent || (model.because.is_some() && !state.is_terminal());
+    let pressing = !state.is_terminal() && (model.urgent || model.because.is_some());
     model.inspection = known.filter(|_| state >= TaskState::Starting && !pressing);
 }
 
@@ -111,8 +175,11 @@ fn call(model: &mut Model, now: Duration, op: Op, version: u64) -> Verdict {
         return Err(format!("{op:?} called while {:?} is in flight", model.flight));
     }
     expect(model, now, &Next::Call(op))?;
-    if op == Op::Update {
+    if matches!(op, Op::Update | Op::Controller) {
         equal("offered definition", &version, &model.version)?;
+    }
+    if op == Op::Controller {
+        model.offered = Some(model.version);
     }
     model.begin(op, now);
     Ok(())
@@ -139,30 +206,83 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
         Answer::Bad(bad) if op == Op::Prepare && bad.kind == ErrorKind::AlreadyPrepared => None,
         Answer::Bad(bad) if op == Op::Start && bad.kind == ErrorKind::AlreadyStarted => None,
         Answer::Bad(bad) => Some((bad.clone(), bad.text().to_owned())),
-        Answer::Panic => Some((Bad::panic(), format!("the controller panicked: {PANIC}"))),
+        Answer::Panic => {
+            let whose = if op == Op::Controller { "executor" } else { "controller" };
+            Some((Bad::plain(), format!("the {whose} panicked: {PANIC}")))
+        }
     };
-    let again = bad.as_ref().is_some_and(|(bad, _)| bad.temporary || bad.is_interruption());
+    let is_panic = *answer == Answer::Panic;
+    let again = bad.as_ref().is_some_and(|(bad, _)| bad.temporary || bad.is_interruption())
+        // What is left of a task is not left because the executor panicked.
+        || (is_panic && op == Op::Controller && model.goal == Goal::Remove);
     let retry = again.then(|| delayed(model, now, op));
     if !again {
         model.retries[op as usize] = 0;
     }
     match op {
-        Op::Update if again => (model.changed, model.update_retry) = (true, retry),
+        Op::Controller => resolved(model, now, bad.map(|(_, text)| text), retry),
+        Op::Update if again => {
+            (model.changed, model.update_retry, model.offered) = (true, retry, None);
+            model.last_error = bad.map(|(_, text)| text);
+        }
         Op::Update => {
             let offered = model.offered.take().unwrap_or_default();
-            model.refused = bad.map(|(_, text)| (offered, text));
+            if let Some((_, text)) = bad {
+                refused(model, offered, text);
+            } else {
+                model.applied = Some(offered);
+                (model.refused, model.update_deadline, model.last_error) = (None, None, None);
+            }
         }
         Op::Remove => {
             model.retry = retry.map(|at| (op, at));
+            model.last_error = bad.as_ref().filter(|_| again).map(|(_, text)| text.clone());
             if !again {
                 model.goal = model.goal.max(Goal::Close);
                 model.end = bad.map_or("removed".into(), |(_, text)| format!("left: {text}"));
             }
         }
         Op::Close | Op::Inspect => {}
-        _ => operated(model, now, op, bad, retry),
+        _ => operated(model, now, op, bad, retry, is_panic),
     }
     Ok(())
+}
+
+/// The executor has answered (15).
+fn resolved(model: &mut Model, now: Duration, error: Option<String>, retry: Option<Window>) {
+    let asked = model.offered.take().unwrap_or_default();
+    let removing = model.goal == Goal::Remove;
+    let Some(error) = error else {
+        (model.has, model.applied, model.last_error) = (Has::Controller, Some(asked), None);
+        model.changed = asked != model.version;
+        if model.goal == Goal::Live {
+            model.deadline = None;
+        }
+        if model.record.status.state < TaskState::Accepted {
+            model.record.moved(now, TaskState::Accepted, "accepted");
+            stepped(model, Some(super::record::Known::default()));
+        }
+        return;
+    };
+    model.retry = retry.map(|at| (Op::Controller, at));
+    if retry.is_some() {
+        model.last_error = Some(error.clone());
+        if !removing && !model.record.status.state.is_terminal() {
+            let known = model.record.noted(now, &error, &Bad::plain());
+            inspect_next(model, Some(known));
+        }
+    } else if asked != model.version {
+        // It is asked for the one that is wanted now.
+        model.last_error = Some(error);
+    } else {
+        (model.has, model.last_error) = (Has::Refusal, None);
+        if removing {
+            // There is nothing of the task.
+            (model.goal, model.end) = (Goal::Close, "removed".into());
+        } else {
+            unresolved(model, now, error);
+        }
+    }
 }
 
 fn operated(
@@ -171,12 +291,14 @@ fn operated(
     op: Op,
     bad: Option<(Bad, String)>,
     retry: Option<Window>,
+    is_panic: bool,
 ) {
-    let late = format!(
-        "start: deadline of {:?} exceeded",
-        model.policy.start_deadline.unwrap_or_default()
-    );
-    let too_late = op == Op::Terminate && model.because == Some(Because::StartDeadline);
+    let failure = match &model.because {
+        Some(Because::Failure(text, bad)) if op == Op::Terminate => {
+            Some((text.clone(), bad.clone()))
+        }
+        _ => None,
+    };
     let Some((bad, text)) = bad else {
         let (to, message) = match op {
             Op::Prepare => (TaskState::Ready, "prepared"),
@@ -185,9 +307,9 @@ fn operated(
             Op::Shutdown => (TaskState::Shutdown, "shutdown"),
             _ => (TaskState::Shutdown, "terminated"),
         };
-        let known = if too_late {
-            // 10: the workload is gone, and the task has failed.
-            model.record.failed(now, late, &Bad::panic())
+        let known = if let Some((text, bad)) = failure {
+            // 10, 12: the workload is gone, and the task has failed.
+            model.record.failed(now, text, &bad)
         } else {
             model.record.moved(now, to, message);
             super::record::Known::default()
@@ -195,34 +317,38 @@ fn operated(
         return stepped(model, Some(known));
     };
     if retry.is_some() {
-        let known = model.record.noted(now, bad.text(), &bad);
+        let known = model.record.noted(now, &text, &bad);
         model.retry = retry.map(|at| (op, at));
         inspect_next(model, Some(known));
     } else if op == Op::Shutdown {
         // 4: noted, and the workload is ended by force.
         (model.because, model.deadline) = (Some(Because::Shutdown), None);
-        let text: &'static str = if text.contains(PANIC) { PANICKED } else { bad.text() };
-        model.record.noted(now, text, &bad);
+        model.record.noted(now, &text, &bad);
+    } else if op != Op::Terminate && (is_panic || (model.may_run && op == Op::Prepare)) {
+        // 12, 14: the workload may run, and is ended first.
+        model.record.noted(now, &text, &bad);
+        (model.because, model.deadline) = (Some(Because::Failure(text, bad)), None);
     } else {
-        let text = if too_late { format!("{late}; terminate: {text}") } else { text };
+        let (text, bad) = match failure {
+            Some((first, known)) => (format!("{first}; terminate: {text}"), bad.or(&known)),
+            None => (text, bad),
+        };
         let known = model.record.failed(now, text, &bad);
         stepped(model, Some(known));
     }
 }
 
-const PANICKED: &str = "the controller panicked: out of cheese";
-
 /// 7: when the k-th retry in a row comes.
 fn delayed(model: &mut Model, now: Duration, op: Op) -> Window {
-    let policy = &model.policy;
+    let backoff = &model.policy.backoff;
     let ms = |duration: Duration| f64::from(u32::try_from(duration.as_millis()).unwrap());
     let row = &mut model.retries[op as usize];
-    let factor = policy.retry_factor.powi(i32::try_from(*row).unwrap());
+    let factor = backoff.factor().powi(i32::try_from(*row).unwrap());
     *row += 1;
-    let delay = (ms(policy.retry_initial) * factor).min(ms(policy.retry_max));
+    let delay = (ms(backoff.initial()) * factor).min(ms(backoff.max()));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let at = |chance: f64| now + Duration::from_millis(((delay * chance) as u64).max(1));
-    Window { from: at(1.0 - policy.retry_jitter), to: at(1.0 + policy.retry_jitter) }
+    Window { from: at(1.0 - backoff.jitter()), to: at(1.0 + backoff.jitter()) }
 }
 
 /// The driver waits: it must have nothing to do, its timer set for what comes

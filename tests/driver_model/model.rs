@@ -5,7 +5,7 @@
 //! knows nothing of futures: it is told what happened, one event after the other,
 //! and complains about the first that must not be.
 
-use super::event::{Event, Op};
+use super::event::{Bad, Event, Op};
 use super::record::{Known, Record};
 use onward::agent::Policy;
 use onward::lifecycle::TaskState;
@@ -29,11 +29,21 @@ pub(crate) enum Goal {
     Closed,
 }
 
-/// Why `terminate` is called.
+/// Whether there is a controller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Has {
+    Nothing,
+    Controller,
+    /// The executor has refused for good, or did not answer in time.
+    Refusal,
+}
+
+/// Why `terminate` is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Because {
     Shutdown,
-    StartDeadline,
+    /// The task has failed like this, and its workload may run (4, 10, 12).
+    Failure(String, Bad),
 }
 
 /// What the driver is to do next.
@@ -43,6 +53,12 @@ pub(crate) enum Next {
     Move(TaskState, &'static str),
     /// The deadline of a preparation has passed.
     Reject,
+    /// The deadline for making the controller has passed.
+    Unresolved,
+    /// The deadline of a removal has passed.
+    GiveUp,
+    /// The deadline of an update has passed.
+    RefuseUpdate,
     Call(Op),
     Drop(Op),
     /// Nothing, until a moment.
@@ -55,8 +71,17 @@ pub(crate) struct Model {
     pub(crate) policy: Policy,
     pub(crate) record: Record,
     pub(crate) desired: TaskState,
+    /// The wanted definition, and the one that the controller has.
     pub(crate) version: u64,
+    pub(crate) applied: Option<u64>,
+    pub(crate) has: Has,
+    /// An earlier agent may have started the workload.
+    pub(crate) may_run: bool,
     pub(crate) goal: Goal,
+    /// The removal comes after the shutdown.
+    pub(crate) remove_later: bool,
+    /// The error of a removal, an update or the executor that is tried again.
+    pub(crate) last_error: Option<String>,
     pub(crate) ended: bool,
     /// How the run ends.
     pub(crate) end: String,
@@ -69,8 +94,11 @@ pub(crate) struct Model {
     pub(crate) retry: Option<(Op, Window)>,
     pub(crate) update_retry: Option<Window>,
     /// The retries of each operation, in a row.
-    pub(crate) retries: [u32; 9],
+    pub(crate) retries: [u32; 10],
     pub(crate) deadline: Option<Duration>,
+    pub(crate) update_deadline: Option<Duration>,
+    /// When a `terminate` began that is in flight: how long it lasts is logged.
+    pub(crate) terminate_began: Duration,
     /// The latest moment that the driver's timer has told it of.
     pub(crate) passed: Option<Duration>,
     pub(crate) because: Option<Because>,
@@ -78,7 +106,7 @@ pub(crate) struct Model {
     /// begun, but not ended.
     pub(crate) changed: bool,
     pub(crate) offered: Option<u64>,
-    pub(crate) refused: Option<(u64, String)>,
+    pub(crate) refused: Option<String>,
     /// The end is wanted, and the controller does not know.
     pub(crate) urgent: bool,
     /// Somebody spoke to the driver while it was polled.
@@ -88,7 +116,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(policy: Policy, record: Record, desired: TaskState) -> Self {
+    pub(crate) fn new(policy: Policy, record: Record, desired: TaskState, may_run: bool) -> Self {
         // 13: what was started before is asked for.
         let state = record.status.state;
         let inspection = matches!(state, TaskState::Starting | TaskState::Running)
@@ -98,7 +126,12 @@ impl Model {
             record,
             desired,
             version: 1,
+            applied: None,
+            has: Has::Nothing,
+            may_run,
             goal: Goal::Live,
+            remove_later: false,
+            last_error: None,
             ended: false,
             end: "Closed".into(),
             flight: None,
@@ -106,8 +139,10 @@ impl Model {
             inspection: inspection.then(super::record::Known::default),
             retry: None,
             update_retry: None,
-            retries: [0; 9],
+            retries: [0; 10],
             deadline: None,
+            update_deadline: None,
+            terminate_began: Duration::ZERO,
             passed: None,
             because: None,
             changed: false,
@@ -125,12 +160,13 @@ impl Model {
         self.changed && self.desired < TaskState::Shutdown && self.because.is_none()
     }
 
-    /// A call is over: what was to be tried again before now is due, without a word
-    /// from the timer.
+    /// A call is over: what came due before now is due, without a word from the timer.
     pub(crate) fn over(&mut self, now: Duration) {
-        if self.retry.is_some() || self.update_retry.is_some() {
-            self.passed = self.passed.max(now.checked_sub(Duration::from_nanos(1)));
-        }
+        self.passed = self.passed.max(now.checked_sub(Duration::from_nanos(1)));
+    }
+
+    fn has_passed(&self, deadline: Option<Duration>) -> bool {
+        deadline.is_some_and(|deadline| Some(deadline) <= self.passed)
     }
 
     /// What must happen next.
@@ -144,9 +180,18 @@ impl Model {
         }
         match self.goal {
             Goal::Closed => return Next::End,
-            Goal::Close => return Next::Call(Op::Close),
-            Goal::Remove => return self.when_due(Op::Remove),
-            Goal::Live => {}
+            Goal::Close if self.has == Has::Controller => return Next::Call(Op::Close),
+            Goal::Close => return Next::End,
+            Goal::Remove if self.has_passed(self.deadline) => return Next::GiveUp,
+            Goal::Remove if self.has == Has::Controller => return self.when_due(Op::Remove),
+            Goal::Remove | Goal::Live => {}
+        }
+        if self.has != Has::Controller {
+            return match self.has {
+                _ if self.has_passed(self.deadline) => Next::Unresolved,
+                Has::Refusal => Next::Rest(None),
+                _ => self.when_due(Op::Controller),
+            };
         }
         let state = self.record.status.state;
         if self.inspection.is_some() {
@@ -156,15 +201,19 @@ impl Model {
             return Next::Rest(None);
         }
         // 10; and 4: the grace of a shutdown.
-        if self.deadline.is_some_and(|deadline| Some(deadline) <= self.passed) {
+        if self.has_passed(self.deadline) {
             let preparing = self.desired < TaskState::Shutdown && state == TaskState::Preparing;
-            return if preparing { Next::Reject } else { Next::Call(Op::Terminate) };
+            let reject = preparing && !self.may_run;
+            return if reject { Next::Reject } else { Next::Call(Op::Terminate) };
         }
         if self.because.is_some() {
             return self.when_due(Op::Terminate);
         }
         // 5: before anything else.
         if self.wants_update() {
+            if self.has_passed(self.update_deadline) {
+                return Next::RefuseUpdate;
+            }
             return self.wait_or(self.update_retry, Op::Update);
         }
         self.toward_the_desired_state(state)
@@ -193,10 +242,11 @@ impl Model {
 
     fn wait_or(&self, retry: Option<Window>, op: Op) -> Next {
         match retry {
-            Some(at) if Some(at.from) > self.passed => Next::Rest(Some(match self.deadline {
-                Some(deadline) if self.goal == Goal::Live => at.or(deadline),
-                _ => at,
-            })),
+            Some(at) if Some(at.from) > self.passed => {
+                let update = self.update_deadline.filter(|_| op == Op::Update);
+                let deadlines = self.deadline.into_iter().chain(update);
+                Next::Rest(Some(deadlines.fold(at, Window::or)))
+            }
             _ => Next::Call(op),
         }
     }
@@ -206,6 +256,8 @@ impl Model {
         match self.goal {
             Goal::Closed => false,
             Goal::Close => true,
+            // Without a controller, nothing can be removed or shut down.
+            _ if op == Op::Controller => false,
             Goal::Remove => op != Op::Remove,
             Goal::Live => match op {
                 Op::Terminate => false,

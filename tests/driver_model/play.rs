@@ -1,15 +1,16 @@
 //! One trace: a random world, polled, stopped and taken up again at random.
 
 use super::choices::Choices;
-use super::controller::Wild;
+use super::controller::WildExecutor;
 use super::event::Event;
 use super::model::Model;
 use super::record::Record;
 use super::watch::Watches;
 use super::world::World;
-use onward::agent::{Driver, Ended, Policy, Surroundings};
+use onward::agent::policy::Backoff;
+use onward::agent::{Driver, DriverExit, Policy};
 use onward::exec::Assignment;
-use onward::lifecycle::{AnyTask, Event as Moved, TaskState, TaskStatus};
+use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::VirtualTime;
 use std::hash::Hasher;
 use std::pin::Pin;
@@ -50,7 +51,6 @@ impl Woken {
 pub(crate) fn play(mut choices: Choices, shown: bool) -> Played {
     let time = VirtualTime::new();
     let start = UtcDateTime::UNIX_EPOCH + time::Duration::days(10_957);
-    let clock = time.clock(start);
     let policy = policy(&mut choices);
     let desired = choices.pick(&[
         TaskState::Running,
@@ -61,21 +61,21 @@ pub(crate) fn play(mut choices: Choices, shown: bool) -> Played {
         TaskState::Accepted,
         TaskState::Shutdown,
     ]);
-    let mut task = AnyTask::resume(status(&mut choices, start));
-    // As `resolve` leaves it.
-    let resolved = task.state() < TaskState::Accepted;
-    if resolved {
-        task.advance(Moved::Accepted, start).unwrap();
-    }
-    let record = Record::new(start, task.status(), resolved);
-    let model = Model::new(policy.clone(), record, desired);
+    let task = AnyTask::resume(status(&mut choices, start));
+    let record = Record::new(start, task.status());
+    let may_run = choices.once_in(4);
+    let model = Model::new(policy.clone(), record, desired, may_run);
     let world = World::new(choices, model, time, shown);
 
     let assignment = Assignment::new("t", 1).with_desired_state(desired);
-    let surroundings = Surroundings::new(world.clone(), clock, world.clone()).with_policy(policy);
-    let controller = Wild(world.clone());
-    let (driver, handle) = Driver::new(task, assignment, controller, surroundings.unwrap());
-    world.lock().handle = Some(handle);
+    let (executor, runtime) = (WildExecutor(world.clone()), Arc::new(world.clone()));
+    let mut driver = Driver::new(task, assignment, executor, runtime)
+        .with_policy(policy)
+        .with_sink(world.clone());
+    if may_run {
+        driver = driver.with_possible_workload();
+    }
+    world.lock().handle = Some(driver.handle());
     live(&world, driver);
 
     world.lock().handle = None;
@@ -92,14 +92,17 @@ pub(crate) fn play(mut choices: Choices, shown: bool) -> Played {
 fn policy(choices: &mut Choices) -> Policy {
     let ms = |ms: u64| Duration::from_millis(ms);
     let mut limit = || choices.pick(&[None, None, Some(20), Some(50), Some(5), Some(0)]).map(ms);
-    let (prepare, start, inspect) = (limit(), limit(), limit());
-    let mut policy = Policy::default().with_shutdown_grace(limit());
-    (policy.prepare_deadline, policy.start_deadline) = (prepare, start);
-    policy.inspect_deadline = inspect;
+    let mut policy = Policy::default();
+    (policy.prepare_deadline, policy.start_deadline) = (limit(), limit());
+    (policy.inspect_deadline, policy.shutdown_grace) = (limit(), limit());
+    (policy.controller_deadline, policy.update_deadline) = (limit(), limit());
+    policy.remove_deadline = limit();
+    policy.shutdown_before_removal = choices.once_in(2);
     let initial = ms(choices.pick(&[10, 1, 7, 0]));
     let max = ms(choices.pick(&[1000, 15, 5, 0]));
     let factor = choices.pick(&[2.0, 1.0, 1.5]);
-    policy.with_retry(initial, max, factor).with_jitter(choices.pick(&[0.0, 0.0, 0.5, 1.0]))
+    let backoff = Backoff::new(initial, max).with_factor(factor).unwrap();
+    policy.with_backoff(backoff.with_jitter(choices.pick(&[0.0, 0.0, 0.5, 1.0])).unwrap())
 }
 
 fn status(choices: &mut Choices, start: UtcDateTime) -> TaskStatus {
@@ -115,7 +118,7 @@ fn status(choices: &mut Choices, start: UtcDateTime) -> TaskStatus {
     status
 }
 
-type Driven = Driver<Wild, World, onward::testing::VirtualClock, World>;
+type Driven = Driver<WildExecutor>;
 
 fn live(world: &World, mut driver: Driven) {
     let woken = Arc::new(Woken::default());
@@ -195,7 +198,7 @@ fn settle(world: &World, mut driver: Driven, watches: &mut Watches, woken: &Arc<
 
 fn poll(
     world: &World,
-    run: Pin<&mut impl Future<Output = Ended>>,
+    run: Pin<&mut impl Future<Output = DriverExit>>,
     waker: &Waker,
     woken: &Woken,
 ) -> bool {
@@ -205,8 +208,8 @@ fn poll(
     let poll = run.poll(&mut Context::from_waker(waker));
     if let Poll::Ready(ended) = &poll {
         world.tell(&Event::Ended(match ended {
-            Ended::Removed => "removed".into(),
-            Ended::Left(error) => format!("left: {error:#}"),
+            DriverExit::Removed => "removed".into(),
+            DriverExit::RemovalFailed { error } => format!("left: {error}"),
             ended => format!("{ended:?}"),
         }));
     } else {

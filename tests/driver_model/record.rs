@@ -26,10 +26,10 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(start: UtcDateTime, status: TaskStatus, unreported: bool) -> Self {
+    pub(crate) fn new(start: UtcDateTime, status: TaskStatus) -> Self {
         let since = status.timestamp.unwrap_or(start);
         let (shutting_down, terminating, history) = (None, None, Vec::new());
-        let (reports, reported) = (0, None);
+        let (reports, reported, unreported) = (0, None, false);
         Self {
             start,
             status,
@@ -107,14 +107,29 @@ impl Record {
         Known { container: bad.container.is_some(), exit_code: bad.exit_code }
     }
 
+    /// There is no controller (D1). A task that has ended only notes it.
+    pub(crate) fn unresolved(&mut self, now: Duration, err: String) -> Known {
+        self.happened(now, EventKind::Unresolved);
+        self.write(now, |status| {
+            status.message = "resolving controller failed".into();
+            status.err = Some(err.into());
+            status.state = match status.state {
+                state if state.is_terminal() => state,
+                state if state < TaskState::Starting => TaskState::Rejected,
+                _ => TaskState::Failed,
+            };
+        });
+        Known::default()
+    }
+
     /// A failure that is no end (D10): no exit code (D15), no container before
     /// there can be one.
-    pub(crate) fn noted(&mut self, now: Duration, err: &'static str, bad: &Bad) -> Known {
+    pub(crate) fn noted(&mut self, now: Duration, err: &str, bad: &Bad) -> Known {
         let interrupted = bad.is_interruption();
         self.happened(now, if interrupted { EventKind::Interrupted } else { EventKind::Delayed });
         self.write(now, |status| {
             if !interrupted {
-                status.err = Some(err.into());
+                status.err = Some(err.to_owned().into());
             }
             if let Some(pid) = bad.container.filter(|_| status.state >= TaskState::Starting) {
                 status.container_status = known(container(pid));

@@ -5,7 +5,8 @@ use super::model::{Model, Verdict};
 use super::play::Woken;
 use super::world::World;
 use futures::Stream;
-use onward::agent::{self, Snapshot};
+use onward::agent::Snapshot;
+use onward::agent::driver::{self, DefinitionStatus};
 use onward::lifecycle::{TaskState, TaskStatus};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct Watches(Vec<Watch>);
 
 struct Watch {
-    stream: agent::Watch<u64, TaskStatus>,
+    stream: driver::Watch<u64, TaskStatus>,
     woken: Arc<Woken>,
     /// How many reports there had been when it answered last.
     seen: Option<u32>,
@@ -93,12 +94,13 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
     let record = &model.record;
     equal("snapshot: status", &snapshot.status, &record.status)?;
     equal("snapshot: desired state", &snapshot.desired_state, &model.desired)?;
-    equal("snapshot: version", &snapshot.version, &model.version)?;
+    equal("snapshot: definition", &snapshot.definition, &definition(model))?;
+    equal("snapshot: last error", &snapshot.last_error, &model.last_error)?;
+    equal("snapshot: progress", &snapshot.progress, &None)?;
     equal("snapshot: since", &snapshot.since, &record.since)?;
     equal("snapshot: shutting down", &snapshot.shutting_down_since, &record.shutting_down)?;
     equal("snapshot: terminating", &snapshot.terminating_since, &record.terminating)?;
-    equal("snapshot: refused", &snapshot.refused_definition, &model.refused)?;
-    let history: Vec<_> = snapshot.history.iter().map(|past| (past.at, past.event)).collect();
+    let history: Vec<_> = snapshot.history.iter().map(|entry| (entry.at, entry.event)).collect();
     equal("snapshot: history", &history, &record.history)?;
     equal("snapshot: has ended", &snapshot.has_ended, &model.ended)?;
     if !model.ended {
@@ -106,6 +108,15 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
         next_attempt(model, snapshot)?;
     }
     Ok(())
+}
+
+fn definition(model: &Model) -> DefinitionStatus {
+    match (&model.refused, model.applied) {
+        (Some(reason), _) => DefinitionStatus::Refused(reason.clone()),
+        (None, None) => DefinitionStatus::Pending,
+        (None, Some(applied)) if applied == model.version => DefinitionStatus::Applied,
+        (None, Some(_)) => DefinitionStatus::Outdated,
+    }
 }
 
 fn next_attempt(model: &mut Model, snapshot: &Snapshot) -> Verdict {

@@ -1,11 +1,13 @@
-//! What surrounds a driver in a trace: time, its timer, its sink, and those who
+//! What surrounds a driver in a trace: its runtime, its sink, and those who
 //! tell it what is wanted. Everything that happens goes through [`World::tell`],
 //! where the model sees it.
 
 use super::choices::Choices;
 use super::event::{Event, Op};
 use super::model::{Goal, Model, Verdict};
-use onward::agent::{DriverHandle, StatusSink, Timer};
+use futures::future::BoxFuture;
+use onward::agent::runtime::SpawnError;
+use onward::agent::{DriverHandle, Runtime, StatusSink};
 use onward::exec::Assignment;
 use onward::lifecycle::{TaskState, TaskStatus};
 use onward::testing::{Turn, VirtualSleep, VirtualTime};
@@ -15,6 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use time::UtcDateTime;
 
 #[derive(Clone)]
 pub(crate) struct World(Arc<Mutex<Inner>>);
@@ -108,8 +111,7 @@ impl World {
             }
             _ => {
                 let (id, desired, version) = update;
-                let assignment =
-                    Assignment::new(id, version).with_desired_state(desired).with_version(version);
+                let assignment = Assignment::new(id, version).with_desired_state(desired);
                 let answer = handle.update(assignment);
                 self.tell(&Event::Update { id, desired, version, answer });
             }
@@ -163,14 +165,23 @@ impl StatusSink for World {
     }
 }
 
-impl Timer for World {
+impl Runtime for World {
     fn now(&self) -> Duration {
         self.lock().time.now()
     }
 
-    fn sleep_until(&self, moment: Duration) -> impl Future<Output = ()> + Send {
+    fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
         let inner = self.lock().time.sleep_until(moment, Turn::Timer);
-        Sleep { inner, world: self.clone(), moment, set: false }
+        Box::pin(Sleep { inner, world: self.clone(), moment, set: false })
+    }
+
+    fn spawn(&self, _: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
+        Err(SpawnError::new("a driver spawns nothing"))
+    }
+
+    fn utc_now(&self) -> UtcDateTime {
+        let inner = self.lock();
+        inner.model.record.wall(inner.time.now())
     }
 }
 

@@ -294,7 +294,7 @@ fn rule_10_a_start_that_takes_too_long_is_terminated_before_it_fails() {
          250 cancel start
          250 call terminate
          280 return terminate
-         280 status failed, starting ! start: deadline of 250ms exceeded",
+         280 status failed, starting ! start: deadline of 250ms exceeded; last error: busy",
     );
 }
 
@@ -331,6 +331,6 @@ fn at_one_moment_the_controller_comes_first_then_the_agent_then_the_deadline_the
          100 status preparing ! b
          100 call update
          100 cancel update
-         100 status rejected ! prepare: deadline of 100ms exceeded",
+         100 status rejected ! prepare: deadline of 100ms exceeded; last error: b",
     );
 }

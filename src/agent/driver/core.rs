@@ -85,6 +85,10 @@ pub(super) struct Definitions {
     pub(super) is_taken: bool,
     /// What the controller refused last.
     pub(super) refused: u32,
+    /// The wanted one has changed since the controller was offered one (5).
+    pub(super) is_changed: bool,
+    /// The controller was offered one and has not answered. It may have taken a part of it.
+    pub(super) is_offered: bool,
     /// What the executor refused last.
     pub(super) unresolvable: u32,
     /// The highest number so far.
@@ -92,6 +96,7 @@ pub(super) struct Definitions {
 }
 
 /// One task's life, and all that is wanted of it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Core {
     pub(super) task: AnyTask,
     /// Since when the task has been in its state.
@@ -213,6 +218,13 @@ impl Core {
         self.news = true;
     }
 
+    /// A line of progress. Only a task in PREPARING has one.
+    pub(super) fn report_progress(&mut self, line: Cow<'static, str>) {
+        if self.task.state() == TaskState::Preparing {
+            self.progress = Some(line);
+        }
+    }
+
     /// A sleep until this moment is over.
     pub(super) fn woke(&mut self, moment: Duration) {
         self.passed = self.passed.max(Some(moment));
@@ -228,10 +240,10 @@ impl Core {
         self.passed >= Some(moment)
     }
 
-    /// Whether a definition is to be offered to the controller.
+    /// Whether a definition is to be offered to the controller. One that it had before is
+    /// offered too: it may have taken a part of the one that came in between.
     fn is_changed(&self) -> bool {
-        let Definitions { wanted, applied, refused, .. } = self.definitions;
-        wanted != applied && wanted != refused
+        self.definitions.is_changed || self.definitions.is_offered
     }
 
     fn is_shutting_down(&self) -> bool {
@@ -247,7 +259,23 @@ impl Definitions {
             Applied::Wanted => (1, 1, true),
             Applied::Other => (2, 1, true),
         };
-        Self { wanted, applied, is_taken, refused: 0, unresolvable: 0, highest: wanted }
+        Self {
+            wanted,
+            applied,
+            is_taken,
+            refused: 0,
+            is_changed: false,
+            is_offered: false,
+            unresolvable: 0,
+            highest: wanted,
+        }
+    }
+
+    /// A controller was made, with [`applied`](Self::applied).
+    fn made(&mut self) {
+        self.is_taken = true;
+        self.is_offered = false;
+        self.is_changed = self.wanted != self.applied && self.wanted != self.refused;
     }
 }
 

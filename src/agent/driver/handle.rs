@@ -49,7 +49,7 @@ impl<D> DriverHandle<D> {
     where
         D: PartialEq,
     {
-        let refused = self.try_update(assignment.into(), false);
+        let refused = self.try_update(&assignment.into(), false);
         refused.inspect_err(|error| {
             tracing::warn!(task.id = self.id(), %error, "update refused");
         })
@@ -57,7 +57,7 @@ impl<D> DriverHandle<D> {
 
     /// What a worker wants of the task: the assignment, and perhaps its removal. If the executor
     /// has refused for good, it is asked again.
-    pub(in crate::agent) fn want(&self, assignment: Arc<Assignment<D>>, is_removed: bool)
+    pub(in crate::agent) fn want(&self, assignment: &Arc<Assignment<D>>, is_removed: bool)
     where
         D: PartialEq,
     {
@@ -69,12 +69,15 @@ impl<D> DriverHandle<D> {
     /// `is_removed`: the task is no longer assigned.
     fn try_update(
         &self,
-        assignment: Arc<Assignment<D>>,
+        assignment: &Arc<Assignment<D>>,
         is_removed: bool,
     ) -> Result<(), UpdateError>
     where
         D: PartialEq,
     {
+        if self.shared.with(|state| state.core.takes_no_update()) {
+            return Err(UpdateError::Ended);
+        }
         if *assignment.id != *self.shared.id {
             let (id, given) = (String::from(self.id()), assignment.id.clone());
             return Err(UpdateError::OtherTask { id, given });
@@ -84,7 +87,7 @@ impl<D> DriverHandle<D> {
                 self.shared.with(|state| (Arc::clone(&state.wanted), state.applied.clone()));
             // Compared outside of the lock: it is the embedder's code.
             let same = |other: &Arc<Assignment<D>>| {
-                Arc::ptr_eq(other, &assignment) || other.definition == assignment.definition
+                Arc::ptr_eq(other, assignment) || other.definition == assignment.definition
             };
             let (is_wanted, is_applied) = (same(&wanted), applied.as_ref().is_some_and(same));
             let told = self.shared.tell(|state| {
@@ -112,8 +115,8 @@ impl<D> DriverHandle<D> {
                 Some(wanted.map(|()| {
                     // Equal definitions share one place.
                     let applied = (number == definitions.applied)
-                        .then(|| state.applied.replace(Arc::clone(&assignment)));
-                    (mem::replace(&mut state.wanted, Arc::clone(&assignment)), applied)
+                        .then(|| state.applied.replace(Arc::clone(assignment)));
+                    (mem::replace(&mut state.wanted, Arc::clone(assignment)), applied)
                 }))
             });
             match told {

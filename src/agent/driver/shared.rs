@@ -125,14 +125,14 @@ impl<D> Shared<D> {
         let State { core, wanted, applied, .. } = &mut *state;
         let definition = core.begin(call, now);
         let mut before = None;
-        let (assignment, number) = match (definition, applied.as_ref()) {
-            (Definition::Applied, Some(applied)) => (Arc::clone(applied), core.definitions.applied),
-            _ => {
-                if call == Call::Controller {
-                    before = applied.replace(Arc::clone(wanted));
-                }
-                (Arc::clone(wanted), core.definitions.wanted)
+        let taken = applied.as_ref().filter(|_| definition == Definition::Applied);
+        let (assignment, number) = if let Some(applied) = taken {
+            (Arc::clone(applied), core.definitions.applied)
+        } else {
+            if call == Call::Controller {
+                before = applied.replace(Arc::clone(wanted));
             }
+            (Arc::clone(wanted), core.definitions.wanted)
         };
         drop(state);
         drop(before);
@@ -184,7 +184,7 @@ impl<D> Shared<D> {
 
     /// A line of progress, from an operation.
     pub(super) fn report_progress(&self, line: Cow<'static, str>) {
-        self.with(|state| state.core.progress = Some(line));
+        self.with(|state| state.core.report_progress(line));
         self.steps.notify();
     }
 

@@ -31,6 +31,7 @@ pub(super) mod optional_time_of_day {
     #[derive(Serialize, Deserialize)]
     struct Time(#[serde(with = "super::time_of_day")] UtcDateTime);
 
+    #[expect(clippy::ref_option, reason = "serde asks for this form")]
     pub(in crate::agent::driver) fn serialize<S: Serializer>(
         time: &Option<UtcDateTime>,
         serializer: S,
@@ -50,6 +51,7 @@ pub(super) mod optional_millis {
     use core::time::Duration;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde asks for this form")]
     pub(in crate::agent::driver) fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,

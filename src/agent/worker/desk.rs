@@ -237,7 +237,7 @@ impl<E: Executor + 'static> Desk<E> {
     fn tell(&self, seat: &Seat<E>, record: &TaskRecord<E::Definition>) {
         let handle = DriverHandle::new(Arc::clone(seat));
         handle.set_policy(record.policy.clone().unwrap_or_else(|| Arc::clone(&self.policy)));
-        handle.want(Arc::clone(&record.assignment), record.removing);
+        handle.want(&record.assignment, record.removing);
     }
 
     /// A driver of a task.

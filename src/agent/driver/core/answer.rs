@@ -57,7 +57,7 @@ impl Core {
         self.touched = true;
         let Err(problem) = answer else {
             self.has = Has::Controller;
-            self.definitions.is_taken = true;
+            self.definitions.made();
             self.last_error = None;
             self.retries.count(Call::Controller, false);
             if self.goal == Goal::Live {
@@ -76,11 +76,17 @@ impl Core {
             let failure = Box::new(Failure::new(String::from(problem.error)));
             return self.event(Event::Delayed(failure), now);
         }
-        self.has = Has::Refusal;
         self.definitions.unresolvable = asked;
         if !self.definitions.is_taken {
             self.definitions.applied = 0;
+            if asked != self.definitions.wanted {
+                // Another definition has come meanwhile: the executor is asked for that one.
+                self.last_error = Some(problem.error.clone());
+                return Log::CallDelayed("controller", problem.error).into();
+            }
         }
+        self.has = Has::Refusal;
+        self.last_error = None;
         if removing {
             // By its contract the executor has nothing of this task.
             self.exit = Exit::Removed;
@@ -130,9 +136,7 @@ impl Core {
                 Answer::Failed(failure.clone())
             }
             (Answer::Failed(error), Operation::Terminate, Some(LastResort::Failure(first))) => {
-                let mut failure = first.clone();
-                failure.err = format!("{}; terminate: {}", first.err, error.err).into();
-                Answer::Failed(failure)
+                Answer::Failed(Box::new(both(first, *error)))
             }
             (Answer::Failed(failure), operation, None)
                 if is_panic || (self.may_run && operation == Operation::Prepare) =>
@@ -163,6 +167,8 @@ impl Core {
         self.touched = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
         self.update_retry_at = self.delay(Call::Update, now, again);
+        self.definitions.is_offered = false;
+        self.definitions.is_changed |= again;
         match answer {
             Ok(()) => {
                 self.definitions.applied = offered;
@@ -182,13 +188,18 @@ impl Core {
 
     /// The controller does not take the wanted definition.
     pub(super) fn refuse(&mut self, reason: Box<str>) -> Log {
+        self.definitions.is_offered = false;
+        self.definitions.is_changed = false;
         self.refuse_offer(self.definitions.wanted, reason)
     }
 
     fn refuse_offer(&mut self, offered: u32, reason: Box<str>) -> Log {
         let log = Log::DefinitionRefused(reason.clone());
-        self.definitions.refused = offered;
-        self.refusal = Some(reason);
+        // If another one is wanted meanwhile, that one was not refused.
+        if offered == self.definitions.wanted {
+            self.definitions.refused = offered;
+            self.refusal = Some(reason);
+        }
         self.update_deadline = None;
         self.update_retry_at = None;
         self.last_error = None;
@@ -209,6 +220,7 @@ impl Core {
         match answer {
             Ok(()) => {
                 self.exit = Exit::Removed;
+                self.last_error = None;
                 self.goal = self.goal.max(Goal::Close);
                 Logs::default()
             }
@@ -250,6 +262,16 @@ impl Core {
     }
 }
 
+/// A task has failed, and the `terminate` that followed has failed as well: what is known of
+/// the workload is from the later failure, if it knows it.
+fn both(first: &Failure, terminate: Failure) -> Failure {
+    let mut failure = first.clone();
+    failure.err = format!("{}; terminate: {}", first.err, terminate.err).into();
+    failure.exit_code = terminate.exit_code.or(failure.exit_code);
+    failure.container_status = terminate.container_status.or(failure.container_status);
+    failure
+}
+
 impl Core {
     /// Records what an operation came to.
     pub(super) fn record(&mut self, operation: Operation, answer: Answer, now: Now) -> Logs {
@@ -286,6 +308,8 @@ impl Core {
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);
         if from != to {
             self.since = now.utc;
+            // Nothing is left to be ended.
+            self.urgent &= !to.is_terminal();
             self.retries = super::Retries::default();
             self.retry_at = None;
             self.update_retry_at = None;

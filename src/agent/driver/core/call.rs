@@ -54,6 +54,8 @@ impl Core {
             }
             Call::Update => {
                 self.update_retry_at = None;
+                self.definitions.is_changed = false;
+                self.definitions.is_offered = true;
                 if self.update_deadline.is_none() {
                     let allowed = self.policy.update_deadline;
                     self.update_deadline = allowed.and_then(|allowed| now.after(allowed));
@@ -113,10 +115,10 @@ impl Core {
         match (self.goal, call) {
             (Goal::Ended, _) | (_, Call::Close) => false,
             (Goal::Close, _) => true,
-            // Both end the workload; one has no controller to do it with.
-            (_, Call::Controller) => false,
+            // Without a controller, nothing can be shut down or removed; `terminate` is the
+            // last resort.
+            (_, Call::Controller) | (Goal::Live, Call::Operate(Operation::Terminate)) => false,
             (Goal::Remove, call) => call != Call::Remove,
-            (Goal::Live, Call::Operate(Operation::Terminate)) => false,
             (Goal::Live, Call::Operate(Operation::Wait)) => self.urgent || self.is_changed(),
             (Goal::Live, _) => self.urgent,
         }
@@ -148,11 +150,14 @@ impl Core {
 
     /// The name of a state's phase, for its deadline.
     pub(super) fn phase(&self) -> (&'static str, Option<Duration>) {
-        match self.goal {
-            Goal::Remove => ("remove", self.policy.remove_deadline),
-            _ if self.has != Has::Controller => ("controller", self.policy.controller_deadline),
-            _ if self.task.state() == TaskState::Starting => ("start", self.policy.start_deadline),
-            _ => ("prepare", self.policy.prepare_deadline),
+        if self.goal == Goal::Remove {
+            ("remove", self.policy.remove_deadline)
+        } else if self.has != Has::Controller {
+            ("controller", self.policy.controller_deadline)
+        } else if self.task.state() == TaskState::Starting {
+            ("start", self.policy.start_deadline)
+        } else {
+            ("prepare", self.policy.prepare_deadline)
         }
     }
 }

@@ -21,18 +21,20 @@ impl Core {
         if self.goal < Goal::Close && self.deadline.is_some_and(|at| self.has_passed(at)) {
             return Next::Recorded(self.too_late(now));
         }
-        if self.update_deadline.is_some_and(|at| self.has_passed(at)) && self.is_changed() {
-            return Next::Recorded(self.update_too_late());
-        }
         let next = match self.course() {
             Course::Record(decision) => return Next::Recorded(self.decided(&decision, now)),
             Course::Call(call) => call,
             Course::Wait => return Next::Wait(None),
             Course::Nothing => return Next::Nothing,
         };
+        // The deadline of an update counts only while the update is what comes next.
+        let update_deadline = self.update_deadline.filter(|_| next == Call::Update);
+        if update_deadline.is_some_and(|at| self.has_passed(at)) {
+            return Next::Recorded(self.update_too_late());
+        }
         match self.retry_of(next) {
             Some(at) if !self.has_passed(at) => {
-                Next::Wait(earlier(Some(at), earlier(self.deadline, self.update_deadline)))
+                Next::Wait(earlier(Some(at), earlier(self.deadline, update_deadline)))
             }
             _ => Next::Call(next),
         }
@@ -41,9 +43,8 @@ impl Core {
     /// What is to be done next, whether it is time for it or not.
     fn course(&self) -> Course {
         match (self.goal, self.has) {
-            (Goal::Ended, _) => return Course::Nothing,
             (Goal::Close, Has::Controller) => return Course::Call(Call::Close),
-            (Goal::Close, _) => return Course::Nothing,
+            (Goal::Close | Goal::Ended, _) => return Course::Nothing,
             (Goal::Remove, Has::Controller) => return Course::Call(Call::Remove),
             (_, Has::Nothing | Has::ClosedController) => return Course::Call(Call::Controller),
             (_, Has::Refusal) => return Course::Wait,
@@ -91,6 +92,7 @@ impl Core {
         }
         if self.has != Has::Controller {
             self.has = Has::Refusal;
+            self.last_error = None;
             return self.unresolved(exceeded, now);
         }
         if self.is_shutting_down() {
@@ -111,7 +113,10 @@ impl Core {
     /// What a phase that took too long fails with.
     fn exceeded(&self) -> String {
         let (phase, deadline) = self.phase();
-        let err = self.last_error.as_deref().or(self.task.err());
+        let operates = self.goal == Goal::Live && self.has == Has::Controller;
+        // The status tells of operations only.
+        let noted = self.task.err().filter(|_| operates);
+        let err = self.last_error.as_deref().or(noted);
         exceeded(phase, deadline, err)
     }
 
@@ -122,6 +127,8 @@ impl Core {
             LastResort::Failure(_) => "it failed, and its workload may run",
         };
         self.last_resort = Some(last_resort);
+        // An inspection may take its time.
+        self.inspection_due = false;
         self.deadline = None;
         self.retry_at = None;
         self.touched = true;
@@ -136,6 +143,7 @@ impl Core {
     pub(super) fn removal_failed(&mut self, error: Box<str>) -> Logs {
         let log = Log::RemovalFailed(error.clone());
         self.exit = Exit::RemovalFailed(error);
+        self.last_error = None;
         self.goal = self.goal.max(Goal::Close);
         self.touched = true;
         log.into()

@@ -67,7 +67,10 @@ impl Log {
             }
             Self::RemovalFailed(error) => tracing::error!(error = &**error, "task not removed"),
             Self::Forgotten(error) => {
-                tracing::warn!(error = &**error, "task forgotten: executor rejected its definition")
+                tracing::warn!(
+                    error = &**error,
+                    "task forgotten: executor rejected its definition"
+                );
             }
             Self::Refused(error) => tracing::error!(error = &**error, "move refused"),
         }

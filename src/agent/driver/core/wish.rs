@@ -14,13 +14,18 @@ pub(in crate::agent::driver) enum Refusal {
 }
 
 impl Core {
+    /// Whether the task is being removed, or its driver closes or has ended (11).
+    pub(in crate::agent::driver) fn takes_no_update(&self) -> bool {
+        self.goal != Goal::Live || self.remove_later
+    }
+
     /// Another desired state is wanted, or another definition, by its number (5, 6).
     pub(in crate::agent::driver) fn want(
         &mut self,
         desired: TaskState,
         definition: u32,
     ) -> Result<(), Refusal> {
-        if self.goal != Goal::Live || self.remove_later {
+        if self.takes_no_update() {
             return Err(Refusal::Ended);
         }
         if desired < self.desired {
@@ -30,9 +35,11 @@ impl Core {
         if changed {
             self.definitions.wanted = definition;
             self.definitions.refused = 0;
+            self.definitions.is_changed = self.has == Has::Controller;
             self.definitions.highest = self.definitions.highest.max(definition);
             self.refusal = None;
             self.update_deadline = None;
+            self.forget_last_error();
             self.touched = true;
             self.ask_again();
         }
@@ -58,12 +65,20 @@ impl Core {
         if begins_to_end && !self.task.state().is_terminal() {
             self.urgent = true;
             self.inspection_due = false;
+            self.forget_last_error();
             if self.last_resort().is_none() && self.has == Has::Controller {
                 self.deadline = None;
             }
         }
         self.touched |= desired != before;
         desired > before
+    }
+
+    /// The last error of an update is not shown once that update is not tried again.
+    fn forget_last_error(&mut self) {
+        if self.has == Has::Controller {
+            self.last_error = None;
+        }
     }
 
     /// If the executor has refused, it is asked again.
@@ -76,7 +91,7 @@ impl Core {
 
     /// The task is no longer assigned (9).
     pub(in crate::agent::driver) fn remove(&mut self) {
-        if self.goal != Goal::Live || self.remove_later {
+        if self.takes_no_update() {
             return;
         }
         self.ask_again();
@@ -94,6 +109,7 @@ impl Core {
 
     /// From here on the controller's `remove` is called.
     pub(super) fn remove_now(&mut self) {
+        self.ask_again();
         self.goal = Goal::Remove;
         self.remove_later = false;
         self.retry_at = None;
