@@ -10,6 +10,8 @@
 mod answer;
 mod call;
 mod course;
+#[cfg(test)]
+mod explore;
 mod logs;
 mod retries;
 mod wish;

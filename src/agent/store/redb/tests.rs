@@ -4,7 +4,8 @@
 use super::database::{Expected, Opened};
 use super::record::Steps;
 use super::{Migration, OpenStoreError, RedbStore};
-use crate::agent::{Store, StoreChange, StoreError, StoredTask, TaskRecord};
+use crate::agent::Store;
+use crate::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use ::redb::StorageBackend;
