@@ -4,7 +4,8 @@ use super::rules::Workload;
 use super::{Action, Kind, LIMITED, Letter, Mode, Settings, State, X, assignment, handle, utc};
 use crate::agent::driver::calls;
 use crate::agent::driver::core::{Call, Next, Problem};
-use crate::agent::driver::shared::Shared;
+use crate::agent::driver::race::Outcome;
+use crate::agent::driver::shared::{Shared, Subject};
 use crate::agent::runtime::{Now, Runtime, SpawnError};
 use crate::exec::ControllerError;
 use crate::lifecycle::{Answer, Operation};
@@ -334,7 +335,8 @@ impl State {
                 drop(calls::resolved(shared, &clock, number, Some(result), &mut None));
             }
             Call::Operate(operation) => {
-                if kind == Kind::Final {
+                let is_last = operation == Operation::Terminate && kind == Kind::Panic;
+                if kind == Kind::Final || is_last {
                     self.failed(operation);
                 }
                 let (answer, is_panic) = answer_of(operation, kind);
@@ -349,15 +351,16 @@ impl State {
                     Kind::Final | Kind::Panic => self.refused(about),
                     Kind::Temporary | Kind::Interrupted => {}
                 }
-                let is_taken = kind == Kind::Success;
-                drop(shared.with(|state| {
-                    let logs = state.core.updated(number, result, now);
-                    let desired = state.wanted.desired_state;
-                    if is_taken {
-                        state.applied = Some(assignment(desired, about));
+                let desired = shared.with(|state| state.wanted.desired_state);
+                let subject = Subject { assignment: assignment(desired, about), number };
+                let outcome = match kind {
+                    Kind::Success => Outcome::Answer(Ok(())),
+                    Kind::Temporary | Kind::Interrupted => {
+                        Outcome::Answer(Err(ControllerError::new("no").temporary()))
                     }
-                    logs
-                }));
+                    Kind::Final | Kind::Panic => Outcome::Answer(Err(ControllerError::new("no"))),
+                };
+                drop(calls::updated(shared, &clock, &subject, outcome));
             }
             Call::Remove => {
                 match kind {

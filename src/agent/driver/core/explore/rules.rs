@@ -132,6 +132,7 @@ impl State {
         }
         let has_ended = core.task.state().is_terminal();
         let was_ending = self.is_ending() || core.last_resort.is_some();
+        let is_waiting = matches!(self.mode, Mode::Waiting(_));
         let rules = &mut self.rules;
         let is_changed = wanted != rules.wanted;
         if is_changed {
@@ -143,18 +144,21 @@ impl State {
         if rules.desired < TaskState::Shutdown && desired >= TaskState::Shutdown {
             rules.owes_shutdown = !has_ended && core.last_resort.is_none();
         }
-        rules.owes_retry |= !was_ending && !has_ended && (is_raised || is_changed);
+        rules.owes_retry |= is_waiting && !was_ending && !has_ended && (is_raised || is_changed);
         rules.desired = desired;
     }
 
     pub(super) fn told_to_remove(&mut self, shuts_down_first: bool, core: &Core) {
+        let is_waiting = matches!(self.mode, Mode::Waiting(_));
         let rules = &mut self.rules;
         if rules.is_closing || self.mode == Mode::Ended {
             return;
         }
         if !rules.is_removing {
-            rules.owes_retry = true;
             let has_ended = core.task.state().is_terminal();
+            let changes_nothing =
+                shuts_down_first && !has_ended && rules.desired >= TaskState::Shutdown;
+            rules.owes_retry |= is_waiting && !changes_nothing;
             rules.owes_shutdown &= shuts_down_first;
             if shuts_down_first && !has_ended && rules.desired < TaskState::Shutdown {
                 rules.desired = TaskState::Shutdown;
@@ -211,7 +215,7 @@ impl State {
         if self.rules.is_closing {
             self.expect(call == Call::Close, "15: only close is called");
         }
-        if self.rules.owes_shutdown {
+        if self.rules.owes_shutdown && !state.is_terminal() {
             let is_next = match call {
                 Call::Controller => true,
                 Call::Operate(operation) => {
@@ -308,7 +312,7 @@ impl State {
 
     /// The driver has nothing to do, ever again.
     pub(super) fn ends(&mut self, exit: &Exit) {
-        let Rules { is_closing, is_removed, removal_failed, asked, .. } = self.rules;
+        let Rules { is_closing, is_removed, removal_failed, asked, refused, .. } = self.rules;
         let is_refused = asked.is_some_and(|(_, is_refused)| is_refused);
         let is_closed = self.world.controller.is_none() || self.world.is_closed;
         self.expect(is_closed, "15: every controller is closed");
@@ -316,7 +320,7 @@ impl State {
             Exit::Removed => {
                 self.expect(is_removed || is_refused, "12: a removal has succeeded");
                 let left = self.world.left;
-                let is_unreachable = left.is_some_and(|left| asked == Some((left, true)));
+                let is_unreachable = left.is_some_and(|left| refused[usize::from(left)]);
                 self.expect(left.is_none() || is_unreachable, "10: no workload is forgotten");
             }
             Exit::RemovalFailed(_) => {
