@@ -12,6 +12,8 @@
 //! these; the names that most agents use are here too.
 
 pub mod driver;
+#[cfg(test)]
+mod explore;
 mod limit;
 pub(crate) mod panic;
 pub mod policy;

@@ -10,6 +10,8 @@
 mod answer;
 mod call;
 mod course;
+#[cfg(test)]
+mod explore;
 mod logs;
 mod retries;
 mod wish;
@@ -111,7 +113,7 @@ pub(super) struct Core {
     pub(super) refusal: Option<Box<str>>,
     /// A workload may run before the task was started here, so a failure before the start is
     /// preceded by `terminate` (14).
-    pub(super) may_run: bool,
+    may_run: bool,
     /// The removal waits for the end of a shutdown.
     pub(super) remove_later: bool,
     /// Since when the workload is asked to end.
@@ -199,8 +201,23 @@ impl Core {
             self.has = Has::Nothing;
             self.may_run = true;
             self.definitions.unresolvable = 0;
+            // Every phase begins anew with the next controller.
+            (self.retry_at, self.update_retry_at) = (None, None);
+            (self.deadline, self.update_deadline) = (None, None);
             self.inspection_due = self.was_started() && !self.is_shutting_down();
         }
+    }
+
+    /// A workload may run, whatever the status says: an earlier agent may have started it, and
+    /// died before that was stored. If no definition is known to be taken, it may be the wanted
+    /// one. Returns whether the executor is to be asked for that one first.
+    pub(super) fn may_run(&mut self) -> bool {
+        self.may_run = true;
+        let asks = self.definitions.applied == 0;
+        if asks {
+            self.definitions.applied = self.definitions.wanted;
+        }
+        asks
     }
 
     fn was_started(&self) -> bool {

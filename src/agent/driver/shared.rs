@@ -75,7 +75,11 @@ impl<D> Shared<D> {
     /// A workload may run, whatever the status says: an earlier agent may have started it, and
     /// died before that was stored.
     pub(in crate::agent) fn may_run(&self) {
-        self.with(|state| state.core.may_run = true);
+        self.with(|state| {
+            if state.core.may_run() {
+                state.applied = Some(Arc::clone(&state.wanted));
+            }
+        });
     }
 
     /// Does something to the state. Nothing of an embedder's may be called or dropped in it.

@@ -74,11 +74,9 @@ impl Core {
             Operation::Start => self.limit(self.policy.start_deadline, now),
             Operation::Shutdown => {
                 self.urgent = false;
-                // The grace runs from the first call.
-                if self.shutting_down.is_none() {
-                    self.shutting_down = Some(now.utc);
-                    self.limit(self.policy.shutdown_grace, now);
-                }
+                // The grace runs from the first call to this controller.
+                self.shutting_down.get_or_insert(now.utc);
+                self.limit(self.policy.shutdown_grace, now);
             }
             Operation::Terminate => {
                 self.urgent = false;
@@ -102,6 +100,12 @@ impl Core {
             return Definition::Applied;
         }
         if definitions.is_taken && definitions.applied == definitions.wanted {
+            return Definition::Applied;
+        }
+        // An earlier agent may have used it, and died before that was stored: only its
+        // controller can end the workload.
+        let was_refused = definitions.applied == definitions.unresolvable;
+        if self.may_run && definitions.applied != 0 && !was_refused {
             return Definition::Applied;
         }
         definitions.applied = definitions.wanted;

@@ -111,6 +111,8 @@ impl Core {
     pub(super) fn remove_now(&mut self) {
         self.ask_again();
         self.goal = Goal::Remove;
+        // The executor may have refused since the removal was wanted.
+        self.ask_again();
         self.remove_later = false;
         self.retry_at = None;
         // The deadline of a phase that does not matter any more would only keep it awake.

@@ -1,0 +1,115 @@
+//! What tells two states apart, and how a state is copied.
+
+use super::super::{Core, Definitions, Exit, LastResort};
+use super::{Mode, State};
+use crate::agent::driver::history::History;
+use crate::exec::FromError;
+use crate::lifecycle::AnyTask;
+use alloc::sync::Arc;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::time::Duration;
+
+/// How far away a moment is.
+#[derive(PartialEq, Eq, Hash, Debug)]
+enum Away {
+    Passed,
+    /// It has not passed, but time is beyond it.
+    Overdue,
+    In(Duration),
+}
+
+impl State {
+    fn away(&self, moment: Option<Duration>) -> Option<Away> {
+        let moment = moment?;
+        Some(match moment.checked_sub(self.now) {
+            _ if self.core.has_passed(moment) => Away::Passed,
+            Some(distance) => Away::In(distance),
+            None => Away::Overdue,
+        })
+    }
+
+    /// Numbers grow, so only what they are compared with counts.
+    fn number(&self, number: u32) -> (bool, bool) {
+        let Definitions { wanted, applied, .. } = self.core.definitions;
+        (number == wanted, number == applied)
+    }
+
+    #[rustfmt::skip]
+    fn key(&self) -> impl Hash + PartialEq + use<> {
+        let core = &self.core;
+        let definitions = core.definitions;
+        let last_resort = match &core.last_resort {
+            None => 0,
+            Some(LastResort::Shutdown) => 1,
+            Some(LastResort::Failure(_)) => 2,
+        };
+        let exit = match &core.exit {
+            Exit::Closed => 0,
+            Exit::Removed => 1,
+            Exit::RemovalFailed(_) => 2,
+        };
+        let (mode, until, number) = match self.mode {
+            Mode::Calling { call, about, number, deadline } => {
+                let mode = Mode::Calling { call, about, number: 0, deadline: None };
+                (mode, self.away(deadline), self.number(number))
+            }
+            Mode::Waiting(until) => (Mode::Waiting(None), self.away(until), (until.is_some(), false)),
+            mode => (mode, None, (false, false)),
+        };
+        (
+            (core.task.state(), core.desired, core.goal as u8, core.has as u8, exit, last_resort),
+            (self.wanted, self.applied, definitions.is_taken, definitions.wanted == definitions.applied),
+            (self.number(definitions.refused), self.number(definitions.unresolvable)),
+            (core.may_run, core.remove_later, core.shutting_down.is_some(), core.terminating.is_some()),
+            (self.away(core.retry_at), self.away(core.update_retry_at)),
+            (self.away(core.deadline), self.away(core.update_deadline)),
+            (core.inspection_due, core.urgent, core.news),
+            (mode, until, number, self.world, self.rules, self.broken),
+        )
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { core, wanted, applied, mode, now, world, rules, broken } = self;
+        write!(f, "{now:?} {mode:?} {} of {}, {:?}", core.task.state(), core.desired, core.goal)?;
+        write!(f, " {:?} wanted {wanted} applied {applied:?} {:?}", core.has, core.definitions)?;
+        write!(f, " retry {:?} deadline {:?} {world:?} {rules:?} {broken:?}", core.retry_at, core.deadline)
+    }
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self { core: copy(&self.core), ..*self }
+    }
+}
+
+/// A task is not `Clone`: it is resumed from its status.
+pub(super) fn copy(core: &Core) -> Core {
+    Core {
+        task: AnyTask::resume(core.task.status()),
+        policy: Arc::clone(&core.policy),
+        exit: core.exit.clone(),
+        refusal: core.refusal.clone(),
+        last_resort: core.last_resort.clone(),
+        last_error: core.last_error.clone(),
+        progress: core.progress.clone(),
+        history: History::default(),
+        jitter: core.jitter.clone(),
+        from_error: FromError::default(),
+        ..*core
+    }
+}

@@ -1,0 +1,68 @@
+//! Exhaustive exploration of the decision cores with the model checker `stateright`.
+//!
+//! A model has the core itself and the world around it. In every state each thing that can happen
+//! happens. A rule that does not hold is put into the state as `broken`, so one property finds all
+//! of them, with the shortest way there.
+
+use alloc::string::String;
+use core::fmt::Debug;
+use core::hash::Hash;
+use core::time::Duration;
+use stateright::{Checker, Expectation, Model, Property};
+use std::time::Instant;
+
+/// A state that can be broken.
+pub(super) trait Judged {
+    /// The rule that does not hold, if one does not.
+    fn broken(&self) -> Option<&str>;
+}
+
+/// The one property of a model: every rule holds.
+pub(super) fn every_rule_holds<M: Model<State: Judged>>() -> Property<M> {
+    Property {
+        expectation: Expectation::Always,
+        name: "every rule holds",
+        condition: |_: &M, state: &M::State| state.broken().is_none(),
+    }
+}
+
+/// Whether the full exploration is asked for. It takes minutes.
+pub(super) fn is_full() -> bool {
+    std::env::var("ONWARD_EXPLORE").is_ok_and(|value| value == "full")
+}
+
+/// Explores a model to a fixpoint, or to a depth, and fails with the shortest way to a state in
+/// which a rule does not hold.
+pub(super) fn explore<M>(name: &str, model: M, depth: Option<usize>)
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Judged + Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq + Send + Sync + 'static,
+{
+    let begun = Instant::now();
+    let builder = model.checker().threads(2).timeout(Duration::from_secs(900));
+    let checker = match depth {
+        Some(depth) => builder.target_max_depth(depth),
+        None => builder,
+    }
+    .spawn_bfs()
+    .join();
+    let (states, transitions) = (checker.unique_state_count(), checker.state_count());
+    let (reached, took) = (checker.max_depth(), begun.elapsed());
+    let end = depth.map_or("a fixpoint", |_| "a depth");
+    println!(
+        "{name}: {states} states, {transitions} transitions, to {end} of {reached}, in {took:.1?}"
+    );
+    if let Some(path) = checker.discovery("every rule holds") {
+        let broken = path.last_state().broken().map(String::from);
+        let mut text = String::new();
+        for (state, action) in path.into_vec() {
+            text += &std::format!("{state:?}\n");
+            if let Some(action) = action {
+                text += &std::format!("  -> {action:?}\n");
+            }
+        }
+        panic!("{name}: {broken:?}\n{text}");
+    }
+    assert!(took < Duration::from_secs(900), "{name}: the exploration was cut short");
+}
