@@ -230,7 +230,6 @@ fn an_end_that_is_not_stored_does_not_let_another_definition_watch_the_workload(
     super::place::fail_statuses(&store);
     agent.run(1000);
     assert_eq!(agent.status("x").state, TaskState::Complete);
-    agent.handle.assign([task("x", "B")]);
     _ = agent.try_for(50, agent.handle.assign([task("x", "B")]));
     store.set_faults(|_| None);
     let agent = agent.crash(&world, store);
