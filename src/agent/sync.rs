@@ -50,3 +50,6 @@ impl<T> fmt::Debug for Mutex<T> {
         f.write_str("Mutex(..)")
     }
 }
+
+#[cfg(all(test, shuttle))]
+pub(crate) mod model;

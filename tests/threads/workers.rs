@@ -98,7 +98,7 @@ fn round(seed: u64, workers: usize, trouble: Trouble) {
     }
     handle.close();
     if let Some(main) = main {
-        // Nothing but the close ends it.
+        // It ends by the close.
         let worker = main.block_on(run).expect("run has not panicked");
         assert!(matches!(
             block_on(handle.assign([] as [onward::Assignment<u64>; 0])),
@@ -106,6 +106,9 @@ fn round(seed: u64, workers: usize, trouble: Trouble) {
         ));
         drop(worker);
         main.shutdown_timeout(Duration::from_secs(20));
+    } else {
+        // It has the worker, if `run` had returned before the shutdown.
+        drop(run);
     }
     assert!(matches!(block_on(handle.shut_down()), Err(AssignError::Closed)));
     assert_eq!(asked.load(Ordering::Acquire), answered.load(Ordering::Acquire));

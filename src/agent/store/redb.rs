@@ -4,7 +4,9 @@ mod database;
 mod error;
 mod gate;
 mod record;
-#[cfg(test)]
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
+#[cfg(all(test, not(shuttle)))]
 mod tests;
 
 use super::{Store, StoreChange, StoreError, StoredTask};

@@ -96,3 +96,6 @@ impl Cell {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
