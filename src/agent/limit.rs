@@ -96,3 +96,6 @@ impl Drop for Permit {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;

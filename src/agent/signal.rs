@@ -116,3 +116,6 @@ impl Signal {
         drop(waker);
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;

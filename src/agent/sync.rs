@@ -1,4 +1,4 @@
-//! The one mutex of this layer.
+//! The one mutex of this layer, and what goes with it.
 //!
 //! Under it runs only code of this library: no controller, executor, runtime, sink, waker,
 //! tracing subscriber, and no `Drop` of an embedder's value. With `--cfg shuttle` it is the
@@ -7,14 +7,14 @@
 use core::fmt;
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::Condvar;
+use std::sync::{Condvar as InnerCondvar, Mutex as Inner};
 #[cfg(not(shuttle))]
-use std::sync::{Mutex as Inner, MutexGuard};
+pub(crate) use std::{sync::MutexGuard, thread::ThreadId, thread::current};
 
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::Condvar;
+use shuttle::sync::{Condvar as InnerCondvar, Mutex as Inner};
 #[cfg(shuttle)]
-use shuttle::sync::{Mutex as Inner, MutexGuard};
+pub(crate) use shuttle::{sync::MutexGuard, thread::ThreadId, thread::current};
 
 /// A mutex that ignores poisoning: what it guards is whole at any time, since no foreign code
 /// runs under it.
@@ -31,8 +31,25 @@ impl<T> Mutex<T> {
     }
 }
 
+/// Waits for a change of what a [`Mutex`] guards.
+#[derive(Default)]
+pub(crate) struct Condvar(InnerCondvar);
+
+impl Condvar {
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mutex(..)")
     }
 }
+
+#[cfg(all(test, shuttle))]
+pub(crate) mod model;

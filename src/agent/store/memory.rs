@@ -1,12 +1,12 @@
 //! A store that lasts as long as the process.
 
 use super::{Store, StoreChange, StoreError, StoredTask};
+use crate::agent::sync::{Mutex, MutexGuard};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Keeps tasks in memory: for an agent that need not outlive its process, and for
 /// tests. Clones are the same store.
@@ -35,8 +35,7 @@ impl<D> MemoryStore<D> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<D>> {
-        // What is under it is whole at any time, a panic elsewhere or not.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

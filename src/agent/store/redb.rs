@@ -4,11 +4,14 @@ mod database;
 mod error;
 mod gate;
 mod record;
-#[cfg(test)]
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
+#[cfg(all(test, not(shuttle)))]
 mod tests;
 
 use super::{Store, StoreChange, StoreError, StoredTask};
 use crate::agent::panic::caught;
+use crate::agent::sync::Mutex;
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
 use alloc::boxed::Box;
@@ -24,7 +27,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::OpenStoreError;
 pub use record::Migration;
@@ -162,7 +164,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
         let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         (self.shared.offload)(Box::new(move || {
-            let mut state = shared.state();
+            let mut state = shared.state.lock();
             // Nobody waits for it any more, and it may be older than what was done since.
             if sender.is_canceled() {
                 return;
@@ -230,11 +232,6 @@ impl RedbOptions {
 const RECORDS: &[Migration] = &[];
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic is caught before it gets here.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Does this with the database. After a failure it is opened again, by whoever is
     /// next: a database is of no use after an error of its file.
     fn with<D: DeserializeOwned, T>(

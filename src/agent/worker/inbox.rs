@@ -100,3 +100,6 @@ impl<D: Send + Sync> Notice for Inbox<D> {
         drop(self.put(Event::Changed(Arc::clone(id))));
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;

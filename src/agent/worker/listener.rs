@@ -1,12 +1,11 @@
 //! Those who listen to the statuses of all tasks.
 
 use crate::agent::sink::{StatusSink, deliver, deliver_removed};
-use crate::agent::sync::{Condvar, Mutex};
+use crate::agent::sync::{Condvar, Mutex, ThreadId, current};
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
-use std::thread::{self, ThreadId};
 
 /// Listens to the statuses of all tasks of a worker, until it is dropped; see
 /// [`WorkerHandle::listen`](super::WorkerHandle::listen).
@@ -61,7 +60,7 @@ struct State {
 impl Cell {
     pub(super) fn new(sink: impl StatusSink + 'static) -> Self {
         let state = Mutex::new(State::default());
-        Self { sink: Box::new(sink), state, is_over: Condvar::new() }
+        Self { sink: Box::new(sink), state, is_over: Condvar::default() }
     }
 
     /// The status of a task has changed. Returns false if nobody listens any more.
@@ -79,7 +78,7 @@ impl Cell {
         if state.is_stopped {
             return false;
         }
-        state.caller = Some(thread::current().id());
+        state.caller = Some(current().id());
         drop(state);
         call(&*self.sink);
         self.state.lock().caller = None;
@@ -89,11 +88,14 @@ impl Cell {
 
     /// Returns when no call is in progress, and none begins any more. A sink may call it.
     fn stop(&self) {
-        let own = thread::current().id();
+        let own = current().id();
         let mut state = self.state.lock();
         state.is_stopped = true;
         while state.caller.is_some_and(|caller| caller != own) {
-            state = self.is_over.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            state = self.is_over.wait(state);
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;

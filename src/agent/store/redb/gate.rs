@@ -1,11 +1,11 @@
 //! The file under a database, with a gate before it.
 
+use crate::agent::sync::Mutex;
 use ::redb::StorageBackend;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::io;
-use std::sync::{PoisonError, RwLock};
 
 /// What every redb file begins with.
 pub(super) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
@@ -27,7 +27,7 @@ struct Inner {
     file: Arc<dyn StorageBackend>,
     /// Whether the file holds nothing yet.
     fresh: bool,
-    state: RwLock<State>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Gate {
     /// A gate that holds back what is written to this file. What is in a `fresh`
     /// file counts for nothing.
     pub(super) fn new(file: Arc<dyn StorageBackend>, fresh: bool) -> Self {
-        Self(Arc::new(Inner { file, fresh, state: RwLock::new(State::Held(Vec::new())) }))
+        Self(Arc::new(Inner { file, fresh, state: Mutex::new(State::Held(Vec::new())) }))
     }
 
     /// Writes what was held back, and whatever comes from now on.
@@ -83,12 +83,12 @@ impl Gate {
     }
 
     fn change<T>(&self, change: impl FnOnce(&Inner, &mut State) -> T) -> T {
-        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.state.lock();
         change(&self.0, &mut state)
     }
 
     fn look<T>(&self, look: impl FnOnce(&Inner, &State) -> T) -> T {
-        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.state.lock();
         look(&self.0, &state)
     }
 

@@ -1,0 +1,68 @@
+//! A listener that is dropped while it is called, under all kinds of interleavings.
+
+use super::{Cell, Listener};
+use crate::agent::sync::Mutex;
+use crate::agent::sync::model::explore;
+use crate::lifecycle::{TaskState, TaskStatus};
+use alloc::sync::Arc;
+use core::mem;
+use shuttle::thread;
+
+fn status() -> TaskStatus {
+    TaskStatus::new(TaskState::Running)
+}
+
+#[test]
+fn a_sink_is_not_called_after_the_drop_of_its_listener_has_returned() {
+    explore(|| {
+        let is_dropped = Arc::new(Mutex::new(false));
+        let seen = Arc::clone(&is_dropped);
+        let cell = Arc::new(Cell::new(move |_: &str, _: TaskStatus| {
+            assert!(!*seen.lock(), "called after the drop");
+            thread::yield_now();
+            assert!(!*seen.lock(), "the drop has returned during the call");
+        }));
+        let listener = Listener::new(Arc::clone(&cell));
+        let calling = thread::spawn(move || {
+            let mut calls = 0;
+            while calls < 3 && cell.changed("x", status()) && cell.removed("x") {
+                calls += 1;
+            }
+        });
+        drop(listener);
+        *is_dropped.lock() = true;
+        calling.join().unwrap();
+    });
+}
+
+/// As a lock whose guard is dropped by `*place.lock() = …` would hide a panic, the flag is
+/// checked at the end too.
+#[test]
+fn a_listener_can_be_dropped_by_its_own_sink_while_another_thread_calls() {
+    explore(|| {
+        let place = Arc::new(Mutex::new(None::<Listener>));
+        let own = Arc::clone(&place);
+        let cell = Arc::new(Cell::new(move |_: &str, _: TaskStatus| {
+            let listener = mem::take(&mut *own.lock());
+            drop(listener);
+        }));
+        *place.lock() = Some(Listener::new(Arc::clone(&cell)));
+        let calling = thread::spawn(move || {
+            assert!(cell.changed("x", status()), "it listens");
+            assert!(!cell.changed("x", status()), "nobody listens any more");
+        });
+        calling.join().unwrap();
+        assert!(place.lock().is_none());
+    });
+}
+
+#[test]
+fn a_sink_that_panics_does_not_keep_the_drop_of_its_listener_waiting() {
+    explore(|| {
+        let cell = Arc::new(Cell::new(|_: &str, _: TaskStatus| {}));
+        let listener = Listener::new(Arc::clone(&cell));
+        let calling = thread::spawn(move || while cell.changed("x", status()) {});
+        drop(listener);
+        calling.join().unwrap();
+    });
+}

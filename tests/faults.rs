@@ -1,0 +1,22 @@
+//! Faults that the library once had, each as a test of the right behavior, with others of the
+//! same kind. All of it is in virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+
+mod faults {
+    pub(crate) mod agent;
+    pub(crate) mod place;
+    pub(crate) mod world;
+
+    mod closing;
+    mod definitions;
+    mod driving;
+    mod failed_commits;
+    mod locks;
+    mod orphans;
+    mod panics;
+    mod reporting;
+    mod runtimes;
+    mod statuses;
+    mod streams;
+}

@@ -1,0 +1,236 @@
+//! No code of the embedder's runs under a lock of the library. (12)
+//!
+//! If it did, each of these would wait for itself, so they run on threads of their own.
+
+use super::agent::within;
+use super::world::{Act, World, runs};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use onward::agent::driver::Watch;
+use onward::agent::policy::Backoff;
+use onward::agent::reporter::ReporterHandle;
+use onward::agent::runtime::SpawnError;
+use onward::agent::{Driver, DriverHandle, Policy, Reporter, Runtime, StatusSink};
+use onward::exec::Assignment;
+use onward::lifecycle::{Task, TaskState, TaskStatus};
+use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+use time::UtcDateTime;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+
+/// Runs something on a thread of its own, and waits for ten seconds.
+#[track_caller]
+fn assert_returns(what: &str, run: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = channel();
+    let thread = thread::spawn(move || {
+        run();
+        _ = sender.send(());
+    });
+    let result = receiver.recv_timeout(Duration::from_secs(10));
+    assert!(result.is_ok(), "it waits for itself, or has panicked: {what}");
+    thread.join().expect("it has not panicked");
+}
+
+/// A place for a handle, which is asked by whatever the library calls.
+type Place<T> = Arc<Mutex<Option<T>>>;
+
+fn ask(place: &Place<DriverHandle<String>>) {
+    let handle = place.lock().unwrap().clone();
+    if let Some(handle) = handle {
+        _ = handle.status();
+        _ = handle.snapshot();
+        handle.set_policy(Policy::default());
+    }
+}
+
+/// Everything that a driver does: retries, deadlines, an update, the end, the removal.
+fn whole_life(
+    world: World,
+    runtime: Arc<dyn Runtime>,
+    pool: &VirtualPool,
+    place: &Place<DriverHandle<String>>,
+) {
+    let assignment = Assignment::new("x", "A".to_owned());
+    let policy = Policy::default().with_start_deadline(Duration::from_secs(60));
+    let mut driver =
+        Driver::new(Task::new(), assignment.clone(), world, runtime).with_policy(policy);
+    let handle = driver.handle();
+    *place.lock().unwrap() = Some(handle.clone());
+    let tell = async {
+        let seconds = |count| pool.sleep_until(pool.now() + Duration::from_secs(count));
+        seconds(100).await;
+        handle.update(assignment.clone().with_definition("B".to_owned())).unwrap();
+        seconds(100).await;
+        let end = assignment.with_definition("B".to_owned());
+        handle.update(end.clone().with_desired_state(TaskState::Shutdown)).unwrap();
+        assert!(handle.update(end).is_err());
+        seconds(100).await;
+        handle.remove();
+    };
+    within(pool, "the driver ends", futures::future::join(driver.run(), tell));
+    *place.lock().unwrap() = None;
+}
+
+/// A world in which the first attempts fail.
+fn eventful() -> World {
+    let attempts = Mutex::new(0);
+    World::new(move |_, _, call| {
+        let mut attempts = attempts.lock().unwrap();
+        *attempts += 1;
+        match call {
+            "prepare" | "start" if *attempts % 3 != 0 => Act::FailsForNow("not yet"),
+            "shutdown" => Act::Hangs,
+            call => runs("", "", call),
+        }
+    })
+}
+
+#[test]
+fn a_tracing_subscriber_may_ask_the_handle_of_a_driver() {
+    struct Asks(Place<DriverHandle<String>>);
+    impl<S: tracing::Subscriber> Layer<S> for Asks {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            ask(&self.0);
+        }
+    }
+    assert_returns("a subscriber asks the driver", || {
+        let place = Place::default();
+        let subscriber = tracing_subscriber::registry().with(Asks(Arc::clone(&place)));
+        tracing::subscriber::with_default(subscriber, || {
+            let world = eventful();
+            let pool = VirtualPool::new(world.time().clone(), 1);
+            whole_life(world, Arc::new(pool.clone()), &pool, &place);
+        });
+    });
+}
+
+#[test]
+fn a_runtime_and_its_clocks_may_ask_the_handle_of_a_driver() {
+    struct Asks(VirtualPool, Place<DriverHandle<String>>);
+    impl Runtime for Asks {
+        fn now(&self) -> Duration {
+            ask(&self.1);
+            self.0.now()
+        }
+        fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
+            ask(&self.1);
+            self.0.sleep_until(moment)
+        }
+        fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
+            ask(&self.1);
+            self.0.spawn(future)
+        }
+        fn utc_now(&self) -> UtcDateTime {
+            ask(&self.1);
+            self.0.utc_now()
+        }
+    }
+    assert_returns("a runtime asks the driver", || {
+        let world = eventful();
+        let pool = VirtualPool::new(world.time().clone(), 1);
+        let place = Place::default();
+        let runtime = Arc::new(Asks(pool.clone(), Arc::clone(&place)));
+        whole_life(world, runtime, &pool, &place);
+    });
+}
+
+#[test]
+fn a_waker_may_ask_the_handle_of_a_driver_when_it_is_cloned_used_and_dropped() {
+    struct Asks(Place<DriverHandle<String>>);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            ask(&self.0);
+        }
+    }
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            ask(&self.0);
+        }
+    }
+    assert_returns("a waker asks the driver", || {
+        let world = World::new(runs);
+        let pool = VirtualPool::new(world.time().clone(), 1);
+        let assignment = Assignment::new("x", "A".to_owned());
+        let driver = Driver::new(Task::new(), assignment.clone(), world, Arc::new(pool));
+        let (mut driver, handle) = (Box::new(driver), Place::default());
+        *handle.lock().unwrap() = Some(driver.handle());
+        let asked = driver.handle();
+        let mut watch = asked.watch();
+        let mut run = Box::pin(driver.run());
+        for _ in 0..3 {
+            let waker = Waker::from(Arc::new(Asks(Arc::clone(&handle))));
+            let mut context = Context::from_waker(&waker);
+            assert!(run.as_mut().poll(&mut context).is_pending());
+            while watch.poll_next_unpin(&mut context).is_ready() {}
+        }
+        asked.update(assignment.with_definition("B".to_owned())).unwrap();
+        asked.close();
+    });
+}
+
+#[test]
+fn a_watch_that_is_kept_only_by_the_waker_of_another_can_be_dropped() {
+    struct Holder(#[expect(dead_code, reason = "it is dropped")] Mutex<Watch<String, TaskStatus>>);
+    impl Wake for Holder {
+        fn wake(self: Arc<Self>) {}
+    }
+    assert_returns("the last waker drops a watch", || {
+        let world = World::new(runs);
+        let pool = VirtualPool::new(world.time().clone(), 1);
+        let assignment = Assignment::new("x", "A".to_owned());
+        let driver = Driver::new(Task::new(), assignment, world, Arc::new(pool));
+        for moves in [false, true] {
+            let mut first = driver.handle().watch();
+            let holder = Holder(Mutex::new(driver.handle().watch()));
+            let waker = Waker::from(Arc::new(holder));
+            let mut context = Context::from_waker(&waker);
+            assert!(first.poll_next_unpin(&mut context).is_ready());
+            assert!(first.poll_next_unpin(&mut context).is_pending());
+            drop(waker);
+            if moves {
+                // Another waker takes the place of the last one.
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(first.poll_next_unpin(&mut context).is_pending());
+            }
+            drop(first);
+        }
+    });
+}
+
+#[test]
+fn a_tracing_subscriber_may_ask_the_handle_of_a_reporter() {
+    struct Asks(Place<ReporterHandle>);
+    impl<S: tracing::Subscriber> Layer<S> for Asks {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            let handle = self.0.lock().unwrap().clone();
+            if let Some(handle) = handle {
+                _ = handle.pending();
+                handle.changed("logged", TaskStatus::new(TaskState::Running));
+            }
+        }
+    }
+    assert_returns("a subscriber asks the reporter", || {
+        let place = Place::default();
+        let subscriber = tracing_subscriber::registry().with(Asks(Arc::clone(&place)));
+        tracing::subscriber::with_default(subscriber, || {
+            let pool = VirtualPool::new(VirtualTime::new(), 1);
+            let upstream = ScriptedReporter::new(pool.time().clone());
+            upstream.reply([Reply::Unreachable, Reply::Refused]);
+            upstream.set_taken("x", Taken::Refused);
+            upstream.set_taken("y", Taken::Unknown);
+            let mut reporter =
+                Reporter::new(upstream, Arc::new(pool.clone())).with_backoff(Backoff::default());
+            *place.lock().unwrap() = Some(reporter.handle());
+            for id in ["x", "y", "z"] {
+                reporter.handle().changed(id, TaskStatus::new(TaskState::Running));
+            }
+            let until = Duration::from_secs(300);
+            _ = within(&pool, "flush returns", reporter.flush(until));
+            *place.lock().unwrap() = None;
+        });
+    });
+}

@@ -1,0 +1,156 @@
+//! The state of a task never falls, and its last status is stored before it is reported. (3, 14)
+
+use super::agent::{Agent, Heard, task};
+use super::place::{Spawning, Unreliable, fail_statuses};
+use super::world::{Act, World, runs};
+use onward::agent::store::StoreCall;
+use onward::agent::{MemoryStore, StatusSink};
+use onward::lifecycle::{TaskState, TaskStatus};
+use std::sync::{Arc, Mutex};
+
+/// The end of x is not stored, and its removal goes wrong. It is assigned as removed again.
+fn removed_again_while_its_end_waits(
+    plan: impl Fn(&str, &str, &str) -> Act + Send + Sync + 'static,
+) -> (Agent, MemoryStore<String>) {
+    let (world, store) = (World::new(plan), MemoryStore::new());
+    let agent = Agent::start(&world, store.clone());
+    agent.assign([task("x", "A")]);
+    agent.run(100);
+    fail_statuses(&store);
+    agent.run(600);
+    assert_eq!(agent.status("x").state, TaskState::Complete);
+    assert_ne!(store.get("x").unwrap().status.unwrap().state, TaskState::Complete);
+    for _ in 0..2 {
+        _ = agent.try_for(50, agent.handle.assign([] as [onward::agent::AssignedTask<_>; 0]));
+        agent.run(50);
+        assert_eq!(agent.status("x").state, TaskState::Complete, "the state of x fell");
+    }
+    store.set_faults(|_| None);
+    agent.run(100_000);
+    agent.assign([]);
+    agent.run(100_000);
+    agent.heard.assert_never_fell("x");
+    assert!(agent.heard.states("x").contains(&TaskState::Complete), "{:?}", agent.heard);
+    (agent, store)
+}
+
+fn ends_soon(call: &str) -> Act {
+    if call == "wait" { Act::Takes(500) } else { Act::Returns }
+}
+
+#[test]
+fn a_task_whose_removal_failed_goes_on_from_its_newest_status() {
+    let (agent, store) = removed_again_while_its_end_waits(|_, _, call| match call {
+        "remove" => Act::Fails("stuck"),
+        call => ends_soon(call),
+    });
+    assert_eq!(store.get("x").unwrap().status.unwrap().state, TaskState::Complete);
+    assert_eq!(agent.view("x").removal_error.as_deref(), Some("stuck"));
+}
+
+#[test]
+fn a_task_whose_removal_panicked_goes_on_from_its_newest_status() {
+    let (_, store) = removed_again_while_its_end_waits(|_, _, call| match call {
+        "remove" => Act::Panics,
+        call => ends_soon(call),
+    });
+    assert_eq!(store.get("x").unwrap().status.unwrap().state, TaskState::Complete);
+}
+
+#[test]
+fn a_task_whose_future_was_dropped_goes_on_from_its_newest_status() {
+    let world = World::new(|_, _, call| match call {
+        "start" => Act::Takes(100),
+        call => runs("", "", call),
+    });
+    let (store, mut runtime) = (MemoryStore::new(), None);
+    let agent = Agent::start_on(&world, store.clone(), |pool| {
+        runtime.insert(Unreliable::new(pool, Spawning::Runs)).clone()
+    });
+    agent.assign([task("x", "A")]);
+    agent.run(50);
+    fail_statuses(&store);
+    agent.run(100);
+    assert_eq!(agent.status("x").state, TaskState::Running);
+    runtime.expect("the agent has a runtime").abort();
+    for _ in 0..50 {
+        agent.run(1);
+        assert_eq!(agent.status("x").state, TaskState::Running, "the state of x fell");
+    }
+    store.set_faults(|_| None);
+    agent.run(100_000);
+    agent.heard.assert_never_fell("x");
+    assert_eq!(store.get("x").unwrap().status.unwrap().state, TaskState::Running);
+    assert_eq!(world.count("x/A start"), 1);
+}
+
+/// Holds every status that is reported against what is stored.
+struct Stored(MemoryStore<String>, Heard, Arc<Mutex<Vec<String>>>);
+
+impl StatusSink for Stored {
+    fn changed(&self, id: &str, status: TaskStatus) {
+        let stored = self.0.get(id).and_then(|task| task.status);
+        if stored.as_ref() != Some(&status) {
+            let line = format!("{id} {} reported, {stored:?} stored", status.state);
+            self.2.lock().unwrap().push(line);
+        }
+        self.1.changed(id, status);
+    }
+}
+
+#[test]
+fn a_last_status_is_stored_before_it_is_reported_and_before_its_record_is_deleted() {
+    // The status and the removal come while a commit is in progress, so they wait together.
+    let (world, store) = (World::new(|_, _, call| ends_soon(call)), MemoryStore::new());
+    let agent = Agent::start(&world, store.clone());
+    let (heard, wrong) = (Heard::default(), Arc::default());
+    agent.handle.listen(Stored(store.clone(), heard.clone(), Arc::clone(&wrong))).forever();
+    agent.assign([task("x", "A")]);
+    agent.run(100);
+    store.set_faults(|call| {
+        matches!(call, StoreCall::Commit(_))
+            .then_some(onward::agent::store::StoreFault::Fails { written: 0 })
+    });
+    agent.run(600);
+    _ = agent.try_for(50, agent.handle.assign([] as [onward::agent::AssignedTask<_>; 0]));
+    store.set_faults(|_| None);
+    agent.run(100_000);
+    agent.assign([]);
+    agent.until("x is removed", || store.get("x").is_none());
+    assert_eq!(*wrong.lock().unwrap(), Vec::<String>::new());
+    assert!(heard.states("x").contains(&TaskState::Complete), "{heard:?}");
+    heard.assert_never_fell("x");
+}
+
+#[test]
+fn an_id_that_is_assigned_again_after_a_failed_deletion_keeps_its_statuses_in_order() {
+    for written in [0, usize::MAX] {
+        let (world, store) = (World::new(|_, _, call| ends_soon(call)), MemoryStore::new());
+        let agent = Agent::start(&world, store.clone());
+        agent.assign([task("x", "A")]);
+        agent.run(1000);
+        store.set_faults(move |call| match call {
+            StoreCall::Commit(changes) => {
+                let deletes = changes.iter().any(|change| {
+                    matches!(change, onward::agent::store::StoreChange::Delete { .. })
+                });
+                deletes.then_some(onward::agent::store::StoreFault::Fails { written })
+            }
+            _ => None,
+        });
+        _ = agent.try_for(500, agent.handle.assign([] as [onward::agent::AssignedTask<_>; 0]));
+        agent.run(100);
+        _ = agent.try_for(500, agent.handle.assign([task("x", "A")]));
+        store.set_faults(|_| None);
+        let heard = agent.heard.clone();
+        let agent = agent.crash(&world, store.clone());
+        agent.run(100_000);
+        agent.heard.assert_never_fell("x");
+        let (before, after) = (heard.states("x"), agent.heard.states("x"));
+        let was_removed = heard.all().last().is_some_and(|(_, state)| state.is_none());
+        if !was_removed && store.get("x").is_some_and(|task| !task.record.removing) {
+            let all: Vec<_> = before.into_iter().chain(after).collect();
+            assert!(all.is_sorted() || written == usize::MAX, "{written}: {all:?}");
+        }
+    }
+}

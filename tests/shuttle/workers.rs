@@ -1,0 +1,100 @@
+//! A worker and its handle.
+
+use super::model::explore_often;
+use super::place::{Runs, Still};
+use onward::agent::worker::AssignmentChange;
+use onward::agent::{AssignError, MemoryStore, Worker, WorkerHandle};
+use onward::exec::Assignment;
+use onward::lifecycle::{TaskState, TaskStatus};
+use shuttle::future::block_on;
+use shuttle::sync::Mutex;
+use shuttle::thread;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+fn task(id: &str) -> Assignment<u32> {
+    Assignment::new(id, 0)
+}
+
+/// Runs a worker on a thread of its own. One `prepare` or `start` runs at once.
+fn working() -> (WorkerHandle<u32>, thread::JoinHandle<()>) {
+    let opened = block_on(Worker::open(Runs, MemoryStore::new(), Still::shared()));
+    let mut worker = opened.unwrap().with_limit(NonZeroUsize::MIN);
+    (worker.handle(), thread::spawn(move || block_on(worker.run())))
+}
+
+#[test]
+fn tasks_of_two_threads_run_and_are_removed() {
+    explore_often(10, || {
+        let (handle, worker) = working();
+        let other = handle.clone();
+        let updating = thread::spawn(move || {
+            block_on(other.update([AssignmentChange::Update(task("a").into())])).unwrap();
+        });
+        block_on(handle.update([AssignmentChange::Update(task("b").into())])).unwrap();
+        updating.join().unwrap();
+        let run = |state| state == TaskState::Running;
+        let running = handle.until(|tasks| {
+            tasks.len() == 2 && tasks.iter().all(|task| run(task.snapshot.status.state))
+        });
+        block_on(running).unwrap();
+        block_on(handle.assign([] as [Assignment<u32>; 0])).unwrap();
+        block_on(handle.until(|tasks| tasks.is_empty())).unwrap();
+        handle.close();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn shut_down_and_close_return_at_any_moment() {
+    explore_often(10, || {
+        let (handle, worker) = working();
+        let other = handle.clone();
+        let assigning = thread::spawn(move || block_on(other.assign([task("a"), task("b")])));
+        let down = block_on(handle.shut_down());
+        assert!(down.is_ok(), "{down:?}");
+        handle.close();
+        let assigned = assigning.join().unwrap();
+        assert!(assigned.is_ok() || matches!(assigned, Err(AssignError::Closed)), "{assigned:?}");
+        worker.join().unwrap();
+        assert!(matches!(block_on(handle.shut_down()), Err(AssignError::Closed)));
+    });
+}
+
+#[test]
+fn a_message_beside_a_close_is_answered() {
+    explore_often(10, || {
+        let (handle, worker) = working();
+        let threads: Vec<_> = (0..2)
+            .map(|number| {
+                let handle = handle.clone();
+                thread::spawn(move || block_on(handle.assign([task(&format!("t{number}"))])))
+            })
+            .collect();
+        handle.close();
+        for thread in threads {
+            let answer = thread.join().unwrap();
+            assert!(answer.is_ok() || matches!(answer, Err(AssignError::Closed)), "{answer:?}");
+        }
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_listener_is_not_called_after_its_drop_has_returned() {
+    explore_often(10, || {
+        let (handle, worker) = working();
+        let is_dropped = Arc::new(Mutex::new(false));
+        let seen = Arc::clone(&is_dropped);
+        let listener = handle.listen(move |_: &str, _: TaskStatus| {
+            assert!(!*seen.lock().unwrap(), "called after the drop");
+            thread::yield_now();
+            assert!(!*seen.lock().unwrap(), "the drop has returned during the call");
+        });
+        block_on(handle.assign([task("a")])).unwrap();
+        drop(listener);
+        *is_dropped.lock().unwrap() = true;
+        handle.close();
+        worker.join().unwrap();
+    });
+}
