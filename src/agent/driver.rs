@@ -198,7 +198,7 @@ impl<E: Executor> Driver<E> {
         self.drop_controller();
         self.shared.end();
         self.report();
-        self.shared.with(|state| DriverExit::from(state.core.exit.clone()))
+        self.shared.with(|state| DriverExit::of(&state.core))
     }
 
     /// Records everything that needs no call.
@@ -337,11 +337,12 @@ enum Pause {
     Ended,
 }
 
-impl From<Exit> for DriverExit {
-    fn from(exit: Exit) -> Self {
-        match exit {
+impl DriverExit {
+    fn of(core: &Core) -> Self {
+        let error = || core.rare().removal_error.as_deref().unwrap_or_default().into();
+        match core.exit {
             Exit::Removed => Self::Removed,
-            Exit::RemovalFailed(error) => Self::RemovalFailed { error: error.into() },
+            Exit::RemovalFailed => Self::RemovalFailed { error: error() },
             Exit::Closed => Self::Closed,
         }
     }

@@ -13,6 +13,8 @@ mod course;
 #[cfg(test)]
 mod explore;
 mod logs;
+mod moment;
+mod rare;
 mod retries;
 mod wish;
 
@@ -30,6 +32,8 @@ use time::UtcDateTime;
 pub(super) use answer::{Definition, Problem};
 pub(super) use call::{Call, Next};
 pub(super) use logs::{Log, Logs};
+use moment::At;
+use rare::Rare;
 use retries::Retries;
 pub(super) use wish::Refusal;
 
@@ -59,11 +63,12 @@ pub(super) enum Has {
 }
 
 /// How the driver ends.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Exit {
     Closed,
     Removed,
-    RemovalFailed(Box<str>),
+    /// The error is in [`Rare::removal_error`].
+    RemovalFailed,
 }
 
 /// Why a task is terminated, and so what it is when `terminate` has succeeded.
@@ -109,31 +114,19 @@ pub(super) struct Core {
     pub(super) has: Has,
     pub(super) exit: Exit,
     pub(super) definitions: Definitions,
-    /// What the controller said when it refused a definition.
-    pub(super) refusal: Option<Box<str>>,
     /// A workload may run before the task was started here, so a failure before the start is
     /// preceded by `terminate` (14).
     may_run: bool,
     /// The removal waits for the end of a shutdown.
     pub(super) remove_later: bool,
-    /// Since when the workload is asked to end.
-    pub(super) shutting_down: Option<UtcDateTime>,
-    /// Since when the workload is being ended by force.
-    pub(super) terminating: Option<UtcDateTime>,
-    last_resort: Option<LastResort>,
-    /// The error of the last attempt of a call that the status does not tell of.
-    pub(super) last_error: Option<Box<str>>,
-    /// A line of progress of the operation in flight.
-    pub(super) progress: Option<Cow<'static, str>>,
     /// When the operation, the removal or the executor is called again.
-    retry_at: Option<Duration>,
-    update_retry_at: Option<Duration>,
+    retry_at: At,
     /// When the phase that the task is in has lasted too long.
-    deadline: Option<Duration>,
-    update_deadline: Option<Duration>,
+    deadline: At,
     /// The last moment that has passed. A moment passes when the runtime's sleep says so, so
     /// that what else comes at the same moment comes first.
-    passed: Option<Duration>,
+    passed: At,
+    rare: Option<Box<Rare>>,
     retries: Retries,
     pub(super) history: History,
     jitter: Jitter,
@@ -167,19 +160,12 @@ impl Core {
             has: Has::Nothing,
             exit: Exit::Closed,
             definitions,
-            refusal: None,
             may_run: false,
             remove_later: false,
-            shutting_down: None,
-            terminating: None,
-            last_resort: None,
-            last_error: None,
-            progress: None,
-            retry_at: None,
-            update_retry_at: None,
-            deadline: None,
-            update_deadline: None,
-            passed: None,
+            rare: None,
+            retry_at: At::NEVER,
+            deadline: At::NEVER,
+            passed: At::NEVER,
             retries: Retries::default(),
             history: History::default(),
             jitter: Jitter::of(id),
@@ -202,8 +188,10 @@ impl Core {
             self.may_run = true;
             self.definitions.unresolvable = 0;
             // Every phase begins anew with the next controller.
-            (self.retry_at, self.update_retry_at) = (None, None);
-            (self.deadline, self.update_deadline) = (None, None);
+            self.retry_at = At::NEVER;
+            self.ease(|rare| rare.update_retry_at = None);
+            self.deadline = At::NEVER;
+            self.ease(|rare| rare.update_deadline = None);
             self.inspection_due = self.was_started() && !self.is_shutting_down();
         }
     }
@@ -229,8 +217,8 @@ impl Core {
         self.goal = goal;
         self.has = Has::Nothing;
         self.exit = Exit::Closed;
-        self.deadline = None;
-        self.retry_at = None;
+        self.deadline = At::NEVER;
+        self.retry_at = At::NEVER;
         self.retries = Retries::default();
         self.news = true;
     }
@@ -238,23 +226,24 @@ impl Core {
     /// A line of progress. Only a task in PREPARING has one.
     pub(super) fn report_progress(&mut self, line: Cow<'static, str>) {
         if self.task.state() == TaskState::Preparing {
-            self.progress = Some(line);
+            self.rare_mut().progress = Some(line);
         }
     }
 
     /// A sleep until this moment is over.
     pub(super) fn woke(&mut self, moment: Duration) {
-        self.passed = self.passed.max(Some(moment));
+        self.passed = self.passed.get().max(Some(moment)).into();
     }
 
     /// A call is over: what came due meanwhile has passed. What comes due just now has not,
     /// until a sleep says so.
     fn over(&mut self, now: Now) {
-        self.passed = self.passed.max(now.monotonic.checked_sub(Duration::from_nanos(1)));
+        let before_now = now.monotonic.checked_sub(Duration::from_nanos(1));
+        self.passed = self.passed.get().max(before_now).into();
     }
 
     fn has_passed(&self, moment: Duration) -> bool {
-        self.passed >= Some(moment)
+        self.passed.get() >= Some(moment)
     }
 
     /// Whether a definition is to be offered to the controller. One that it had before is

@@ -19,24 +19,35 @@ pub struct HistoryEntry {
     pub event: EventKind,
 }
 
-/// A ring, in place: it costs no allocation.
-#[derive(Default)]
+/// A ring, in place: it costs no allocation, and each entry 9 bytes.
+#[derive(Default, Debug)]
 pub(super) struct History {
-    ring: [Option<HistoryEntry>; KEPT],
+    /// In nanoseconds since the epoch.
+    times: [i64; KEPT],
+    events: [Option<EventKind>; KEPT],
     next: u8,
 }
 
 impl History {
     pub(super) fn push(&mut self, at: UtcDateTime, event: EventKind) {
-        if let Some(place) = self.ring.get_mut(usize::from(self.next)) {
-            *place = Some(HistoryEntry { at, event });
+        let place = usize::from(self.next);
+        let nanos = at.unix_timestamp_nanos();
+        if let (Some(time), Some(kept)) = (self.times.get_mut(place), self.events.get_mut(place)) {
+            *time = i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
+            *kept = Some(event);
         }
         self.next = (self.next + 1) % u8::try_from(KEPT).unwrap_or(1);
     }
 
     /// The events, the oldest first.
     pub(super) fn to_vec(&self) -> Vec<HistoryEntry> {
-        let (newer, older) = self.ring.split_at(usize::from(self.next).min(KEPT));
-        older.iter().chain(newer).copied().flatten().collect()
+        let all = self.times.iter().zip(&self.events);
+        let (place, count) = (usize::from(self.next), KEPT);
+        let in_order = all.clone().skip(place).chain(all.take(place)).take(count);
+        let entry = |(nanos, event): (&i64, &Option<EventKind>)| {
+            let at = UtcDateTime::from_unix_timestamp_nanos(i128::from(*nanos)).ok()?;
+            Some(HistoryEntry { at, event: (*event)? })
+        };
+        in_order.filter_map(entry).collect()
     }
 }

@@ -4,6 +4,8 @@ use super::core::Call;
 use super::shared::Shared;
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::Runtime;
+use crate::lifecycle::Operation;
+use alloc::boxed::Box;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -46,18 +48,21 @@ pub(super) struct Race<'a, D> {
     call: Call,
     /// Whether the call was not ready once. Most are at once, and then no deadline is looked up.
     is_slow: bool,
-    /// When the call has taken too long.
-    deadline: Option<Sleep>,
-    /// When the next reminder is logged, and since when the call lasts.
-    reminder: Option<(Sleep, Duration)>,
+    /// Boxed: most calls have none.
+    timer: Option<Box<Timer>>,
 }
 
-/// A moment, and the sleep until then. Boxed: most calls have none.
-type Sleep = (Duration, BoxFuture<'static, ()>);
+/// Ends a slow call, or logs that it lasts.
+struct Timer {
+    /// Since when the call lasts.
+    since: Duration,
+    at: Duration,
+    sleep: BoxFuture<'static, ()>,
+}
 
 impl<'a, D> Race<'a, D> {
     pub(super) fn new(shared: &'a Shared<D>, runtime: &'a dyn Runtime, call: Call) -> Self {
-        Self { shared, runtime, call, is_slow: false, deadline: None, reminder: None }
+        Self { shared, runtime, call, is_slow: false, timer: None }
     }
 
     /// What the call returns comes first, then what else is wanted, then the deadline.
@@ -83,38 +88,35 @@ impl<'a, D> Race<'a, D> {
         })
     }
 
-    /// Ready when the call has taken too long.
+    /// Ready when the call has taken too long. A `terminate` never does: it is logged again and
+    /// again how long it lasts.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Self { shared, runtime, call, .. } = *self;
+        let is_terminate = call == Call::Operate(Operation::Terminate);
         if !mem::replace(&mut self.is_slow, true) {
             let now = runtime.now();
-            let at = shared.with(|state| state.core.deadline_of(call, now));
-            self.deadline = at.map(|at| (at, runtime.sleep_until(at)));
-            if call == Call::Operate(crate::lifecycle::Operation::Terminate) {
-                self.reminder = self.remind_at(now, REMINDER);
-            }
+            let deadline = shared.with(|state| state.core.deadline_of(call, now));
+            let first = || now.checked_add(REMINDER);
+            let at = if is_terminate { first() } else { deadline };
+            self.timer = at.map(|at| Timer::new(runtime, now, at));
         }
-        self.poll_reminder(context);
-        let Some((at, sleep)) = &mut self.deadline else { return Poll::Pending };
-        ready!(sleep.as_mut().poll(context));
-        shared.with(|state| state.core.woke(*at));
-        Poll::Ready(())
-    }
-
-    fn remind_at(&self, since: Duration, age: Duration) -> Option<(Sleep, Duration)> {
-        let at = since.checked_add(age)?;
-        Some(((at, self.runtime.sleep_until(at)), since))
-    }
-
-    /// Logs how long a `terminate` has lasted.
-    fn poll_reminder(&mut self, context: &mut Context<'_>) {
-        while let Some(((at, sleep), since)) = &mut self.reminder {
-            if sleep.as_mut().poll(context).is_pending() {
-                return;
+        while let Some(timer) = &mut self.timer {
+            ready!(timer.sleep.as_mut().poll(context));
+            let Timer { since, at, .. } = **timer;
+            if !is_terminate {
+                shared.with(|state| state.core.woke(at));
+                return Poll::Ready(());
             }
-            let (age, since) = (at.saturating_sub(*since), *since);
+            let age = at.saturating_sub(since);
             tracing::warn!(?age, "terminate has not returned");
-            self.reminder = age.checked_mul(2).and_then(|age| self.remind_at(since, age));
+            self.timer = at.checked_add(age).map(|next| Timer::new(runtime, since, next));
         }
+        Poll::Pending
+    }
+}
+
+impl Timer {
+    fn new(runtime: &dyn Runtime, since: Duration, at: Duration) -> Box<Self> {
+        Box::new(Self { since, at, sleep: runtime.sleep_until(at) })
     }
 }

@@ -168,7 +168,7 @@ impl<D> Shared<D> {
                 applied: state.applied.clone(),
                 is_taken: state.core.definitions.is_taken,
                 is_refused: state.core.has == Has::Refusal,
-                is_removal_failed: matches!(state.core.exit, Exit::RemovalFailed(_)),
+                is_removal_failed: state.core.exit == Exit::RemovalFailed,
             }
         })
     }

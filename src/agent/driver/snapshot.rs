@@ -70,17 +70,18 @@ pub enum DefinitionStatus {
 impl Snapshot {
     pub(super) fn of<D>(state: &State<D>) -> Self {
         let core = &state.core;
+        let rare = core.rare();
         let (attempt, next_attempt) = core.attempt();
         Self {
             status: core.task.status(),
             desired_state: core.desired,
             since: core.since,
-            progress: core.progress.as_deref().map(Into::into),
+            progress: rare.progress.as_deref().map(Into::into),
             attempt,
             next_attempt,
-            last_error: core.last_error.as_deref().map(Into::into),
-            shutting_down_since: core.shutting_down,
-            terminating_since: core.terminating,
+            last_error: rare.last_error.as_deref().map(Into::into),
+            shutting_down_since: rare.shutting_down,
+            terminating_since: rare.terminating,
             definition: DefinitionStatus::of(state),
             history: core.history.to_vec(),
             has_ended: core.goal == Goal::Ended,
@@ -91,7 +92,7 @@ impl Snapshot {
 impl DefinitionStatus {
     fn of<D>(state: &State<D>) -> Self {
         let definitions = &state.core.definitions;
-        match &state.core.refusal {
+        match &state.core.rare().refusal {
             Some(reason) => Self::Refused(reason.as_ref().into()),
             None if !definitions.is_taken => Self::Pending,
             None if definitions.applied == definitions.wanted => Self::Applied,

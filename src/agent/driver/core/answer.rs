@@ -1,6 +1,6 @@
 //! What follows from the answer to a call.
 
-use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs};
+use super::{At, Call, Core, Exit, Goal, Has, LastResort, Log, Logs};
 use crate::agent::runtime::Now;
 use crate::exec::{FromError, News, differing};
 use crate::lifecycle::{Answer, Decision, Event, EventKind, Failure, Operation, TaskState};
@@ -58,18 +58,18 @@ impl Core {
         let Err(problem) = answer else {
             self.has = Has::Controller;
             self.definitions.made();
-            self.last_error = None;
+            self.ease(|rare| rare.last_error = None);
             self.retries.count(Call::Controller, false);
             if self.goal == Goal::Live {
-                self.deadline = None;
+                self.deadline = At::NEVER;
             }
             return self.accepted(now);
         };
         let removing = self.goal == Goal::Remove;
         let again = problem.is_temporary || (removing && problem.is_panic);
-        self.retry_at = self.delay(Call::Controller, now, again);
+        self.retry_at = self.delay(Call::Controller, now, again).into();
         if again {
-            self.last_error = Some(problem.error.clone());
+            self.rare_mut().last_error = Some(problem.error.clone());
             if self.task.state().is_terminal() || removing {
                 return Log::CallDelayed("controller", problem.error).into();
             }
@@ -81,12 +81,12 @@ impl Core {
             self.definitions.applied = 0;
             if asked != self.definitions.wanted {
                 // Another definition has come meanwhile: the executor is asked for that one.
-                self.last_error = Some(problem.error.clone());
+                self.rare_mut().last_error = Some(problem.error.clone());
                 return Log::CallDelayed("controller", problem.error).into();
             }
         }
         self.has = Has::Refusal;
-        self.last_error = None;
+        self.ease(|rare| rare.last_error = None);
         if removing {
             // By its contract the executor has nothing of this task.
             self.exit = Exit::Removed;
@@ -152,7 +152,7 @@ impl Core {
         }
         // What is called instead does not wait (3, 9).
         let superseded = self.urgent && operation != Operation::Terminate;
-        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live);
+        self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live).into();
         logs
     }
 
@@ -166,20 +166,23 @@ impl Core {
         self.over(now);
         self.touched = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
-        self.update_retry_at = self.delay(Call::Update, now, again);
+        let retry_at = self.delay(Call::Update, now, again);
+        if again {
+            self.rare_mut().update_retry_at = retry_at;
+        }
         self.definitions.is_offered = false;
         self.definitions.is_changed |= again;
         match answer {
             Ok(()) => {
                 self.definitions.applied = offered;
                 self.definitions.is_taken = true;
-                self.update_deadline = None;
-                self.last_error = None;
-                self.refusal = None;
+                self.ease(|rare| rare.update_deadline = None);
+                self.ease(|rare| rare.last_error = None);
+                self.ease(|rare| rare.refusal = None);
                 Logs::default()
             }
             Err(problem) if again => {
-                self.last_error = Some(problem.error.clone());
+                self.rare_mut().last_error = Some(problem.error.clone());
                 Log::CallDelayed("update", problem.error).into()
             }
             Err(problem) => self.refuse_offer(offered, problem.error).into(),
@@ -198,11 +201,11 @@ impl Core {
         // If another one is wanted meanwhile, that one was not refused.
         if offered == self.definitions.wanted {
             self.definitions.refused = offered;
-            self.refusal = Some(reason);
+            self.rare_mut().refusal = Some(reason);
         }
-        self.update_deadline = None;
-        self.update_retry_at = None;
-        self.last_error = None;
+        self.ease(|rare| rare.update_deadline = None);
+        self.ease(|rare| rare.update_retry_at = None);
+        self.ease(|rare| rare.last_error = None);
         self.touched = true;
         log
     }
@@ -216,16 +219,16 @@ impl Core {
         self.over(now);
         self.touched = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
-        self.retry_at = self.delay(Call::Remove, now, again);
+        self.retry_at = self.delay(Call::Remove, now, again).into();
         match answer {
             Ok(()) => {
                 self.exit = Exit::Removed;
-                self.last_error = None;
+                self.ease(|rare| rare.last_error = None);
                 self.goal = self.goal.max(Goal::Close);
                 Logs::default()
             }
             Err(problem) if again => {
-                self.last_error = Some(problem.error.clone());
+                self.rare_mut().last_error = Some(problem.error.clone());
                 Log::CallDelayed("removal", problem.error).into()
             }
             Err(problem) => self.removal_failed(problem.error),
@@ -311,11 +314,11 @@ impl Core {
             // Nothing is left to be ended.
             self.urgent &= !to.is_terminal();
             self.retries = super::Retries::default();
-            self.retry_at = None;
-            self.update_retry_at = None;
-            self.deadline = None;
-            self.last_error = None;
-            self.progress = None;
+            self.retry_at = At::NEVER;
+            self.ease(|rare| rare.update_retry_at = None);
+            self.deadline = At::NEVER;
+            self.ease(|rare| rare.last_error = None);
+            self.ease(|rare| rare.progress = None);
         }
         let fails = matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed);
         let err = self.task.err().filter(|_| fails).map(Into::into);

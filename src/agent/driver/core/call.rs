@@ -1,6 +1,6 @@
 //! What a driver calls, how a call begins, and what may end it.
 
-use super::{Core, Definition, Goal, Has, earlier};
+use super::{At, Core, Definition, Goal, Has, earlier};
 use crate::agent::runtime::Now;
 use crate::lifecycle::{Operation, TaskState};
 use core::time::Duration;
@@ -36,7 +36,7 @@ impl Core {
     pub(in crate::agent::driver) fn begin(&mut self, call: Call, now: Now) -> Definition {
         match call {
             Call::Controller => {
-                self.retry_at = None;
+                self.retry_at = At::NEVER;
                 let allowed = match self.goal {
                     Goal::Remove => self.policy.remove_deadline,
                     Goal::Live | Goal::Close | Goal::Ended => self.policy.controller_deadline,
@@ -45,20 +45,21 @@ impl Core {
                 return self.asks_for();
             }
             Call::Operate(operation) => {
-                self.retry_at = None;
+                self.retry_at = At::NEVER;
                 self.begin_operation(operation, now);
             }
             Call::Remove => {
-                self.retry_at = None;
+                self.retry_at = At::NEVER;
                 self.limit(self.policy.remove_deadline, now);
             }
             Call::Update => {
-                self.update_retry_at = None;
+                self.ease(|rare| rare.update_retry_at = None);
                 self.definitions.is_changed = false;
                 self.definitions.is_offered = true;
-                if self.update_deadline.is_none() {
-                    let allowed = self.policy.update_deadline;
-                    self.update_deadline = allowed.and_then(|allowed| now.after(allowed));
+                if self.rare().update_deadline.is_none() {
+                    if let Some(allowed) = self.policy.update_deadline {
+                        self.rare_mut().update_deadline = now.after(allowed);
+                    }
                 }
             }
             Call::Inspect => {}
@@ -75,12 +76,12 @@ impl Core {
             Operation::Shutdown => {
                 self.urgent = false;
                 // The grace runs from the first call to this controller.
-                self.shutting_down.get_or_insert(now.utc);
+                self.rare_mut().shutting_down.get_or_insert(now.utc);
                 self.limit(self.policy.shutdown_grace, now);
             }
             Operation::Terminate => {
                 self.urgent = false;
-                self.terminating.get_or_insert(now.utc);
+                self.rare_mut().terminating.get_or_insert(now.utc);
             }
             Operation::Wait => {}
         }
@@ -88,8 +89,8 @@ impl Core {
 
     /// The phase may last so long, from its first call.
     fn limit(&mut self, allowed: Option<Duration>, now: Now) {
-        if self.deadline.is_none() {
-            self.deadline = allowed.and_then(|allowed| now.after(allowed));
+        if self.deadline == At::NEVER {
+            self.deadline = allowed.and_then(|allowed| now.after(allowed)).into();
         }
     }
 
@@ -137,12 +138,12 @@ impl Core {
     ) -> Option<Duration> {
         match call {
             Call::Operate(Operation::Terminate) | Call::Close => None,
-            Call::Operate(_) | Call::Remove | Call::Controller => self.deadline,
-            Call::Update => earlier(self.deadline, self.update_deadline),
+            Call::Operate(_) | Call::Remove | Call::Controller => self.deadline.get(),
+            Call::Update => earlier(self.deadline.get(), self.rare().update_deadline),
             Call::Inspect => {
                 let allowed = self.policy.inspect_deadline;
                 let limit = allowed.and_then(|allowed| monotonic.checked_add(allowed));
-                earlier(self.deadline, limit)
+                earlier(self.deadline.get(), limit)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a driver does next.
 
-use super::{Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Next, earlier};
+use super::{At, Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Next, earlier};
 use crate::agent::runtime::Now;
 use crate::lifecycle::{Answer, Decision, Failure, Operation, TaskState, decide};
 use alloc::boxed::Box;
@@ -18,7 +18,7 @@ impl Core {
         if self.goal == Goal::Live && self.inspection_due && self.has == Has::Controller {
             return Next::Call(Call::Inspect);
         }
-        if self.goal < Goal::Close && self.deadline.is_some_and(|at| self.has_passed(at)) {
+        if self.goal < Goal::Close && self.deadline.get().is_some_and(|at| self.has_passed(at)) {
             return Next::Recorded(self.too_late(now));
         }
         let next = match self.course() {
@@ -28,13 +28,13 @@ impl Core {
             Course::Nothing => return Next::Nothing,
         };
         // The deadline of an update counts only while the update is what comes next.
-        let update_deadline = self.update_deadline.filter(|_| next == Call::Update);
+        let update_deadline = self.rare().update_deadline.filter(|_| next == Call::Update);
         if update_deadline.is_some_and(|at| self.has_passed(at)) {
             return Next::Recorded(self.update_too_late());
         }
         match self.retry_of(next) {
             Some(at) if !self.has_passed(at) => {
-                Next::Wait(earlier(Some(at), earlier(self.deadline, update_deadline)))
+                Next::Wait(earlier(Some(at), earlier(self.deadline.get(), update_deadline)))
             }
             _ => Next::Call(next),
         }
@@ -53,7 +53,7 @@ impl Core {
         if self.task.state().is_terminal() {
             return Course::Wait;
         }
-        if self.last_resort.is_some() {
+        if self.rare().last_resort.is_some() {
             return Course::Call(Call::Operate(Operation::Terminate));
         }
         if self.is_changed() && !self.is_shutting_down() {
@@ -69,8 +69,8 @@ impl Core {
     /// When this call is made, if it waits for that.
     fn retry_of(&self, call: Call) -> Option<Duration> {
         match call {
-            Call::Controller | Call::Operate(_) | Call::Remove => self.retry_at,
-            Call::Update => self.update_retry_at,
+            Call::Controller | Call::Operate(_) | Call::Remove => self.retry_at.get(),
+            Call::Update => self.rare().update_retry_at,
             Call::Inspect | Call::Close => None,
         }
     }
@@ -85,14 +85,14 @@ impl Core {
 
     /// The deadline of the phase has passed (4, 10).
     fn too_late(&mut self, now: Now) -> Logs {
-        self.deadline = None;
+        self.deadline = At::NEVER;
         let exceeded = self.exceeded();
         if self.goal == Goal::Remove {
             return self.removal_failed(exceeded.into());
         }
         if self.has != Has::Controller {
             self.has = Has::Refusal;
-            self.last_error = None;
+            self.ease(|rare| rare.last_error = None);
             return self.unresolved(exceeded, now);
         }
         if self.is_shutting_down() {
@@ -106,7 +106,10 @@ impl Core {
     }
 
     fn update_too_late(&mut self) -> Logs {
-        let (deadline, error) = (self.policy.update_deadline, self.last_error.take());
+        let (deadline, error) = (
+            self.policy.update_deadline,
+            self.rare.as_mut().and_then(|rare| rare.last_error.take()),
+        );
         self.refuse(exceeded("update", deadline, error.as_deref()).into()).into()
     }
 
@@ -116,7 +119,7 @@ impl Core {
         let operates = self.goal == Goal::Live && self.has == Has::Controller;
         // The status tells of operations only.
         let noted = self.task.err().filter(|_| operates);
-        let err = self.last_error.as_deref().or(noted);
+        let err = self.rare().last_error.as_deref().or(noted);
         exceeded(phase, deadline, err)
     }
 
@@ -126,24 +129,25 @@ impl Core {
             LastResort::Shutdown => "its shutdown did not succeed",
             LastResort::Failure(_) => "it failed, and its workload may run",
         };
-        self.last_resort = Some(last_resort);
+        self.rare_mut().last_resort = Some(last_resort);
         // An inspection may take its time.
         self.inspection_due = false;
-        self.deadline = None;
-        self.retry_at = None;
+        self.deadline = At::NEVER;
+        self.retry_at = At::NEVER;
         self.touched = true;
         Log::Terminating(reason)
     }
 
     pub(super) fn last_resort(&self) -> Option<&LastResort> {
-        self.last_resort.as_ref()
+        self.rare().last_resort.as_ref()
     }
 
     /// The removal is not tried again by this driver.
     pub(super) fn removal_failed(&mut self, error: Box<str>) -> Logs {
         let log = Log::RemovalFailed(error.clone());
-        self.exit = Exit::RemovalFailed(error);
-        self.last_error = None;
+        self.rare_mut().removal_error = Some(error);
+        self.exit = Exit::RemovalFailed;
+        self.ease(|rare| rare.last_error = None);
         self.goal = self.goal.max(Goal::Close);
         self.touched = true;
         log.into()

@@ -1,6 +1,6 @@
 //! What is wanted of a task.
 
-use super::{Core, Goal, Has};
+use super::{At, Core, Goal, Has};
 use crate::agent::policy::Policy;
 use crate::lifecycle::TaskState;
 use alloc::sync::Arc;
@@ -37,8 +37,8 @@ impl Core {
             self.definitions.refused = 0;
             self.definitions.is_changed = self.has == Has::Controller;
             self.definitions.highest = self.definitions.highest.max(definition);
-            self.refusal = None;
-            self.update_deadline = None;
+            self.ease(|rare| rare.refusal = None);
+            self.ease(|rare| rare.update_deadline = None);
             self.forget_last_error();
             self.touched = true;
             self.ask_again();
@@ -51,8 +51,8 @@ impl Core {
         let ending = self.is_shutting_down() || self.last_resort().is_some();
         // What was to be tried again is tried at once (7).
         if raised || (changed && !ending) {
-            self.retry_at = None;
-            self.update_retry_at = None;
+            self.retry_at = At::NEVER;
+            self.ease(|rare| rare.update_retry_at = None);
             self.news = true;
         }
         Ok(())
@@ -67,7 +67,7 @@ impl Core {
             self.inspection_due = false;
             self.forget_last_error();
             if self.last_resort().is_none() && self.has == Has::Controller {
-                self.deadline = None;
+                self.deadline = At::NEVER;
             }
         }
         self.touched |= desired != before;
@@ -77,7 +77,7 @@ impl Core {
     /// The last error of an update is not shown once that update is not tried again.
     fn forget_last_error(&mut self) {
         if self.has == Has::Controller {
-            self.last_error = None;
+            self.ease(|rare| rare.last_error = None);
         }
     }
 
@@ -98,8 +98,8 @@ impl Core {
         if self.policy.shutdown_before_removal && !self.task.state().is_terminal() {
             self.remove_later = true;
             if self.raise(self.desired.max(TaskState::Shutdown)) {
-                self.retry_at = None;
-                self.update_retry_at = None;
+                self.retry_at = At::NEVER;
+                self.ease(|rare| rare.update_retry_at = None);
             }
         } else {
             self.remove_now();
@@ -114,10 +114,10 @@ impl Core {
         // The executor may have refused since the removal was wanted.
         self.ask_again();
         self.remove_later = false;
-        self.retry_at = None;
+        self.retry_at = At::NEVER;
         // The deadline of a phase that does not matter any more would only keep it awake.
-        self.deadline = None;
-        self.last_error = None;
+        self.deadline = At::NEVER;
+        self.ease(|rare| rare.last_error = None);
         self.touched = true;
     }
 

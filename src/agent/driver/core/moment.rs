@@ -1,0 +1,24 @@
+//! A moment that may never come, in one word.
+
+use core::time::Duration;
+
+/// A moment in the runtime's time, to the nanosecond. What is more than 584 years away is
+/// [never](Self::NEVER).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct At(u64);
+
+impl At {
+    /// No moment.
+    pub(super) const NEVER: Self = Self(u64::MAX);
+
+    pub(super) fn get(self) -> Option<Duration> {
+        (self != Self::NEVER).then(|| Duration::from_nanos(self.0))
+    }
+}
+
+impl From<Option<Duration>> for At {
+    fn from(moment: Option<Duration>) -> Self {
+        let nanos = moment.map(|moment| u64::try_from(moment.as_nanos()));
+        nanos.map_or(Self::NEVER, |nanos| nanos.map_or(Self::NEVER, Self))
+    }
+}
