@@ -7,7 +7,7 @@ use core::time::Duration;
 use time::UtcDateTime;
 
 /// What a task has that is retried late, updated, shut down or removed.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(in crate::agent::driver) struct Rare {
     /// What the controller said when it refused a definition.
     pub(in crate::agent::driver) refusal: Option<Box<str>>,

@@ -292,7 +292,7 @@ impl State {
                 }
                 Next::Nothing => {
                     let exit = shared.with(|state| state.core.exit.clone());
-                    if matches!(exit, super::super::Exit::RemovalFailed(_)) {
+                    if matches!(exit, super::super::Exit::RemovalFailed) {
                         self.removed(false);
                     }
                     self.ends(&exit);
@@ -307,7 +307,7 @@ impl State {
     fn begin(&mut self, settings: &Settings, shared: &Arc<Shared<Letter>>, call: Call) {
         let now = self.moment();
         let before = shared.with(|state| super::key::copy(&state.core));
-        if matches!(before.exit, super::super::Exit::RemovalFailed(_)) {
+        if matches!(before.exit, super::super::Exit::RemovalFailed) {
             self.removed(false);
         }
         let subject = shared.begin(call, now);

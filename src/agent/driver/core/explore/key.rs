@@ -39,7 +39,7 @@ impl State {
     fn key(&self) -> impl Hash + PartialEq + use<> {
         let core = &self.core;
         let definitions = core.definitions;
-        let last_resort = match &core.last_resort {
+        let last_resort = match core.last_resort() {
             None => 0,
             Some(LastResort::Shutdown) => 1,
             Some(LastResort::Failure(_)) => 2,
@@ -47,7 +47,7 @@ impl State {
         let exit = match &core.exit {
             Exit::Closed => 0,
             Exit::Removed => 1,
-            Exit::RemovalFailed(_) => 2,
+            Exit::RemovalFailed => 2,
         };
         let (mode, until, number) = match self.mode {
             Mode::Calling { call, about, number, deadline } => {
@@ -61,9 +61,9 @@ impl State {
             (core.task.state(), core.desired, core.goal as u8, core.has as u8, exit, last_resort),
             (self.wanted, self.applied, definitions.is_taken, definitions.wanted == definitions.applied),
             (self.number(definitions.refused), self.number(definitions.unresolvable)),
-            (core.may_run, core.remove_later, core.shutting_down.is_some(), core.terminating.is_some()),
-            (self.away(core.retry_at), self.away(core.update_retry_at)),
-            (self.away(core.deadline), self.away(core.update_deadline)),
+            (core.may_run, core.remove_later, core.rare().shutting_down.is_some(), core.rare().terminating.is_some()),
+            (self.away(core.retry_at.get()), self.away(core.rare().update_retry_at)),
+            (self.away(core.deadline.get()), self.away(core.rare().update_deadline)),
             (core.inspection_due, core.urgent, core.news),
             (mode, until, number, self.world, self.rules, self.broken),
         )
@@ -104,13 +104,10 @@ impl Clone for State {
 /// A task is not `Clone`: it is resumed from its status.
 pub(super) fn copy(core: &Core) -> Core {
     Core {
+        rare: core.rare.clone(),
         task: AnyTask::resume(core.task.status()),
         policy: Arc::clone(&core.policy),
-        exit: core.exit.clone(),
-        refusal: core.refusal.clone(),
-        last_resort: core.last_resort.clone(),
-        last_error: core.last_error.clone(),
-        progress: core.progress.clone(),
+        rare: core.rare.clone(),
         history: History::default(),
         jitter: core.jitter.clone(),
         from_error: FromError::default(),

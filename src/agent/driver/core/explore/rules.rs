@@ -331,7 +331,7 @@ impl State {
                 let is_unreachable = left.is_some_and(|left| refused[usize::from(left)]);
                 self.expect(left.is_none() || is_unreachable, "10: no workload is forgotten");
             }
-            Exit::RemovalFailed(_) => {
+            Exit::RemovalFailed => {
                 self.expect(removal_failed, "12: a removal has failed");
             }
             Exit::Closed => self.expect(is_closing, "15: it was closed"),
