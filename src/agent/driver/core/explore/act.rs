@@ -52,7 +52,7 @@ impl State {
             Mode::Waiting(Some(until)) if until <= self.now => actions.push(Action::Wake),
             Mode::Waiting(Some(_)) => actions.push(Action::Tick),
             Mode::Waiting(None) => {
-                if core.deadline.or(core.update_deadline).is_some() {
+                if core.deadline.get().or(core.rare().update_deadline).is_some() {
                     actions.push(Action::Tick);
                 }
             }
@@ -202,7 +202,7 @@ impl State {
             Action::Restart => {
                 shared.restart();
                 let wanted = shared.with(|state| Arc::clone(&state.wanted));
-                handle(shared).want(wanted, true);
+                handle(shared).want(&wanted, true);
                 self.rules.restarted();
                 self.mode = Mode::Stopped;
             }

@@ -107,7 +107,6 @@ pub(super) fn copy(core: &Core) -> Core {
         rare: core.rare.clone(),
         task: AnyTask::resume(core.task.status()),
         policy: Arc::clone(&core.policy),
-        rare: core.rare.clone(),
         history: History::default(),
         jitter: core.jitter.clone(),
         from_error: FromError::default(),
