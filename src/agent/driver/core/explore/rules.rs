@@ -299,7 +299,7 @@ impl State {
         if let Some(until) = until {
             self.expect(!core.has_passed(until), "7: nothing spins");
             self.expect(!self.rules.owes_retry, "7: what is accepted ends the wait for a retry");
-            let is_retried = core.retry_at.or(core.update_retry_at).is_some();
+            let is_retried = core.retry_at.get().or(core.rare().update_retry_at).is_some();
             self.expect(is_retried, "7: what is waited for is a retry");
         } else {
             self.expect(!is_removing, "19: a removal goes on");
