@@ -50,29 +50,28 @@ impl Controller for NoopController {
 ///
 /// ```
 /// use core::time::Duration;
-/// use futures::FutureExt;
-/// use onward::agent::{Driver, Surroundings};
 /// use onward::testing::{Behavior, Call, Script, ScriptedController, VirtualPool, VirtualTime};
-/// use onward::{AnyTask, Assignment, ControllerError, TaskState, TaskStatus};
+/// use onward::{AnyTask, ControllerError, TaskState, TaskStatus, step};
 /// use time::UtcDateTime;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// let time = pool.time();
 /// let exit = ControllerError::new("exited with code 3").with_exit_code(3);
 /// let script = Script::new()
 ///     .with(Call::Start, [Behavior::succeeds().after(Duration::from_secs(2))])
 ///     .with(Call::Wait, [Behavior::fails(exit).after(Duration::from_secs(60))]);
-/// let controller = ScriptedController::new(script).with_time(time.clone());
+/// let mut controller = ScriptedController::new(script).with_time(pool.time().clone());
 /// let trace = controller.trace().clone();
 ///
-/// let clock = time.clock(UtcDateTime::UNIX_EPOCH);
-/// let surroundings = Surroundings::new(time.timer(), clock, |_: &str, _| {});
-/// let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
-/// let (mut driver, handle) =
-///     Driver::new(task, Assignment::new("t", ()), controller, surroundings);
-/// assert!(pool.run_until(driver.run()).is_none(), "it waits to be removed");
+/// let clock = pool.time().clock(UtcDateTime::UNIX_EPOCH);
+/// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Accepted));
+/// let run = async {
+///     while !task.state().is_terminal() {
+///         step(&mut task, TaskState::Running, &mut controller, &clock).await;
+///     }
+/// };
+/// pool.run_until(run).unwrap();
 ///
-/// assert_eq!(handle.status().container_status.unwrap().exit_code, Some(3));
+/// assert_eq!(task.status().container_status.unwrap().exit_code, Some(3));
 /// let last = trace.entries().pop().unwrap();
 /// assert_eq!((last.call, last.at), (Call::Inspect, Duration::from_secs(62)));
 /// ```
