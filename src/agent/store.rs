@@ -87,7 +87,7 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///                     }
 ///                 }
 ///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
-///                 StoreChange::Task(task) => {
+///                 StoreChange::Replace(task) => {
 ///                     let StoredTask { record, status, .. } = task.clone();
 ///                     tasks.insert(record.id().into(), (record, status));
 ///                 }
@@ -252,7 +252,7 @@ impl<D> From<NextTask<D>> for TaskRecord<D> {
 #[derive(Clone, PartialEq, Debug)]
 pub enum StoreChange<D> {
     /// Replaces everything that is stored of a task, its status too.
-    Task(StoredTask<D>),
+    Replace(StoredTask<D>),
     /// Replaces the record of a task. Its status stays.
     Record(TaskRecord<D>),
     /// Replaces the status of a task that has a record.

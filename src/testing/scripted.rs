@@ -59,7 +59,7 @@ impl Controller for NoopController {
 /// let script = Script::new()
 ///     .with(Call::Start, [Behavior::succeeds().after(Duration::from_secs(2))])
 ///     .with(Call::Wait, [Behavior::fails(exit).after(Duration::from_secs(60))]);
-/// let mut controller = ScriptedController::new(script).with_time(pool.time().clone());
+/// let mut controller = ScriptedController::<()>::new(script).with_time(pool.time().clone());
 /// let trace = controller.trace().clone();
 ///
 /// let clock = pool.time().clock(UtcDateTime::UNIX_EPOCH);
