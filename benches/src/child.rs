@@ -18,7 +18,7 @@ pub(crate) fn part(name: &str, tasks: u64) -> Result<Vec<f64>> {
 /// ready for.
 pub(crate) fn run(name: &str, tasks: u64, workload: Option<&str>, live: bool) -> Result<()> {
     let figures = match name {
-        "memory" => memory::heap(tasks),
+        "memory" => memory::heap(tasks)?,
         "resident" => memory::resident(tasks)?,
         "idle" => fleet::idle(tasks)?,
         "lives" => lives::lives(tasks)?,

@@ -6,13 +6,10 @@ use crate::report::{Report, Table, ratio, whole};
 use crate::rounds::{self, Measured};
 use crate::{Scale, thousands};
 use anyhow::{Context as _, Result, anyhow};
-use onward::agent::{
-    RedbStore, Store, StoreChange, StoreError, StoredTask, Surroundings, TaskRecord, TokioSpawner,
-    TokioTimer, Worker,
-};
-use onward::exec::{Executor, SystemClock};
+use onward::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
+use onward::agent::{RedbStore, Store, TokioRuntime, Worker};
 use onward::testing::NoopController;
-use onward::{Assignment, ControllerError, TaskState, TaskStatus};
+use onward::{Assignment, TaskState, TaskStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -155,19 +152,6 @@ impl Store<()> for Counting {
     }
 }
 
-/// Has the same controller for every task.
-#[derive(Clone)]
-pub(crate) struct Noop(pub fn() -> NoopController);
-
-impl Executor for Noop {
-    type Definition = ();
-    type Controller = NoopController;
-
-    async fn controller(&self, _: &Assignment<()>) -> Result<NoopController, ControllerError> {
-        Ok((self.0)())
-    }
-}
-
 /// So many whole lives, until the last is durable.
 async fn worker(tasks: u64) -> Result<(Counts, Duration)> {
     let place = place()?;
@@ -175,13 +159,12 @@ async fn worker(tasks: u64) -> Result<(Counts, Duration)> {
     let store = Counting(open(&place).await?, counts.clone());
     let (tell, mut told) = mpsc::unbounded_channel();
     let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
-    let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-    let executor = Noop(|| NoopController::Ends);
-    let (mut worker, handle) = Worker::open(executor, store, spawner, surroundings).await?;
+    let runtime = Arc::new(TokioRuntime::current());
+    let mut worker = Worker::open(NoopController::Ends, store, runtime).await?.with_sink(sink);
+    let handle = worker.handle();
     let agent = tokio::spawn(async move { worker.run().await });
 
-    let all = (0..tasks).map(|number| Assignment::new(id(number), ()).into()).collect();
+    let all = (0..tasks).map(|number| Assignment::new(id(number), ()));
     let start = Instant::now();
     handle.assign(all).await?;
     let mut alive = tasks;

@@ -1,11 +1,11 @@
 //! Many running tasks, each under its driver, on tokio with a worker for each of two cores.
 
 use anyhow::{Context as _, Result};
-use onward::agent::{Driver, DriverHandle, StatusSink, Surroundings, TokioTimer};
-use onward::exec::SystemClock;
-use onward::{AnyTask, Assignment, Controller, ControllerError, TaskState, TaskStatus};
+use onward::agent::{Driver, DriverHandle, StatusSink, TokioRuntime};
+use onward::{AnyTask, Assignment, Controller, ControllerError, Executor, TaskState, TaskStatus};
 use rustix::time::{ClockId, clock_gettime};
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,9 +21,18 @@ pub(crate) fn id(number: u64) -> String {
     format!("{number:025}")
 }
 
-/// Runs until it is shut down, and tells when that was called.
-#[derive(Debug)]
+/// Runs until it is shut down, and tells when that was called. Its executor hands out copies.
+#[derive(Clone, Debug)]
 struct Runs(Sender<Instant>);
+
+impl Executor for Runs {
+    type Definition = ();
+    type Controller = Self;
+
+    async fn controller(&self, _: &Assignment<()>) -> Result<Self, ControllerError> {
+        Ok(self.clone())
+    }
+}
 
 impl Controller for Runs {
     type Definition = ();
@@ -59,7 +68,8 @@ impl StatusSink for Sink {
 /// Tasks that run.
 pub(crate) struct Fleet {
     runtime: Runtime,
-    surroundings: Surroundings<TokioTimer, SystemClock, Sink>,
+    shared: Arc<TokioRuntime>,
+    sink: Sink,
     handles: Vec<DriverHandle<()>>,
     running: Receiver<()>,
     tell: Sender<Instant>,
@@ -71,9 +81,9 @@ impl Fleet {
     pub(crate) fn running(tasks: u64) -> Result<Self> {
         let (tell, told) = channel();
         let (runs, running) = channel();
-        let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, Sink(runs));
-        let (runtime, handles) = (runtime()?, Vec::new());
-        let mut fleet = Self { runtime, surroundings, handles, running, tell, told };
+        let (runtime, handles, sink) = (runtime()?, Vec::new(), Sink(runs));
+        let shared = Arc::new(TokioRuntime::new(runtime.handle().clone()));
+        let mut fleet = Self { runtime, shared, sink, handles, running, tell, told };
         fleet.add(tasks)?;
         Ok(fleet)
     }
@@ -83,9 +93,10 @@ impl Fleet {
         for number in 0..tasks {
             let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
             let assignment = Assignment::new(id(number), ());
-            let controller = Runs(self.tell.clone());
-            let (mut driver, handle) =
-                Driver::new(task, assignment, controller, self.surroundings.clone());
+            let executor = Runs(self.tell.clone());
+            let mut driver = Driver::new(task, assignment, executor, self.shared.clone())
+                .with_sink(self.sink.clone());
+            let handle = driver.handle();
             self.runtime.spawn(async move { driver.run().await });
             self.handles.push(handle);
         }

@@ -6,8 +6,7 @@ use crate::report::{Report, Table, ratio, whole};
 use crate::rounds::median;
 use crate::{Scale, child, thousands};
 use anyhow::Result;
-use onward::agent::{Driver, Surroundings, TokioTimer};
-use onward::exec::SystemClock;
+use onward::agent::{Driver, TokioRuntime};
 use onward::testing::NoopController;
 use onward::{AnyTask, Assignment, TaskState, TaskStatus};
 use std::sync::Arc;
@@ -42,15 +41,15 @@ fn drivers(runtime: &Runtime, tasks: u64) -> Result<Duration> {
             ends.count();
         }
     };
-    let _entered = runtime.enter();
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
+    let shared = Arc::new(TokioRuntime::new(runtime.handle().clone()));
     let mut handles = Vec::new();
     let start = Instant::now();
     for number in 0..tasks {
         let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
         let assignment = Assignment::new(id(number), ());
-        let (mut driver, handle) =
-            Driver::new(task, assignment, NoopController::Ends, surroundings.clone());
+        let mut driver = Driver::new(task, assignment, NoopController::Ends, shared.clone())
+            .with_sink(sink.clone());
+        let handle = driver.handle();
         runtime.spawn(async move { driver.run().await });
         handles.push(handle);
     }

@@ -8,32 +8,28 @@ use allocation_counter::measure;
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use onward::agent::{Driver, DriverHandle, Surroundings, TokioTimer};
-use onward::exec::SystemClock;
+use onward::agent::{Driver, DriverHandle, Runtime, TokioRuntime};
 use onward::testing::NoopController;
 use onward::{AnyTask, Assignment, TaskState, TaskStatus};
 use std::fs;
 use std::hint::black_box;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
-type Sink = fn(&str, TaskStatus);
-type Shared = Surroundings<TokioTimer, SystemClock, Sink>;
-type Drives = Driver<NoopController, TokioTimer, SystemClock, Sink>;
+type Drives = Driver<NoopController>;
 
-fn surroundings() -> Shared {
-    Surroundings::new(TokioTimer::new(), SystemClock, |_, _| {})
-}
-
-fn driver(number: u64, surroundings: &Shared) -> (Drives, DriverHandle<()>) {
+fn driver(number: u64, runtime: &Arc<dyn Runtime>) -> (Drives, DriverHandle<()>) {
     let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     let assignment = Assignment::new(id(number), ());
-    Driver::new(task, assignment, NoopController::Runs, surroundings.clone())
+    let driver = Driver::new(task, assignment, NoopController::Runs, Arc::clone(runtime));
+    let handle = driver.handle();
+    (driver, handle)
 }
 
 /// A task in RUNNING, on no runtime.
-fn running(number: u64, surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
-    let (mut driver, handle) = driver(number, surroundings);
+fn running(number: u64, runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
+    let (mut driver, handle) = driver(number, runtime);
     let mut run = async move { _ = driver.run().await }.boxed();
     _ = run.poll_unpin(&mut Context::from_waker(Waker::noop()));
     (run, handle)
@@ -41,12 +37,13 @@ fn running(number: u64, surroundings: &Shared) -> (BoxFuture<'static, ()>, Drive
 
 /// The heap in bytes that each of so many running tasks has; then what the future of `run` is
 /// of that, what the driver is of the future, and what the task's record is.
-pub(crate) fn heap(tasks: u64) -> Vec<f64> {
-    let surroundings = surroundings();
+pub(crate) fn heap(tasks: u64) -> Result<Vec<f64>> {
+    let tokio = fleet::runtime()?;
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::new(tokio.handle().clone()));
     let mut all = Vec::new();
     // The list is not the tasks'.
     all.reserve_exact(usize::try_from(tasks).unwrap_or_default());
-    let heap = measure(|| all.extend((0..tasks).map(|number| running(number, &surroundings))));
+    let heap = measure(|| all.extend((0..tasks).map(|number| running(number, &runtime))));
     let future = all.first().map_or(0, |(run, _)| size_of_val(&**run));
     let resumed = || black_box(AnyTask::resume(TaskStatus::new(TaskState::Assigned)));
     let record = measure(|| mem::forget(resumed())).bytes_current;
@@ -55,19 +52,18 @@ pub(crate) fn heap(tasks: u64) -> Vec<f64> {
     let [each, future, record] = figures;
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let driver = size_of::<Drives>() as f64;
-    vec![each, future, driver, record]
+    Ok(vec![each, future, driver, record])
 }
 
 /// The resident memory in bytes of a process with so many running tasks, spawned on tokio.
 pub(crate) fn resident(tasks: u64) -> Result<Vec<f64>> {
-    let runtime = fleet::runtime()?;
-    let _entered = runtime.enter();
-    let surroundings = surroundings();
+    let tokio = fleet::runtime()?;
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::new(tokio.handle().clone()));
     let before = rss()?;
     let mut handles = Vec::new();
     for number in 0..tasks {
-        let (mut driver, handle) = driver(number, &surroundings);
-        runtime.spawn(async move { driver.run().await });
+        let (mut driver, handle) = driver(number, &runtime);
+        tokio.spawn(async move { driver.run().await });
         handles.push(handle);
     }
     while handles.iter().any(|handle| handle.status().state != TaskState::Running) {

@@ -6,9 +6,8 @@ use crate::report::{Report, Table, whole};
 use crate::rounds::median;
 use crate::{Scale, child, thousands};
 use anyhow::{Result, anyhow};
-use onward::agent::{
-    Policy, ReportError, Reporter, StatusReporter, StatusSink as _, StatusUpdate, TokioTimer,
-};
+use onward::agent::reporter::{ReportError, StatusUpdate};
+use onward::agent::{Reporter, StatusReporter, StatusSink as _, TokioRuntime};
 use onward::{TaskState, TaskStatus};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -31,7 +30,7 @@ pub(crate) fn delivered(tasks: u64) -> Result<Vec<f64>> {
     let (mut taken, mut delivered) = (Vec::new(), Vec::new());
     let ids: Vec<String> = (0..tasks).map(id).collect();
     runtime()?.block_on(async {
-        let mut reporter = Reporter::new(Takes, TokioTimer::new(), Arc::new(Policy::default()));
+        let mut reporter = Reporter::new(Takes, Arc::new(TokioRuntime::current()));
         let handle = reporter.handle();
         for state in [TaskState::Preparing, TaskState::Ready, TaskState::Running] {
             let start = Instant::now();

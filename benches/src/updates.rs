@@ -1,20 +1,17 @@
 //! What is wanted of tasks, told to a worker that has many.
 
 use crate::chart::Chart;
-use crate::durable::Noop;
 use crate::fleet::{id, runtime};
 use crate::memory::rss;
 use crate::report::{Report, Table, whole};
 use crate::rounds::median;
 use crate::{Scale, child, thousands};
 use anyhow::{Result, anyhow};
-use onward::agent::{
-    AssignedTask, AssignmentChange, MemoryStore, Surroundings, TokioSpawner, TokioTimer, Worker,
-    WorkerHandle,
-};
-use onward::exec::SystemClock;
+use onward::agent::worker::AssignmentChange;
+use onward::agent::{AssignedTask, MemoryStore, TokioRuntime, Worker, WorkerHandle};
 use onward::testing::NoopController;
 use onward::{Assignment, TaskState, TaskStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -36,14 +33,13 @@ pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
         let before = rss()?;
         let (tell, mut told) = unbounded_channel();
         let sink = move |_: &str, status: TaskStatus| _ = tell.send(status.state);
-        let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
-        let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-        let executor = Noop(|| NoopController::Runs);
-        let store = MemoryStore::new();
-        let (mut worker, handle) = Worker::open(executor, store, spawner, surroundings).await?;
+        let (executor, runtime) = (NoopController::Runs, Arc::new(TokioRuntime::current()));
+        let worker = Worker::open(executor, MemoryStore::new(), runtime).await?;
+        let mut worker = worker.with_sink(sink);
+        let handle = worker.handle();
         let agent = tokio::spawn(async move { worker.run().await });
 
-        let all = (0..tasks).map(|number| task(number, TaskState::Ready)).collect();
+        let all = (0..tasks).map(|number| task(number, TaskState::Ready));
         let start = Instant::now();
         handle.assign(all).await?;
         reached(&mut told, TaskState::Ready, tasks).await?;
@@ -80,7 +76,7 @@ async fn in_messages(
     while first < tasks {
         let next = (first + MESSAGE).min(tasks);
         let changes = (first..next).map(|number| task(number, TaskState::Running));
-        handle.update(changes.map(AssignmentChange::Update).collect()).await?;
+        handle.update(changes.map(AssignmentChange::Update)).await?;
         first = next;
     }
     reached(told, TaskState::Running, tasks).await?;

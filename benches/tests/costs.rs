@@ -5,13 +5,14 @@
 use allocation_counter::measure;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use onward::agent::{Driver, DriverHandle, Surroundings, TokioTimer};
-use onward::exec::{SystemClock, step};
-use onward::testing::NoopController;
+use onward::agent::{Driver, DriverHandle, Runtime};
+use onward::exec::step;
+use onward::testing::{NoopController, VirtualPool, VirtualTime};
 use onward::{AnyTask, Assignment, Controller, Event, Outcome, Task, TaskState, TaskStatus, state};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::Command;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use time::UtcDateTime;
 
@@ -74,14 +75,11 @@ fn what_is_moved_about_is_small() {
     assert_eq!([size_of::<AnyTask>(), size_of::<Event>()], [2 * word; 2]);
 }
 
-type Sink = fn(&str, TaskStatus);
-type Shared = Surroundings<TokioTimer, SystemClock, Sink>;
-
 /// A task with the id of a real one, in RUNNING.
-fn running(surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
+fn running(runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
     let assignment = Assignment::new("0123456789abcdefghijklmno", ());
-    let (mut driver, handle) =
-        Driver::new(assigned(), assignment, NoopController::Runs, surroundings.clone());
+    let mut driver = Driver::new(assigned(), assignment, NoopController::Runs, Arc::clone(runtime));
+    let handle = driver.handle();
     let mut run = async move { _ = driver.run().await }.boxed();
     assert!(run.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(handle.status().state, TaskState::Running);
@@ -90,10 +88,9 @@ fn running(surroundings: &Shared) -> (BoxFuture<'static, ()>, DriverHandle<()>) 
 
 /// What each of so many running tasks has on the heap.
 fn heap(tasks: usize) -> usize {
-    let sink: Sink = |_, _| {};
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
+    let runtime: Arc<dyn Runtime> = Arc::new(VirtualPool::new(VirtualTime::new(), 0));
     let mut all = Vec::with_capacity(tasks);
-    let heap = measure(|| (0..tasks).for_each(|_| all.push(running(&surroundings))));
+    let heap = measure(|| (0..tasks).for_each(|_| all.push(running(&runtime))));
     usize::try_from(heap.bytes_current).unwrap() / tasks
 }
 

@@ -1,18 +1,17 @@
 //! An agent in that world, which can be started again and again.
 
 use super::world::{Runs, Script, Told, World};
-use futures::task::SpawnExt;
+use onward::agent::store::StoreError;
+use onward::agent::worker::{AssignmentChange, RefusedTask, TaskView};
 use onward::agent::{
-    AssignError, AssignedTask, AssignmentChange, Policy, RefusedTask, StatusSink, Store,
-    StoreError, Surroundings, TaskView, Worker, WorkerHandle,
+    AssignError, AssignedTask, Policy, Runtime, StatusSink, Store, Worker, WorkerHandle,
 };
-use onward::exec::{Assignment, WallClock};
+use onward::exec::Assignment;
 use onward::lifecycle::{TaskState, TaskStatus};
-use onward::testing::{VirtualPool, VirtualTimer};
+use onward::testing::VirtualPool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use time::UtcDateTime;
 
 pub(crate) struct Agent {
     pub(crate) world: World,
@@ -39,16 +38,15 @@ impl Agent {
         told: &Told,
         seed: u64,
     ) -> Self {
-        let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
         let pool = VirtualPool::new(world.time.clone(), seed);
-        let (mut worker, handle) = open(world, store, told, &pool, clock).unwrap();
+        let (mut worker, handle) = open(world, store, told, &pool).unwrap();
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let run = async move {
             worker.run().await;
             end.store(true, Ordering::Relaxed);
         };
-        pool.spawn(run).unwrap();
+        pool.spawn(Box::pin(run)).unwrap();
         Self { world: world.clone(), told: told.clone(), pool, handle, ended }
     }
 
@@ -104,21 +102,32 @@ impl Agent {
     }
 }
 
-type Workers<S, W> = Worker<Runs, S, VirtualTimer, W, VirtualPool>;
+type Opened<S> = (Worker<Runs, S>, WorkerHandle<Script>);
 
 /// A worker that does not run yet.
-pub(crate) fn open<S: Store<Script>, W: WallClock + Clone + 'static>(
+pub(crate) fn open<S: Store<Script>>(
     world: &World,
     store: S,
     told: &Told,
     pool: &VirtualPool,
-    clock: W,
-) -> Result<(Workers<S, W>, WorkerHandle<Script>), StoreError> {
+) -> Result<Opened<S>, StoreError> {
+    open_on(world, store, told, pool, Arc::new(pool.clone()))
+}
+
+/// A worker on a runtime of its own, which does not run yet.
+pub(crate) fn open_on<S: Store<Script>>(
+    world: &World,
+    store: S,
+    told: &Told,
+    pool: &VirtualPool,
+    runtime: Arc<dyn Runtime>,
+) -> Result<Opened<S>, StoreError> {
     let reports = Reports { world: world.clone(), told: told.clone() };
     let policy = Policy::default().with_shutdown_grace(Duration::from_secs(5));
-    let surroundings =
-        Surroundings::new(world.time.timer(), clock, reports).with_policy(policy).unwrap();
-    pool.run_until(Worker::open(Runs(world.clone()), store, pool.clone(), surroundings)).unwrap()
+    let worker = pool.run_until(Worker::open(Runs(world.clone()), store, runtime)).unwrap()?;
+    let worker = worker.with_policy(policy).with_sink(reports);
+    let handle = worker.handle();
+    Ok((worker, handle))
 }
 
 pub(crate) fn task(id: &str, script: Script) -> AssignedTask<Script> {
@@ -149,7 +158,7 @@ impl StatusSink for Reports {
         self.told.put(id, status);
     }
 
-    fn gone(&self, id: &str) {
+    fn removed(&self, id: &str) {
         self.told.forget(id);
     }
 }

@@ -2,9 +2,14 @@
 
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Trouble};
-use onward::agent::{AssignedTask, AssignmentChange, Policy};
+use onward::agent::driver::DefinitionStatus;
+use onward::agent::policy::Backoff;
+use onward::agent::worker::AssignmentChange;
+use onward::agent::{AssignedTask, Policy};
 use onward::exec::Assignment;
 use onward::lifecycle::{TaskState, TaskStatus};
+use serde_json::json;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn labelled(label: u32) -> AssignedTask<Script> {
@@ -86,18 +91,21 @@ fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
     assert_eq!((agent.state("t"), agent.state("u")), (Some(TaskState::Running), None));
     assert_eq!(agent.view("t").record.assignment.definition.label, 1);
     let both = [AssignmentChange::Remove("t".into()), AssignmentChange::Update(labelled(1))];
-    let both = agent.pool.run_until(agent.handle.update(both.into())).unwrap();
+    let both = agent.pool.run_until(agent.handle.update(both)).unwrap();
     assert!(both.unwrap_err().to_string().contains("`t`"));
     agent.check();
 }
 
 #[test]
-fn an_absurd_policy_is_refused_with_its_task() {
-    let agent = Agent::new();
-    let error = agent.try_assign(vec![labelled(1).with_policy(Policy::default().with_jitter(7.0))]);
-    let error = error.unwrap_err().to_string();
-    assert_eq!(error, "task `t`: retry_jitter is 7: expected a number from 0 to 1");
-    assert_eq!(agent.state("t"), None);
+fn an_absurd_policy_is_refused_when_its_task_is_read() {
+    let task = |jitter: f64| {
+        let assignment = json!({ "id": "t", "version": 1, "desired_state": "running", "definition": "d" });
+        json!({ "assignment": assignment, "policy": { "retry_jitter": jitter } })
+    };
+    let read = |jitter| serde_json::from_value::<AssignedTask<String>>(task(jitter));
+    assert!(read(0.5).is_ok(), "{:?}", read(0.5));
+    let error = read(7.0).unwrap_err().to_string();
+    assert_eq!(error, "retry_jitter is 7: expected a number from 0 to 1");
 }
 
 #[test]
@@ -116,34 +124,32 @@ fn a_lower_desired_state_is_refused_and_the_other_tasks_are_taken() {
 }
 
 #[test]
-fn a_definition_has_changed_if_it_is_another_one_whatever_its_version() {
+fn a_definition_has_changed_if_it_is_unequal() {
     let agent = Agent::new();
-    let versioned = |label, version| {
-        let AssignedTask { assignment, .. } = labelled(label);
-        AssignedTask::new(assignment.with_version(version))
-    };
     let updates = || agent.world.calls("t").iter().filter(|call| **call == "update").count();
-    let stored = || agent.world.stored("t").unwrap().record;
-    agent.assign(vec![versioned(1, 5)]);
+    let stored = || {
+        let record = agent.world.stored("t").unwrap().record;
+        (record.assignment.definition.label, record.applied.unwrap().definition.label)
+    };
+    agent.assign(vec![labelled(1)]);
     agent.run(100);
-    agent.assign(vec![versioned(1, 6)]);
+    let commits = agent.world.count_commits(|_| true);
+    agent.assign(vec![labelled(1)]);
     agent.run(100);
-    assert_eq!((updates(), stored().assignment.version), (0, 5));
-    // The same version, and yet another definition.
-    agent.assign(vec![versioned(2, 5)]);
-    agent.run(100);
-    assert_eq!((updates(), stored().assignment.version), (1, 6));
-    agent.assign(vec![versioned(3, 40)]);
-    agent.run(100);
-    assert_eq!((updates(), stored().assignment.version), (2, 40));
+    assert_eq!((updates(), stored(), commits.load(Ordering::Relaxed)), (0, (1, 1), 0));
     // The controller has taken it, and that is durable too.
-    assert_eq!(stored().previous, None);
+    agent.assign(vec![labelled(2)]);
+    agent.run(100);
+    assert_eq!((updates(), stored()), (1, (2, 2)));
+    agent.assign(vec![labelled(3)]);
+    agent.run(100);
+    assert_eq!((updates(), stored()), (2, (3, 3)));
     agent.assign(vec![stopped("t", Script { label: 3, ..Script::service() })]);
     agent.run(100);
+    // A task that has ended is offered no definition, so its controller has the old one.
     agent.assign(vec![stopped("t", Script { label: 4, ..Script::service() })]);
     agent.run(100);
-    assert_eq!((updates(), stored().previous), (2, None));
-    assert_eq!(stored().assignment.definition.label, 4);
+    assert_eq!((updates(), stored()), (2, (4, 3)));
     agent.check();
 }
 
@@ -153,7 +159,7 @@ fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
     let flaky = || task("t", Script { tries: 3, ..Script::service() });
     let patient = |millis| {
         let retry = Duration::from_millis(millis);
-        Policy::default().with_retry(retry, retry, 1.0).with_jitter(0.0)
+        Policy::default().with_backoff(Backoff::new(retry, retry).with_jitter(0.0).unwrap())
     };
     agent.assign(vec![flaky().with_policy(patient(200))]);
     agent.run(390);
@@ -164,7 +170,7 @@ fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
     agent.run(300);
     assert_eq!(agent.state("t"), Some(TaskState::Running));
     // Without one it has that of the others again.
-    assert_eq!(agent.view("t").record.policy, Some(patient(2_000)));
+    assert_eq!(agent.view("t").record.policy, Some(patient(2_000).into()));
     agent.assign(vec![flaky()]);
     assert_eq!(agent.view("t").record.policy, None);
     agent.check();
@@ -204,12 +210,13 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
     assert_eq!(agent.world.stored("t").unwrap().status.unwrap().state, TaskState::Rejected);
     assert_eq!(agent.state("u"), Some(TaskState::Running));
     assert_eq!(agent.view("t").snapshot.status.state, TaskState::Rejected);
-    assert!(agent.handle.snapshots("t").is_none());
-    assert!(agent.handle.snapshots("u").is_some());
+    let definition = |id| agent.view(id).snapshot.definition;
+    assert_eq!(definition("t"), DefinitionStatus::Pending);
+    assert_eq!(definition("u"), DefinitionStatus::Applied);
     // With a controller it stays what it is.
     agent.assign(vec![labelled(0), task("u", Script::service())]);
     agent.run(100);
-    assert!(agent.handle.snapshots("t").is_some());
+    assert_eq!(definition("t"), DefinitionStatus::Applied);
     assert_eq!(agent.state("t"), Some(TaskState::Rejected));
     assert_eq!(agent.world.calls("t"), [""; 0]);
     agent.check();
@@ -218,17 +225,32 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
 #[test]
 fn a_task_without_a_controller_gets_one_when_the_same_is_assigned_again() {
     let agent = Agent::new();
+    let definition = || agent.view("t").snapshot.definition;
+    agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);
+    agent.assign(vec![labelled(1)]);
+    agent.run(60_000);
+    assert_eq!(definition(), DefinitionStatus::Pending);
+    agent.world.lock().trouble = None;
+    agent.run(60_000);
+    assert_eq!(definition(), DefinitionStatus::Pending);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    assert_eq!(definition(), DefinitionStatus::Applied);
+    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+    agent.check();
+}
+
+#[test]
+fn an_executor_that_is_busy_is_asked_again_until_it_has_a_controller() {
+    let agent = Agent::new();
     agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
     agent.assign(vec![labelled(1)]);
     agent.run(60_000);
-    assert!(agent.handle.snapshots("t").is_none());
+    assert_eq!(agent.state("t"), Some(TaskState::Assigned));
+    assert_eq!(agent.view("t").snapshot.status.err.as_deref(), Some("busy"));
     agent.world.lock().trouble = None;
     agent.run(60_000);
-    assert!(agent.handle.snapshots("t").is_none());
-    agent.assign(vec![labelled(1)]);
-    agent.run(100);
-    assert!(agent.handle.snapshots("t").is_some());
-    assert_eq!(agent.state("t"), Some(TaskState::Rejected));
+    assert_eq!(agent.state("t"), Some(TaskState::Running));
     agent.check();
 }
 
@@ -252,8 +274,8 @@ fn another_definition_reaches_a_task_that_still_waits_for_its_controller() {
     agent.assign(vec![task("t", Script { known: false, ..Script::service() })]);
     agent.run(10);
     let AssignedTask { assignment, .. } = labelled(2);
-    let shut_down: Assignment<_> = assignment.with_desired_state(TaskState::Shutdown);
-    agent.assign(vec![shut_down.into()]);
+    let shut_down = AssignedTask::new(assignment).with_desired_state(TaskState::Shutdown);
+    agent.assign(vec![shut_down]);
     agent.run(10);
     assert_eq!(agent.view("t").snapshot.desired_state, TaskState::Shutdown);
     assert_eq!(agent.state("t"), Some(TaskState::Rejected));

@@ -4,11 +4,15 @@ use super::agent::{Agent, open, task};
 use super::world::{Script, Told, Trouble, World};
 use futures::FutureExt as _;
 use futures::future::{join, join3, select};
-use onward::agent::{AssignError, AssignmentChange, Policy};
+use onward::agent::store::StoreFault;
+use onward::agent::worker::AssignmentChange;
+use onward::agent::{AssignError, AssignedTask, Policy};
 use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
 use std::time::Duration;
-use time::UtcDateTime;
+
+/// An empty set.
+const NOTHING: [AssignedTask<Script>; 0] = [];
 
 #[test]
 fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
@@ -36,7 +40,7 @@ fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
 fn the_last_statuses_are_durable_and_reported_when_the_run_returns() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(50, 3))]);
-    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Fails { written: 0 }));
+    agent.world.store.set_faults(|_| Some(StoreFault::Fails { written: 0 }));
     agent.run(100);
     agent.handle.close();
     agent.run(100);
@@ -63,7 +67,7 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
     assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
     assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
-    assert_eq!(agent.view("web").record.policy, Some(patient));
+    assert_eq!(agent.view("web").record.policy, Some(patient.into()));
     // What had ended before is as it was.
     assert_eq!(agent.view("job").record.assignment.desired_state, TaskState::Running);
     // Once more is nothing more.
@@ -111,7 +115,7 @@ fn a_task_that_is_removed_meanwhile_does_not_come_back_to_be_shut_down() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service())]);
     agent.run(100);
-    let both = join(agent.handle.assign(Vec::new()), agent.handle.shut_down());
+    let both = join(agent.handle.assign(NOTHING), agent.handle.shut_down());
     let (removed, stopped) = agent.pool.run_until(both).unwrap();
     assert!(removed.is_ok() && stopped.is_ok());
     agent.run(1_000);
@@ -135,12 +139,12 @@ fn a_task_that_follows_on_one_that_is_removed_is_shut_down_too() {
 #[test]
 fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
     let agent = Agent::new();
-    agent.world.store.set_faults(|_| Some(onward::agent::StoreFault::Hangs { written: 0 }));
+    agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: 0 }));
     let mut waits = Box::pin(agent.handle.assign(vec![task("t", Script::service())]));
     assert!(agent.pool.run_until(&mut waits).is_none());
     agent.pool.crash();
     assert!(matches!(agent.pool.run_until(waits), Some(Err(AssignError::Closed))));
-    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    let late = agent.pool.run_until(agent.handle.assign(NOTHING));
     assert!(matches!(late, Some(Err(AssignError::Closed))));
 }
 
@@ -149,9 +153,8 @@ fn what_is_shown_for_debugging_says_what_it_is() {
     let agent = Agent::new();
     let listener = agent.handle.listen(|_: &str, _| {});
     let pool = VirtualPool::new(agent.world.time.clone(), 1);
-    let clock = agent.world.time.clock(UtcDateTime::UNIX_EPOCH);
     let (worker, _) =
-        open(&agent.world, agent.world.store.clone(), &Told::default(), &pool, clock).unwrap();
+        open(&agent.world, agent.world.store.clone(), &Told::default(), &pool).unwrap();
     let (handle, store, changes) = (&agent.handle, &agent.world.store, agent.handle.changes());
     let shown = format!("{worker:?} {handle:?} {changes:?} {listener:?} {store:?}");
     let names = "Worker { .. } WorkerHandle { .. } Changes { .. } Listener { .. } MemoryStore { tasks: 0, .. }";
@@ -162,8 +165,7 @@ fn what_is_shown_for_debugging_says_what_it_is() {
 fn a_worker_that_is_dropped_closes_its_drivers() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);
-    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
-    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool).unwrap();
     let assign = handle.assign(vec![task("t", Script::service())]);
     {
         let mut run = Box::pin(worker.run());
@@ -186,7 +188,7 @@ fn an_executor_that_hangs_does_not_hold_up_a_close() {
     agent.handle.close();
     agent.pool.run();
     assert!(agent.has_ended());
-    let late = agent.pool.run_until(agent.handle.assign(Vec::new()));
+    let late = agent.pool.run_until(agent.handle.assign(NOTHING));
     assert!(matches!(late, Some(Err(AssignError::Closed))));
     agent.check();
 }

@@ -7,7 +7,7 @@
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Told, World};
 use futures::future::{Either, select};
-use onward::agent::{AssignedTask, WorkerHandle};
+use onward::agent::{AssignedTask, Store, WorkerHandle};
 use onward::lifecycle::TaskState;
 use onward::testing::Turn;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
     }
     let points = inner.points;
     drop(inner);
-    let stored = futures::executor::block_on(onward::agent::Store::load(&world.store)).unwrap();
+    let stored = futures::executor::block_on(world.store.load()).unwrap();
     if !stored.is_empty() {
         complaints.push(format!("still stored: {stored:?}"));
     }

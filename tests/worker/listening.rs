@@ -1,9 +1,11 @@
 //! Who is told what.
 
-use super::agent::{Agent, open, task};
+use super::agent::{Agent, open_on, task};
 use super::world::{Script, Told, World};
-use futures::task::SpawnExt;
-use onward::agent::{Policy, ReportError, Reporter, StatusReporter, StatusSink, StatusUpdate};
+use futures::future::BoxFuture;
+use onward::agent::reporter::{ReportError, StatusUpdate};
+use onward::agent::runtime::SpawnError;
+use onward::agent::{Reporter, Runtime, StatusReporter, StatusSink};
 use onward::lifecycle::{TaskState, TaskStatus};
 use onward::testing::VirtualPool;
 use std::sync::{Arc, Mutex};
@@ -17,7 +19,7 @@ impl StatusSink for Listens {
         self.0.put(id, status);
     }
 
-    fn gone(&self, id: &str) {
+    fn removed(&self, id: &str) {
         self.0.forget(id);
     }
 }
@@ -73,8 +75,7 @@ impl StatusReporter for Arrives {
 fn a_reporter_listens_and_its_last_word_arrives_at_the_close() {
     let agent = Agent::new();
     let arrives = Arrives::default();
-    let timer = agent.world.time.timer();
-    let mut reporter = Reporter::new(arrives.clone(), timer, Arc::new(Policy::default()));
+    let mut reporter = Reporter::new(arrives.clone(), Arc::new(agent.pool.clone()));
     agent.handle.listen(reporter.handle()).forever();
     agent.assign(vec![task("job", Script::job(50, 0))]);
     agent.run(1_000);
@@ -86,16 +87,36 @@ fn a_reporter_listens_and_its_last_word_arrives_at_the_close() {
     assert_eq!(last, Some(("job".into(), TaskState::Complete)));
 }
 
+/// A runtime whose time of day goes back by an hour with every second.
+struct Jumps(VirtualPool);
+
+impl Runtime for Jumps {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep_until(moment)
+    }
+
+    fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
+        self.0.spawn(future)
+    }
+
+    fn utc_now(&self) -> UtcDateTime {
+        let (start, now) = (UtcDateTime::UNIX_EPOCH + Duration::from_secs(1 << 30), self.0.now());
+        start - Duration::from_secs(3600 * now.as_secs()) + now
+    }
+}
+
 #[test]
 fn a_clock_that_jumps_loses_nothing() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);
-    // An hour back with every second.
-    let (time, start) =
-        (world.time.clone(), UtcDateTime::UNIX_EPOCH + Duration::from_secs(1 << 30));
-    let clock = move || start - Duration::from_secs(3600 * time.now().as_secs()) + time.now();
-    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
-    pool.spawn(async move { worker.run().await }).unwrap();
+    let runtime = Arc::new(Jumps(pool.clone()));
+    let (mut worker, handle) =
+        open_on(&world, world.store.clone(), &told, &pool, runtime).unwrap();
+    pool.spawn(Box::pin(async move { worker.run().await })).unwrap();
     let job = Script { tries: 2, ..Script::job(2_000, 3) };
     assert_eq!(pool.run_until(handle.assign(vec![task("job", job)])).unwrap().unwrap(), []);
     pool.run();

@@ -4,8 +4,8 @@ use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
 use futures::FutureExt;
 use futures::future::ready;
-use futures::task::SpawnExt;
-use onward::agent::{AssignedTask, LogSelector};
+use onward::agent::worker::LogSelector;
+use onward::agent::{AssignedTask, Runtime};
 use onward::exec::{Assignment, LogMessage, LogSubscriptionOptions};
 use std::sync::{Arc, Mutex};
 
@@ -33,12 +33,12 @@ fn heard(
     };
     let (handle, selector, options) = (agent.handle.clone(), selector.clone(), options.clone());
     // By itself, so that it is polled when it was woken and not otherwise.
-    let logs = async move { handle.logs(&selector, &options, open).await };
-    let logs = agent.pool.spawn_with_handle(logs).unwrap();
+    let (logs, read) = async move { handle.logs(&selector, &options, open).await }.remote_handle();
+    agent.pool.spawn(Box::pin(logs)).unwrap();
     agent.run(100);
     meanwhile();
     agent.run(100);
-    let failed = logs.now_or_never();
+    let failed = read.now_or_never();
     agent.run(10);
     let mut heard = heard.lock().unwrap().clone();
     heard.sort();

@@ -2,7 +2,7 @@
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble, Workload};
-use onward::agent::AssignmentChange;
+use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::TaskState;
 
 fn with(orphans: &[&str]) -> Agent {
@@ -41,7 +41,7 @@ fn what_nobody_has_assigned_is_handed_over_once_it_is_known_what_is_assigned() {
 #[test]
 fn what_could_not_be_ended_is_handed_over_again_with_the_next_full_set() {
     let agent = with(&["left"]);
-    agent.world.lock().trouble = Some(Trouble::ReconcileFails);
+    agent.world.lock().trouble = Some(Trouble::ReconcileFails("left"));
     agent.assign(Vec::new());
     agent.run(100);
     assert_eq!(reconciled(&agent), [""; 0]);
@@ -53,21 +53,43 @@ fn what_could_not_be_ended_is_handed_over_again_with_the_next_full_set() {
 }
 
 #[test]
-fn a_task_of_its_id_waits_until_what_was_found_is_ended() {
+fn a_task_of_its_id_waits_until_what_was_found_is_ended_and_others_do_not() {
     let agent = with(&["left"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileHangs);
     agent.assign(Vec::new());
     agent.run(100);
-    let late = agent.handle.assign(vec![task("left", Script::service())]);
-    let waits = agent.world.time.sleep_until(
-        agent.world.time.now() + std::time::Duration::from_secs(60),
-        onward::testing::Turn::Timer,
-    );
-    let first = futures::future::select(Box::pin(late), waits);
-    assert!(matches!(agent.pool.run_until(first), Some(futures::future::Either::Right(_))));
-    assert_eq!(agent.state("left"), None);
-    // Others do not.
+    agent.assign(vec![task("left", Script::service()), task("other", Script::service())]);
+    agent.run(60_000);
+    assert_eq!(agent.state("left"), Some(TaskState::Assigned));
+    assert_eq!((agent.world.calls("left"), reconciled(&agent)), (vec![], vec![]));
+    assert_eq!(agent.state("other"), Some(TaskState::Running));
     agent.world.lock().trouble = None;
+    agent.run(2_000);
+    assert_eq!(agent.world.calls("left"), ["reconcile", "prepare", "start", "wait"]);
+    assert_eq!(agent.state("left"), Some(TaskState::Running));
+    agent.check();
+}
+
+#[test]
+fn of_two_that_were_found_the_one_that_could_not_be_ended_is_looked_for_again() {
+    let agent = with(&["easy", "stuck"]);
+    agent.world.lock().trouble = Some(Trouble::ReconcileFails("stuck"));
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(reconciled(&agent), ["easy"]);
+    agent.world.lock().trouble = None;
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(reconciled(&agent), ["easy", "stuck"]);
+    // The other way round: the last one to be ended is the one that fails.
+    let agent = with(&["also easy", "stuck", "zero"]);
+    agent.world.lock().trouble = Some(Trouble::ReconcileFails("also easy"));
+    agent.assign(Vec::new());
+    agent.run(100);
+    agent.world.lock().trouble = None;
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads.len(), 0);
     agent.check();
 }
 

@@ -2,7 +2,7 @@
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
-use onward::agent::AssignmentChange;
+use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::TaskState;
 
 fn running() -> Agent {
@@ -34,7 +34,7 @@ fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
     agent.assign(Vec::new());
     agent.run(10_000);
     let view = agent.view("t");
-    assert!(view.record.removing && view.left.is_none());
+    assert!(view.record.removing && view.removal_error.is_none());
     assert!(view.snapshot.attempt > 2 && view.snapshot.next_attempt.is_some());
     agent.world.lock().trouble = None;
     agent.run(30_000);
@@ -48,7 +48,7 @@ fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set()
     agent.world.lock().trouble = Some(Trouble::RemovalFails);
     agent.assign(Vec::new());
     agent.run(10_000);
-    assert_eq!(agent.view("t").left.unwrap().to_string(), "it is stuck");
+    assert_eq!(agent.view("t").removal_error.as_deref(), Some("it is stuck"));
     let removals = || agent.world.calls("t").iter().filter(|call| **call == "remove").count();
     assert_eq!(removals(), 1);
     agent.assign(vec![task("u", Script::service())]);
@@ -84,7 +84,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
     agent.assign(vec![task("t", Script::job(10, 4))]);
     agent.run(100);
     let stored = agent.world.stored("t").unwrap().record;
-    assert_eq!(stored.successor.unwrap().assignment.definition, Script::job(10, 4));
+    assert_eq!(stored.next.unwrap().assignment.definition, Script::job(10, 4));
     assert!(agent.view("t").record.removing);
     // The last word on it counts.
     agent.assign(vec![task("t", Script::job(10, 5))]);
@@ -95,7 +95,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
     let code = told["t"].last().unwrap().container_status.as_ref().unwrap().exit_code;
     assert_eq!(code, Some(5));
     let stored = agent.world.stored("t").unwrap();
-    assert!(!stored.record.removing && stored.record.successor.is_none());
+    assert!(!stored.record.removing && stored.record.next.is_none());
     agent.check();
 }
 
@@ -114,7 +114,7 @@ fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
 }
 
 #[test]
-fn a_successor_survives_a_restart() {
+fn a_next_task_survives_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -128,13 +128,14 @@ fn a_successor_survives_a_restart() {
 }
 
 #[test]
-fn what_a_rejected_task_left_is_removed_as_soon_as_the_executor_gives_a_controller() {
+fn what_a_failed_task_left_is_removed_as_soon_as_the_executor_gives_a_controller() {
     let agent = running();
     agent.pool.crash();
-    agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
+    agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);
     let agent = Agent::start(&agent.world, &agent.told, 3);
     agent.run(100);
     assert_eq!(agent.state("t"), Some(TaskState::Failed));
+    agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
     agent.assign(Vec::new());
     agent.run(60_000);
     // It may have something in the world: it is not forgotten.

@@ -2,11 +2,12 @@
 
 use super::agent::{Agent, open, stopped, task};
 use super::world::{Script, Told, Trouble, World};
-use futures::future::{join, join_all};
-use futures::task::SpawnExt;
-use onward::agent::{
-    Policy, Store, StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
+use futures::future::join;
+use onward::agent::policy::Backoff;
+use onward::agent::store::{
+    StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
 };
+use onward::agent::{Policy, Runtime, Store};
 use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::TaskState;
 use onward::testing::{Turn, VirtualPool};
@@ -15,21 +16,12 @@ use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use time::UtcDateTime;
 
 const NOTHING: StoreFault = StoreFault::Fails { written: 0 };
 
-/// Counts the commits that have something of a kind in them.
-fn count(agent: &Agent, what: fn(&StoreChange<Script>) -> bool) -> Arc<AtomicU32> {
-    let count = Arc::new(AtomicU32::new(0));
-    let counted = Arc::clone(&count);
-    agent.world.store.set_faults(move |call| {
-        if let StoreCall::Commit(changes) = call {
-            counted.fetch_add(changes.iter().any(what).into(), Ordering::Relaxed);
-        }
-        None
-    });
-    count
+/// The label of the definition that the controller has, as far as it is stored.
+fn applied(agent: &Agent) -> Option<u32> {
+    agent.world.stored("t").unwrap().record.applied.map(|applied| applied.definition.label)
 }
 
 #[test]
@@ -90,7 +82,7 @@ fn a_store_that_fails_is_tried_again_with_back_off() {
     assert!((6..=7).contains(&commits.load(Ordering::Relaxed)), "{commits:?}");
     agent.world.store.set_faults(|_| None);
     agent.run(60_000);
-    let commits = count(&agent, |_| true);
+    let commits = agent.world.count_commits(|_| true);
     agent.run(60_000);
     assert_eq!(commits.load(Ordering::Relaxed), 0);
     agent.check();
@@ -126,7 +118,7 @@ impl Store<Script> for Slow {
 fn many_statuses_share_one_flush() {
     let world = World::new();
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
-    let commits = count(&agent, |change| matches!(change, StoreChange::Status { .. }));
+    let commits = agent.world.count_commits(|change| matches!(change, StoreChange::Status { .. }));
     agent.assign((0..1_000).map(|id| task(&id.to_string(), Script::service())).collect());
     agent.run(1_000);
     assert_eq!(agent.told.last().len(), 1_000);
@@ -142,7 +134,8 @@ fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_s
     // It never gets prepared, and says so every millisecond.
     let restless = || {
         let millisecond = Duration::from_millis(1);
-        let policy = Policy::default().with_retry(millisecond, millisecond, 1.0).with_jitter(0.0);
+        let backoff = Backoff::new(millisecond, millisecond).with_jitter(0.0).unwrap();
+        let policy = Policy::default().with_backoff(backoff);
         task("restless", Script { tries: u32::MAX, ..Script::service() }).with_policy(policy)
     };
     agent.assign(vec![restless()]);
@@ -151,16 +144,18 @@ fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_s
     agent.run(100);
     assert_eq!(agent.told.states("web").last(), Some(&TaskState::Running));
     // Each of these is another commit.
-    let assigns = (0..40).map(|number| {
-        agent.handle.assign(vec![
-            restless(),
-            task("web", Script::service()),
-            task("job", Script::job(1, 3)),
-            task(&number.to_string(), Script::service()),
-        ])
-    });
-    let assigns: Vec<_> = agent.pool.run_until(join_all(assigns)).unwrap();
-    assert!(assigns.iter().all(Result::is_ok));
+    let assigns = async {
+        for number in 0..40 {
+            let tasks = [
+                restless(),
+                task("web", Script::service()),
+                task("job", Script::job(1, 3)),
+                task(&number.to_string(), Script::service()),
+            ];
+            assert_eq!(agent.handle.assign(tasks).await.unwrap(), []);
+        }
+    };
+    agent.pool.run_until(assigns).unwrap();
     assert_eq!(agent.told.states("job").last(), Some(&TaskState::Failed));
     agent.check();
 }
@@ -169,8 +164,7 @@ fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_s
 fn a_run_that_is_dropped_in_a_commit_goes_on_with_it() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);
-    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
-    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool, clock).unwrap();
+    let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool).unwrap();
     world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
     let mut assign = Box::pin(handle.assign(vec![task("t", Script::job(10, 0))]));
     {
@@ -178,7 +172,7 @@ fn a_run_that_is_dropped_in_a_commit_goes_on_with_it() {
         assert!(pool.run_until(join(&mut run, &mut assign)).is_none());
     }
     world.store.set_faults(|_| None);
-    pool.spawn(async move { worker.run().await }).unwrap();
+    pool.spawn(Box::pin(async move { worker.run().await })).unwrap();
     assert_eq!(pool.run_until(assign).unwrap().unwrap(), []);
     pool.run();
     assert_eq!(world.stored("t").unwrap().status.unwrap().state, TaskState::Complete);
@@ -224,7 +218,7 @@ fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
     let agent = agent.restart();
     agent.run(100);
     assert_eq!(agent.world.lock().workloads["t"].label, 1);
-    assert_eq!(agent.world.stored("t").unwrap().record.previous, None);
+    assert_eq!(applied(&agent), Some(1));
     agent.check();
 }
 
@@ -236,7 +230,9 @@ fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
     agent.run(100);
     // That the second is taken is not durable when the third comes.
     agent.world.store.set_faults(|call| match call {
-        StoreCall::Commit([StoreChange::Record(record)]) if record.previous.is_none() => {
+        StoreCall::Commit([StoreChange::Record(record)])
+            if record.applied.as_ref().is_some_and(|applied| applied.definition.label == 2) =>
+        {
             Some(NOTHING)
         }
         _ => None,
@@ -247,7 +243,7 @@ fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
     agent.assign(vec![labelled(3)]);
     agent.world.store.set_faults(|_| None);
     agent.run(10_000);
-    assert!(agent.world.stored("t").unwrap().record.previous.is_some());
+    assert_eq!(applied(&agent), Some(2));
     agent.world.lock().trouble = None;
     let agent = agent.restart();
     agent.run(100);
@@ -258,10 +254,6 @@ fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
 #[test]
 fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_after_a_restart() {
     let labelled = |label| task("t", Script { label, ..Script::service() });
-    let in_force = |agent: &Agent| {
-        let previous = agent.world.stored("t").unwrap().record.previous;
-        previous.map(|assignment| assignment.definition.label)
-    };
     let updates = |agent: &Agent| {
         let calls = agent.world.calls("t");
         calls.into_iter().filter(|call| *call == "update").count()
@@ -272,14 +264,14 @@ fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_af
     agent.world.lock().trouble = Some(Trouble::UpdateRefused);
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    assert_eq!((updates(&agent), in_force(&agent)), (1, Some(0)));
+    assert_eq!((updates(&agent), applied(&agent)), (1, Some(0)));
     let agent = agent.restart();
     agent.run(100);
-    assert_eq!((updates(&agent), in_force(&agent)), (2, Some(0)));
+    assert_eq!((updates(&agent), applied(&agent)), (2, Some(0)));
     agent.world.lock().trouble = None;
     let agent = agent.restart();
     agent.run(100);
-    assert_eq!((updates(&agent), in_force(&agent)), (3, None));
+    assert_eq!((updates(&agent), applied(&agent)), (3, Some(1)));
     agent.check();
 }
 
@@ -298,7 +290,6 @@ fn a_store_that_cannot_be_read_opens_no_worker() {
     let world = World::new();
     world.store.set_faults(|_| Some(NOTHING));
     let pool = VirtualPool::new(world.time.clone(), 1);
-    let clock = world.time.clock(UtcDateTime::UNIX_EPOCH);
-    let error = open(&world, world.store.clone(), &Told::default(), &pool, clock).unwrap_err();
+    let error = open(&world, world.store.clone(), &Told::default(), &pool).unwrap_err();
     assert_eq!(error.to_string(), "a planted fault");
 }

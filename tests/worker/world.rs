@@ -4,7 +4,8 @@
 //! Every call is a point at which the agent can crash, before and after the call
 //! has had its effect.
 
-use onward::agent::{MemoryStore, StoreCall, StoreFault};
+use onward::agent::MemoryStore;
+use onward::agent::store::{StoreCall, StoreChange, StoreFault, StoredTask};
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
     LogPublisher, LogSubscriptionOptions, SharedLogs,
@@ -13,6 +14,7 @@ use onward::lifecycle::{ContainerStatus, TaskState, TaskStatus};
 use onward::testing::{Turn, VirtualTime};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -86,6 +88,8 @@ pub(crate) struct Inner {
 pub(crate) enum Trouble {
     /// The executor has nothing for the moment.
     ExecutorBusy,
+    /// The executor cannot run any task.
+    ExecutorRefuses,
     ExecutorPanics,
     ExecutorHangs,
     /// No definition is taken but the first.
@@ -93,8 +97,8 @@ pub(crate) enum Trouble {
     /// Something cannot be removed, ever or for the moment.
     RemovalFails,
     RemovalDelayed,
-    /// What was found cannot be ended, or it takes for ever.
-    ReconcileFails,
+    /// What was found cannot be ended, or it takes as long as this lasts.
+    ReconcileFails(&'static str),
     ReconcileHangs,
     /// Logs cannot be read.
     LogsFail,
@@ -123,7 +127,7 @@ impl World {
     }
 
     /// What is stored of a task.
-    pub(crate) fn stored(&self, id: &str) -> Option<onward::agent::StoredTask<Script>> {
+    pub(crate) fn stored(&self, id: &str) -> Option<StoredTask<Script>> {
         self.store.get(id)
     }
 
@@ -149,6 +153,19 @@ impl World {
             let written = written.find(|_| world.reach())?;
             Some(StoreFault::Hangs { written })
         });
+    }
+
+    /// Counts the commits that have something of a kind in them.
+    pub(crate) fn count_commits(&self, what: fn(&StoreChange<Script>) -> bool) -> Arc<AtomicU32> {
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&count);
+        self.store.set_faults(move |call| {
+            if let StoreCall::Commit(changes) = call {
+                counted.fetch_add(changes.iter().any(what).into(), Ordering::Relaxed);
+            }
+            None
+        });
+        count
     }
 
     pub(crate) fn complain(&self, what: String) {
@@ -206,6 +223,7 @@ impl Executor for Runs {
         self.0.point().await;
         match self.0.trouble() {
             Some(Trouble::ExecutorBusy) => return Err(ControllerError::new("busy").temporary()),
+            Some(Trouble::ExecutorRefuses) => return Err(ControllerError::new("no engine")),
             Some(Trouble::ExecutorPanics) => panic!("out of cheese"),
             Some(Trouble::ExecutorHangs) => pending().await,
             _ => {}
@@ -225,8 +243,12 @@ impl Executor for Runs {
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
         self.0.point().await;
         match self.0.trouble() {
-            Some(Trouble::ReconcileFails) => return Err(ControllerError::new("it is stuck")),
-            Some(Trouble::ReconcileHangs) => pending().await,
+            Some(Trouble::ReconcileFails(of)) if of == id => return Err(ControllerError::new("it is stuck")),
+            Some(Trouble::ReconcileHangs) => {
+                while self.0.trouble() == Some(Trouble::ReconcileHangs) {
+                    self.0.sleep(self.0.time.now() + Duration::from_secs(1)).await;
+                }
+            }
             _ => {}
         }
         self.0.lock().workloads.remove(id);
@@ -319,8 +341,8 @@ impl Controller for Operator {
 
     async fn update(&mut self, definition: &Script) -> Result<(), ControllerError> {
         let _flight = self.begin("update").await;
-        let stored = self.world.stored(&self.id).map(|task| task.record.assignment.definition);
-        if stored.as_ref() != Some(definition) {
+        let stored = self.world.stored(&self.id).map(|task| task.record.assignment);
+        if stored.is_none_or(|stored| stored.definition != *definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
         }
         match self.world.trouble() {

@@ -1,7 +1,7 @@
 //! What is known at each moment of a trace: the store, the agent, its controllers
 //! and calls, and the world. Whatever cannot be so breaks rule 0.
 
-use super::input::{COMPLETE, Call, Event, Stored, World, state};
+use super::input::{COMPLETE, Call, Entry, Event, Stored, World, state};
 use super::ledger::{self, Ledger};
 use super::place::Place;
 use super::report::Report;
@@ -19,6 +19,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) actual: BTreeMap<String, Stored>,
     /// What the last commit of each id that succeeded has stored, or the opening.
     pub(crate) durable: BTreeMap<String, Stored>,
+    /// The statuses that a failed commit has written: the agent does not know whether
+    /// they are stored.
+    doubtful_statuses: BTreeMap<String, Value>,
     actual_lives: BTreeMap<String, usize>,
     durable_lives: BTreeMap<String, usize>,
     pub(crate) lives: BTreeMap<(String, usize), Life>,
@@ -28,7 +31,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) commit: Option<Commit>,
     commits: usize,
     flight: u64,
-    pub(crate) commit_failed_at: u64,
+    commit_failed_at: Option<u64>,
     pub(crate) last_commit: u64,
     pub(crate) last_script: u64,
     last_opened: u64,
@@ -76,6 +79,7 @@ pub(crate) struct Commit {
 
 /// What happened in one life of a task.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Life {
     /// The agent in which its record became durable.
     pub(crate) agent: usize,
@@ -99,6 +103,8 @@ pub(crate) struct Life {
     pub(crate) has_ended: bool,
     /// An operation of this agent has ended it.
     pub(crate) was_ended: bool,
+    /// The executor gave no controller, perhaps for the moment.
+    pub(crate) was_put_off: bool,
     /// Something has failed for good, so that it may have ended.
     pub(crate) may_have_ended: bool,
     pub(crate) statuses: Vec<Value>,
@@ -122,6 +128,7 @@ impl<'a> Facts<'a> {
             place: Place::with(&world.found.strays),
             actual: BTreeMap::new(),
             durable: BTreeMap::new(),
+            doubtful_statuses: BTreeMap::new(),
             actual_lives: BTreeMap::new(),
             durable_lives: BTreeMap::new(),
             lives: BTreeMap::new(),
@@ -130,7 +137,7 @@ impl<'a> Facts<'a> {
             commit: None,
             commits: 0,
             flight: 0,
-            commit_failed_at: 0,
+            commit_failed_at: None,
             last_commit: 0,
             last_script: 0,
             last_opened: 0,
@@ -164,6 +171,12 @@ impl<'a> Facts<'a> {
         let last = self.last_script.max(self.last_commit).max(self.last_opened);
         let patience = self.world.policy.retry_max_ms.saturating_mul(3).saturating_add(20_000);
         self.is_open() && self.commit.is_none() && at - last >= patience
+    }
+
+    /// The status of an id is stored, and the agent knows it.
+    pub(crate) fn has_durable_status(&self, id: &str) -> bool {
+        let stored = self.durable.get(id).filter(|stored| !stored.status.is_null());
+        stored.is_some_and(|stored| self.doubtful_statuses.get(id) != Some(&stored.status))
     }
 
     /// A failed commit has deleted its record.
@@ -288,6 +301,7 @@ impl<'a> Facts<'a> {
         self.durable_lives = self.actual_lives.clone();
         self.durable.clone_from(&stored);
         self.agents += 1;
+        self.doubtful_statuses.clear();
         self.last_opened = self.now;
         for id in stored.keys() {
             self.note_durable(id);
@@ -296,7 +310,7 @@ impl<'a> Facts<'a> {
             life.refused.clear();
             // What is not stored, the new agent cannot know.
             (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
-            life.was_ended = false;
+            (life.was_ended, life.was_put_off) = (false, false);
         }
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
@@ -323,7 +337,7 @@ impl<'a> Facts<'a> {
             agent.closed_at.get_or_insert(self.now);
         }
         if self.agent.is_some() {
-            self.ledger.send(event.index, entry);
+            self.ledger.send(event.index, self.now, entry);
         }
     }
 
@@ -340,6 +354,13 @@ impl<'a> Facts<'a> {
             entry.is_some_and(|e| e.assign.is_some() || e.update.is_some() || e.shut_down);
         if is_message && number.is_none_or(|message| message.answer != ledger::Answer::Open) {
             return report.broken(0, self.now, format!("{} is answered again", event.index));
+        }
+        let sent_at = number.map(|message| message.sent_at);
+        let is_unstored = sent_at.is_some() && self.commit_failed_at >= sent_at;
+        let names_twice = entry.is_some_and(Entry::names_twice);
+        if is_message && event.error.is_some() && !self.is_closing() && !is_unstored && !names_twice
+        {
+            report.broken(6, self.now, format!("{} fails without a reason", event.index));
         }
         if event.error.is_none() {
             let half: BTreeSet<_> =
@@ -382,7 +403,7 @@ impl<'a> Facts<'a> {
             }
         }
         if event.ok == Some(false) {
-            self.commit_failed_at = self.now;
+            self.commit_failed_at = Some(self.now);
         }
         for id in &event.deleted {
             *self.actual_lives.entry(id.clone()).or_default() += 1;
@@ -392,6 +413,12 @@ impl<'a> Facts<'a> {
             match stored {
                 Some(stored) => _ = self.actual.insert(id.clone(), stored.clone()),
                 None => _ = self.actual.remove(id),
+            }
+            let status = stored.as_ref().map(|stored| &stored.status);
+            if event.ok == Some(true) {
+                self.doubtful_statuses.retain(|other, was| other != id || status == Some(was));
+            } else if status != self.durable.get(id).map(|stored| &stored.status) {
+                self.doubtful_statuses.extend(status.map(|status| (id.clone(), status.clone())));
             }
             if event.ok == Some(true) {
                 let after = ledger::want(stored.as_ref());
@@ -437,14 +464,11 @@ impl<'a> Facts<'a> {
         let now = self.now;
         let Some(agent) = &mut self.agent else { return };
         let key = [event.operation.clone(), event.id.clone(), definition.clone()];
-        let plan = match known.clone() {
-            Some(error) => Call { takes_ms: Some(0), error, took_effect: false },
-            None => {
-                let n = agent.counts.entry(key).or_default();
-                *n += 1;
-                self.world.call(&event.operation, &event.id, &definition, *n - 1)
-            }
-        };
+        let plan = known.clone().unwrap_or_else(|| {
+            let n = agent.counts.entry(key).or_default();
+            *n += 1;
+            self.world.call(&event.operation, &event.id, &definition, *n - 1)
+        });
         let due = plan.takes_ms.map(|takes| now.saturating_add(takes));
         if let Some(controller) = agent.controllers.get_mut(&event.id) {
             controller.is_closed |= event.operation == "close";
@@ -535,6 +559,7 @@ impl<'a> Facts<'a> {
                 life.last_refused = failed.then(|| event.definition.clone());
                 life.refused.extend(failed.then(|| event.definition.clone()));
                 life.may_have_ended |= failed;
+                life.was_put_off = true;
             }
             "update" if succeeded => {
                 life.taken.clone_from(&event.offered);

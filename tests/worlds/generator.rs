@@ -136,8 +136,8 @@ fn error(chance: &mut Chance, operation: &str) -> Value {
     let flaky = json!({ "kind": "failure", "message": "flaky", "temporary": true });
     match (operation, chance.below(10)) {
         ("wait", 0..6) => json!({ "kind": "failure", "message": "exit 3", "exit_code": 3 }),
-        ("update", 0..4) => json!({ "kind": "update_rejected", "message": "not that" }),
-        ("shutdown" | "terminate" | "prepare" | "start" | "remove", 0..3) => {
+        ("update", 0..=3) => json!({ "kind": "update_rejected", "message": "not that" }),
+        ("shutdown" | "terminate" | "prepare" | "start" | "remove", 0..=3) => {
             json!({ "kind": "canceled", "message": "interrupted" })
         }
         ("executor", 0..7) => flaky,

@@ -157,6 +157,19 @@ pub(crate) enum Change {
     Task(Task),
 }
 
+impl Entry {
+    /// It is a message that names an id twice, and is refused whole.
+    pub(crate) fn names_twice(&self) -> bool {
+        let tasks = self.assign.iter().flatten().map(|task| &task.id);
+        let changes = self.update.iter().flatten().map(|change| match change {
+            Change::Remove { remove } => remove,
+            Change::Task(task) => &task.id,
+        });
+        let mut seen = BTreeSet::new();
+        tasks.chain(changes).any(|id| !seen.insert(id))
+    }
+}
+
 impl World {
     /// What call number `n` of an operation does.
     pub(crate) fn call(&self, operation: &str, id: &str, definition: &str, n: usize) -> Call {
@@ -214,6 +227,7 @@ pub(crate) struct Printed {
 /// One entry of a trace.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "it is the name of the field in a trace")]
 pub(crate) struct Event {
     pub(crate) at_ms: u64,
     pub(crate) event: String,

@@ -37,6 +37,7 @@ pub(crate) fn want(stored: Option<&Stored>) -> Want {
 pub(crate) struct Message {
     /// Its index in the script.
     pub(crate) index: usize,
+    pub(crate) sent_at: u64,
     kind: Kind,
     pub(crate) answer: Answer,
 }
@@ -91,7 +92,7 @@ pub(crate) struct Ledger {
 }
 
 impl Message {
-    fn new(index: usize, entry: &Entry) -> Option<Self> {
+    fn new(index: usize, sent_at: u64, entry: &Entry) -> Option<Self> {
         let next = |definition: &String, state: &String| Next {
             definition: definition.clone(),
             desired_state: state.clone(),
@@ -112,7 +113,7 @@ impl Message {
         } else {
             return None;
         };
-        Some(Self { index, kind, answer: Answer::Open })
+        Some(Self { index, sent_at, kind, answer: Answer::Open })
     }
 
     pub(crate) fn is_full_set(&self) -> bool {
@@ -215,8 +216,8 @@ fn deleted(want: &Want) -> Option<Want> {
 }
 
 impl Ledger {
-    pub(crate) fn send(&mut self, index: usize, entry: &Entry) {
-        self.messages.extend(Message::new(index, entry));
+    pub(crate) fn send(&mut self, index: usize, at: u64, entry: &Entry) {
+        self.messages.extend(Message::new(index, at, entry));
     }
 
     /// Something durable is wanted of this id for which this holds.

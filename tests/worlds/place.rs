@@ -1,6 +1,6 @@
 //! What there is in the world: something left of an id, and a workload.
 
-use super::input::{Error, Event};
+use super::input::{Call, Error, Event};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -48,17 +48,18 @@ impl Place {
         remains.is_some_and(|remains| matches!(remains.workload, Some(Workload::Running)))
     }
 
-    /// What `wait` returns at once, if no workload runs.
-    pub(crate) fn known(&self, id: &str) -> Option<Option<Error>> {
-        match self.0.get(id).and_then(|remains| remains.workload.as_ref()) {
-            Some(Workload::Running) => None,
-            Some(Workload::Ended(answer)) => Some(answer.clone()),
-            None => Some(Some(Error {
+    /// What `wait` does where no workload runs: it returns at once.
+    pub(crate) fn known(&self, id: &str) -> Option<Call> {
+        let error = match self.0.get(id).and_then(|remains| remains.workload.as_ref()) {
+            Some(Workload::Running) => return None,
+            Some(Workload::Ended(answer)) => answer.clone(),
+            None => Some(Error {
                 message: "no workload".to_owned(),
                 kind: "failure".to_owned(),
                 temporary: false,
-            })),
-        }
+            }),
+        };
+        Some(Call { takes_ms: Some(0), error, took_effect: false })
     }
 
     pub(crate) fn take_effect(&mut self, event: &Event) {

@@ -192,6 +192,10 @@ fn rule_6_an_ok_that_is_not_stored_is_found() {
     let mut world = right("p13");
     world.entry(&json!({ "event": "answer", "index": 2 }))["refused"] = json!([]);
     world.breaks(6);
+    let mut world = right("p1");
+    let answer = world.entry(&json!({ "event": "answer", "index": 1 }));
+    (answer["ok"], answer["error"]) = (Value::Null, json!("no"));
+    world.breaks(6);
     let mut world = right("p14");
     let answer = world.entry(&json!({ "event": "answer", "index": 1 }));
     (answer["ok"], answer["error"]) = (json!(true), Value::Null);
@@ -222,14 +226,16 @@ fn rule_7_what_a_failed_message_has_left_is_found() {
     let script = json!([{ "at_ms": 0, "assign": a_runs() }]);
     let mut world = plain(&json!({}), &script);
     world["store"] = json!([{ "fails": true, "written": "all" }]);
+    // It ends before the agent writes again what it does not know.
+    world["until_ms"] = json!(900);
     let answer = json!({ "event": "answer", "index": 0 });
     right_world(world.clone()).with_call(&answer, &of_a("controller")).breaks(7);
     // A later message is ok, and names nothing.
     let mut world = right_world(world);
-    let later = json!({ "at_ms": 1_000, "update": [] });
+    let later = json!({ "at_ms": 900, "update": [] });
     world.world["script"].as_array_mut().unwrap().push(later);
-    world.trace().push(json!({ "at_ms": 1_000, "event": "script", "index": 1 }));
-    world.trace().push(json!({ "at_ms": 1_000, "event": "answer", "index": 1, "ok": true }));
+    world.trace().push(json!({ "at_ms": 900, "event": "script", "index": 1 }));
+    world.trace().push(json!({ "at_ms": 900, "event": "answer", "index": 1, "ok": true }));
     world.breaks(7);
 }
 

@@ -85,16 +85,26 @@ fn follow(world: &World, printed: &Printed, report: &mut Report) {
             return report.broken(0, facts.now, format!("{event:?} comes at a wrong time"));
         }
         if event.at_ms > facts.now {
-            rules.iter_mut().for_each(|rule| rule.pass(&facts, event.at_ms, report));
+            for rule in &mut rules {
+                rule.pass(&facts, event.at_ms, report);
+            }
             facts.advance(event.at_ms, report);
         }
-        rules.iter_mut().for_each(|rule| rule.before(&facts, event, report));
+        for rule in &mut rules {
+            rule.before(&facts, event, report);
+        }
         facts.apply(event, report);
-        rules.iter_mut().for_each(|rule| rule.after(&facts, event, report));
+        for rule in &mut rules {
+            rule.after(&facts, event, report);
+        }
     }
-    rules.iter_mut().for_each(|rule| rule.pass(&facts, world.until_ms, report));
+    for rule in &mut rules {
+        rule.pass(&facts, world.until_ms, report);
+    }
     facts.advance(world.until_ms + 1, report);
-    rules.iter_mut().for_each(|rule| rule.end(&facts, printed, report));
+    for rule in &mut rules {
+        rule.end(&facts, printed, report);
+    }
     if printed.stored != facts.actual {
         report.broken(0, facts.now, "`stored` is not what was stored");
     }

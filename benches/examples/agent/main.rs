@@ -2,11 +2,11 @@
 
 mod store;
 
-use onward::agent::{Surroundings, TokioSpawner, TokioTimer, Worker};
-use onward::exec::{Executor, SystemClock};
-use onward::{Assignment, Controller, ControllerError, TaskStatus};
+use onward::agent::{TokioRuntime, Worker};
+use onward::{Assignment, Controller, ControllerError, Executor, TaskStatus};
+use std::sync::Arc;
 use tokio::process::{Child, Command};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 
 /// Runs a program.
 #[derive(Debug)]
@@ -48,12 +48,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         let store = store::open().await?;
         let sink = |id: &str, status: TaskStatus| println!("{id}: {}", status.state);
-        let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, sink);
-        let spawner = TokioSpawner::new(Handle::current());
-        let (mut worker, handle) = Worker::open(Processes, store, spawner, surroundings).await?;
+        let runtime = Arc::new(TokioRuntime::current());
+        let mut worker = Worker::open(Processes, store, runtime).await?.with_sink(sink);
+        let handle = worker.handle();
         let agent = tokio::spawn(async move { worker.run().await });
 
-        handle.assign(vec![Assignment::new("true", "true".to_owned()).into()]).await?;
+        handle.assign([Assignment::new("true", "true".to_owned())]).await?;
         agent.await?;
         Ok(())
     })

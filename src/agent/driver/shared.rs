@@ -1,6 +1,6 @@
 //! What a driver and its handles share.
 
-use super::core::{Applied, Call, Core, Definition, Definitions, Goal, Has};
+use super::core::{Applied, Call, Core, Definition, Definitions, Exit, Goal, Has};
 use crate::agent::runtime::Now;
 use crate::agent::signal::Signal;
 use crate::agent::sync::Mutex;
@@ -49,6 +49,8 @@ pub(in crate::agent) struct Changes<D> {
     pub(in crate::agent) is_taken: bool,
     /// Whether the executor has refused for good.
     pub(in crate::agent) is_refused: bool,
+    /// Whether the removal has failed. The driver still closes its controller.
+    pub(in crate::agent) is_removal_failed: bool,
 }
 
 impl<D> Shared<D> {
@@ -162,6 +164,7 @@ impl<D> Shared<D> {
                 applied: state.applied.clone(),
                 is_taken: state.core.definitions.is_taken,
                 is_refused: state.core.has == Has::Refusal,
+                is_removal_failed: matches!(state.core.exit, Exit::RemovalFailed(_)),
             }
         })
     }

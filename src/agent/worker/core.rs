@@ -30,7 +30,16 @@ use entry::{Entry, Stage};
 use orphans::Orphans;
 
 /// What is answered to a message.
-pub(super) type Answer = Result<Vec<RefusedTask>, AssignError>;
+pub(super) type Answer = Result<Accepted, AssignError>;
+
+/// A message that was taken.
+#[derive(Default, Debug)]
+pub(super) struct Accepted {
+    /// What is not possible of it.
+    pub(super) refused: Vec<RefusedTask>,
+    /// The tasks that it shuts down.
+    pub(super) shut_down: Vec<Arc<str>>,
+}
 
 /// What the embedder tells a worker.
 #[derive(Clone)]
@@ -70,6 +79,8 @@ pub(super) struct Changed<D> {
     pub(super) is_taken: bool,
     /// Whether the executor has refused for good.
     pub(super) is_refused: bool,
+    /// Whether the removal has failed. The driver has not ended yet.
+    pub(super) is_removal_failed: bool,
 }
 
 /// What a worker does next.
@@ -258,6 +269,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         entry.applied = changed.applied;
         entry.is_taken = changed.is_taken;
         entry.is_refused = changed.is_refused;
+        entry.is_removal_failed = changed.is_removal_failed;
         if entry.is_due() {
             self.due.insert(Arc::clone(id));
         }
@@ -272,13 +284,19 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
         self.driven = self.driven.saturating_sub(1);
         entry.stage = Stage::Idle;
+        let is_wanted_again = mem::take(&mut entry.is_wanted_again);
         match exit {
             DriverExit::Removed => {
                 entry.stage = Stage::Removed;
                 self.due.insert(Arc::clone(id));
             }
             // Tried again with the next full set, and after a restart (6).
-            DriverExit::RemovalFailed { error } => entry.removal_error = Some(error.into()),
+            DriverExit::RemovalFailed { error } => {
+                entry.removal_error = Some(error.into());
+                if is_wanted_again {
+                    self.drive(id);
+                }
+            }
             DriverExit::Closed => {}
         }
         self.actions.push(Action::Show(Arc::clone(id)));
@@ -329,6 +347,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
         entry.stage = Stage::Driven;
         entry.removal_error = None;
+        entry.is_removal_failed = false;
         self.driven += 1;
         self.actions.push(Action::Drive(entry.seat.clone(), entry.record.clone()));
     }

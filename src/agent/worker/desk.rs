@@ -136,9 +136,10 @@ impl<E: Executor + 'static> Desk<E> {
                 Input::Message(self.numbers, message)
             }
             Event::Changed(id) => {
-                let Changes { status, applied, is_taken, is_refused } =
+                let Changes { status, applied, is_taken, is_refused, is_removal_failed } =
                     self.common.view.seat(&id)?.collect();
-                Input::Changed(id, Changed { status, applied, is_taken, is_refused })
+                let changed = Changed { status, applied, is_taken, is_refused, is_removal_failed };
+                Input::Changed(id, changed)
             }
             Event::Ended(id, exit) => {
                 self.driven_here.remove(&id);

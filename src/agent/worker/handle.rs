@@ -1,6 +1,6 @@
 //! The handle of a worker: what is assigned, and how far the tasks are.
 
-use super::core::Message;
+use super::core::{Answer, Message};
 use super::error::{AssignError, RefusedTask};
 use super::inbox::{Event, Inbox};
 use super::listener::{Cell, Listener};
@@ -79,7 +79,7 @@ impl<D> WorkerHandle<D> {
         tasks: impl IntoIterator<Item = T>,
     ) -> Result<Vec<RefusedTask>, AssignError> {
         let tasks = tasks.into_iter().map(Into::into).collect();
-        self.send(Message::Assign(tasks)).await
+        self.send(Message::Assign(tasks)).await.map(|accepted| accepted.refused)
     }
 
     /// Changes some of the assigned tasks; the others stay as they are. The removal of a task
@@ -98,7 +98,8 @@ impl<D> WorkerHandle<D> {
         &self,
         changes: impl IntoIterator<Item = AssignmentChange<D>>,
     ) -> Result<Vec<RefusedTask>, AssignError> {
-        self.send(Message::Update(changes.into_iter().collect())).await
+        let changes = changes.into_iter().collect();
+        self.send(Message::Update(changes)).await.map(|accepted| accepted.refused)
     }
 
     /// Shuts down every task that has not ended, and returns when each of them has.
@@ -117,11 +118,18 @@ impl<D> WorkerHandle<D> {
     ///
     /// If you drop its future, the tasks are shut down or not.
     pub async fn shut_down(&self) -> Result<(), AssignError> {
-        self.send(Message::ShutDown).await?;
-        self.until(|tasks| !tasks.iter().any(TaskView::is_shutting_down)).await.map(drop)
+        let mut waiting = self.send(Message::ShutDown).await?.shut_down;
+        let has_ended = |tasks: &[TaskView<D>]| {
+            waiting.retain(|id| {
+                let place = tasks.binary_search_by(|task| task.id().cmp(id));
+                place.is_ok_and(|place| tasks.get(place).is_some_and(TaskView::is_shutting_down))
+            });
+            waiting.is_empty()
+        };
+        self.until(has_ended).await.map(drop)
     }
 
-    async fn send(&self, message: Message<D>) -> Result<Vec<RefusedTask>, AssignError> {
+    async fn send(&self, message: Message<D>) -> Answer {
         let (sender, answer) = oneshot::channel();
         drop(self.common.inbox.put(Event::Message(message, sender)));
         // Without an answer: nobody reads any more.

@@ -112,8 +112,12 @@ impl<D> View<D> {
     /// The worker is this far. It never goes back.
     pub(super) fn set_phase(&self, phase: Phase) {
         let mut state = self.state.lock();
+        let is_news = state.phase < phase;
         state.phase = state.phase.max(phase);
         drop(state);
+        if !is_news {
+            return;
+        }
         self.changes.notify();
         self.membership.notify();
     }

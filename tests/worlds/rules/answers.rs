@@ -71,7 +71,7 @@ impl Rule for Answers {
             }
             "call" if event.operation == "close" => self.slowest(facts),
             "committed" if facts.is_closing() && event.ok == Some(false) => {
-                self.closing.failed += 1
+                self.closing.failed += 1;
             }
             _ => {}
         }

@@ -13,6 +13,8 @@ pub(crate) struct Calls {
     /// changed last.
     refused: BTreeMap<String, BTreeSet<String>>,
     wanted: BTreeMap<String, BTreeSet<String>>,
+    /// The ids whose wanted definition has changed since the last offer began.
+    changed: BTreeSet<String>,
 }
 
 impl Rule for Calls {
@@ -45,7 +47,10 @@ impl Rule for Calls {
         let error = event.error.as_ref();
         let is_final =
             error.is_some_and(|error| !event.temporary && !facts.interruptions.contains(error));
-        if event.is("return", &["update"]) && is_final {
+        if event.is("call", &["update"]) {
+            self.changed.remove(&event.id);
+        }
+        if event.is("return", &["update"]) && is_final && !self.changed.contains(&event.id) {
             self.refused.entry(event.id.clone()).or_default().extend(event.offered.clone());
         }
         if matches!(&*event.event, "committed" | "opened") {
@@ -54,6 +59,7 @@ impl Rule for Calls {
                 let wanted: BTreeSet<_> = wanted.collect();
                 if self.wanted.get(id) != Some(&wanted) {
                     self.refused.remove(id);
+                    self.changed.insert(id.clone());
                     self.wanted.insert(id.clone(), wanted);
                 }
             }

@@ -2,7 +2,7 @@
 //! falls.
 
 use super::super::facts::Facts;
-use super::super::input::{Event, Printed, state};
+use super::super::input::{Event, Printed, Stored, state};
 use super::super::report::Report;
 use super::Rule;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Listeners {
-    listeners: BTreeMap<String, Listener>,
+    present: BTreeMap<String, Listener>,
     /// The highest state that is stored in each life of an id.
     stored: BTreeMap<(String, usize), usize>,
     /// The highest state that was told in each life, and the agent that told it.
@@ -34,16 +34,16 @@ struct Listener {
 
 impl Listeners {
     fn listen(&mut self, facts: &Facts<'_>, name: &str) {
-        let has_status = |id: &&String| facts.durable.get(*id).is_some_and(|s| s.state().is_some());
+        let has_status = |id: &&String| facts.has_durable_status(id);
         let first = facts.durable.keys().filter(has_status).cloned().collect();
         let waits = facts.commit.is_some();
         let listener = Listener { first: Some(first), waits, ..Listener::default() };
-        self.listeners.insert(name.to_owned(), listener);
+        self.present.insert(name.to_owned(), listener);
     }
 
     fn told(&mut self, facts: &Facts<'_>, event: &Event, report: &mut Report) {
         let Event { listener: name, id, status, .. } = event;
-        let Some(listener) = self.listeners.get_mut(name) else {
+        let Some(listener) = self.present.get_mut(name) else {
             return report.broken(
                 16,
                 facts.now,
@@ -73,7 +73,7 @@ impl Listeners {
 
     fn gone(&mut self, facts: &Facts<'_>, event: &Event, report: &mut Report) {
         let Event { listener: name, id, .. } = event;
-        let Some(listener) = self.listeners.get_mut(name) else {
+        let Some(listener) = self.present.get_mut(name) else {
             return report.broken(
                 16,
                 facts.now,
@@ -93,7 +93,7 @@ impl Listeners {
     /// Rule 3, in the store.
     fn stored(&mut self, facts: &Facts<'_>, event: &Event, report: &mut Report) {
         for (id, stored) in &event.stored {
-            let Some(rank) = stored.as_ref().and_then(|stored| stored.state()) else { continue };
+            let Some(rank) = stored.as_ref().and_then(Stored::state) else { continue };
             let highest = self.stored.entry((id.clone(), facts.stored_life(id))).or_default();
             if rank < *highest {
                 report.broken(3, facts.now, format!("`{id}` falls in the store"));
@@ -108,7 +108,7 @@ impl Rule for Listeners {
         if event.event == "committed" && event.ok == Some(true) {
             for id in event.deleted.iter().filter(|id| facts.durable.contains_key(*id)) {
                 self.deleted_at.insert(id.clone(), facts.now);
-                for listener in self.listeners.values_mut() {
+                for listener in self.present.values_mut() {
                     if listener.told.contains_key(id) {
                         listener.gone.insert(id.clone());
                     }
@@ -120,11 +120,11 @@ impl Rule for Listeners {
     fn after(&mut self, facts: &Facts<'_>, event: &Event, report: &mut Report) {
         match &*event.event {
             "opened" => self.listen(facts, "first"),
-            "crashed" => self.listeners.clear(),
+            "crashed" => self.present.clear(),
             "status" => self.told(facts, event, report),
             "gone" => self.gone(facts, event, report),
             "committed" => {
-                self.listeners.values_mut().for_each(|listener| listener.waits = false);
+                self.present.values_mut().for_each(|listener| listener.waits = false);
                 self.stored(facts, event, report);
             }
             "script" if facts.agent.is_some() => {
@@ -138,7 +138,7 @@ impl Rule for Listeners {
                 if let Some(name) =
                     facts.world.script.get(event.index).and_then(|e| e.unlisten.as_ref())
                 {
-                    self.listeners.remove(name);
+                    self.present.remove(name);
                 }
             }
             _ => {}
@@ -146,7 +146,7 @@ impl Rule for Listeners {
     }
 
     fn pass(&mut self, facts: &Facts<'_>, _: u64, report: &mut Report) {
-        for (name, listener) in &mut self.listeners {
+        for (name, listener) in &mut self.present {
             for id in std::mem::take(&mut listener.gone) {
                 report.broken(16, facts.now, format!("`{name}` is not told that `{id}` is gone"));
             }
@@ -154,8 +154,7 @@ impl Rule for Listeners {
                 continue;
             }
             for id in listener.first.take().unwrap_or_default() {
-                let is_stored =
-                    facts.durable.get(&id).is_some_and(|stored| stored.state().is_some());
+                let is_stored = facts.has_durable_status(&id);
                 if is_stored && !listener.told.contains_key(&id) && !facts.is_closing() {
                     report.broken(16, facts.now, format!("`{name}` is not told of `{id}`"));
                 }
@@ -167,7 +166,7 @@ impl Rule for Listeners {
         if !facts.is_settled(facts.world.until_ms) {
             return;
         }
-        for (name, listener) in &self.listeners {
+        for (name, listener) in &self.present {
             for (id, stored) in &printed.stored {
                 let is_known = !facts.ledger.is_doubtful(id);
                 if is_known

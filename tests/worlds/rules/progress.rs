@@ -48,8 +48,10 @@ impl Rule for Progress {
             "committed" if event.ok == Some(true) => {
                 for id in event.stored.keys() {
                     let has_ended_before = self.terminal_before.contains(id);
+                    // A deadline may have ended it, which only its status tells.
+                    let has_ended = has_ended_before || facts.has_ended(id);
                     let is_new = ends(facts, id) && !self.ended_before.contains(id);
-                    if is_new && facts.controller(id).is_some() && !has_ended_before {
+                    if is_new && facts.controller(id).is_some() && !has_ended {
                         self.due.insert(id.clone());
                     }
                 }
@@ -71,10 +73,10 @@ impl Rule for Progress {
                     self.due.insert(event.id.clone());
                 }
             }
-            "answer" if event.error.is_none() => {
-                if facts.world.script[event.index].assign.is_some() {
-                    self.stuck.clear();
-                }
+            "answer"
+                if event.error.is_none() && facts.world.script[event.index].assign.is_some() =>
+            {
+                self.stuck.clear();
             }
             _ => {}
         }
@@ -84,7 +86,10 @@ impl Rule for Progress {
         for id in std::mem::take(&mut self.due) {
             let is_terminating = facts.controller(&id).is_none_or(|c| c.is_terminating);
             let life = facts.life(&id);
-            let has_ended = life.was_ended || life.may_have_ended;
+            // A library may end a task that gets no controller. Its end is stored, or on
+            // the way to the store.
+            let is_stored = facts.has_ended(&id) || facts.commit.is_some();
+            let has_ended = life.was_ended || life.may_have_ended || life.was_put_off && is_stored;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
                 report.broken(17, facts.now, format!("`{id}` is not shut down at once"));
             }

@@ -108,7 +108,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 status.clone_from(&entry.status);
             }
         }
-        if is_unknown {
+        if is_unknown && origin == Origin::NewTask {
+            // What a failed message may have left of another task of this id goes first.
+            changes.push(StoreChange::Delete { id: Arc::clone(&id) });
+        }
+        if is_unknown && origin != Origin::NewTask {
             let status = status.as_deref().cloned();
             changes.push(StoreChange::Replace(StoredTask::new(record.clone(), status)));
         } else {
@@ -177,6 +181,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             entry.status = Some(status);
         }
         if let Some(record) = record {
+            // Of another definition the executor has said nothing yet.
+            entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
             entry.record = record;
         }
         if !entry.is_due() {
@@ -186,6 +192,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             match entry.stage {
                 Stage::Idle | Stage::Blocked => self.drive(&id),
                 Stage::Driven => {
+                    entry.is_wanted_again = entry.is_removal_failed;
                     let (seat, record) = (entry.seat.clone(), entry.record.clone());
                     self.actions.push(Action::Tell(seat, record));
                 }

@@ -1,7 +1,7 @@
 //! What the messages want, before it is stored.
 
 use super::entry::{Entry, Stage};
-use super::{Answer, Core, Message};
+use super::{Accepted, Answer, Core, Message};
 use crate::agent::driver::UpdateError;
 use crate::agent::policy::Policy;
 use crate::agent::store::{NextTask, TaskRecord};
@@ -56,9 +56,9 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
 type Entries<D, H> = BTreeMap<Arc<str>, Entry<D, H>>;
 
 impl<D: Clone + PartialEq> Drafts<D> {
-    /// Returns what is refused of a message.
-    fn take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Vec<RefusedTask> {
-        let mut refused = Vec::new();
+    /// Returns what is answered to a message.
+    fn take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Accepted {
+        let Accepted { mut refused, mut shut_down } = Accepted::default();
         match message {
             Message::Assign(tasks) => {
                 self.has_full_set = true;
@@ -81,9 +81,9 @@ impl<D: Clone + PartialEq> Drafts<D> {
                     }
                 }
             }
-            Message::ShutDown => self.shut_down(entries),
+            Message::ShutDown => shut_down = self.shut_down(entries),
         }
-        refused
+        Accepted { refused, shut_down }
     }
 
     /// What is not in a full set (2).
@@ -177,7 +177,8 @@ impl<D: Clone + PartialEq> Drafts<D> {
     }
 
     /// What has not ended is wanted in SHUTDOWN, and so is the next task of a removed one.
-    fn shut_down<H>(&mut self, entries: &Entries<D, H>) {
+    fn shut_down<H>(&mut self, entries: &Entries<D, H>) -> Vec<Arc<str>> {
+        let mut shut_down = Vec::new();
         let new = self.tasks.iter().filter(|(_, draft)| draft.is_new).map(|(id, _)| id);
         let ids: Vec<_> = entries.keys().chain(new).cloned().collect();
         for id in ids {
@@ -191,11 +192,13 @@ impl<D: Clone + PartialEq> Drafts<D> {
                 Some(&mut record.assignment)
             };
             let Some(assignment) = wanted else { continue };
+            shut_down.push(Arc::clone(&id));
             if assignment.desired_state < TaskState::Shutdown {
                 raise(assignment, TaskState::Shutdown);
                 self.want(entries, id, record);
             }
         }
+        shut_down
     }
 
     fn want<H>(&mut self, entries: &Entries<D, H>, id: Arc<str>, record: TaskRecord<D>) {
@@ -207,7 +210,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         let Some(entry) = entries.get(&id) else { return };
         let is_changed = entry.record != record;
         // One whose removal failed, or whose executor refused, is tried again.
-        let is_stuck = matches!(entry.stage, Stage::Idle) || entry.is_refused;
+        let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
         if is_changed || is_stuck {
             self.tasks.insert(id, Draft { record, status: None, is_new: false, is_changed });
         }

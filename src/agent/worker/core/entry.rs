@@ -20,6 +20,10 @@ pub(super) struct Entry<D, H> {
     pub(super) is_taken: bool,
     /// Whether the executor has refused for good.
     pub(super) is_refused: bool,
+    /// Whether the removal has failed, and the driver still closes its controller.
+    pub(super) is_removal_failed: bool,
+    /// A message has come since, so the removal is tried again when the driver has ended.
+    pub(super) is_wanted_again: bool,
     pub(super) stage: Stage,
     /// Stands for the driver.
     pub(super) seat: H,
@@ -48,6 +52,8 @@ impl<D: PartialEq, H> Entry<D, H> {
             is_taken: applied.is_some(),
             applied,
             is_refused: false,
+            is_removal_failed: false,
+            is_wanted_again: false,
             stage: Stage::Idle,
             seat,
             removal_error: None,

@@ -61,8 +61,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             if self.is_closing || self.entries.contains_key(&*id) {
                 continue;
             }
-            if self.is_under_way(&id) {
-                // If it is not assigned after all, it is found again.
+            if self.is_under_way(&id) || self.unknown.contains(&*id) {
+                // It may be stored. If it is not assigned after all, it is listed again.
                 self.orphans.is_wanted = true;
             } else if self.orphans.reconciling.insert(id.clone()) {
                 self.actions.push(Action::Reconcile(id));
