@@ -43,47 +43,28 @@ impl Controller for NoopController {
     }
 }
 
-/// An executor that hands out copies of itself.
-impl Executor for NoopController {
-    type Definition = ();
-    type Controller = Self;
-
-    async fn controller(&self, _: &Assignment<()>) -> Result<Self, ControllerError> {
-        Ok(*self)
-    }
-}
-
 /// Does what a [`Script`] says, in [`VirtualTime`], and leaves a [`Trace`].
 ///
 /// It begins with the time, the trace and the task's id (`t`) of its own; a test that
-/// has several of them gives each the same.
+/// has several of them gives each the same. A [`ScriptedExecutor`] hands them out to a driver.
 ///
 /// ```
 /// use core::time::Duration;
+/// use onward::Controller;
 /// use onward::testing::{Behavior, Call, Script, ScriptedController, VirtualPool, VirtualTime};
-/// use onward::{AnyTask, ControllerError, TaskState, TaskStatus, step};
-/// use time::UtcDateTime;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// let exit = ControllerError::new("exited with code 3").with_exit_code(3);
 /// let script = Script::new()
 ///     .with(Call::Start, [Behavior::succeeds().after(Duration::from_secs(2))])
-///     .with(Call::Wait, [Behavior::fails(exit).after(Duration::from_secs(60))]);
+///     .with(Call::Wait, [Behavior::fails("it crashed").after(Duration::from_secs(60))]);
 /// let mut controller = ScriptedController::<()>::new(script).with_time(pool.time().clone());
-/// let trace = controller.trace().clone();
 ///
-/// let clock = pool.time().clock(UtcDateTime::UNIX_EPOCH);
-/// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Accepted));
-/// let run = async {
-///     while !task.state().is_terminal() {
-///         step(&mut task, TaskState::Running, &mut controller, &clock).await;
-///     }
-/// };
-/// pool.run_until(run).unwrap();
-///
-/// assert_eq!(task.status().container_status.unwrap().exit_code, Some(3));
-/// let last = trace.entries().pop().unwrap();
-/// assert_eq!((last.call, last.at), (Call::Inspect, Duration::from_secs(62)));
+/// pool.run_until(controller.start()).unwrap()?;
+/// let error = pool.run_until(controller.wait()).unwrap().unwrap_err();
+/// assert_eq!(error.to_string(), "it crashed");
+/// let last = controller.trace().entries().pop().unwrap();
+/// assert_eq!((last.call, last.at), (Call::Wait, Duration::from_secs(62)));
+/// # Ok::<(), onward::ControllerError>(())
 /// ```
 pub struct ScriptedController<D = ()> {
     id: String,
