@@ -229,24 +229,6 @@ fn read(json: &str) -> Result<TaskStatus, String> {
 }
 
 #[test]
-fn every_recorded_status_comes_back_equal() {
-    let recordings = include_str!("data/statuses.jsonl");
-    let mut seen = std::collections::BTreeSet::new();
-    for line in recordings.lines() {
-        let status = read(line).unwrap();
-        seen.insert(status.state);
-        let mut recorded: Value = serde_json::from_str(line).unwrap();
-        // An engine prints an empty container status for some tasks that have
-        // no container; it counts as none.
-        if recorded["ContainerStatus"] == json!({"ContainerID": "", "PID": 0, "ExitCode": 0}) {
-            recorded.as_object_mut().unwrap().remove("ContainerStatus");
-        }
-        assert_eq!(serde_json::to_value(&status).unwrap(), recorded);
-    }
-    assert_eq!((recordings.lines().count(), seen.len()), (161, 13));
-}
-
-#[test]
 fn a_status_is_printed_with_its_fields_in_the_apis_order() {
     let mut status = full(TaskState::Running);
     status.port_status.ports[0] = PortConfig {

@@ -28,8 +28,8 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 /// start, and then only writes, one commit at a time. `D` is the embedder's definition of a
 /// task.
 ///
-/// One of one's own, which writes a file of JSON anew with every commit, in a directory.
-/// It blocks, which will do where a thread is to spare and tasks are few:
+/// This is a complete store of your own. It writes a file of JSON with each commit. It blocks its
+/// thread, which is acceptable for an agent with few tasks:
 ///
 /// ```
 /// use onward::agent::Store;
@@ -87,7 +87,7 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///                     }
 ///                 }
 ///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
-///                 StoreChange::Task(task) => {
+///                 StoreChange::Replace(task) => {
 ///                     let StoredTask { record, status, .. } = task.clone();
 ///                     tasks.insert(record.id().into(), (record, status));
 ///                 }
@@ -119,7 +119,7 @@ pub trait Store<D>: Send + Sync {
     ///
     /// # Errors
     ///
-    /// It cannot be read, or not be understood. Nothing is changed then.
+    /// It cannot be read or decoded. Nothing is changed.
     fn load(&self) -> impl Future<Output = Result<Vec<StoredTask<D>>, StoreError>> + Send;
 
     /// Makes these changes durable, in their order: all of them or, on an error,
@@ -130,12 +130,15 @@ pub trait Store<D>: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Nothing was written, or nobody knows. It may be called again with the same
-    /// changes, whether they were written or not.
+    /// Nothing was written, or it is not known whether all was written. The worker then writes
+    /// everything that it knows of these ids again, so a change may come that was written
+    /// already: a [`Replace`](StoreChange::Replace) of a task that exists, or a
+    /// [`Delete`](StoreChange::Delete) of one that does not.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the changes are durable or not. It is called again with the same.
+    /// If its future is dropped, the changes are durable or not. It is called again with the same
+    /// changes.
     fn commit(
         &self,
         changes: &[StoreChange<D>],
@@ -252,7 +255,7 @@ impl<D> From<NextTask<D>> for TaskRecord<D> {
 #[derive(Clone, PartialEq, Debug)]
 pub enum StoreChange<D> {
     /// Replaces everything that is stored of a task, its status too.
-    Task(StoredTask<D>),
+    Replace(StoredTask<D>),
     /// Replaces the record of a task. Its status stays.
     Record(TaskRecord<D>),
     /// Replaces the status of a task that has a record.

@@ -111,9 +111,11 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
         self
     }
 
-    /// Limits how many `prepare` and `start` run at once, over all tasks. The others wait in the
-    /// order in which they came; the time that they wait does not count against a deadline.
-    /// Default: no limit.
+    /// Limits how many `prepare` and `start` run at once, over all tasks. Default: no limit.
+    ///
+    /// The others wait in the order in which they came. A deadline begins with the first call of
+    /// its phase, so the time before that does not count. A retry gives up its place and waits
+    /// for a new one, and that time counts.
     #[must_use]
     pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
         self.desk.limit = Some(Limit::new(most.get()));

@@ -104,8 +104,9 @@ impl<D> Assignment<D> {
     note = "an executor implements `onward::exec::Executor`, which asks for `controller`"
 )]
 pub trait Executor: Send + Sync {
-    /// What a task is. It is compared, to see whether it has changed, and cloned,
-    /// to be offered to the controller.
+    /// The definition of a task: an image, a command. The library compares it, to see
+    /// whether it has changed, and never looks inside. It clones an assignment to raise
+    /// its desired state while others share it.
     type Definition: Clone + PartialEq + Send + Sync + 'static;
 
     /// What operates a task.
@@ -113,19 +114,27 @@ pub trait Executor: Send + Sync {
 
     /// Makes the controller of a task.
     ///
-    /// It is called before the first operation of every task, and again when
-    /// an agent takes up tasks that it finds after a restart: the controller
-    /// then finds by itself how far the task had come.
+    /// It is called before the first operation of each task, also of one that has ended,
+    /// and again after a restart of the agent: the new controller then finds by itself
+    /// how far the task is. The definition is the one that the last controller had, if
+    /// there was one; a newer one follows in [`update`](Controller::update).
     ///
-    /// It does nothing to the workload. What takes long belongs into
+    /// It does nothing to the workload. Put what takes long into
     /// [`prepare`](Controller::prepare).
     ///
     /// # Errors
     ///
-    /// The definition is not one that this executor can run. Every error is
-    /// final for the task, a temporary one too: see [`resolve`](super::resolve()).
-    /// But only one that is not temporary says that there is nothing to remove of
-    /// the task: an agent then forgets it when it is no longer assigned.
+    /// A temporary error: the executor cannot know yet. A driver (`agent::Driver`) calls it
+    /// again after a delay, until `Policy::controller_deadline` expires. [`resolve`](super::resolve()) does not
+    /// call it again.
+    ///
+    /// Any other error: this executor cannot run the definition, and nothing exists of
+    /// the task. The task is REJECTED, or FAILED from STARTING on. When it is no longer
+    /// assigned, an agent forgets it without a removal.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, it is called again.
     fn controller(
         &self,
         assignment: &Assignment<Self::Definition>,

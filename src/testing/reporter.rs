@@ -50,8 +50,7 @@ pub enum Taken {
 /// Clones are the same connection.
 ///
 /// ```
-/// use futures::FutureExt;
-/// use onward::agent::{Policy, Reporter, StatusSink};
+/// use onward::agent::{Reporter, StatusSink};
 /// use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
 /// use onward::{TaskState, TaskStatus};
 /// use std::sync::Arc;
@@ -61,12 +60,11 @@ pub enum Taken {
 /// upstream.reply([Reply::Unreachable]);
 /// upstream.set_taken("b", Taken::Unknown);
 ///
-/// let timer = pool.time().timer();
-/// let mut reporter = Reporter::new(upstream.clone(), timer, Arc::new(Policy::default()));
+/// let mut reporter = Reporter::new(upstream.clone(), Arc::new(pool.clone()));
 /// for id in ["a", "b"] {
 ///     reporter.handle().changed(id, TaskStatus::new(TaskState::Running));
 /// }
-/// assert!(pool.run_until(reporter.run()).is_none(), "it goes on for ever");
+/// assert!(pool.run_until(reporter.run()).is_none(), "`run` never returns");
 /// let arrived = upstream.take_arrived();
 /// assert_eq!((arrived.len(), &*arrived[0].id), (1, "a"));
 /// assert_eq!(upstream.take_calls().len(), 2);

@@ -1,16 +1,12 @@
 //~ `driver` does not live long enough
-// What is spawned owns what it uses; a run only borrows its driver.
-use onward::agent::{Driver, StatusSink, Timer};
-use onward::exec::{BoxController, SystemClock};
+// A spawned future owns what it uses. The future of `run` only borrows its driver.
+use onward::agent::Driver;
+use onward::exec::Executor;
 use std::future::Future;
 
 fn spawn(_: impl Future + Send + 'static) {}
 
-fn drive<T, S>(mut driver: Driver<BoxController<()>, T, SystemClock, S>)
-where
-    T: Timer + 'static,
-    S: StatusSink + 'static,
-{
+fn drive<E: Executor + 'static>(mut driver: Driver<E>) {
     spawn(driver.run());
 }
 

@@ -1,14 +1,12 @@
 //~ type annotations needed
-// A closure is a sink, once it says what it takes.
-use onward::agent::{Driver, Surroundings, Timer};
-use onward::exec::{Assignment, BoxController, SystemClock};
-use onward::lifecycle::AnyTask;
+// A closure is a sink if it has the types of its parameters.
+use onward::agent::Driver;
+use onward::exec::Executor;
 
-fn driver(task: AnyTask, controller: BoxController<()>, timer: impl Timer) {
-    let surroundings = Surroundings::new(timer, SystemClock, |id, status| {
+fn shown<E: Executor>(driver: Driver<E>) -> Driver<E> {
+    driver.with_sink(|id, status| {
         println!("{id}: {}", status.state);
-    });
-    let _ = Driver::new(task, Assignment::new("a", ()), controller, surroundings);
+    })
 }
 
 fn main() {}

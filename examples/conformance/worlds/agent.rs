@@ -180,7 +180,7 @@ pub(crate) fn write(
     change: &StoreChange<String>,
 ) -> (String, bool) {
     match change {
-        StoreChange::Task(task) => {
+        StoreChange::Replace(task) => {
             let id = task.record.id().to_owned();
             tasks.insert(id.clone(), task.clone());
             (id, false)

@@ -145,8 +145,12 @@ impl<D> DriverHandle<D> {
 
     /// Removes the task: the driver calls the controller's `remove`, then `close`, and ends.
     ///
-    /// If [`Policy::shutdown_before_removal`] is set, the task is shut down first. Whatever you
-    /// tell the handle afterwards is ignored, except for [`close`](Self::close).
+    /// If it has no controller, it gets one first. A call of the executor that is in flight is
+    /// not dropped: set a [`Policy::controller_deadline`] if it may hang.
+    ///
+    /// If [`Policy::shutdown_before_removal`] is set, the task is shut down first. A later
+    /// [`update`](Self::update) is an error, and a later `remove` does nothing.
+    /// [`close`](Self::close) still ends the driver.
     pub fn remove(&self) {
         self.shared.tell(|state| state.core.remove());
     }

@@ -58,7 +58,7 @@ impl<D: Clone> Inner<D> {
     fn write(&mut self, changes: &[StoreChange<D>]) {
         for change in changes {
             match change {
-                StoreChange::Task(task) => {
+                StoreChange::Replace(task) => {
                     self.tasks.insert(task.record.id().into(), task.clone());
                 }
                 StoreChange::Record(record) => {

@@ -42,7 +42,8 @@ pub use record::Migration;
 /// which has it run wherever blocking does no harm:
 ///
 /// ```
-/// use onward::agent::{RedbStore, Store, StoreChange, TaskRecord};
+/// use onward::agent::store::{StoreChange, TaskRecord};
+/// use onward::agent::{RedbStore, Store};
 /// use onward::exec::Assignment;
 ///
 /// # futures::executor::block_on(async {
@@ -190,7 +191,8 @@ impl RedbOptions {
     /// them, or, if one fails, none. A step is never to be changed or taken away.
     ///
     /// ```
-    /// use onward::agent::{Migration, RedbStore};
+    /// use onward::agent::RedbStore;
+    /// use onward::agent::store::Migration;
     /// use serde_json::json;
     ///
     /// /// An image was a name; now it may have arguments.

@@ -133,7 +133,7 @@ pub struct TaskView<D> {
     /// How far it is now. Its status may not be stored yet.
     pub snapshot: Snapshot,
     /// Why its removal failed. A failed removal is tried again with the next full set of
-    /// assignments, and after a restart.
+    /// assignments, with an update that names the task, and after a restart.
     pub removal_error: Option<String>,
     /// Whether the worker drives the task in its own future, because the runtime has refused
     /// or dropped the task's future.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// its disk failed or was full; then everything is in it that was committed
 /// before.
 ///
-/// A [`StoreError`](crate::agent::StoreError) of a
+/// A [`StoreError`](crate::agent::store::StoreError) of a
 /// [`RedbStore`](super::RedbStore) has one of these as its reason where the file
 /// is the reason.
 #[derive(Debug, thiserror::Error)]

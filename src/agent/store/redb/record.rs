@@ -234,7 +234,7 @@ impl Change {
         let mut all = Vec::with_capacity(changes.len());
         for change in changes {
             match change {
-                StoreChange::Task(task) => {
+                StoreChange::Replace(task) => {
                     let id = Arc::from(task.record.id());
                     all.push(Self::Delete { id: Arc::clone(&id) });
                     all.push(Self::record(&task.record)?);

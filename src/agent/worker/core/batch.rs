@@ -114,7 +114,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
         if is_unknown && origin != Origin::NewTask {
             let status = status.as_deref().cloned();
-            changes.push(StoreChange::Task(StoredTask::new(record.clone(), status)));
+            changes.push(StoreChange::Replace(StoredTask::new(record.clone(), status)));
         } else {
             if is_record_due {
                 changes.push(StoreChange::Record(record.clone()));
