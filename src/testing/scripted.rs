@@ -43,6 +43,16 @@ impl Controller for NoopController {
     }
 }
 
+/// An executor that hands out copies of itself.
+impl Executor for NoopController {
+    type Definition = ();
+    type Controller = Self;
+
+    async fn controller(&self, _: &Assignment<()>) -> Result<Self, ControllerError> {
+        Ok(*self)
+    }
+}
+
 /// Does what a [`Script`] says, in [`VirtualTime`], and leaves a [`Trace`].
 ///
 /// It begins with the time, the trace and the task's id (`t`) of its own; a test that
