@@ -120,7 +120,7 @@ pub(super) fn operated<D>(
 }
 
 /// `update` has returned, or was dropped.
-pub(super) fn updated<D>(
+pub(super) fn updated<D: PartialEq>(
     shared: &Shared<D>,
     runtime: &dyn Runtime,
     offered: &Subject<D>,
@@ -129,8 +129,9 @@ pub(super) fn updated<D>(
     let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
     let now = Now::read(runtime);
     let is_taken = answer.is_ok();
+    let number = shared.number_of(offered);
     let (logs, before) = shared.with(|state| {
-        let logs = state.core.updated(offered.number, answer, now);
+        let logs = state.core.updated(number, answer, now);
         let taken = is_taken.then(|| state.applied.replace(Arc::clone(&offered.assignment)));
         (logs, taken)
     });

@@ -1,9 +1,10 @@
 //! A call in flight, against all that may end it.
 
 use super::core::Call;
-use super::shared::Shared;
+use super::shared::{Shared, Subject};
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::Runtime;
+use crate::lifecycle::Operation;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -44,9 +45,12 @@ pub(super) struct Race<'a, D> {
     shared: &'a Shared<D>,
     runtime: &'a dyn Runtime,
     call: Call,
-    /// Whether the call was not ready once. Most are at once, and then no deadline is looked up.
-    is_slow: bool,
+    began: Duration,
     /// When the call has taken too long.
+    limit: Option<Duration>,
+    /// Whether the call was not ready once. Most are at once, and then no sleep is made.
+    is_slow: bool,
+    /// The sleep until the limit.
     deadline: Option<Sleep>,
     /// When the next reminder is logged, and since when the call lasts.
     reminder: Option<(Sleep, Duration)>,
@@ -56,8 +60,14 @@ pub(super) struct Race<'a, D> {
 type Sleep = (Duration, BoxFuture<'static, ()>);
 
 impl<'a, D> Race<'a, D> {
-    pub(super) fn new(shared: &'a Shared<D>, runtime: &'a dyn Runtime, call: Call) -> Self {
-        Self { shared, runtime, call, is_slow: false, deadline: None, reminder: None }
+    pub(super) fn new(
+        shared: &'a Shared<D>,
+        runtime: &'a dyn Runtime,
+        call: Call,
+        subject: &Subject<D>,
+    ) -> Self {
+        let Subject { began, deadline: limit, .. } = *subject;
+        Self { shared, runtime, call, began, limit, is_slow: false, deadline: None, reminder: None }
     }
 
     /// What the call returns comes first, then what else is wanted, then the deadline.
@@ -85,13 +95,11 @@ impl<'a, D> Race<'a, D> {
 
     /// Ready when the call has taken too long.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Self { shared, runtime, call, .. } = *self;
+        let Self { shared, runtime, call, began, .. } = *self;
         if !mem::replace(&mut self.is_slow, true) {
-            let now = runtime.now();
-            let at = shared.with(|state| state.core.deadline_of(call, now));
-            self.deadline = at.map(|at| (at, runtime.sleep_until(at)));
-            if call == Call::Operate(crate::lifecycle::Operation::Terminate) {
-                self.reminder = self.remind_at(now, REMINDER);
+            self.deadline = self.limit.map(|at| (at, runtime.sleep_until(at)));
+            if call == Call::Operate(Operation::Terminate) {
+                self.reminder = self.remind_at(began, REMINDER);
             }
         }
         self.poll_reminder(context);
