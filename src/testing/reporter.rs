@@ -51,7 +51,7 @@ pub enum Taken {
 ///
 /// ```
 /// use futures::FutureExt;
-/// use onward::agent::{Policy, Reporter, StatusSink};
+/// use onward::agent::{Reporter, StatusSink};
 /// use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
 /// use onward::{TaskState, TaskStatus};
 /// use std::sync::Arc;
@@ -61,8 +61,7 @@ pub enum Taken {
 /// upstream.reply([Reply::Unreachable]);
 /// upstream.set_taken("b", Taken::Unknown);
 ///
-/// let timer = pool.time().timer();
-/// let mut reporter = Reporter::new(upstream.clone(), timer, Arc::new(Policy::default()));
+/// let mut reporter = Reporter::new(upstream.clone(), Arc::new(pool.clone()));
 /// for id in ["a", "b"] {
 ///     reporter.handle().changed(id, TaskStatus::new(TaskState::Running));
 /// }
