@@ -279,7 +279,7 @@ impl<E: Executor> Driver<E> {
         self.report();
         let Self { shared, executor, controller, runtime, .. } = self;
         let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
-        let mut race = Race::new(shared, runtime, call);
+        let mut race = Race::new(shared, runtime, call, &subject);
         let logs = match (call, &mut *controller) {
             (Call::Controller, slot) => {
                 let outcome = race!(race, executor.controller(&subject.assignment));

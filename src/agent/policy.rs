@@ -4,7 +4,9 @@ mod backoff;
 #[cfg(feature = "serde")]
 mod wire;
 
+use alloc::sync::Arc;
 use core::time::Duration;
+use std::sync::LazyLock;
 
 pub(super) use backoff::Jitter;
 pub use backoff::{Backoff, BackoffError};
@@ -83,7 +85,15 @@ impl Default for Policy {
     }
 }
 
+/// The default, which all drivers without a policy of their own share.
+static DEFAULT: LazyLock<Arc<Policy>> = LazyLock::new(Arc::default);
+
 impl Policy {
+    /// The default policy, shared.
+    pub(super) fn shared() -> Arc<Self> {
+        Arc::clone(&DEFAULT)
+    }
+
     /// Sets the delays between two attempts.
     #[must_use]
     pub fn with_backoff(self, backoff: Backoff) -> Self {

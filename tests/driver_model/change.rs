@@ -228,7 +228,8 @@ impl Model {
             window.filter(|_| self.flight.is_none()).filter(|window| window.contains(at))
         {
             // At the same moment it is the deadline that was waited for.
-            let until = if self.deadline == Some(at) { window.to } else { at };
+            let deadlines = [self.deadline, self.update_deadline.filter(|_| updates)];
+            let until = if deadlines.contains(&Some(at)) { window.to } else { at };
             *window = Window { from: at, to: until };
         }
     }

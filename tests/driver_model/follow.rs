@@ -21,7 +21,7 @@ fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
     match event {
         Event::Poll => (model.polled, model.told) = (true, false),
         Event::Pending { sleeps, woken } => {
-            silent(model);
+            silent(model, now);
             return pending(model, sleeps, *woken);
         }
         Event::Ended(how) => {
@@ -83,7 +83,7 @@ fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
 /// Holds what happens against what must. A move that calls nothing shows only
 /// in its report, so it is made here.
 fn expect(model: &mut Model, now: Duration, happens: &Next) -> Verdict {
-    silent(model);
+    silent(model, now);
     match model.next() {
         Next::Move(to, message) => {
             model.record.moved(now, to, message);
@@ -94,24 +94,24 @@ fn expect(model: &mut Model, now: Duration, happens: &Next) -> Verdict {
             let known = model.record.failed(now, err, &Bad::plain());
             stepped(model, Some(known));
         }
-        Next::Unresolved => {
-            let err = model.exceeded();
-            (model.has, model.deadline, model.last_error) = (Has::Refusal, None, None);
-            unresolved(model, now, err);
-        }
         _ => {}
     }
     equal("what happens", happens, &model.next())
 }
 
-/// What the driver decides without a call and without a report.
-fn silent(model: &mut Model) {
+/// What the driver decides without a call. A report may follow.
+fn silent(model: &mut Model, now: Duration) {
     loop {
         match model.next() {
             Next::GiveUp => {
                 model.end = format!("left: {}", model.exceeded());
                 (model.deadline, model.last_error) = (None, None);
                 model.goal = model.goal.max(Goal::Close);
+            }
+            Next::Unresolved => {
+                let err = model.exceeded();
+                (model.has, model.deadline, model.last_error) = (Has::Refusal, None, None);
+                unresolved(model, now, err);
             }
             Next::RefuseUpdate => {
                 let error = model.last_error.take();
@@ -147,7 +147,7 @@ fn unresolved(model: &mut Model, now: Duration, err: String) {
 fn fired(model: &mut Model, moment: Duration) {
     if let Some((Op::Terminate, until)) = &mut model.flight {
         // It goes on. Its age is logged, and again when it is twice as old.
-        *until = Some(model.terminate_began + 2 * (moment - model.terminate_began));
+        *until = Some(model.terminate_began + 2 * (moment.saturating_sub(model.terminate_began)));
         return;
     }
     model.passed = model.passed.max(Some(moment));
@@ -275,7 +275,7 @@ fn resolved(model: &mut Model, now: Duration, error: Option<String>, retry: Opti
         // It is asked for the one that is wanted now.
         model.last_error = Some(error);
     } else {
-        (model.has, model.last_error) = (Has::Refusal, None);
+        (model.has, model.last_error, model.deadline) = (Has::Refusal, None, None);
         if removing {
             // There is nothing of the task.
             (model.goal, model.end) = (Goal::Close, "removed".into());

@@ -179,9 +179,8 @@ impl Model {
             return if drop { Next::Drop(op) } else { Next::Rest(until.map(exactly)) };
         }
         match self.goal {
-            Goal::Closed => return Next::End,
             Goal::Close if self.has == Has::Controller => return Next::Call(Op::Close),
-            Goal::Close => return Next::End,
+            Goal::Close | Goal::Closed => return Next::End,
             Goal::Remove if self.has_passed(self.deadline) => return Next::GiveUp,
             Goal::Remove if self.has == Has::Controller => return self.when_due(Op::Remove),
             Goal::Remove | Goal::Live => {}
@@ -256,11 +255,10 @@ impl Model {
         match self.goal {
             Goal::Closed => false,
             Goal::Close => true,
-            // Without a controller, nothing can be removed or shut down.
-            _ if op == Op::Controller => false,
-            Goal::Remove => op != Op::Remove,
+            Goal::Remove => !matches!(op, Op::Remove | Op::Controller),
             Goal::Live => match op {
-                Op::Terminate => false,
+                // Without a controller, nothing can be shut down.
+                Op::Terminate | Op::Controller => false,
                 Op::Wait => self.urgent || self.wants_update(),
                 _ => self.urgent,
             },

@@ -7,7 +7,7 @@ use super::world::World;
 use futures::Stream;
 use onward::agent::Snapshot;
 use onward::agent::driver::{self, DefinitionStatus};
-use onward::lifecycle::{TaskState, TaskStatus};
+use onward::lifecycle::TaskStatus;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,7 +20,7 @@ struct Watch {
     woken: Arc<Woken>,
     /// How many reports there had been when it answered last.
     seen: Option<u32>,
-    state: Option<TaskState>,
+    last: Option<TaskStatus>,
     waits: bool,
 }
 
@@ -28,7 +28,7 @@ impl Watches {
     pub(crate) fn open(&mut self, world: &World) {
         if let Some(handle) = &world.lock().handle {
             let (stream, woken) = (handle.watch(), Arc::default());
-            self.0.push(Watch { stream, woken, seen: None, state: None, waits: false });
+            self.0.push(Watch { stream, woken, seen: None, last: None, waits: false });
         }
     }
 
@@ -72,8 +72,9 @@ impl Watch {
         let model = &world.lock().model;
         let reports = model.record.reports;
         self.waits = poll.is_pending();
-        let must = if self.seen != Some(reports) {
-            self.seen = Some(reports);
+        let news = self.seen.replace(reports) != Some(reports);
+        // A status that is again what it was when this watch answered last is no change.
+        let must = if news && self.last.as_ref() != Some(&model.record.status) {
             Poll::Ready(Some(model.record.status.clone()))
         } else if model.ended {
             Poll::Ready(None)
@@ -81,8 +82,8 @@ impl Watch {
             Poll::Pending
         };
         let Poll::Ready(Some(status)) = &poll else { return equal("watch", &poll, &must) };
-        let before = self.state.replace(status.state);
-        if before.is_some_and(|before| before > status.state) {
+        let before = self.last.replace(status.clone());
+        if before.is_some_and(|before| before.state > status.state) {
             return Err(format!("a watcher saw the state fall to {}", status.state));
         }
         equal("watch", &poll, &must)

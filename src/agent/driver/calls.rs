@@ -129,28 +129,14 @@ pub(super) fn updated<D: PartialEq>(
     let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
     let now = Now::read(runtime);
     let is_taken = answer.is_ok();
-    let mut answer = Some(answer);
-    loop {
-        let wanted = shared.with(|state| Arc::clone(&state.wanted));
-        // Compared outside of the lock: it is the embedder's code. If another definition was
-        // wanted in between, and this one again, then it has another number now.
-        let is_wanted = Arc::ptr_eq(&wanted, &offered.assignment)
-            || wanted.definition == offered.assignment.definition;
-        let recorded = shared.with(|state| {
-            if !Arc::ptr_eq(&state.wanted, &wanted) {
-                return None;
-            }
-            let wanted = state.core.definitions.wanted;
-            let number = if is_wanted { wanted } else { offered.number };
-            let logs = state.core.updated(number, answer.take()?, now);
-            let taken = is_taken.then(|| state.applied.replace(Arc::clone(&offered.assignment)));
-            Some((logs, taken))
-        });
-        if let Some((logs, before)) = recorded {
-            drop(before);
-            return logs;
-        }
-    }
+    let number = shared.number_of(offered);
+    let (logs, before) = shared.with(|state| {
+        let logs = state.core.updated(number, answer, now);
+        let taken = is_taken.then(|| state.applied.replace(Arc::clone(&offered.assignment)));
+        (logs, taken)
+    });
+    drop(before);
+    logs
 }
 
 /// `remove` has returned, or was dropped.

@@ -32,7 +32,7 @@ use time::UtcDateTime;
 pub(super) use answer::{Definition, Problem};
 pub(super) use call::{Call, Next};
 pub(super) use logs::{Log, Logs};
-use moment::At;
+pub(super) use moment::At;
 use rare::Rare;
 use retries::Retries;
 pub(super) use wish::Refusal;
@@ -155,7 +155,7 @@ impl Core {
             since: task.timestamp().unwrap_or(now),
             task,
             desired,
-            policy: Arc::default(),
+            policy: Policy::shared(),
             goal: Goal::Live,
             has: Has::Nothing,
             exit: Exit::Closed,

@@ -1,7 +1,7 @@
 //! A call in flight, against all that may end it.
 
-use super::core::Call;
-use super::shared::Shared;
+use super::core::{At, Call};
+use super::shared::{Shared, Subject};
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::Runtime;
 use crate::lifecycle::Operation;
@@ -46,7 +46,10 @@ pub(super) struct Race<'a, D> {
     shared: &'a Shared<D>,
     runtime: &'a dyn Runtime,
     call: Call,
-    /// Whether the call was not ready once. Most are at once, and then no deadline is looked up.
+    began: At,
+    /// When the call has taken too long.
+    limit: At,
+    /// Whether the call was not ready once. Most are at once, and then no sleep is made.
     is_slow: bool,
     /// Boxed: most calls have none.
     timer: Option<Box<Timer>>,
@@ -61,8 +64,14 @@ struct Timer {
 }
 
 impl<'a, D> Race<'a, D> {
-    pub(super) fn new(shared: &'a Shared<D>, runtime: &'a dyn Runtime, call: Call) -> Self {
-        Self { shared, runtime, call, is_slow: false, timer: None }
+    pub(super) fn new(
+        shared: &'a Shared<D>,
+        runtime: &'a dyn Runtime,
+        call: Call,
+        subject: &Subject<D>,
+    ) -> Self {
+        let Subject { began, deadline: limit, .. } = *subject;
+        Self { shared, runtime, call, began, limit, is_slow: false, timer: None }
     }
 
     /// What the call returns comes first, then what else is wanted, then the deadline.
@@ -91,14 +100,12 @@ impl<'a, D> Race<'a, D> {
     /// Ready when the call has taken too long. A `terminate` never does: it is logged again and
     /// again how long it lasts.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Self { shared, runtime, call, .. } = *self;
+        let Self { shared, runtime, call, began, limit, .. } = *self;
         let is_terminate = call == Call::Operate(Operation::Terminate);
         if !mem::replace(&mut self.is_slow, true) {
-            let now = runtime.now();
-            let deadline = shared.with(|state| state.core.deadline_of(call, now));
-            let first = || now.checked_add(REMINDER);
-            let at = if is_terminate { first() } else { deadline };
-            self.timer = at.map(|at| Timer::new(runtime, now, at));
+            let began = began.get().unwrap_or_default();
+            let at = if is_terminate { began.checked_add(REMINDER) } else { limit.get() };
+            self.timer = at.map(|at| Timer::new(runtime, began, at));
         }
         while let Some(timer) = &mut self.timer {
             ready!(timer.sleep.as_mut().poll(context));

@@ -1,6 +1,6 @@
 //! What a driver and its handles share.
 
-use super::core::{Applied, Call, Core, Definition, Definitions, Exit, Goal, Has};
+use super::core::{Applied, At, Call, Core, Definition, Definitions, Exit, Goal, Has};
 use crate::agent::runtime::Now;
 use crate::agent::signal::Signal;
 use crate::agent::sync::Mutex;
@@ -35,10 +35,13 @@ pub(super) struct State<D> {
     is_flagged: bool,
 }
 
-/// What a call is about: the definition, and its number.
+/// What a call is about: the definition, and its number; when it began, and until when it may
+/// last.
 pub(super) struct Subject<D> {
     pub(super) assignment: Arc<Assignment<D>>,
     pub(super) number: u32,
+    pub(super) began: At,
+    pub(super) deadline: At,
 }
 
 /// What has changed since it was collected last.
@@ -138,9 +141,23 @@ impl<D> Shared<D> {
             }
             (Arc::clone(wanted), core.definitions.wanted)
         };
+        let deadline = core.deadline_of(call, now.monotonic).into();
         drop(state);
         drop(before);
-        Subject { assignment, number }
+        Subject { assignment, number, began: Some(now.monotonic).into(), deadline }
+    }
+
+    /// The number of a definition that was offered. If an equal one is wanted by now, it is
+    /// that one's: in between, another one may have been wanted.
+    pub(super) fn number_of(&self, offered: &Subject<D>) -> u32
+    where
+        D: PartialEq,
+    {
+        let (wanted, number) =
+            self.with(|state| (Arc::clone(&state.wanted), state.core.definitions.wanted));
+        // Compared outside of the lock: it is the embedder's code.
+        let is_equal = wanted.definition == offered.assignment.definition;
+        if is_equal { number } else { offered.number }
     }
 
     /// Whether there is something to be collected that nobody was told of yet.

@@ -86,6 +86,7 @@ impl Core {
             }
         }
         self.has = Has::Refusal;
+        self.deadline = At::NEVER;
         self.ease(|rare| rare.last_error = None);
         if removing {
             // By its contract the executor has nothing of this task.

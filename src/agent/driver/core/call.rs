@@ -129,7 +129,7 @@ impl Core {
         }
     }
 
-    /// When a call in flight has taken too long. A `terminate` never does: it is the last
+    /// When a call that begins now has taken too long. A `terminate` never does: it is the last
     /// resort (4).
     pub(in crate::agent::driver) fn deadline_of(
         &self,

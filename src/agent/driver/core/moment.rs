@@ -5,13 +5,13 @@ use core::time::Duration;
 /// A moment in the runtime's time, to the nanosecond. What is more than 584 years away is
 /// [never](Self::NEVER).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct At(u64);
+pub(in crate::agent::driver) struct At(u64);
 
 impl At {
     /// No moment.
     pub(super) const NEVER: Self = Self(u64::MAX);
 
-    pub(super) fn get(self) -> Option<Duration> {
+    pub(in crate::agent::driver) fn get(self) -> Option<Duration> {
         (self != Self::NEVER).then(|| Duration::from_nanos(self.0))
     }
 }
