@@ -64,7 +64,7 @@ async fn check_failure(script: &str, exit_code: i32, err: &str) {
     let mut life = Life::shell(script);
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "started"));
-    assert_eq!(status.err.as_deref(), Some(&*err));
+    assert_eq!(status.err.as_deref(), Some(err));
     assert_eq!(status.container_status.unwrap().exit_code, Some(exit_code));
 }
 
