@@ -123,7 +123,7 @@ impl Timer {
             let due = std::mem::replace(&mut sleeps.waiting, later);
             if due.is_empty() {
                 let next = sleeps.waiting.keys().next().map(|(moment, _)| *moment);
-                let wait = next.map_or(LONGEST, |next| (next - now).min(LONGEST));
+                let wait = next.map_or(LONGEST, |next| next.saturating_sub(now).min(LONGEST));
                 let woken = self.changed.wait_timeout(sleeps, wait);
                 (sleeps, _) = woken.unwrap_or_else(PoisonError::into_inner);
             } else {
