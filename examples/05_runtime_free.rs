@@ -1,84 +1,156 @@
-//! Without a runtime: an executor and a timer of one's own, of the standard library.
+//! Without tokio: a `Runtime` of your own, with `futures` and the standard library.
 //!
 //! ```sh
 //! cargo run --example 05_runtime_free
 //! ```
 //!
-//! A `Driver` is a future; a `Timer` is all that it asks for. The executor here polls
-//! the driver on one thread, and parks that until somebody wakes it. A second thread is
-//! whoever is in charge: it hears how far the task is, and says what is wanted.
+//! An agent needs four things from the program around it: the time since some moment, a
+//! sleep, the time of day, and a place to run futures. They are the trait `Runtime`. The
+//! runtime here has two threads. One polls all futures that are spawned, the other one
+//! wakes those that sleep.
+//!
+//! A driver runs on it. The main thread watches the task: it creates a folder when the
+//! task reports that the folder is missing, and removes the task when that has ended.
 
-use futures::channel::oneshot;
-use onward::agent::{Driver, DriverHandle, Ended, Policy, Surroundings, Timer};
-use onward::exec::SystemClock;
-use onward::{AnyTask, Assignment, Controller, ControllerError, Task, TaskState, TaskStatus};
+use futures::StreamExt;
+use futures::channel::{mpsc as futures_mpsc, oneshot};
+use futures::executor::block_on;
+use futures::future::BoxFuture;
+use onward::agent::policy::Backoff;
+use onward::agent::runtime::SpawnError;
+use onward::agent::{Driver, DriverExit, DriverHandle, Policy, Runtime};
+use onward::{Assignment, Controller, ControllerError, Executor, Task, TaskState, TaskStatus};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-/// Wakes a thread that is parked.
-struct Unpark(Thread);
+/// The runtime. When it is dropped, its threads end: the timer at once, the other one when
+/// the last future that was spawned has ended.
+struct TwoThreads {
+    spawned: futures_mpsc::UnboundedSender<BoxFuture<'static, ()>>,
+    timer: Arc<Timer>,
+}
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+impl TwoThreads {
+    fn start() -> io::Result<Self> {
+        let (spawned, futures) = futures_mpsc::unbounded::<BoxFuture<'static, ()>>();
+        let poll_all = || block_on(futures.for_each_concurrent(None, |future| future));
+        thread::Builder::new().spawn(poll_all)?;
+        let timer = Arc::new(Timer::new());
+        let running = Arc::clone(&timer);
+        thread::Builder::new().spawn(move || running.run())?;
+        Ok(Self { spawned, timer })
     }
 }
 
-/// The executor: polls a future to its end, and parks this thread in between.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
+impl Runtime for TwoThreads {
+    fn now(&self) -> Duration {
+        self.timer.now()
+    }
+
+    fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
+        let (sleep, woken) = self.timer.sleep_until(moment);
+        Box::pin(async move {
+            _ = woken.await;
+            drop(sleep);
+        })
+    }
+
+    fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
+        self.spawned.unbounded_send(future).map_err(|error| SpawnError::new(error.to_string()))
+    }
+
+    // `utc_now` has a default: the clock of the operating system.
+}
+
+impl Drop for TwoThreads {
+    fn drop(&mut self) {
+        self.timer.lock().is_over = true;
+        self.timer.changed.notify_one();
     }
 }
 
-/// The timer: a thread for each sleep, which is simple, and enough for a few.
-#[derive(Clone, Copy)]
-struct Threads {
+/// All sleeps that wait, in the order of their moments. One thread wakes them.
+struct Timer {
     origin: Instant,
+    sleeps: Mutex<Sleeps>,
+    changed: Condvar,
 }
 
-impl Timer for Threads {
+#[derive(Default)]
+struct Sleeps {
+    /// When a sleep is dropped here, it is woken.
+    waiting: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
+    count: u64,
+    is_over: bool,
+}
+
+impl Timer {
+    fn new() -> Self {
+        Self { origin: Instant::now(), sleeps: Mutex::default(), changed: Condvar::new() }
+    }
+
     fn now(&self) -> Duration {
         self.origin.elapsed()
     }
 
-    async fn sleep_until(&self, moment: Duration) {
-        let timer = *self;
-        let (tell, told) = oneshot::channel::<()>();
-        let sleeper = thread::spawn(move || {
-            // It may be woken early; and nobody may be waiting any more.
-            while timer.now() < moment && !tell.is_canceled() {
-                thread::park_timeout(moment.saturating_sub(timer.now()));
+    fn lock(&self) -> MutexGuard<'_, Sleeps> {
+        self.sleeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sleep_until(self: &Arc<Self>, moment: Duration) -> (Sleep, oneshot::Receiver<()>) {
+        let (wake, woken) = oneshot::channel();
+        let mut sleeps = self.lock();
+        sleeps.count += 1;
+        let key = (moment, sleeps.count);
+        sleeps.waiting.insert(key, wake);
+        drop(sleeps);
+        self.changed.notify_one();
+        (Sleep { timer: Arc::clone(self), key }, woken)
+    }
+
+    /// Wakes each sleep at its moment, until the runtime is dropped.
+    fn run(&self) {
+        const LONGEST: Duration = Duration::from_secs(3600);
+        let mut sleeps = self.lock();
+        while !sleeps.is_over {
+            let now = self.now();
+            let later = sleeps.waiting.split_off(&(now, u64::MAX));
+            let due = std::mem::replace(&mut sleeps.waiting, later);
+            if due.is_empty() {
+                let next = sleeps.waiting.keys().next().map(|(moment, _)| *moment);
+                let wait = next.map_or(LONGEST, |next| next.saturating_sub(now).min(LONGEST));
+                let woken = self.changed.wait_timeout(sleeps, wait);
+                (sleeps, _) = woken.unwrap_or_else(PoisonError::into_inner);
+            } else {
+                // A waker is code of somebody else, so it is not called under the lock.
+                drop(sleeps);
+                drop(due);
+                sleeps = self.lock();
             }
-        });
-        // Dropped in this order: first nobody waits any more, then the thread sees that.
-        let _wake = OnDrop(sleeper.thread().clone());
-        _ = told.await;
+        }
     }
 }
 
-/// Wakes the sleeper when the sleep is dropped, so that nothing of it is left.
-struct OnDrop(Thread);
+/// A sleep that waits. If it is dropped, nothing of it is left in the timer.
+struct Sleep {
+    timer: Arc<Timer>,
+    key: (Duration, u64),
+}
 
-impl Drop for OnDrop {
+impl Drop for Sleep {
     fn drop(&mut self) {
-        self.0.unpark();
+        let sleep = self.timer.lock().waiting.remove(&self.key);
+        drop(sleep);
     }
 }
 
-/// Leaves a mark in a folder that may not be there yet. It takes so little that it is
-/// done in place.
+/// Writes a file into a folder that may not exist yet. Each operation takes so little time
+/// that it may block.
 struct Marker {
     folder: PathBuf,
 }
@@ -101,21 +173,28 @@ impl Controller for Marker {
     }
 }
 
-/// Whoever is in charge, on a thread of its own: makes the folder when it hears that
-/// the task has not found it, and has the task removed when that has ended.
+/// Makes the controllers. The definition of a task is its folder.
+struct Markers;
+
+impl Executor for Markers {
+    type Definition = PathBuf;
+    type Controller = Marker;
+
+    async fn controller(&self, task: &Assignment<PathBuf>) -> Result<Marker, ControllerError> {
+        Ok(Marker { folder: task.definition.clone() })
+    }
+}
+
+/// Creates the folder when the task has not found it, and removes the task when it has ended.
 fn manage(
     statuses: mpsc::Receiver<TaskStatus>,
     task: &DriverHandle<PathBuf>,
     folder: &Path,
 ) -> io::Result<()> {
     for status in statuses {
-        println!(
-            "{:<9} {:<9} {}",
-            status.state,
-            status.message,
-            status.err.as_deref().unwrap_or_default()
-        );
-        if status.state == TaskState::Preparing && status.err.is_some() {
+        let error = status.err.as_deref().unwrap_or_default();
+        println!("{:<9} {:<9} {error}", status.state, status.message);
+        if status.state == TaskState::Preparing && status.err.is_some() && !folder.exists() {
             fs::create_dir(folder)?;
         }
         if status.state.is_terminal() {
@@ -128,34 +207,28 @@ fn manage(
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let parent = tempfile::tempdir()?;
     let folder = parent.path().join("folder");
+    let runtime = Arc::new(TwoThreads::start()?);
 
-    let (tell, statuses) = mpsc::channel();
-    let sink = move |_: &str, status: TaskStatus| _ = tell.send(status);
-    let ms = Duration::from_millis;
-    let often = Policy::default().with_retry(ms(5), ms(50), 2.0);
-    let timer = Threads { origin: Instant::now() };
-    let surroundings = Surroundings::new(timer, SystemClock, sink).with_policy(often)?;
-
-    let task = AnyTask::from(Task::new());
+    let (sender, statuses) = mpsc::channel();
+    let sink = move |_: &str, status: TaskStatus| _ = sender.send(status);
+    let backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(50));
     let assignment = Assignment::new("mark", folder.clone());
-    let controller = Marker { folder: folder.clone() };
-    let (mut driver, handle) = Driver::new(task, assignment, controller, surroundings);
+    let mut driver = Driver::new(Task::new(), assignment, Markers, runtime.clone())
+        .with_policy(Policy::default().with_backoff(backoff))
+        .with_sink(sink);
+    let handle = driver.handle();
 
-    let (ended, managed) = thread::scope(|scope| {
-        let manager = scope.spawn(|| {
-            let managed = manage(statuses, &handle, &folder);
-            // Whatever went wrong, nobody is in charge any more.
-            handle.remove();
-            managed
-        });
-        let ended = block_on(driver.run());
-        // It holds the other end of the channel: now the manager is done too.
+    let (sender, exit) = oneshot::channel();
+    runtime.spawn(Box::pin(async move {
+        let exit = driver.run().await;
+        // With the driver its sink is dropped, so `manage` returns.
         drop(driver);
-        (ended, manager.join())
-    });
-    managed.map_err(|_| "the manager panicked")??;
-    println!("{ended:?}");
-    assert!(matches!(ended, Ended::Removed));
+        _ = sender.send(exit);
+    }))?;
+    manage(statuses, &handle, &folder)?;
+    let exit = block_on(exit)?;
+    println!("{exit:?}");
+    assert_eq!(exit, DriverExit::Removed);
     assert_eq!(handle.status().state, TaskState::Complete);
     assert_eq!(fs::read_to_string(folder.join("mark"))?, "was here");
     Ok(())

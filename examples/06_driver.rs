@@ -1,32 +1,32 @@
-//! What a driver does beside stepping: retries, deadlines, updates, and an end that
-//! comes even where the workload does not listen.
+//! What a driver does beside its steps: it retries, keeps deadlines, passes on updates, and
+//! ends a workload that does not react.
 //!
 //! ```sh
 //! cargo run --example 06_driver
 //! ```
 //!
-//! There is one seat, and whoever has it counts. The first task has the seat, and will
-//! not look up for an hour. The second tries until the seat is free. The third tries
-//! too, but has a deadline.
+//! There is one seat, and the task that has it counts. The first task has the seat and waits
+//! an hour before its first number. The second task tries until the seat is free. The third
+//! task tries too, but has a deadline.
 
 use futures::StreamExt;
-use onward::agent::{Driver, DriverHandle, Ended, Policy, Surroundings, TokioTimer};
-use onward::exec::SystemClock;
-use onward::{AnyTask, Assignment, Controller, ControllerError, Task, TaskState, TaskStatus};
+use onward::agent::policy::Backoff;
+use onward::agent::{Driver, DriverExit, DriverHandle, Policy, TokioRuntime};
+use onward::{Assignment, Controller, ControllerError, Executor, Task, TaskState, TaskStatus};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// What a task is here: how far to count, and how long each number takes.
+/// The definition of a task: how far to count, and how long each number takes.
 #[derive(Clone, PartialEq)]
 struct Count {
     to: u32,
     every: Duration,
 }
 
-/// The workload. It looks at what is wanted after each number, and not before.
+/// The workload. It reads the definition after each number, and not before.
 async fn count(wanted: watch::Receiver<Count>) {
     let mut number = 0;
     while number < wanted.borrow().to {
@@ -44,8 +44,8 @@ struct Counter {
 }
 
 impl Counter {
-    /// Ready when nothing counts any more. The handle is awaited where it is: dropped
-    /// and called again, this goes on.
+    /// Waits until nothing counts any more. The handle stays in `self` while it is awaited,
+    /// so if this future is dropped, the next call waits for the same workload.
     async fn end(&mut self) -> Result<(), ControllerError> {
         if let Some(counting) = &mut self.counting {
             _ = counting.await;
@@ -68,8 +68,8 @@ impl Controller for Counter {
     }
     async fn start(&mut self) -> Result<(), ControllerError> {
         if self.seat.is_none() {
-            // It was given back: it has counted. (Another instance, after a restart, would
-            // have to take a seat first; here there is none.)
+            // The seat was given back, so it has counted. An agent that restarts would need
+            // more here: its new controller has no seat either.
             return Err(ControllerError::already_started());
         }
         let wanted = self.wanted.subscribe();
@@ -95,27 +95,36 @@ impl Controller for Counter {
     }
 }
 
-/// A driver, where the runtime puts it, and its handle, by which it is told things.
+/// Makes the controllers. All of them share the seat.
+struct Counters {
+    seats: Arc<Semaphore>,
+}
+
+impl Executor for Counters {
+    type Definition = Count;
+    type Controller = Counter;
+
+    async fn controller(&self, task: &Assignment<Count>) -> Result<Counter, ControllerError> {
+        let wanted = watch::Sender::new(task.definition.clone());
+        Ok(Counter { seats: Arc::clone(&self.seats), wanted, seat: None, counting: None })
+    }
+}
+
+/// Spawns a driver. With the handle you change what is wanted, and see how far the task is.
 fn drive(
     seats: &Arc<Semaphore>,
     task: Assignment<Count>,
     policy: Policy,
-) -> Result<(DriverHandle<Count>, JoinHandle<Ended>), Box<dyn Error>> {
-    let (seats, wanted) = (Arc::clone(seats), watch::Sender::new(task.definition.clone()));
-    let controller = Counter { seats, wanted, seat: None, counting: None };
+) -> (DriverHandle<Count>, JoinHandle<DriverExit>) {
     let show = |id: &str, status: TaskStatus| {
-        println!(
-            "{id:<7} {:<9} {:<10} {}",
-            status.state,
-            status.message,
-            status.err.as_deref().unwrap_or_default()
-        );
+        let error = status.err.as_deref().unwrap_or_default();
+        println!("{id:<7} {:<9} {:<10} {error}", status.state, status.message);
     };
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
-    let surroundings = surroundings.with_policy(policy)?;
-    let (mut driver, handle) =
-        Driver::new(AnyTask::from(Task::new()), task, controller, surroundings);
-    Ok((handle, tokio::spawn(async move { driver.run().await })))
+    let executor = Counters { seats: Arc::clone(seats) };
+    let runtime = Arc::new(TokioRuntime::current());
+    let mut driver =
+        Driver::new(Task::new(), task, executor, runtime).with_policy(policy).with_sink(show);
+    (driver.handle(), tokio::spawn(async move { driver.run().await }))
 }
 
 /// Waits until the newest status is one of these.
@@ -134,31 +143,34 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let seats = Arc::new(Semaphore::new(1));
     let ms = Duration::from_millis;
     let task = |id: &str, every| Assignment::new(id, Count { to: u32::MAX, every });
-    let patient = Policy::default().with_retry(ms(5), ms(20), 2.0).with_shutdown_grace(ms(50));
+    let backoff = Backoff::new(ms(5), ms(20));
+    let patient = Policy::default().with_backoff(backoff).with_shutdown_grace(ms(50));
     let hurried = patient.clone().with_prepare_deadline(ms(50));
 
-    let (first, _) = drive(&seats, task("first", ms(3_600_000)), patient.clone())?;
+    let (first, _) = drive(&seats, task("first", ms(3_600_000)), patient.clone());
     until(&first, |status| status.state == TaskState::Running).await;
-    let (second, ended) = drive(&seats, task("second", ms(1)), patient)?;
+    let (second, exit) = drive(&seats, task("second", ms(1)), patient);
     until(&second, |status| status.err.is_some()).await;
-    let (third, _) = drive(&seats, task("third", ms(1)), hurried)?;
+    let (third, _) = drive(&seats, task("third", ms(1)), hurried);
     let third = until(&third, |status| status.state.is_terminal()).await;
     assert_eq!(third.state, TaskState::Rejected);
+    // The deadline has passed, and the status still has the error that was retried.
+    assert!(third.err.is_some_and(|error| error.contains("the seat is taken")));
 
-    // Wanted to end, it is asked; when its grace is over, it is ended by force.
+    // The driver calls `shutdown`. When the grace of 50 ms is over, it calls `terminate`.
     first.update(task("first", ms(3_600_000)).with_desired_state(TaskState::Shutdown))?;
     let first = until(&first, |status| status.state.is_terminal()).await;
     assert_eq!((first.state, &*first.message), (TaskState::Shutdown, "terminated"));
 
-    // Now the seat is free. Another version of the definition goes to a task that runs.
+    // Now the seat is free, and the second task runs. Its controller takes a new definition.
     until(&second, |status| status.state == TaskState::Running).await;
     let three = Count { to: 3, every: ms(1) };
-    second.update(Assignment::new("second", three).with_version(2))?;
+    second.update(Assignment::new("second", three))?;
     let status = until(&second, |status| status.state.is_terminal()).await;
     assert_eq!(status.state, TaskState::Complete);
 
-    // A driver goes on after the end of its task: what that has is still to be removed.
+    // The driver runs on after the end of its task, until you remove what the task has left.
     second.remove();
-    assert!(matches!(ended.await?, Ended::Removed));
+    assert_eq!(exit.await?, DriverExit::Removed);
     Ok(())
 }

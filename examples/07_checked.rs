@@ -1,22 +1,22 @@
-//! A controller checked: in virtual time, and against the contract.
+//! A controller that is tested: in virtual time, and with the contract kit.
 //!
 //! ```sh
 //! cargo run --example 07_checked
 //! ```
 //!
-//! The workloads here are futures that sleep. The controller spawns them on what it is
-//! given, and asks for nothing but a timer; so a night can be watched in no time. Then
-//! the contract kit drops its operations after every poll, calls them again, puts other
-//! instances in their place, and finds what is wrong with one that is written a little
-//! differently. In a test of one's own, `report.assert_holds()` is all that is said.
+//! The workloads here are futures that sleep. They run on a `VirtualPool`, where time jumps
+//! to the next event: a night of eight hours takes no time. Then the contract kit drops the
+//! controller's operations after each poll, calls them again, and replaces the controller by
+//! a new one. It finds the fault of a controller that is written a little differently. In
+//! your own test, write `report.assert_holds()`.
 //!
 //! It needs the feature `testing`.
 
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, FutureExt, Shared, abortable};
-use futures::task::SpawnExt;
-use onward::agent::Timer;
-use onward::testing::contract::{Clause, Contract, Observation, Report, Subject, Workload};
+use onward::agent::Runtime;
+use onward::testing::contract::{Clause, Contract, InForce, Observation, Report};
+use onward::testing::contract::{Subject, UpdatePoint, Workload};
 use onward::testing::{VirtualPool, VirtualTime};
 use onward::{AnyTask, Assignment, Controller, ControllerError, Executor, Outcome, Task};
 use onward::{TaskState, resolve, step};
@@ -26,27 +26,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// What a task is here: how long it sleeps, and its exit code then.
+/// The definition of a task: how long it sleeps, its exit code then, and whether there is
+/// light. Only the light can be changed while it sleeps.
 #[derive(Clone, Copy, PartialEq)]
 struct Rest {
     lasts: Duration,
     code: i32,
+    light: bool,
 }
 
-/// A sleep that was begun: how to end it, and what it exited with when it has ended.
+/// A sleep that was begun.
 #[derive(Clone)]
 struct Sleep {
     wake: AbortHandle,
+    /// Its exit code, when it has ended.
     ended: Shared<oneshot::Receiver<i32>>,
+    light: bool,
 }
 
-/// Where they sleep, and what is known of them, by the ids of their tasks.
+/// The world outside of the agent. The sleeps in it go on if the agent is killed.
 #[derive(Clone)]
 struct World {
     pool: VirtualPool,
     careless: bool,
+    /// The sleeps that were begun and not removed, by the ids of their tasks.
     sleeps: Arc<Mutex<BTreeMap<String, Sleep>>>,
-    /// Each sleep that was ever begun, as it can be seen from outside.
+    /// Each sleep that was ever begun. The kit observes it.
     seen: Arc<Mutex<BTreeMap<String, Vec<Weak<()>>>>>,
 }
 
@@ -61,15 +66,14 @@ impl World {
     }
 
     fn pass(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let timer = self.pool.time().timer();
-        async move { timer.sleep_until(timer.now().saturating_add(duration)).await }
+        self.pool.sleep_until(self.pool.now().saturating_add(duration))
     }
 
     fn get(&self, id: &str) -> Option<Sleep> {
         lock(&self.sleeps).get(id).cloned()
     }
 
-    /// Begins a sleep. It goes on, whoever knows of it.
+    /// Begins a sleep on the pool.
     fn begin(&self, id: &str, rest: Rest) -> Result<Sleep, ControllerError> {
         let sleeper = Arc::new(());
         lock(&self.seen).entry(id.to_owned()).or_default().push(Arc::downgrade(&sleeper));
@@ -79,11 +83,25 @@ impl World {
             drop(sleeper);
             rest.code
         });
-        let (tell, ended) = oneshot::channel();
-        // Who was woken exits as after SIGTERM.
-        let told = async move { _ = tell.send(sleep.await.unwrap_or(143)) };
-        self.pool.spawn(told).map_err(ControllerError::wrap)?;
-        Ok(Sleep { wake, ended: ended.shared() })
+        let (sender, ended) = oneshot::channel();
+        // If it is woken, it exits as after SIGTERM.
+        let sleep = async move { _ = sender.send(sleep.await.unwrap_or(143)) };
+        self.pool.spawn(Box::pin(sleep)).map_err(ControllerError::wrap)?;
+        Ok(Sleep { wake, ended: ended.shared(), light: rest.light })
+    }
+
+    /// Ends a sleep. It succeeds if there is none.
+    async fn end(&self, id: &str) {
+        if let Some(sleep) = self.get(id) {
+            sleep.wake.abort();
+            // How it has ended does not matter.
+            _ = sleep.ended.await;
+        }
+    }
+
+    async fn remove(&self, id: &str) {
+        self.end(id).await;
+        lock(&self.sleeps).remove(id);
     }
 }
 
@@ -96,6 +114,17 @@ struct Sleeper {
 impl Controller for Sleeper {
     type Definition = Rest;
 
+    async fn update(&mut self, rest: &Rest) -> Result<(), ControllerError> {
+        if let Some(sleep) = lock(&self.world.sleeps).get_mut(&self.id) {
+            if (rest.lasts, rest.code) != (self.rest.lasts, self.rest.code) {
+                let reason = "only the light can be changed while it sleeps";
+                return Err(ControllerError::update_rejected(reason));
+            }
+            sleep.light = rest.light;
+        }
+        self.rest = *rest;
+        Ok(())
+    }
     async fn start(&mut self) -> Result<(), ControllerError> {
         if self.world.get(&self.id).is_some() {
             return Err(ControllerError::already_started());
@@ -103,7 +132,7 @@ impl Controller for Sleeper {
         let sleep = self.world.begin(&self.id, self.rest)?;
         let asleep = self.world.pass(Duration::from_millis(10));
         if self.world.careless {
-            // Dropped here, nobody knows that it sleeps.
+            // If this future is dropped here, no controller knows of the sleep.
             asleep.await;
             lock(&self.world.sleeps).insert(self.id.clone(), sleep);
         } else {
@@ -121,10 +150,11 @@ impl Controller for Sleeper {
         }
     }
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        let Some(sleep) = self.world.get(&self.id) else { return Ok(()) };
-        sleep.wake.abort();
-        // However it ended.
-        _ = sleep.ended.await;
+        self.world.end(&self.id).await;
+        Ok(())
+    }
+    async fn remove(&mut self) -> Result<(), ControllerError> {
+        self.world.remove(&self.id).await;
         Ok(())
     }
 }
@@ -136,9 +166,16 @@ impl Executor for World {
     async fn controller(&self, task: &Assignment<Rest>) -> Result<Sleeper, ControllerError> {
         Ok(Sleeper { world: self.clone(), id: task.id.clone(), rest: task.definition })
     }
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        Ok(lock(&self.sleeps).keys().cloned().collect())
+    }
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        self.remove(id).await;
+        Ok(())
+    }
 }
 
-/// What the kit has to know: how to make the workloads that it wants, and what is there.
+/// What the kit needs to know: the definitions of workloads, and what can be observed of them.
 impl Subject for World {
     type Executor = Self;
 
@@ -146,26 +183,52 @@ impl Subject for World {
         self
     }
     fn definition(&self, _: &str, workload: Workload) -> Option<Rest> {
+        let rest = |lasts, code| Some(Rest { lasts, code, light: false });
         match workload {
-            Workload::Runs => Some(Rest { lasts: Duration::MAX, code: 0 }),
-            Workload::Exits(code) => Some(Rest { lasts: Duration::from_secs(1), code }),
-            // A future hears no signals.
+            Workload::Runs => rest(Duration::MAX, 0),
+            Workload::Exits(code) => rest(Duration::from_secs(1), code),
+            // A future receives no signals.
             Workload::DiesOfSignal(_) | _ => None,
         }
     }
     fn observe(&self, id: &str) -> Observation {
         let seen = lock(&self.seen).get(id).cloned().unwrap_or_default();
         let running = seen.iter().any(|sleep| sleep.strong_count() > 0);
-        let starts = Observation::default().with_starts(seen.len());
-        // What runs is all that there can be of one, so `remove` has nothing else to do.
-        starts.with_running(running).with_remains(running)
+        let known = self.get(id);
+        let in_force = |sleep: &Sleep| {
+            if sleep.light { InForce::Updated } else { InForce::Original }
+        };
+        Observation::default()
+            .with_starts(seen.len())
+            .with_running(running)
+            .with_remains(running || known.is_some())
+            .with_in_force(known.as_ref().map(in_force))
+    }
+
+    // The other methods are optional: the kit checks more if they return something.
+
+    /// The next agent process finds everything in the same world.
+    fn restarted(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+    fn reconciler(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+    fn updated_definition(&self, id: &str, workload: Workload, _: UpdatePoint) -> Option<Rest> {
+        self.definition(id, workload).map(|rest| Rest { light: true, ..rest })
+    }
+    /// While it sleeps, the light could be changed, but not the length.
+    fn refused_definition(&self, id: &str, workload: Workload, point: UpdatePoint) -> Option<Rest> {
+        let rest = self.updated_definition(id, workload, point)?;
+        let shorter = Rest { lasts: rest.lasts / 2, ..rest };
+        (point == UpdatePoint::Started).then_some(shorter)
     }
 }
 
 /// A night, step by step.
 async fn night(world: &World) -> Result<TaskState, ControllerError> {
     let clock = world.pool.time().clock(UtcDateTime::UNIX_EPOCH);
-    let eight_hours = Rest { lasts: Duration::from_secs(8 * 3600), code: 0 };
+    let eight_hours = Rest { lasts: Duration::from_secs(8 * 3600), code: 0, light: false };
     let night = Assignment::new("night", eight_hours);
     let mut task = AnyTask::from(Task::new());
     let mut controller = resolve(&mut task, &night, world, &clock).await?;
@@ -174,7 +237,7 @@ async fn night(world: &World) -> Result<TaskState, ControllerError> {
 }
 
 fn check(world: &World) -> Result<Report, &'static str> {
-    let contract = Contract::new(world.pool.time().timer());
+    let contract = Contract::new(Arc::new(world.pool.clone()));
     world.pool.run_until(contract.check(world)).ok_or("it hangs")
 }
 
@@ -187,6 +250,11 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let report = check(&world)?;
     print!("\nthe controller: {report}");
     assert!(report.holds());
+    let unchecked: Vec<_> = report.unchecked.iter().map(|unchecked| unchecked.clause).collect();
+    // The workloads here neither receive signals nor ignore `shutdown`, and the controller has
+    // no `inspect`.
+    let expected = [Clause::WaitSignalExitCode, Clause::TerminateForces, Clause::InspectExitCode];
+    assert_eq!(unchecked, expected);
 
     let report = check(&World::new(true))?;
     println!("\nthe careless one breaks {}, the first of them:\n", report.breaches.len());

@@ -1,30 +1,28 @@
-//! An agent: a worker with real processes, and a file that outlives it.
+//! An agent: a worker with real processes, and a file that survives the agent.
 //!
 //! ```sh
 //! cargo run --example 08_worker
 //! ```
 //!
-//! A `Worker` is told the full set of tasks, and has a driver for each. What is wanted
-//! and how far it is are in a file before anybody hears of it. So the second agent here,
-//! which is told nothing, knows how the tasks of the first one ended, and starts none
-//! of them again.
+//! You assign the full set of tasks to a `Worker`, and it has a driver for each. It stores
+//! what is wanted before it acts, and each status before it reports it. So the second agent
+//! here, to which nothing is assigned, knows how the tasks of the first one have ended, and
+//! starts none of them again.
 //!
-//! It runs `sh`, and needs the features `redb` and `tokio`. For processes that outlive
-//! the agent, see `examples/process-agent`.
+//! It runs `sh`, and needs the features `redb` and `tokio`. For processes that survive the
+//! agent, see `examples/process-agent`.
 
-use futures::StreamExt;
-use onward::agent::{
-    RedbStore, Surroundings, TaskView, TokioSpawner, TokioTimer, Worker, WorkerHandle,
-};
-use onward::exec::SystemClock;
-use onward::{Assignment, Controller, ControllerError, Executor, TaskStatus};
+use onward::agent::worker::{AssignmentChange, TaskView};
+use onward::agent::{RedbStore, TokioRuntime, Worker, WorkerHandle};
+use onward::{Assignment, Controller, ControllerError, Executor, TaskState, TaskStatus};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-/// What a task is here: a line for the shell. It is stored, so it has serde.
+/// The definition of a task: a line for the shell. It is stored, so it needs serde.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Line(String);
 
@@ -40,16 +38,16 @@ impl Controller for Shell {
         if self.child.is_some() {
             return Err(ControllerError::already_started());
         }
-        // If the agent goes, they go: this one could not find them again. One that is
-        // killed in just this moment starts this line twice, unless it leaves a mark, as
-        // in `11_threads`.
+        // The process ends with the agent, because no later controller could find it. If the
+        // agent is killed just after this line, the next agent runs the line again. To
+        // prevent that, leave a mark first, as `11_threads` does.
         let mut command = Command::new("sh");
         self.child = Some(command.args(["-c", &self.line.0]).kill_on_drop(true).spawn()?);
         Ok(())
     }
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
-        let Some(child) = &mut self.child else { return Err("its agent has gone".into()) };
+        let Some(child) = &mut self.child else { return Err("it has ended with its agent".into()) };
         match child.wait().await?.code() {
             Some(0) => Ok(()),
             Some(code) => Err(ControllerError::new("it failed").with_exit_code(code)),
@@ -65,7 +63,7 @@ impl Controller for Shell {
     }
 }
 
-/// Hands out the controllers.
+/// Makes the controllers.
 #[derive(Clone)]
 struct Shells;
 
@@ -78,31 +76,16 @@ impl Executor for Shells {
     }
 }
 
-/// An agent that keeps its tasks in this file, and what it is told by.
+/// Starts an agent that stores its tasks in this file.
 async fn agent(file: &Path) -> Result<(WorkerHandle<Line>, JoinHandle<()>), Box<dyn Error>> {
     let elsewhere = |work| drop(tokio::task::spawn_blocking(work));
     let store = RedbStore::open(file, elsewhere).await?;
     let show = |id: &str, status: TaskStatus| {
         println!("    {id:<7} {:<9} {}", status.state, status.err.as_deref().unwrap_or_default());
     };
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
-    let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-    let (mut worker, handle) = Worker::open(Shells, store, spawner, surroundings).await?;
-    Ok((handle, tokio::spawn(async move { worker.run().await })))
-}
-
-/// Waits until the tasks are as wanted.
-async fn until(agent: &WorkerHandle<Line>, wanted: impl Fn(&[TaskView<Line>]) -> bool) {
-    let mut changes = agent.changes();
-    while let Some(tasks) = changes.next().await {
-        if wanted(&tasks) {
-            return;
-        }
-    }
-}
-
-fn has_ended(task: &TaskView<Line>) -> bool {
-    task.snapshot.status.state.is_terminal()
+    let runtime = Arc::new(TokioRuntime::current());
+    let mut worker = Worker::open(Shells, store, runtime).await?.with_sink(show);
+    Ok((worker.handle(), tokio::spawn(async move { worker.run().await })))
 }
 
 #[tokio::main]
@@ -117,25 +100,32 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let good = line("good", &format!("echo once >> '{}'", witness.display()));
     let bad = line("bad", "exit 3");
     let sleeper = line("sleeper", "exec sleep 3600");
-    handle.assign(vec![good.clone().into(), bad.clone().into(), sleeper.into()]).await?;
-    let two_have_ended = |tasks: &[TaskView<_>]| tasks.iter().filter(|t| has_ended(t)).count() == 2;
-    until(&handle, two_have_ended).await;
+    let nap = line("nap", "exec sleep 3600");
+    handle.assign([good.clone(), bad.clone(), sleeper, nap]).await?;
+    handle.until(|tasks| tasks.iter().filter(|task| task.has_ended()).count() == 2).await?;
 
-    // No longer assigned: it is ended, and then forgotten. The others are unchanged.
-    handle.assign(vec![good.into(), bad.into()]).await?;
-    until(&handle, |tasks| tasks.len() == 2).await;
+    // A change of the desired state alone. Definition and policy stay as they are.
+    let (id, desired_state) = ("nap".to_owned(), TaskState::Shutdown);
+    handle.update([AssignmentChange::DesiredState { id, desired_state }]).await?;
+    handle.until(|tasks| tasks.iter().any(|task| task.id() == "nap" && task.has_ended())).await?;
+
+    // `sleeper` and `nap` are no longer assigned. They are ended, removed, and deleted from
+    // the store. Nothing changes for the other two.
+    handle.assign([good, bad]).await?;
+    handle.until(|tasks| tasks.len() == 2).await?;
     handle.close();
     running.await?;
 
     println!("the second agent");
     let (handle, running) = agent(&file).await?;
     let tasks = handle.tasks();
-    let exit = |task: &TaskView<_>| task.snapshot.status.container_status.clone();
-    let codes = tasks.iter().map(|task| exit(task).and_then(|status| status.exit_code));
-    assert_eq!(codes.collect::<Vec<_>>(), [Some(3), None], "bad, then good");
-    assert!(tasks.iter().all(has_ended));
-    handle.assign(Vec::new()).await?;
-    until(&handle, <[_]>::is_empty).await;
+    let exit_code = |task: &TaskView<_>| task.snapshot.status.container_status.as_ref()?.exit_code;
+    let codes: Vec<_> = tasks.iter().map(exit_code).collect();
+    // `bad`, then `good`. An exit code is recorded only if an error has it.
+    assert_eq!(codes, [Some(3), None]);
+    assert!(tasks.iter().all(TaskView::has_ended));
+    handle.assign::<Assignment<Line>>([]).await?;
+    handle.until(<[_]>::is_empty).await?;
     handle.close();
     running.await?;
 

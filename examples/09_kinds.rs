@@ -4,24 +4,24 @@
 //! cargo run --example 09_kinds
 //! ```
 //!
-//! A definition may be an enum: here a line for the shell, or a pause. Each kind has
-//! a controller of its own, which knows nothing of the other; boxed, they are of one
-//! type. A definition that is none of the two is refused where it is looked at: that
-//! task is rejected, and the others go on.
+//! The definition here is an enum: a line for the shell, or a pause. Each kind has its own
+//! controller, which does not know the other kind. The executor boxes them, so that they have
+//! one type. It refuses a definition that it cannot run: that task is rejected, and the others
+//! run on.
 //!
 //! It runs `sh`, and needs the feature `tokio`.
 
-use futures::StreamExt;
-use onward::agent::{MemoryStore, Surroundings, TokioSpawner, TokioTimer, Worker};
-use onward::exec::SystemClock;
+use onward::agent::worker::TaskView;
+use onward::agent::{MemoryStore, TokioRuntime, Worker};
 use onward::{Assignment, BoxController, Controller, ControllerError, Executor};
 use onward::{TaskState, TaskStatus};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until};
 
-/// What a task is here.
+/// The definition of a task.
 #[derive(Clone, PartialEq)]
 enum Work {
     Shell(String),
@@ -58,7 +58,7 @@ impl Controller for Shell {
     }
 }
 
-/// Takes its time.
+/// Lasts for some time.
 struct Pause {
     lasts: Duration,
     until: Option<Instant>,
@@ -82,8 +82,8 @@ impl Controller for Pause {
     }
 }
 
-/// Hands out both kinds. Each is told how to find its own definition in the wider one,
-/// for updates; a task cannot become one of another kind.
+/// Makes the controllers of both kinds. The closure finds the controller's own definition in
+/// the enum, for updates. An update to another kind is refused.
 #[derive(Clone)]
 struct Works;
 
@@ -112,34 +112,23 @@ impl Executor for Works {
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let show = |id: &str, status: TaskStatus| {
-        println!(
-            "{id:<7} {:<9} {:<28} {}",
-            status.state,
-            status.message,
-            status.err.as_deref().unwrap_or_default()
-        );
+        let error = status.err.as_deref().unwrap_or_default();
+        println!("{id:<7} {:<9} {:<28} {error}", status.state, status.message);
     };
-    let surroundings = Surroundings::new(TokioTimer::new(), SystemClock, show);
-    let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-    // In memory: this agent need not come back.
-    let store = MemoryStore::new();
-    let (mut worker, handle) = Worker::open(Works, store, spawner, surroundings).await?;
+    // This store is in memory, so nothing of it survives the agent.
+    let (store, runtime) = (MemoryStore::new(), Arc::new(TokioRuntime::current()));
+    let mut worker = Worker::open(Works, store, runtime).await?.with_sink(show);
+    let handle = worker.handle();
     let running = tokio::spawn(async move { worker.run().await });
 
     let pause = Assignment::new("pause", Work::Pause(Duration::from_millis(50)));
     let greet = Assignment::new("greet", Work::Shell("echo hello".to_owned()));
     let nothing = Assignment::new("nothing", Work::Shell(String::new()));
-    handle.assign(vec![pause.into(), greet.into(), nothing.into()]).await?;
+    handle.assign([pause, greet, nothing]).await?;
 
-    let mut changes = handle.changes();
-    let mut states = Vec::new();
-    while let Some(tasks) = changes.next().await {
-        states = tasks.iter().map(|task| task.snapshot.status.state).collect();
-        if states.iter().all(|state| state.is_terminal()) {
-            break;
-        }
-    }
-    // In the order of their ids.
+    let tasks = handle.until(|tasks| tasks.iter().all(TaskView::has_ended)).await?;
+    let states: Vec<_> = tasks.iter().map(|task| task.snapshot.status.state).collect();
+    // In the order of their ids: `greet`, `nothing`, `pause`.
     assert_eq!(states, [TaskState::Complete, TaskState::Rejected, TaskState::Complete]);
     handle.close();
     running.await?;

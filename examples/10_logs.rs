@@ -1,13 +1,14 @@
-//! What a workload says while it runs, and who listens.
+//! Logs: the output of a workload, and two readers of it.
 //!
 //! ```sh
 //! cargo run --example 10_logs
 //! ```
 //!
-//! An operation has the controller for itself, so logs are a handle of their own: it is
-//! handed out before the first operation, and read beside `wait`. One reader here
-//! follows a process while it runs; another one comes later, and wants the last line.
-//! A worker does the same for all tasks of a service, with `WorkerHandle::logs`.
+//! An operation borrows the controller mutably, so a reader cannot call the controller at the
+//! same time. Instead the controller returns a handle of its logs before the first operation,
+//! and a reader uses that while `wait` runs. One reader here follows a process while it runs.
+//! Another one reads the last line afterwards. With a worker, `WorkerHandle::logs` reads the
+//! logs of all tasks of a service.
 //!
 //! It runs `sh`.
 
@@ -22,29 +23,29 @@ use std::thread;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// What a workload has said so far. When its sender is gone, that is all.
+/// The lines that a workload has written so far. They are complete when the sender is dropped.
 #[derive(Clone)]
-struct Said(watch::Receiver<Vec<LogMessage>>);
+struct Output(watch::Receiver<Vec<LogMessage>>);
 
-/// Where a workload says it.
-type Say = watch::Sender<Vec<LogMessage>>;
+/// Where the lines of a workload go.
+type Lines = watch::Sender<Vec<LogMessage>>;
 
-impl ControllerLogs for Said {
+impl ControllerLogs for Output {
     async fn logs<P: LogPublisher>(
         &self,
         mut publisher: P,
         options: LogSubscriptionOptions,
     ) -> Result<(), ControllerError> {
-        let mut said = self.0.clone();
+        let mut output = self.0.clone();
         let wanted = |message: &&LogMessage| options.accepts(message);
-        let mut next = options.tail.of(said.borrow().iter().filter(wanted).count()).start;
+        let mut next = options.tail.of(output.borrow().iter().filter(wanted).count()).start;
         loop {
-            let all = said.borrow_and_update().clone();
+            let all = output.borrow_and_update().clone();
             for message in all.iter().filter(wanted).skip(next) {
                 publisher.publish(message.clone()).await?;
                 next += 1;
             }
-            if !options.follow || said.changed().await.is_err() {
+            if !options.follow || output.changed().await.is_err() {
                 return Ok(());
             }
         }
@@ -55,8 +56,8 @@ impl ControllerLogs for Said {
 struct Shell {
     line: &'static str,
     child: Option<Child>,
-    say: Option<Say>,
-    said: Said,
+    lines: Option<Lines>,
+    output: Output,
 }
 
 impl Controller for Shell {
@@ -70,10 +71,10 @@ impl Controller for Shell {
         let mut command = Command::new("sh");
         let child = command.args(["-c", self.line]).stdout(input).kill_on_drop(true).spawn()?;
         self.child = Some(child);
-        let Some(say) = self.say.take() else { return Ok(()) };
+        let Some(lines) = self.lines.take() else { return Ok(()) };
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                say.send_modify(|said| said.push(LogMessage::stdout(line)));
+                lines.send_modify(|lines| lines.push(LogMessage::stdout(line)));
             }
         });
         Ok(())
@@ -81,9 +82,9 @@ impl Controller for Shell {
     async fn wait(&mut self) -> Result<(), ControllerError> {
         let Some(child) = &mut self.child else { return Err("not started".into()) };
         let status = child.wait().await?;
-        // Nor has it ended before all that it said is there.
-        let mut said = self.said.0.clone();
-        while said.changed().await.is_ok() {}
+        // Wait for the last line too, so that a reader has all of them.
+        let mut output = self.output.0.clone();
+        while output.changed().await.is_ok() {}
         if status.success() { Ok(()) } else { Err(status.to_string().into()) }
     }
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
@@ -93,11 +94,11 @@ impl Controller for Shell {
         }
     }
     fn logs(&self) -> Option<SharedLogs> {
-        Some(SharedLogs::new(self.said.clone()))
+        Some(SharedLogs::new(self.output.clone()))
     }
 }
 
-/// A life by steps, until there is nothing more to do.
+/// Steps the task until there is nothing more to do.
 async fn live(controller: &mut Shell) -> TaskState {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     while step(&mut task, TaskState::Running, controller, &SystemClock).await == Outcome::Advanced {
@@ -106,25 +107,25 @@ async fn live(controller: &mut Shell) -> TaskState {
     task.state()
 }
 
-/// Puts down what it hears.
-fn hear(name: &str, heard: &mut Vec<String>) -> impl LogPublisher {
+/// Collects the lines that it receives.
+fn collect(name: &str, collected: &mut Vec<String>) -> impl LogPublisher {
     move |message: LogMessage| {
         let text = String::from_utf8_lossy(&message.data).into_owned();
-        println!("    {name} hears: {text}");
-        heard.push(text);
+        println!("    {name} reads: {text}");
+        collected.push(text);
         ready(Ok(()))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
-    let (say, said) = watch::channel(Vec::new());
+    let (lines, output) = watch::channel(Vec::new());
     let line = "for i in one two three; do echo $i; done";
-    let mut controller = Shell { line, child: None, say: Some(say), said: Said(said) };
+    let mut controller = Shell { line, child: None, lines: Some(lines), output: Output(output) };
     let logs = controller.logs().ok_or("it has logs")?;
 
     let mut all = Vec::new();
-    let follower = logs.logs(hear("the first", &mut all), LogSubscriptionOptions::follow());
+    let follower = logs.logs(collect("the first", &mut all), LogSubscriptionOptions::follow());
     let (followed, state) = futures::join!(follower, live(&mut controller));
     followed?;
     assert_eq!(state, TaskState::Complete);
@@ -132,7 +133,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut last = Vec::new();
     let options = LogSubscriptionOptions::default().with_tail(1);
-    logs.logs(hear("the second", &mut last), options).await?;
+    logs.logs(collect("the second", &mut last), options).await?;
     assert_eq!(last, ["three"]);
     Ok(())
 }

@@ -4,47 +4,60 @@
 //! cargo run --example 11_threads
 //! ```
 //!
-//! Two things must be found by another instance of the controller. What runs is in
-//! memory, by the id of its task, where every controller of the executor finds it. What
-//! must be known when the process has died is in a file: that the task was started, and
-//! how it ended. Where the one stands there and not the other, the task was lost.
+//! A new controller must find two things. The threads that run are in memory, by the ids of
+//! their tasks: all controllers of one executor find them there. What must survive the process
+//! is in a file: that the task was started, and how it ended. If the file has the start and not
+//! the end, and no thread runs, the task was lost with an earlier process.
 //!
-//! The contract kit tries all of that, the death of the process too.
+//! The contract kit checks all of that, the death of the process too. It needs the features
+//! `testing` and `tokio`.
 
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::Shared;
-use onward::agent::TokioTimer;
-use onward::testing::contract::{Contract, Observation, Subject, Workload};
+use onward::agent::TokioRuntime;
+use onward::testing::contract::Workload;
+use onward::testing::contract::{Clause, Contract, InForce, Observation, Subject, UpdatePoint};
 use onward::{Assignment, Controller, ControllerError, Executor};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
-/// What a task is: so many rounds, and whether they come to something.
+/// The definition of a task: how many rounds, how long each one takes, and whether it fails
+/// after the last one. While it runs, only the length of a round can be changed.
 #[derive(Clone, PartialEq)]
 struct Rounds {
     number: u64,
+    millis: u64,
     fail: bool,
 }
 
-/// A thread, and how it is told to end.
+/// A thread that runs, or has run.
 #[derive(Clone)]
 struct Worker {
-    told: Arc<AtomicU8>,
+    /// What the thread reads before each round.
+    order: Arc<Order>,
+    /// Ready when the thread has ended.
     ended: Shared<oneshot::Receiver<()>>,
 }
 
+struct Order {
+    /// 0, or one of the two values below.
+    end: AtomicU8,
+    millis: AtomicU64,
+}
+
+/// End, and write that into the file.
 const STOP: u8 = 1;
-/// It is to end, and to leave everything as if it had been killed.
+/// End, and write nothing, as if the process were killed.
 const VANISH: u8 = 2;
 
-/// The executor: where the files of the tasks are, and the threads that run.
+/// The executor: the folder with a file for each task, and the threads.
 #[derive(Clone)]
 struct Threads {
     folder: PathBuf,
@@ -60,12 +73,30 @@ impl Threads {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an agent does when it ends without shutting its tasks down: no thread goes on,
-    /// and each task is lost.
+    /// Ends the thread of a task, if there is one.
+    async fn stop(&self, id: &str) {
+        let worker = self.running().get(id).cloned();
+        if let Some(worker) = worker {
+            worker.order.end.store(STOP, Ordering::Relaxed);
+            _ = worker.ended.await;
+        }
+    }
+
+    /// Ends the thread of a task, and removes what the task has left.
+    async fn remove(&self, id: &str) -> Result<(), ControllerError> {
+        self.stop(id).await;
+        self.running().remove(id);
+        match fs::remove_file(self.folder.join(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The process dies: no thread runs on, and each task that runs is lost.
     fn abandon(&self) {
         let running = std::mem::take(&mut *self.running());
         for worker in running.into_values() {
-            worker.told.store(VANISH, Ordering::Relaxed);
+            worker.order.end.store(VANISH, Ordering::Relaxed);
             _ = futures::executor::block_on(worker.ended);
         }
     }
@@ -76,16 +107,29 @@ impl Executor for Threads {
     type Controller = Thread;
 
     async fn controller(&self, task: &Assignment<Rounds>) -> Result<Thread, ControllerError> {
-        let file = self.folder.join(&task.id);
         let (id, rounds) = (task.id.clone(), task.definition.clone());
-        Ok(Thread { threads: self.clone(), id, file, rounds })
+        Ok(Thread { threads: self.clone(), file: self.folder.join(&id), id, rounds })
+    }
+
+    /// Each task that exists has its file, also if its thread is lost.
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            ids.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(ids)
+    }
+
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        self.remove(id).await
     }
 }
 
 struct Thread {
     threads: Threads,
     id: String,
-    /// A line that it was started, one of the thread itself, and one how it ended.
+    /// It has up to three lines: that the task was started, that its thread runs, and how it
+    /// has ended.
     file: PathBuf,
     rounds: Rounds,
 }
@@ -96,40 +140,56 @@ impl Thread {
     }
 }
 
-fn put_down(file: &Path, line: &str) -> io::Result<()> {
+fn append(file: &Path, line: &str) -> io::Result<()> {
     fs::File::options().create(true).append(true).open(file)?.write_all(line.as_bytes())
 }
 
-/// The workload; says how it has ended, if it is to be known.
-fn run(rounds: &Rounds, told: &AtomicU8) -> Option<&'static str> {
+/// The workload. Returns the line about its end.
+fn run(rounds: &Rounds, order: &Order) -> Option<&'static str> {
     for _ in 0..rounds.number {
-        match told.load(Ordering::Relaxed) {
+        match order.end.load(Ordering::Relaxed) {
             VANISH => return None,
             STOP => return Some("it was stopped\n"),
-            _ => thread::sleep(Duration::from_millis(1)),
+            _ => thread::sleep(Duration::from_millis(order.millis.load(Ordering::Relaxed))),
         }
     }
-    Some(if rounds.fail { "it came to nothing\n" } else { "well\n" })
+    Some(if rounds.fail { "it has failed\n" } else { "success\n" })
 }
 
 impl Controller for Thread {
     type Definition = Rounds;
 
+    async fn update(&mut self, rounds: &Rounds) -> Result<(), ControllerError> {
+        // All of it or nothing: look at everything before something is changed.
+        let is_other = (rounds.number, rounds.fail) != (self.rounds.number, self.rounds.fail);
+        if is_other && self.file.exists() {
+            let reason = "only the length of a round can be changed once the task was started";
+            return Err(ControllerError::update_rejected(reason));
+        }
+        if let Some(worker) = self.worker() {
+            worker.order.millis.store(rounds.millis, Ordering::Relaxed);
+        }
+        self.rounds = rounds.clone();
+        Ok(())
+    }
+
     async fn start(&mut self) -> Result<(), ControllerError> {
         if self.file.exists() {
             return Err(ControllerError::already_started());
         }
-        // First the mark: whatever happens now, it is never started again.
-        put_down(&self.file, "started\n")?;
-        let (tell_end, ended) = oneshot::channel();
-        let worker = Worker { told: Arc::default(), ended: ended.shared() };
-        let (rounds, told, file) = (self.rounds.clone(), worker.told.clone(), self.file.clone());
+        // First the mark: whatever happens from here on, the task is never started again.
+        append(&self.file, "started\n")?;
+        let (sender, ended) = oneshot::channel::<()>();
+        let millis = AtomicU64::new(self.rounds.millis);
+        let order = Arc::new(Order { end: AtomicU8::new(0), millis });
+        let worker = Worker { order: order.clone(), ended: ended.shared() };
+        let (rounds, file) = (self.rounds.clone(), self.file.clone());
         thread::spawn(move || {
-            _ = put_down(&file, "running\n");
-            if let Some(how) = run(&rounds, &told) {
-                _ = put_down(&file, how);
+            _ = append(&file, "running\n");
+            if let Some(end) = run(&rounds, &order) {
+                _ = append(&file, end);
             }
-            drop(tell_end);
+            drop(sender);
         });
         self.threads.running().insert(self.id.clone(), worker);
         Ok(())
@@ -141,28 +201,20 @@ impl Controller for Thread {
         }
         let text = fs::read_to_string(&self.file)?;
         match text.lines().find(|line| !["started", "running"].contains(line)) {
-            Some("well") => Ok(()),
-            Some(why) => Err(ControllerError::new(why.to_owned())),
-            // Not temporary: nobody would begin it again.
+            Some("success") => Ok(()),
+            Some(end) => Err(ControllerError::new(end.to_owned())),
+            // Not temporary: another call would find the same.
             None => Err("it was lost with its agent".into()),
         }
     }
 
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        if let Some(worker) = self.worker() {
-            worker.told.store(STOP, Ordering::Relaxed);
-            _ = worker.ended.await;
-        }
+        self.threads.stop(&self.id).await;
         Ok(())
     }
 
     async fn remove(&mut self) -> Result<(), ControllerError> {
-        self.shutdown().await?;
-        self.threads.running().remove(&self.id);
-        match fs::remove_file(&self.file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        self.threads.remove(&self.id).await
     }
 }
 
@@ -172,16 +224,13 @@ impl Subject for Threads {
     fn executor(&self) -> &Self {
         self
     }
-    fn restarted(&self) -> Option<Self> {
-        self.abandon();
-        Some(Self::new(&self.folder))
-    }
     fn definition(&self, _: &str, workload: Workload) -> Option<Rounds> {
+        let rounds = |number, fail| Some(Rounds { number, millis: 1, fail });
         match workload {
-            Workload::Runs => Some(Rounds { number: u64::MAX, fail: false }),
-            Workload::Exits(0) => Some(Rounds { number: 20, fail: false }),
-            Workload::Fails => Some(Rounds { number: 20, fail: true }),
-            // No thread has an exit code, or can be ended by force.
+            Workload::Runs => rounds(u64::MAX, false),
+            Workload::Exits(0) => rounds(20, false),
+            Workload::Fails => rounds(20, true),
+            // A thread has no exit code, and nothing can end it by force.
             Workload::Exits(_) | Workload::DiesOfSignal(_) | Workload::IgnoresShutdown | _ => None,
         }
     }
@@ -189,18 +238,60 @@ impl Subject for Threads {
         let worker = self.running().get(id).cloned();
         let text = fs::read_to_string(self.folder.join(id));
         let starts = text.as_ref().map_or(0, |text| text.matches("running").count());
+        let running = worker.as_ref().is_some_and(|worker| worker.ended.peek().is_none());
+        let in_force = worker.map(|worker| match worker.order.millis.load(Ordering::Relaxed) {
+            1 => InForce::Original,
+            _ => InForce::Updated,
+        });
         Observation::default()
             .with_starts(starts)
-            .with_running(worker.is_some_and(|worker| worker.ended.peek().is_none()))
+            .with_running(running)
             .with_remains(text.is_ok())
+            .with_in_force(in_force)
+    }
+
+    // The other methods are optional: the kit checks more if they return something.
+
+    /// The next process has the same folder, and no threads.
+    fn restarted(&self) -> Option<Self> {
+        self.abandon();
+        Some(Self::new(&self.folder))
+    }
+    /// The agent has lost its store. Its threads run on, so a clone has them too.
+    fn reconciler(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+    fn updated_definition(&self, id: &str, workload: Workload, _: UpdatePoint) -> Option<Rounds> {
+        self.definition(id, workload).map(|rounds| Rounds { millis: 2, ..rounds })
+    }
+    /// The length of a round could be changed, but not the number.
+    fn refused_definition(
+        &self,
+        id: &str,
+        workload: Workload,
+        point: UpdatePoint,
+    ) -> Option<Rounds> {
+        let rounds = self.updated_definition(id, workload, point)?;
+        let fewer = Rounds { number: rounds.number / 2, ..rounds };
+        (point == UpdatePoint::Started).then_some(fewer)
     }
 }
 
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let report = Contract::new(TokioTimer::new()).check(&Threads::new(folder.path())).await;
+    let contract = Contract::new(Arc::new(TokioRuntime::current()));
+    let report = contract.check(&Threads::new(folder.path())).await;
     print!("{report}");
     assert!(report.holds());
+    let unchecked: Vec<_> = report.unchecked.iter().map(|unchecked| unchecked.clause).collect();
+    // There are no exit codes and no signals, and nothing ends a thread by force.
+    let expected = [
+        Clause::WaitExitCode,
+        Clause::WaitSignalExitCode,
+        Clause::TerminateForces,
+        Clause::InspectExitCode,
+    ];
+    assert_eq!(unchecked, expected);
     Ok(())
 }

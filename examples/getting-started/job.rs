@@ -2,7 +2,7 @@ use onward::{Assignment, Controller, ControllerError, Executor};
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 
-/// What a task is here: a program and its arguments.
+/// The definition of a task: a program and its arguments.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub program: String,
@@ -25,7 +25,7 @@ impl Controller for JobController {
     type Definition = Job;
 
     async fn start(&mut self) -> Result<(), ControllerError> {
-        // Never twice, even if it is called again.
+        // `start` can be called again. It must not start the program twice.
         if self.child.is_some() {
             return Err(ControllerError::already_started());
         }
@@ -36,25 +36,26 @@ impl Controller for JobController {
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         let Some(child) = &mut self.child else {
-            return Err(ControllerError::new("it was never started"));
+            return Err(ControllerError::new("it was not started by this agent"));
         };
-        // Asked again, it answers the same: a `Child` remembers.
+        // If `wait` is called again, `Child` returns the same exit status.
         let status = child.wait().await.map_err(ControllerError::wrap)?;
         if status.success() {
             return Ok(());
         }
-        let code = status.code().unwrap_or(128);
+        // `None` if a signal has ended the program.
+        let Some(code) = status.code() else { return Err(status.to_string().into()) };
         Err(ControllerError::new(format!("it exited with code {code}")).with_exit_code(code))
     }
 
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        // Nothing to end is a success.
+        // If there is nothing to end, `shutdown` succeeds.
         let Some(child) = &mut self.child else { return Ok(()) };
         child.kill().await.map_err(ControllerError::wrap)
     }
 }
 
-/// Hands out the controllers.
+/// Makes the controllers.
 #[derive(Clone)]
 pub struct JobExecutor;
 

@@ -12,13 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use onward::agent::{
-    Store, StoreChange, StoreError, StoredTask, Surroundings, TaskView, TokioSpawner, TokioTimer,
-    Worker, WorkerHandle,
-};
-use onward::exec::SystemClock;
-use onward::{ControllerError, TaskStatus};
-use tokio::runtime::Handle;
+use onward::TaskStatus;
+use onward::agent::store::{StoreChange, StoreError, StoredTask};
+use onward::agent::worker::TaskView;
+use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -79,8 +76,8 @@ pub struct Setup {
 pub struct Report {
     /// Their last statuses.
     pub statuses: Vec<TaskStatus>,
-    /// What could not be removed, and why: the name of the task and the error.
-    pub left: Vec<(String, ControllerError)>,
+    /// The tasks whose removal failed: the name of each and the error.
+    pub removal_errors: Vec<(String, String)>,
 }
 
 /// An agent that has taken up what its store has, and what its file says.
@@ -91,7 +88,7 @@ pub struct Agent {
     executor: ProcessExecutor,
     tasks: Tasks,
     board: Arc<Board>,
-    /// When the time of the drivers began.
+    /// When the time of the worker's runtime began.
     origin: std::time::Instant,
     worker: tokio::task::JoinHandle<()>,
 }
@@ -110,12 +107,10 @@ impl Agent {
     ) -> Result<Self, StoreError> {
         let Setup { root, file, ending, output } = setup;
         let executor = ProcessExecutor::new(root);
-        let (timer, origin) = (TokioTimer::new(), std::time::Instant::now());
-        let surroundings = Surroundings::new(timer, SystemClock, |_: &str, _| {});
-        let spawner = TokioSpawner::new(Handle::current());
+        let (runtime, origin) = (Arc::new(TokioRuntime::current()), std::time::Instant::now());
         let store = Noted { store, board: Arc::clone(&board) };
-        let (mut worker, tasks) =
-            Worker::open(executor.clone(), store, spawner, surroundings).await?;
+        let mut worker = Worker::open(executor.clone(), store, runtime).await?;
+        let tasks = worker.handle();
         let worker = tokio::spawn(async move { worker.run().await });
         let shown = Arc::clone(&board);
         let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
@@ -186,7 +181,7 @@ impl Agent {
         _ = feed.await;
         feed::show(&board, &views, origin);
         let statuses = views.into_iter().map(|task| task.snapshot.status).collect();
-        let left = match ending {
+        let removal_errors = match ending {
             Ending::WithTasks => {
                 if !killed {
                     assigner.show_all(&mut orders).await;
@@ -200,12 +195,12 @@ impl Agent {
         if let Err(panic) = worker.await {
             tracing::error!("the worker has ended before its time: {panic}");
         }
-        Report { statuses, left }
+        Report { statuses, removal_errors }
     }
 }
 
 fn have_ended(tasks: &[TaskView<ProcessDefinition>]) -> bool {
-    tasks.iter().all(|task| task.snapshot.status.state.is_terminal())
+    tasks.iter().all(TaskView::has_ended)
 }
 
 /// Ready at that moment; never where there is none.

@@ -16,6 +16,8 @@ pub struct Row {
     pub status: TaskStatus,
     /// Since when it has been in its state.
     pub since: Instant,
+    /// The last line of progress of the operation in flight.
+    pub progress: Option<String>,
     /// How often the operation of this state has been tried, from 1; 0 where none has.
     pub attempt: u32,
     /// When it is tried again, if it is to be.
@@ -28,7 +30,8 @@ impl Row {
     /// The row of a task that has just come to this status.
     pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
-        Self { name: name.into(), status, since, attempt: 0, retry_at: None, note }
+        let (name, progress) = (name.into(), None);
+        Self { name, status, since, progress, attempt: 0, retry_at: None, note }
     }
 }
 

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, SharedLogs,
+    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, ProgressReporter,
+    SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
 use rustix::io::Errno;
@@ -65,7 +66,8 @@ impl ProcessExecutor {
             Some(program) => keeper.with_program(program),
             None => keeper,
         };
-        Ok(ProcessController { id: id.to_owned(), keeper, definition, closed: false })
+        let id = id.to_owned();
+        Ok(ProcessController { id, keeper, definition, progress: None, closed: false })
     }
 }
 
@@ -120,6 +122,7 @@ pub struct ProcessController {
     id: String,
     keeper: Keeper,
     definition: ProcessDefinition,
+    progress: Option<ProgressReporter>,
     closed: bool,
 }
 
@@ -229,12 +232,19 @@ impl Controller for ProcessController {
                 .with_container_status(self.container_status(None, Some(ended.code)))
                 .with_port_status(PortStatus::default()),
             Ok(State::NotStarted | State::Starting | State::Exited(_)) => Inspection::default(),
-            Ok(State::Lost) => Inspection::default().with_port_status(PortStatus::default()),
+            // There is no process any more, and nobody knows how it ended.
+            Ok(State::Lost) => Inspection::default()
+                .with_container_status(self.container_status(None, None))
+                .with_port_status(PortStatus::default()),
             Err(error) => {
                 let failed = Inspected::<ContainerStatus>::Failed(wrap(error));
                 Inspection::default().with_container_status(failed)
             }
         }
+    }
+
+    fn set_progress(&mut self, progress: ProgressReporter) {
+        self.progress = Some(progress);
     }
 
     fn logs(&self) -> Option<SharedLogs> {
@@ -277,7 +287,8 @@ impl ProcessController {
             End::Lost => {
                 let lost = format!("{what}its keeper was killed, so its exit code is unknown");
                 match self.keeper.sweep().await {
-                    Ok(_) => ControllerError::new(lost),
+                    Ok(_) => ControllerError::new(lost)
+                        .with_container_status(self.container_status(None, None)),
                     Err(error) => ControllerError::new(lost).with_source(error).temporary(),
                 }
             }

@@ -12,7 +12,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onward::agent::{OpenStoreError, RedbStore};
+use onward::agent::RedbStore;
+use onward::agent::store::OpenStoreError;
 use tokio::time::{Instant, sleep};
 
 use crate::definition::ProcessDefinition;

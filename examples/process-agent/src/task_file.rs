@@ -47,7 +47,7 @@ pub struct TaskEntry {
     pub desired: Desired,
     /// Time after the start at which the agent asks the task to shut down.
     pub stop_after: Option<Duration>,
-    /// How patient the agent is with it: retries, deadlines, grace.
+    /// Its retry delays, deadlines and grace.
     pub policy: Policy,
     /// What is to be run.
     pub definition: ProcessDefinition,

@@ -3,8 +3,9 @@
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
 use std::fs;
+use std::sync::Arc;
 
-use onward::agent::TokioTimer;
+use onward::agent::TokioRuntime;
 use onward::testing::contract::{
     Clause, Contract, InForce, Observation, Subject, UpdatePoint, Workload,
 };
@@ -136,7 +137,7 @@ impl Subject for Processes {
 
 #[tokio::test]
 async fn the_controller_of_processes_keeps_the_contract() {
-    let report = Contract::new(TokioTimer::new()).check(&Processes::new()).await;
+    let report = Contract::new(Arc::new(TokioRuntime::current())).check(&Processes::new()).await;
     report.assert_all_held();
     assert_eq!(report.held, Clause::ALL);
 }

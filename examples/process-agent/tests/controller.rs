@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::poll;
 use life::Life;
-use onward::exec::{ErrorKind, LogMessage, LogSubscriptionOptions};
+use onward::exec::{ErrorKind, LogMessage, LogSubscriptionOptions, ProgressReporter};
 use onward::lifecycle::PublishMode;
 use onward::{Controller, Executor as _, Outcome, TaskState};
 use process_agent::controller::ProcessExecutor;
@@ -64,7 +64,7 @@ async fn check_failure(script: &str, exit_code: i32, err: &str) {
     let mut life = Life::shell(script);
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "started"));
-    assert_eq!(status.err.as_deref(), Some(&*err));
+    assert_eq!(status.err.as_deref(), Some(err));
     assert_eq!(status.container_status.unwrap().exit_code, Some(exit_code));
 }
 
@@ -238,6 +238,25 @@ async fn a_start_that_lacks_descriptors_is_tried_again() {
     controller.start().await.unwrap();
     controller.wait().await.unwrap();
     controller.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_lines_of_a_prepare_command_are_reported_as_progress() {
+    let wait = "while ! test -e $TEST_HOME/go; do sleep 0.01; done";
+    let more = format!("prepare = ['sh', '-c', 'echo layer 3 of 7; {wait}']");
+    let mut life = Life::of(definition("exit 0", &more));
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    life.controller.set_progress(ProgressReporter::new(move |line| _ = sender.send(line)));
+    let go = life.path("go");
+    let first_line = async {
+        let line = tokio::time::timeout(Duration::from_secs(60), lines.recv());
+        let line = line.await.expect("no progress was reported within 60 s");
+        std::fs::write(go, "").unwrap();
+        line
+    };
+    let (prepared, line) = tokio::join!(life.controller.prepare(), first_line);
+    prepared.unwrap();
+    assert_eq!(line.as_deref(), Some("layer 3 of 7"));
 }
 
 #[tokio::test]

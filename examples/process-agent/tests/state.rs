@@ -59,8 +59,14 @@ fn an_exit_code_is_unknown_only_where_the_keeper_was_killed_too() {
     }
     home.up(&[]);
     home.until("web", "failed");
-    let error = home.task("web").unwrap()["Status"]["Err"].to_string();
+    let status = home.task("web").unwrap()["Status"].take();
+    let error = status["Err"].to_string();
     assert!(error.contains("exit code is unknown"), "{error}");
+    // Nothing that is unknown is shown as 0.
+    assert_eq!(status["ContainerStatus"], serde_json::json!({ "ContainerID": "web" }));
+    let table = home.ask(&["ps"]);
+    let cells: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!((cells[1], cells[3], cells[4]), ("failed", "running", "its"), "{table}");
     assert_eq!((home.alive(), home.starts("web")), (Vec::new(), 1));
 }
 

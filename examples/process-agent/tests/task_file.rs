@@ -29,7 +29,8 @@ fn a_policy_has_defaults_and_a_grace_beyond_the_tasks_own() {
     assert_eq!(policy("").unwrap(), given.clone().with_shutdown_grace(grace(13)));
     let set =
         policy("policy = { shutdown_grace = '1s', start_deadline = '5s', retry_jitter = 0.0 }");
-    let expected = given.with_shutdown_grace(grace(1)).with_jitter(0.0);
+    let backoff = given.backoff.with_jitter(0.0).unwrap();
+    let expected = given.with_shutdown_grace(grace(1)).with_backoff(backoff);
     assert_eq!(set.unwrap(), expected.with_start_deadline(std::time::Duration::from_secs(5)));
     let error = |more: &str| policy(more).unwrap_err().to_string();
     assert_eq!(

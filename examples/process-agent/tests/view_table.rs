@@ -189,3 +189,13 @@ fn a_state_has_its_colour_and_none_without_colours() {
     assert_eq!(colours(true), [Color::Cyan, Color::Yellow, Color::Green, red, red, reset]);
     assert_eq!(colours(false), [reset; 6]);
 }
+
+#[test]
+fn progress_is_shown_in_place_of_the_message() {
+    let now = Instant::now() + seconds(1000.0);
+    let mut rows = rows(now);
+    rows[1].progress = Some("layer 3 of 7\n".to_owned());
+    let text = picture(&mut Table::new(true), &rows, now, 120, 8).to_string();
+    let disk = text.lines().find(|line| line.contains("disk")).unwrap();
+    assert!(disk.contains("layer 3 of 7  no space left"), "{text}");
+}

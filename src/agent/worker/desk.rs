@@ -67,7 +67,7 @@ impl<E: Executor + 'static> Desk<E> {
         );
         let core = Core::new(stored, make);
         core.seats().for_each(|seat| seat.may_run());
-        Self {
+        let desk = Self {
             core,
             common: Arc::new(Common::new()),
             executor: Arc::new(executor),
@@ -81,7 +81,12 @@ impl<E: Executor + 'static> Desk<E> {
             newcomers: BTreeMap::new(),
             listeners: Vec::new(),
             numbers: 0,
+        };
+        // A handle shows every stored task before the worker runs.
+        for seat in desk.core.seats() {
+            desk.show(&seat.id);
         }
+        desk
     }
 
     pub(super) fn set_policy(&mut self, policy: Arc<Policy>) {

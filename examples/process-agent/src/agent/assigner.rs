@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use onward::agent::{AssignError, AssignedTask, AssignmentChange, TaskRecord, TaskView};
-use onward::{Assignment, Controller as _, ControllerError, Executor as _, TaskState, TaskStatus};
+use onward::agent::store::TaskRecord;
+use onward::agent::worker::{AssignmentChange, TaskView};
+use onward::agent::{AssignError, AssignedTask};
+use onward::{Assignment, Controller as _, Executor as _, TaskState, TaskStatus};
 use time::UtcDateTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -93,13 +94,13 @@ impl Assigner {
             let stop = self.ending
                 || stopped.contains(&entry.name)
                 || self.stop_at(entry).is_some_and(|at| at <= now);
-            let known = views.iter().find(|view| view.record.id() == entry.name);
+            let known = views.iter().find(|view| view.id() == entry.name);
             wanted(entry, stop, known.map(|view| &view.record))
         });
         let wanted = wanted.chain(leaving.iter().map(|record| stopped_task(record)));
-        let told = self.tasks.assign(wanted.collect()).await;
-        self.retry_at = told.is_err().then(|| now + AGAIN);
-        let told = told?;
+        let assigned = self.tasks.assign(wanted).await;
+        self.retry_at = assigned.is_err().then(|| now + AGAIN);
+        let refused = assigned?;
         let is_over = |entry: &&TaskEntry| self.stop_at(entry).is_some_and(|at| at <= now);
         let over = self.file.tasks.iter().filter(is_over);
         self.over = over.map(|entry| entry.name.clone()).collect();
@@ -112,7 +113,7 @@ impl Assigner {
             self.retry_at = Some(now);
         }
         self.show_new();
-        let refused = told.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let refused = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         self.board.notice("refused", Some(refused).filter(|refused| !refused.is_empty()));
         Ok(())
     }
@@ -121,9 +122,9 @@ impl Assigner {
     /// If it is in the file again meanwhile, that is another task, which has to wait.
     fn leaving<'a>(&self, views: &'a [View]) -> Vec<&'a TaskRecord<ProcessDefinition>> {
         let leaves = |view: &&View| {
-            let name = view.record.id();
+            let name = view.id();
             let is_in_file = self.file.tasks.iter().any(|entry| entry.name == name);
-            !(view.record.removing || view.snapshot.status.state.is_terminal())
+            !(view.record.removing || view.has_ended())
                 && (!is_in_file || self.leaving.contains(name))
         };
         views.iter().filter(leaves).map(|view| &view.record).collect()
@@ -150,11 +151,27 @@ impl Assigner {
         }
     }
 
-    /// Has these tasks shut down; says what is wrong, if anything is.
+    /// Shuts these tasks down, and returns when that is stored.
+    ///
+    /// # Errors
+    ///
+    /// One of the names is no task of the file, or the store failed.
     pub(super) async fn stop(&mut self, names: &[String]) -> Result<(), String> {
         let known: Vec<_> = self.file.tasks.iter().map(|task| &*task.name).collect();
         check_names(names, &known)?;
-        self.try_assign(names).await.map_err(|error| error.to_string())
+        let ids: BTreeSet<_> = names.iter().cloned().collect();
+        let shutdown = TaskState::Shutdown;
+        let changes = ids
+            .into_iter()
+            .map(|id| AssignmentChange::DesiredState { id, desired_state: shutdown });
+        let error = match self.tasks.update(changes).await {
+            Ok(refused) if refused.is_empty() => return Ok(()),
+            // A task of the file that the worker does not have, for example because the store
+            // failed when it was assigned. It is assigned in SHUTDOWN.
+            Ok(_) => self.try_assign(names).await.err(),
+            Err(error) => Some(error),
+        };
+        error.map_or(Ok(()), |error| Err(error.to_string()))
     }
 
     /// Has all tasks shut down.
@@ -163,20 +180,20 @@ impl Assigner {
         let views = self.tasks.tasks();
         let stopped = views.iter().filter(|view| {
             let wanted = view.record.assignment.desired_state;
-            wanted < TaskState::Shutdown && !view.snapshot.status.state.is_terminal()
+            wanted < TaskState::Shutdown && !view.has_ended()
         });
-        self.stopped_by_end.extend(stopped.map(|view| view.record.id().to_owned()));
+        self.stopped_by_end.extend(stopped.map(|view| view.id().to_owned()));
         self.assign(&[]).await;
     }
 
     /// Kills what runs, beside the drivers, whose shutdown then succeeds.
     pub(super) fn kill(&self) {
         let mut views = self.tasks.tasks();
-        views.retain(|view| !view.snapshot.status.state.is_terminal());
-        for view in views {
+        views.retain(|view| !view.has_ended());
+        for TaskView { record, .. } in views {
             let executor = self.executor.clone();
             tokio::spawn(async move {
-                let assignment = view.record.assignment;
+                let assignment = record.applied.unwrap_or(record.assignment);
                 let kill = async { executor.controller(&assignment).await?.terminate().await };
                 if let Err(error) = kill.await {
                     let error = format_args!("{error:#}");
@@ -205,33 +222,29 @@ impl Assigner {
         }
     }
 
-    /// Removes all tasks; gives those of which something is left.
-    pub(super) async fn remove_all(&mut self) -> Vec<(String, ControllerError)> {
+    /// Removes all tasks. Returns the names of those whose removal failed, and the errors.
+    pub(super) async fn remove_all(&mut self) -> Vec<(String, String)> {
         let all = self.tasks.tasks();
-        self.remove(all.iter().map(|view| view.record.id().to_owned()).collect()).await
+        self.remove(all.iter().map(|view| view.id().to_owned()).collect()).await
     }
 
     /// Removes those tasks that were shut down only since the agent ends.
-    pub(super) async fn forget_ended(&mut self) -> Vec<(String, ControllerError)> {
+    pub(super) async fn forget_ended(&mut self) -> Vec<(String, String)> {
         let stopped = std::mem::take(&mut self.stopped_by_end);
         self.remove(stopped).await
     }
 
-    async fn remove(&mut self, names: BTreeSet<String>) -> Vec<(String, ControllerError)> {
-        let removals = names.iter().cloned().map(AssignmentChange::Remove).collect();
+    async fn remove(&mut self, names: BTreeSet<String>) -> Vec<(String, String)> {
+        let removals = names.iter().cloned().map(AssignmentChange::Remove);
         if let Err(error) = self.tasks.update(removals).await {
-            let error = ControllerError::wrap(error);
-            return names.into_iter().map(|name| (name, error.clone())).collect();
+            return names.into_iter().map(|name| (name, error.to_string())).collect();
         }
-        let mut changes = self.tasks.changes();
-        while let Some(mut views) = changes.next().await {
-            views.retain(|view| names.contains(view.record.id()));
-            if views.iter().all(|view| view.left.is_some()) {
-                let left = |view: TaskView<_>| Some((view.record.assignment.id, view.left?));
-                return views.into_iter().filter_map(left).collect();
-            }
-        }
-        Vec::new()
+        let failed = |view: &View| names.contains(view.id()).then(|| view.removal_error.is_some());
+        let tried = self.tasks.until(|views| views.iter().filter_map(failed).all(|failed| failed));
+        let mut views = tried.await.unwrap_or_default();
+        views.retain(|view| names.contains(view.id()));
+        let error = |view: View| Some((view.id().to_owned(), view.removal_error?));
+        views.into_iter().filter_map(error).collect()
     }
 
     /// Begins to count the time of those that are new in the file.
@@ -242,7 +255,7 @@ impl Assigner {
             if begun.contains_key(&entry.name) || leaving.contains(&entry.name) {
                 continue;
             }
-            let known = views.iter().find(|view| view.record.id() == entry.name);
+            let known = views.iter().find(|view| view.id() == entry.name);
             let status = known.map(|view| &view.snapshot.status);
             let now = Instant::now();
             let at = now.checked_sub(status.map_or(Duration::ZERO, age)).unwrap_or(now);
@@ -281,13 +294,13 @@ fn wanted(
     stop: bool,
     known: Option<&TaskRecord<ProcessDefinition>>,
 ) -> AssignedTask<ProcessDefinition> {
-    let known = match known {
-        // Of one that is being removed another begins.
-        Some(record) if record.removing => record.successor.as_deref(),
-        known => known,
-    };
+    let known = known.and_then(|record| match &record.next {
+        // The next task of this name begins when this one is removed.
+        next if record.removing => next.as_ref().map(|next| &next.assignment),
+        _ => Some(&record.assignment),
+    });
     let least = if stop { TaskState::Shutdown } else { TaskState::New };
-    let before = known.map_or(TaskState::New, |record| record.assignment.desired_state);
+    let before = known.map_or(TaskState::New, |assignment| assignment.desired_state);
     let desired = TaskState::from(entry.desired).max(least).max(before);
     let assignment = Assignment::new(&entry.name, entry.definition.clone());
     AssignedTask::new(assignment.with_desired_state(desired)).with_policy(entry.policy.clone())

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{BoxStream, SelectAll, once};
 use futures::{StreamExt as _, future};
-use onward::agent::{Snapshot, TaskView};
-use onward::{ControllerError, TaskStatus};
+use onward::TaskStatus;
+use onward::agent::Snapshot;
+use onward::agent::driver::DefinitionStatus;
+use onward::agent::worker::TaskView;
 use time::UtcDateTime;
 
 use super::Tasks;
@@ -16,8 +18,8 @@ use crate::definition::ProcessDefinition;
 
 type View = TaskView<ProcessDefinition>;
 
-/// Shows all tasks, and each of their steps, until the worker ends. The drivers' time began at
-/// `origin`.
+/// Shows all tasks, and each of their steps, until the worker ends. The time of its runtime began
+/// at `origin`.
 pub(super) async fn feed(tasks: Tasks, board: Arc<Board>, origin: Instant) {
     let mut changes = tasks.changes();
     let mut steps: SelectAll<BoxStream<'static, (String, Option<Snapshot>)>> = SelectAll::new();
@@ -61,7 +63,7 @@ pub(super) fn show(board: &Board, views: &[View], origin: Instant) {
                 Some(index) => before.swap_remove(index),
                 None => found_row(name, view.snapshot.status.clone()),
             };
-            step(&mut row, view.snapshot.clone(), view.left.as_ref(), origin);
+            step(&mut row, view.snapshot.clone(), view.removal_error.as_deref(), origin);
             rows.push(row);
         }
     });
@@ -76,23 +78,25 @@ fn found_row(name: &str, status: TaskStatus) -> Row {
 }
 
 /// Shows how far a task is.
-fn step(row: &mut Row, snapshot: Snapshot, left: Option<&ControllerError>, origin: Instant) {
+fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: Instant) {
     if snapshot.status.state != row.status.state {
         row.since = Instant::now();
     }
-    row.note = note(&snapshot, left);
+    row.note = note(&snapshot, removal_error);
     row.status = snapshot.status;
-    // What it is told in the driver's time is shown in the program's.
+    row.progress = snapshot.progress;
+    // The snapshot has the runtime's time, the row has the program's.
     row.retry_at = snapshot.next_attempt.and_then(|at| origin.checked_add(at));
-    // While the next one is waited for, there have been so many.
+    // While the task waits for the next attempt, one attempt less has been made.
     row.attempt = snapshot.attempt.saturating_sub(row.retry_at.is_some().into());
 }
 
-/// What is to be said of a task that its status does not say.
-pub(crate) fn note(snapshot: &Snapshot, left: Option<&ControllerError>) -> String {
-    match (left, &snapshot.refused_definition) {
-        (Some(error), _) => format!("could not be removed: {error:#}"),
-        (None, Some((_, reason))) => format!("its change was refused: {reason}"),
-        (None, None) => String::new(),
+/// Why a task is not as wanted, if its status does not show it: its removal failed, or its
+/// controller refused the definition.
+pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>) -> String {
+    match (removal_error, &snapshot.definition) {
+        (Some(error), _) => format!("could not be removed: {error}"),
+        (None, DefinitionStatus::Refused(reason)) => format!("its change was refused: {reason}"),
+        (None, _) => String::new(),
     }
 }

@@ -1,11 +1,12 @@
 //! What a task says, until it has said all.
 
-use futures::StreamExt as _;
 use onward::ControllerError;
+use onward::agent::worker::TaskView;
 use onward::exec::{LogPublisher, LogSubscriptionOptions};
 
 use super::Tasks;
 use crate::controller::ProcessExecutor;
+use crate::definition::ProcessDefinition;
 
 /// Publishes what a task says. With *follow*, until it has ended and all is published, or it is
 /// gone.
@@ -30,14 +31,13 @@ pub async fn publish_logs(
         if !follow {
             return futures::future::pending().await;
         }
-        let mut changes = tasks.changes();
-        while let Some(views) = changes.next().await {
-            let view = views.iter().find(|view| view.record.id() == name);
-            let status = view.map(|view| &view.snapshot.status);
-            if status.is_none_or(|s| s.state.is_terminal() && s.container_status.is_none()) {
-                return;
-            }
-        }
+        let never_ran = |view: &TaskView<ProcessDefinition>| {
+            view.has_ended() && view.snapshot.status.container_status.is_none()
+        };
+        // Nothing comes from a worker that is closed either.
+        _ = tasks
+            .until(|views| views.iter().find(|view| view.id() == name).is_none_or(never_ran))
+            .await;
     };
     tokio::select! {
         biased;

@@ -50,8 +50,8 @@ fn row(Listed { task, note }: &Listed) -> [String; 7] {
     let status = &task.status;
     let container = status.container_status.as_ref();
     let pid = container.and_then(|container| container.pid);
-    let code = container.filter(|_| status.state.is_terminal()).and_then(|c| c.exit_code);
-    let age = status.timestamp.map(|at| UtcDateTime::now() - at);
+    let code = container.and_then(|container| container.exit_code);
+    let age = status.changed_at().map(|at| UtcDateTime::now() - at);
     // A clock that was set back says nothing.
     let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
     let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();

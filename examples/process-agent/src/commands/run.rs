@@ -66,9 +66,9 @@ pub(crate) fn run(arguments: Run) -> anyhow::Result<ExitCode> {
 
 fn exit_code(ending: Ending, report: &Report, strict: bool) -> ExitCode {
     let bad = |status: &TaskStatus| matches!(status.state, TaskState::Failed | TaskState::Rejected);
-    let Report { statuses, left } = report;
+    let Report { statuses, removal_errors } = report;
     let have_ended = statuses.iter().all(|status| status.state.is_terminal());
-    if !left.is_empty() || !(have_ended || ending == Ending::LeaveTasks) {
+    if !removal_errors.is_empty() || !(have_ended || ending == Ending::LeaveTasks) {
         ExitCode::from(3)
     } else if strict && statuses.iter().any(bad) {
         ExitCode::from(1)
@@ -88,10 +88,10 @@ async fn without_state(file: TaskFile, shown: Shown) -> anyhow::Result<(Ending, 
     let (agent, board) = start(MemoryStore::new(), setup).await?;
     let (sender, orders) = mpsc::unbounded_channel();
     let report = shown.show(agent, board, orders, sender, ending, None).await?;
-    for (name, error) in &report.left {
-        complain(&format!("the task {name} could not be removed: {error:#}"));
+    for (name, error) in &report.removal_errors {
+        complain(&format!("the task {name} could not be removed: {error}"));
     }
-    if !report.left.is_empty() {
+    if !report.removal_errors.is_empty() {
         complain(&format!("what is left is in {}", root.keep().display()));
     }
     Ok((ending, report))
@@ -136,8 +136,8 @@ async fn with_state(
         complain(&error.to_string());
     }
     let report = report?;
-    for (name, error) in &report.left {
-        complain(&format!("the task {name} could not be removed: {error:#}"));
+    for (name, error) in &report.removal_errors {
+        complain(&format!("the task {name} could not be removed: {error}"));
     }
     Ok((ending, report))
 }

@@ -1,9 +1,12 @@
+use std::convert::Infallible;
+
 use onward::ControllerError;
 
 use super::removal::remove_dir;
 use super::{ProcessController, how_it_ended, logs, prepare, wrap};
 use crate::definition::ProcessDefinition;
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
+use crate::log::{Follow, Options, records};
 
 /// The exit code by which a prepare command says that it should be tried again: `EX_TEMPFAIL`
 /// of `sysexits.h`.
@@ -32,7 +35,12 @@ impl ProcessController {
         }
         keeper.spawn().await.map_err(wrap)?;
         let failed = |what: String| ControllerError::new(format!("the prepare command {what}"));
-        let error = match keeper.wait().await.map_err(wrap)? {
+        let end = tokio::select! {
+            biased;
+            end = keeper.wait() => end.map_err(wrap)?,
+            never = self.report_lines(&keeper) => match never {},
+        };
+        let error = match end {
             End::Exited(Exit::Ended(Ended { code: 0, .. })) => return Ok(()),
             End::Exited(Exit::Ended(Ended { code: TRY_AGAIN, .. })) => {
                 failed(format!("asks to be tried again{}", logs::last_line(&keeper).await))
@@ -54,5 +62,18 @@ impl ProcessController {
             remove_dir(keeper.dir().to_owned()).await?;
         }
         Err(error)
+    }
+
+    /// Reports each line that a command writes as progress, until this is dropped.
+    async fn report_lines(&self, command: &Keeper) -> Infallible {
+        if let Some(progress) = &self.progress {
+            let mut lines =
+                records(command.dir(), Options { follow: Follow::Forever, ..Options::default() });
+            // A log that cannot be read is no reason to fail: the command goes on.
+            while let Some(Ok(line)) = lines.next().await {
+                progress.report(String::from_utf8_lossy(&line.bytes).into_owned());
+            }
+        }
+        futures::future::pending().await
     }
 }

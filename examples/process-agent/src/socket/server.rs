@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::join_all;
 use onward::ControllerError;
+use onward::agent::worker::TaskView;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use serde::Deserialize;
 use time::UtcDateTime;
@@ -190,14 +190,11 @@ impl Talk {
         self.orders.send(order).map_err(|_| ends())?;
         answer.await.map_err(|_| ends())??;
         if wait {
-            let mut changes = self.tasks.changes();
-            while let Some(views) = changes.next().await {
-                let mut named = views.iter().filter(|v| names.iter().any(|n| n == v.record.id()));
-                if named.all(|view| view.snapshot.status.state.is_terminal()) {
-                    return Ok(());
-                }
-            }
-            return Err(ends());
+            let is_named = |id: &str| names.iter().any(|name| name == id);
+            let have_ended = self.tasks.until(|views| {
+                views.iter().filter(|view| is_named(view.id())).all(TaskView::has_ended)
+            });
+            have_ended.await.map_err(|_| ends())?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use onward::agent::{InvalidPolicy, Policy};
+use onward::agent::Policy;
+use onward::agent::policy::{Backoff, BackoffError};
 use serde::Deserialize;
 
 use super::Span;
@@ -9,7 +10,7 @@ use super::Span;
 /// outside. Its keeper kills it when the grace is over, so this is for a keeper that does not.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// How patient the agent is with a task, as a user writes it.
+/// Retry delays and deadlines of a task, as a user writes them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct PolicyEntry {
@@ -24,16 +25,19 @@ pub(super) struct PolicyEntry {
 
 impl PolicyEntry {
     /// The policy, for a task with this grace of its own.
-    pub(super) fn policy(self, stop_grace: Duration) -> Result<Policy, InvalidPolicy> {
-        let mut policy = Policy::default();
+    pub(super) fn policy(self, stop_grace: Duration) -> Result<Policy, BackoffError> {
         let of = |span: Option<Span>| span.map(|span| span.0);
-        policy.retry_initial = of(self.retry_initial).unwrap_or(policy.retry_initial);
-        policy.retry_max = of(self.retry_max).unwrap_or(policy.retry_max);
-        policy.retry_factor = self.retry_factor.unwrap_or(policy.retry_factor);
-        policy.retry_jitter = self.retry_jitter.unwrap_or(policy.retry_jitter);
-        policy.prepare_deadline = of(self.prepare_deadline);
-        policy.start_deadline = of(self.start_deadline);
-        policy.shutdown_grace = of(self.shutdown_grace).or_else(|| stop_grace.checked_add(MARGIN));
-        policy.check().map(|()| policy)
+        let default = Backoff::default();
+        let initial = of(self.retry_initial).unwrap_or(default.initial());
+        let max = of(self.retry_max).unwrap_or(default.max());
+        let backoff = Backoff::new(initial, max)
+            .with_factor(self.retry_factor.unwrap_or(default.factor()))?
+            .with_jitter(self.retry_jitter.unwrap_or(default.jitter()))?;
+        let grace = of(self.shutdown_grace).or_else(|| stop_grace.checked_add(MARGIN));
+        Ok(Policy::default()
+            .with_backoff(backoff)
+            .with_prepare_deadline(of(self.prepare_deadline))
+            .with_start_deadline(of(self.start_deadline))
+            .with_shutdown_grace(grace))
     }
 }

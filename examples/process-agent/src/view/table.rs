@@ -130,7 +130,7 @@ impl Table {
             Line::styled(time, quiet),
             Line::raw(tries(row, now)),
             Line::styled(pid(status).map(|pid| pid.to_string()).unwrap_or_default(), quiet),
-            Line::styled(one_line(&status.message), quiet),
+            Line::styled(one_line(row.progress.as_deref().unwrap_or(&status.message)), quiet),
             Line::styled(
                 one_line(if row.note.is_empty() {
                     status.err.as_deref().unwrap_or_default()

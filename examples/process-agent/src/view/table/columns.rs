@@ -20,7 +20,7 @@ pub(super) enum Column {
     Tries,
     /// The workload's process.
     Pid,
-    /// The last step.
+    /// The progress of the operation in flight, or the last step.
     Message,
     /// What went wrong. It takes what the others leave.
     Error,
