@@ -23,7 +23,7 @@ pub(crate) fn fail_statuses(store: &MemoryStore<String>) {
         StoreCall::Commit(changes) => {
             let has_status = changes.iter().any(|change| match change {
                 StoreChange::Status { .. } => true,
-                StoreChange::Task(task) => task.status.is_some(),
+                StoreChange::Replace(task) => task.status.is_some(),
                 _ => false,
             });
             has_status.then_some(StoreFault::Fails { written: 0 })
