@@ -164,13 +164,22 @@ fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
     }
 }
 
+/// What the last controllers have taken and the store does not know is lost with the agent.
+fn tear(world: &World) {
+    let applied = |id| world.stored(id).and_then(|task| task.record.applied);
+    for (id, workload) in &mut world.lock().workloads {
+        let is_stored = applied(id).is_some_and(|it| it.definition.label == workload.label);
+        workload.is_torn |= !is_stored;
+    }
+}
+
 /// Long after the last change, the store knows what each controller has.
 fn check_applied(world: &World) {
     let workloads = world.lock().workloads.clone();
     for (id, workload) in workloads {
         let Some(stored) = world.stored(&id) else { continue };
         let applied = stored.record.applied.map(|applied| applied.definition.label);
-        let is_torn = workload.is_update_torn && applied == Some(workload.label_before);
+        let is_torn = workload.is_torn && applied == Some(workload.label_before);
         if workload.prepared && applied != Some(workload.label) && !is_torn {
             world.complain(format!("{id}: stored as applied: {applied:?}, and it has {workload:?}"));
         }
@@ -215,6 +224,7 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         let ended = agent.pool.run_until(select(select(managed, looked), crash));
         let crashed = world.lock().crashed;
         agent.pool.crash();
+        tear(&world);
         match ended {
             Some(Either::Right(_)) => {}
             Some(Either::Left(_)) if !crashed => break,

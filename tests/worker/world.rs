@@ -60,8 +60,8 @@ pub(crate) struct Workload {
     pub(crate) label: u32,
     /// The label before the last update. A crash may come before that update is durable.
     pub(crate) label_before: u32,
-    /// The agent crashed in the last update, after its effect and before its answer.
-    pub(crate) is_update_torn: bool,
+    /// The agent crashed before that it has the label was durable.
+    pub(crate) is_torn: bool,
 }
 
 #[derive(Clone)]
@@ -379,11 +379,10 @@ impl Controller for Operator {
                 workload.label_before = workload.label;
             }
             workload.label = definition.label;
-            workload.is_update_torn = true;
+            workload.is_torn = false;
         });
         self.script.label = definition.label;
         self.world.point().await;
-        self.change(|workload| workload.is_update_torn = false);
         Ok(())
     }
 
