@@ -1,16 +1,16 @@
 //! What is durable when, and a store that fails.
 
 use super::agent::{Agent, open, stopped, task};
-use super::world::{Script, Told, Trouble, World};
+use super::world::{Script, Slow, Told, Trouble, World};
 use futures::future::join;
 use onward::agent::policy::Backoff;
 use onward::agent::store::{
-    StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
+    StoreCall, StoreChange, StoreError, StoreFault, TaskRecord,
 };
 use onward::agent::{Policy, Runtime, Store};
 use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::TaskState;
-use onward::testing::{Turn, VirtualPool};
+use onward::testing::VirtualPool;
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
@@ -97,21 +97,6 @@ fn a_store_that_hangs_holds_up_no_task() {
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
     assert_eq!(agent.state("web"), Some(TaskState::Running));
     assert_eq!(agent.told.all().len(), 0);
-}
-
-/// A store whose commits take a while, as those of a disk do.
-struct Slow(World);
-
-impl Store<Script> for Slow {
-    async fn load(&self) -> Result<Vec<StoredTask<Script>>, StoreError> {
-        self.0.store.load().await
-    }
-
-    async fn commit(&self, changes: &[StoreChange<Script>]) -> Result<(), StoreError> {
-        let written = self.0.time.now() + Duration::from_millis(5);
-        self.0.time.sleep_until(written, Turn::Controller).await;
-        self.0.store.commit(changes).await
-    }
 }
 
 #[test]

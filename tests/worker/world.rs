@@ -4,8 +4,8 @@
 //! Every call is a point at which the agent can crash, before and after the call
 //! has had its effect.
 
-use onward::agent::MemoryStore;
-use onward::agent::store::{StoreCall, StoreChange, StoreFault, StoredTask};
+use onward::agent::store::{StoreCall, StoreChange, StoreError, StoreFault, StoredTask};
+use onward::agent::{MemoryStore, Store};
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
     LogPublisher, LogSubscriptionOptions, SharedLogs,
@@ -222,6 +222,21 @@ impl World {
         if until > self.time.now() {
             self.time.sleep_until(until, Turn::Controller).await;
         }
+    }
+}
+
+/// A store whose commits take a while, as those of a disk do.
+pub(crate) struct Slow(pub(crate) World);
+
+impl Store<Script> for Slow {
+    async fn load(&self) -> Result<Vec<StoredTask<Script>>, StoreError> {
+        self.0.store.load().await
+    }
+
+    async fn commit(&self, changes: &[StoreChange<Script>]) -> Result<(), StoreError> {
+        let written = self.0.time.now() + Duration::from_millis(5);
+        self.0.time.sleep_until(written, Turn::Controller).await;
+        self.0.store.commit(changes).await
     }
 }
 
