@@ -306,9 +306,6 @@ fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
     assert_eq!(calls(&upstream), ["0 cb"]);
     assert_eq!(left, ["c".into(), "b".into()]);
     let flushed = drive(&time, pin!(reporter.flush(time.now())), Duration::MAX);
-    assert_eq!(flushed.unwrap().unwrap_err().len(), 2);
-    assert_eq!(calls(&upstream), ["0 cb"]);
-    let flushed = drive(&time, pin!(reporter.flush(time.now())), Duration::MAX);
     assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
 }
 

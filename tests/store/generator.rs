@@ -1,9 +1,9 @@
 //! Changes to a store, at random: few ids, and everything a record and a status can
 //! say.
 
-use onward::agent::{AssignedTask, Policy};
 use onward::agent::policy::Backoff;
 use onward::agent::store::{NextTask, StoreChange, StoredTask, TaskRecord};
+use onward::agent::{AssignedTask, Policy};
 use onward::lifecycle::{ContainerStatus, PortConfig, Protocol, PublishMode};
 use onward::{Assignment, TaskState, TaskStatus};
 use proptest::collection::vec;
@@ -79,11 +79,11 @@ prop_compose! {
 
 prop_compose! {
     fn record_of(id: String)(
-        wanted in assignment(id.clone()),
-        policy in option::of(policy()),
+        wanted in assignment(id.clone()).boxed(),
+        policy in option::of(policy().boxed()),
         removing in any::<bool>(),
-        next in option::of((assignment(id.clone()), option::of(policy()))),
-        applied in option::of(assignment(id.clone())),
+        next in option::of((assignment(id.clone()).boxed(), option::of(policy().boxed()))),
+        applied in option::of(assignment(id.clone()).boxed()),
     ) -> TaskRecord<Value> {
         let mut record = TaskRecord::new(wanted);
         record.policy = policy.map(Into::into);
@@ -103,7 +103,7 @@ fn next_task(assignment: Assignment<Value>, policy: Option<Policy>) -> NextTask<
 }
 
 fn record() -> impl Strategy<Value = TaskRecord<Value>> {
-    id().prop_flat_map(record_of)
+    id().prop_flat_map(|id| record_of(id).boxed())
 }
 
 prop_compose! {
@@ -142,10 +142,11 @@ prop_compose! {
 /// What is committed at once.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<StoreChange<Value>>> {
     let change = prop_oneof![
-        3 => record().prop_map(StoreChange::Record),
-        3 => (id(), status()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
-        2 => (record(), option::of(status()))
-            .prop_map(|(record, status)| StoreChange::Task(StoredTask::new(record, status))),
+        3 => record().boxed().prop_map(StoreChange::Record).boxed(),
+        3 => (id(), status().boxed()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
+        2 => (record().boxed(), option::of(status().boxed()))
+            .prop_map(|(record, status)| StoreChange::Task(StoredTask::new(record, status)))
+            .boxed(),
         1 => id().prop_map(|id| StoreChange::Delete { id: id.into() }),
     ];
     vec(change, 0..6)

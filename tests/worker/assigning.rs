@@ -99,7 +99,8 @@ fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
 #[test]
 fn an_absurd_policy_is_refused_when_its_task_is_read() {
     let task = |jitter: f64| {
-        let assignment = json!({ "id": "t", "version": 1, "desired_state": "running", "definition": "d" });
+        let assignment =
+            json!({ "id": "t", "version": 1, "desired_state": "running", "definition": "d" });
         json!({ "assignment": assignment, "policy": { "retry_jitter": jitter } })
     };
     let read = |jitter| serde_json::from_value::<AssignedTask<String>>(task(jitter));

@@ -200,7 +200,8 @@ fn a_close_during_a_commit_begins_nothing_and_ends() {
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
     agent.assign(vec![task("old", Script::service())]);
     agent.run(100);
-    let both = [task("old", Script { label: 1, ..Script::service() }), task("new", Script::service())];
+    let both =
+        [task("old", Script { label: 1, ..Script::service() }), task("new", Script::service())];
     let mut assign = Box::pin(agent.handle.assign(both));
     assert!((&mut assign).now_or_never().is_none());
     agent.run(1);

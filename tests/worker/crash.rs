@@ -88,10 +88,8 @@ fn life() -> Vec<Step> {
     ];
     let second = but(begun.clone(), changed, &["again"]);
     // A definition that is refused, after one that may have been taken.
-    let refused = vec![
-        task("again", Script::job(1, 5)),
-        task("fussy", Script { label: 2, ..unknown() }),
-    ];
+    let refused =
+        vec![task("again", Script::job(1, 5)), task("fussy", Script { label: 2, ..unknown() })];
     let third = but(second.clone(), refused, &[]);
     let whims = vec![
         but(begun.clone(), vec![task("whim", Script::service())], &[]),
@@ -181,7 +179,8 @@ fn check_applied(world: &World) {
         let applied = stored.record.applied.map(|applied| applied.definition.label);
         let is_torn = workload.is_torn && applied == Some(workload.label_before);
         if workload.prepared && applied != Some(workload.label) && !is_torn {
-            world.complain(format!("{id}: stored as applied: {applied:?}, and it has {workload:?}"));
+            world
+                .complain(format!("{id}: stored as applied: {applied:?}, and it has {workload:?}"));
         }
     }
 }

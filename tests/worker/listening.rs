@@ -133,8 +133,7 @@ fn a_clock_that_jumps_loses_nothing() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);
     let runtime = Arc::new(Jumps(pool.clone()));
-    let (mut worker, handle) =
-        open_on(&world, world.store.clone(), &told, &pool, runtime).unwrap();
+    let (mut worker, handle) = open_on(&world, world.store.clone(), &told, &pool, runtime).unwrap();
     pool.spawn(Box::pin(async move { worker.run().await })).unwrap();
     let job = Script { tries: 2, ..Script::job(2_000, 3) };
     assert_eq!(pool.run_until(handle.assign(vec![task("job", job)])).unwrap().unwrap(), []);

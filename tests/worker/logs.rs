@@ -104,9 +104,8 @@ fn who_follows_keeps_nothing_of_a_task_that_is_gone() {
     let open = |_: &str| |_: LogMessage| ready(Ok(()));
     let selector = LogSelector::task("brief");
     let handle = agent.handle.clone();
-    let follow = async move {
-        handle.logs(&selector, &LogSubscriptionOptions::follow(), open).await
-    };
+    let follow =
+        async move { handle.logs(&selector, &LogSubscriptionOptions::follow(), open).await };
     let (follow, mut followed) = follow.remote_handle();
     agent.pool.spawn(Box::pin(follow)).unwrap();
     agent.assign(vec![assignment.into()]);

@@ -4,9 +4,7 @@ use super::agent::{Agent, open, stopped, task};
 use super::world::{Script, Slow, Told, Trouble, World};
 use futures::future::join;
 use onward::agent::policy::Backoff;
-use onward::agent::store::{
-    StoreCall, StoreChange, StoreError, StoreFault, TaskRecord,
-};
+use onward::agent::store::{StoreCall, StoreChange, StoreError, StoreFault, TaskRecord};
 use onward::agent::{Policy, Runtime, Store};
 use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::TaskState;

@@ -276,7 +276,9 @@ impl Executor for Runs {
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
         self.0.point().await;
         match self.0.trouble() {
-            Some(Trouble::ReconcileFails(of)) if of == id => return Err(ControllerError::new("it is stuck")),
+            Some(Trouble::ReconcileFails(of)) if of == id => {
+                return Err(ControllerError::new("it is stuck"));
+            }
             Some(Trouble::ReconcileHangs) => {
                 while self.0.trouble() == Some(Trouble::ReconcileHangs) {
                     self.0.sleep(self.0.time.now() + Duration::from_secs(1)).await;
