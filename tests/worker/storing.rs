@@ -259,6 +259,49 @@ fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_af
 }
 
 #[test]
+fn a_definition_that_was_refused_is_never_stored_as_applied() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateRefused);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateHangs);
+    agent.assign(vec![labelled(2)]);
+    agent.run(100);
+    assert_eq!(applied(&agent), Some(0));
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((applied(&agent), agent.world.lock().workloads["t"].label), (Some(2), 2));
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_is_taken_while_a_refused_one_is_stored_is_the_applied_one() {
+    let labelled = |label, known| task("t", Script { label, known, ..Script::service() });
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    agent.assign(vec![labelled(0, true)]);
+    agent.run(100);
+    // The second is sent as soon as the first is durable: the controller takes it meanwhile.
+    let both = async {
+        agent.handle.assign(vec![labelled(1, true)]).await.unwrap();
+        agent.handle.assign(vec![labelled(2, false)]).await.unwrap();
+    };
+    agent.pool.run_until(both).unwrap();
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads["t"].label, 1);
+    assert_eq!(applied(&agent), Some(1));
+    agent.pool.crash();
+    let agent = Agent::start(&agent.world, &agent.told, 2);
+    agent.run(100);
+    assert_eq!(applied(&agent), Some(1));
+    agent.check();
+}
+
+#[test]
 fn the_reason_of_a_store_error_and_its_causes_are_still_there() {
     let reason = ControllerError::new("no luck").with_source("rain");
     let error = StoreError::new(reason);

@@ -18,7 +18,7 @@ use futures::stream::FuturesUnordered;
 ///
 /// ```
 /// use onward::Assignment;
-/// use onward::agent::LogSelector;
+/// use onward::agent::worker::LogSelector;
 ///
 /// let selector = LogSelector::service("web").or_task("db.1");
 /// assert!(selector.selects(&Assignment::new("web.7", ()).with_service_id("web")));
