@@ -66,7 +66,9 @@ impl<D: Clone + PartialEq> Drafts<D> {
                 for task in tasks {
                     refused.extend(self.assign(entries, task));
                 }
-                gone.iter().for_each(|id| self.remove(entries, id));
+                for id in gone {
+                    self.remove(entries, &id);
+                }
             }
             Message::Update(changes) => {
                 for change in changes {
