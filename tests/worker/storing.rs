@@ -281,7 +281,7 @@ fn a_definition_that_was_refused_is_never_stored_as_applied() {
 
 #[test]
 fn a_definition_that_is_taken_while_a_refused_one_is_stored_is_the_applied_one() {
-    let labelled = |label, known| task("t", Script { label, known, ..Script::service() });
+    let labelled = |label, known| task("t", Script { known, label, ..Script::service() });
     let world = World::new();
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
     agent.assign(vec![labelled(0, true)]);
