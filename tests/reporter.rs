@@ -3,19 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use futures::FutureExt;
-use onward::agent::{
-    Policy, ReportError, Reporter, ReporterHandle, StatusSink, StatusUpdate, TaskReportError,
-};
+use onward::agent::policy::Backoff;
+use onward::agent::reporter::{ReportError, StatusUpdate, TaskReportError};
+use onward::agent::{Reporter, ReporterHandle, StatusReporter, StatusSink};
 use onward::lifecycle::{TaskState, TaskStatus};
-use onward::testing::{Reply, ScriptedReporter, Taken, VirtualTime, VirtualTimer};
+use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Waker};
+use std::thread;
 use std::time::Duration;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 /// In this call, the statuses of this task are taken so.
 fn but(id: &str, taken: Taken) -> Reply {
@@ -47,7 +51,7 @@ struct World {
     time: VirtualTime,
     upstream: ScriptedReporter,
     handle: ReporterHandle,
-    reporter: Reporter<ScriptedReporter, VirtualTimer>,
+    reporter: Reporter<ScriptedReporter>,
 }
 
 impl World {
@@ -55,8 +59,7 @@ impl World {
         let time = VirtualTime::new();
         let upstream = ScriptedReporter::new(time.clone());
         upstream.reply(replies);
-        let policy = Policy::default().with_jitter(0.0);
-        let reporter = Reporter::new(upstream.clone(), time.timer(), Arc::new(policy));
+        let reporter = Reporter::new(upstream.clone(), runtime(&time)).with_backoff(backoff());
         Self { handle: reporter.handle(), time, upstream, reporter }
     }
 
@@ -74,6 +77,16 @@ impl World {
     fn run(&mut self) {
         self.run_until(Duration::from_secs(3600));
     }
+}
+
+/// The time as a reporter's runtime.
+fn runtime(time: &VirtualTime) -> Arc<VirtualPool> {
+    Arc::new(VirtualPool::new(time.clone(), 1))
+}
+
+/// The default without chance.
+fn backoff() -> Backoff {
+    Backoff::default().with_jitter(0.0).unwrap()
 }
 
 /// Polls a future, and lets time go on, until it is ready or nothing comes by then.
@@ -208,7 +221,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
     world.run_until(Duration::from_secs(1));
     assert_eq!(calls(&world.upstream), ["0 f", "1000 c"]);
     // The last word of a task that is gone is tried once more, and then given up.
-    world.handle.gone("c");
+    world.handle.removed("c");
     assert_eq!(world.handle.pending(), 1);
     world.run_until(Duration::from_secs(9));
     assert_eq!(calls(&world.upstream), ["3000 c"]);
@@ -219,7 +232,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
 fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_begins_anew() {
     let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
-    world.handle.gone("a");
+    world.handle.removed("a");
     world.run();
     assert_eq!(arrived(&world.upstream), ["a shutdown"]);
     world.put("a", READY);
@@ -227,7 +240,7 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
     assert_eq!(arrived(&world.upstream), ["a ready"]);
     // One that was not delivered is replaced by the other task's.
     world.put("a", TaskState::Shutdown);
-    world.handle.gone("a");
+    world.handle.removed("a");
     world.put("a", READY);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a ready"]);
@@ -238,7 +251,7 @@ fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
     let mut world = World::new([(); 3].map(|()| but("a", Taken::Refused)));
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
-    world.handle.gone("a");
+    world.handle.removed("a");
     world.run_until(Duration::from_secs(1));
     world.put("a", READY);
     world.run();
@@ -274,6 +287,178 @@ fn a_flush_delivers_what_there_is_or_gives_it_back() {
     assert_eq!(time.now(), Duration::from_secs(5));
     // It was given back, not away.
     assert_eq!(handle.pending(), 1);
+}
+
+#[test]
+fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
+    let replies = [but("b", Taken::Refused), Reply::Unreachable, Reply::Unreachable];
+    let mut world = World::new(replies);
+    world.put("a", READY);
+    world.put("b", READY);
+    world.run_until(Duration::ZERO);
+    world.put("c", READY);
+    world.run_until(Duration::from_millis(1));
+    assert_eq!(calls(&world.upstream), ["0 ab", "0 c"]);
+    // Nothing is due before the end of a second, and the flush ends at once.
+    let World { time, upstream, mut reporter, .. } = world;
+    let flushed = drive(&time, pin!(reporter.flush(time.now())), Duration::MAX);
+    let left: Vec<_> = flushed.unwrap().unwrap_err().into_iter().map(|left| left.id).collect();
+    assert_eq!(calls(&upstream), ["0 cb"]);
+    assert_eq!(left, ["c".into(), "b".into()]);
+    let flushed = drive(&time, pin!(reporter.flush(time.now())), Duration::MAX);
+    assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
+}
+
+#[test]
+fn after_a_success_the_next_failure_of_the_connection_waits_the_shortest_delay() {
+    let failing = [Reply::Unreachable, Reply::Unreachable];
+    let mut world = World::new(failing.into_iter().chain([Reply::Arrives, Reply::Unreachable]));
+    world.put("a", READY);
+    world.run();
+    assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "3000 a"]);
+    world.put("a", RUNNING);
+    world.run();
+    assert_eq!(calls(&world.upstream), ["3000 a", "4000 a"]);
+}
+
+#[test]
+fn after_a_success_the_next_failure_of_a_task_waits_the_shortest_delay() {
+    let refused = || but("a", Taken::Refused);
+    let mut world = World::new([refused(), refused(), Reply::Arrives, refused()]);
+    world.put("a", READY);
+    world.run();
+    assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "3000 a"]);
+    world.put("a", RUNNING);
+    world.run();
+    assert_eq!(calls(&world.upstream), ["3000 a", "4000 a"]);
+}
+
+#[test]
+fn what_was_sent_of_a_task_that_is_gone_does_not_hold_for_the_next_of_its_id() {
+    let mut world = World::new([Reply::Unreachable]);
+    world.put("a", TaskState::Shutdown);
+    world.run_until(Duration::ZERO);
+    world.handle.removed("a");
+    for state in [READY, RUNNING] {
+        world.put("a", state);
+        world.run();
+    }
+    assert_eq!(arrived(&world.upstream), ["a ready", "a running"]);
+}
+
+/// Everything it takes is followed by a newer status of the same task.
+struct Busy {
+    handle: Arc<OnceLock<ReporterHandle>>,
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl StatusReporter for Busy {
+    async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
+        let calls = {
+            let mut taken = self.taken.lock().unwrap();
+            taken.extend(updates.iter().map(|update| update.id.to_string()));
+            taken.len() / 1000
+        };
+        // Else it goes on for ever.
+        if calls < 50 {
+            for update in updates.iter().filter(|update| update.id.starts_with("busy")) {
+                let mut status = update.status.clone();
+                status.message = format!("call {calls}").into();
+                self.handle.get().unwrap().changed(&update.id, status);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_thousand_busy_tasks_do_not_starve_another() {
+    let (time, taken) = (VirtualTime::new(), Arc::new(Mutex::new(Vec::new())));
+    let handle = Arc::new(OnceLock::new());
+    let upstream = Busy { handle: Arc::clone(&handle), taken: Arc::clone(&taken) };
+    let mut reporter = Reporter::new(upstream, runtime(&time));
+    let handle = handle.get_or_init(|| reporter.handle());
+    for task in 0..1000 {
+        handle.changed(&format!("busy {task}"), TaskStatus::new(RUNNING));
+    }
+    handle.changed("quiet", TaskStatus::new(RUNNING));
+    drive(&time, pin!(reporter.run()), Duration::MAX);
+    let place = taken.lock().unwrap().iter().position(|id| id == "quiet");
+    assert_eq!(place, Some(1000), "it is the first of the second call");
+}
+
+/// Panics as often as it is told to.
+struct Panics(u32, Arc<Mutex<Vec<String>>>);
+
+impl StatusReporter for Panics {
+    async fn report(&mut self, updates: &[StatusUpdate]) -> Result<(), ReportError> {
+        if let Some(left) = self.0.checked_sub(1) {
+            self.0 = left;
+            panic!("no such host");
+        }
+        self.1.lock().unwrap().extend(updates.iter().map(|update| update.id.to_string()));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_of_the_upstream_counts_as_a_failure_of_the_connection() {
+    let (time, taken) = (VirtualTime::new(), Arc::new(Mutex::new(Vec::new())));
+    let upstream = Panics(2, Arc::clone(&taken));
+    let mut reporter = Reporter::new(upstream, runtime(&time)).with_backoff(backoff());
+    let handle = reporter.handle();
+    handle.changed("a", TaskStatus::new(READY));
+    let flush = reporter.flush(Duration::from_secs(60));
+    assert_eq!(drive(&time, pin!(flush), Duration::MAX), Some(Ok(())));
+    assert_eq!((time.now(), handle.pending()), (Duration::from_secs(3), 0));
+    assert_eq!(*taken.lock().unwrap(), ["a"]);
+}
+
+/// Asks the reporter how much there is to be delivered, whenever something is logged.
+struct Asks(Arc<OnceLock<ReporterHandle>>, Arc<AtomicUsize>);
+
+impl Subscriber for Asks {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        // It would never return if the lock were held.
+        let pending = self.0.get().unwrap().pending();
+        self.1.fetch_add(pending, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn nothing_is_logged_under_the_lock() {
+    let (handle, seen) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
+    let mut world = World::new([Reply::Unreachable, but("a", Taken::Refused)]);
+    handle.get_or_init(|| world.handle.clone());
+    let subscriber = Asks(handle, Arc::clone(&seen));
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || {
+        tracing::subscriber::with_default(subscriber, || {
+            world.put("a", READY);
+            world.run();
+        });
+        _ = done.send(());
+    });
+    let limit = Duration::from_secs(10);
+    finished.recv_timeout(limit).expect("the subscriber waits for a lock of the reporter");
+    // It was told of both failures, and the status was pending each time.
+    assert_eq!(seen.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -14,10 +14,10 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use futures::{FutureExt, pin_mut};
 use generator::changes;
-use onward::agent::{
-    MemoryStore, Migration, OpenStoreError, RedbOptions, RedbStore, Store, StoreChange, StoredTask,
-    TaskRecord,
+use onward::agent::store::{
+    Migration, OpenStoreError, RedbOptions, StoreChange, StoreError, StoredTask, TaskRecord,
 };
+use onward::agent::{AssignedTask, MemoryStore, RedbStore, Store};
 use onward::{Assignment, TaskState, TaskStatus};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,7 +26,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -106,7 +112,7 @@ fn of_every_store(
 fn a_new_record_keeps_the_status() {
     of_every_store(|commit, load| {
         commit(&[record("a"), status("a", TaskState::Running)]);
-        let changed = TaskRecord::new(a_task("a").assignment.with_version(2));
+        let changed = TaskRecord::new(Assignment::new("a", "another image".to_owned()));
         commit(&[StoreChange::Record(changed.clone())]);
         let running = TaskStatus::new(TaskState::Running);
         assert_eq!(load(), [StoredTask::new(changed.clone(), Some(running))]);
@@ -190,6 +196,73 @@ fn a_store_is_open_once_at_a_time() {
     assert_eq!(ids(&clone), ["a"]);
     drop(clone);
     assert_eq!(ids(&open(&path).unwrap()), ["a"]);
+}
+
+/// A process that has the lock of a file, as a child between fork and exec has it: the file that
+/// its parent has locked.
+#[cfg(unix)]
+struct Holder(std::process::Child);
+
+#[cfg(unix)]
+impl Holder {
+    fn new(path: &Path) -> Self {
+        let file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.lock().unwrap();
+        let mut command = Command::new("cat");
+        Self(command.stdin(Stdio::piped()).stdout(file).spawn().unwrap())
+    }
+
+    /// The process ends.
+    fn end(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn opening_waits_for_the_lock_of_the_file_as_long_as_it_is_told_to() {
+    let place = Place::with(&[record("a")]);
+    let path = place.path();
+    let holder = Holder::new(&path);
+    is_refused(&path, open::<String>, IN_USE);
+    let open_within = |timeout| {
+        let options = RedbStore::<String>::options().with_lock_timeout(timeout);
+        move |path: &Path| block_on(options.open::<String>(path, here))
+    };
+    let (begin, short) = (Instant::now(), Duration::from_millis(50));
+    is_refused(&path, open_within(short), IN_USE);
+    assert!(begin.elapsed() >= short, "{:?}", begin.elapsed());
+
+    let (opens, opening) = mpsc::channel();
+    let ends = std::thread::spawn(move || {
+        opening.recv().unwrap();
+        holder.end();
+    });
+    let options = RedbStore::<String>::options().with_lock_timeout(Duration::from_secs(60));
+    let offload = move |work: Work| {
+        _ = opens.send(());
+        work();
+    };
+    let store = block_on(options.open::<String>(&path, offload)).unwrap();
+    ends.join().unwrap();
+    assert_eq!(ids(&store), ["a"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_open_that_was_given_up_waits_for_no_lock() {
+    let place = Place::with(&[record("a")]);
+    let holder = Holder::new(&place.path());
+    let (offloads, offloaded) = mpsc::channel();
+    let options = RedbStore::<String>::options().with_lock_timeout(Duration::from_secs(3600));
+    let opening = options.open::<String>(place.path(), move |work| offloads.send(work).unwrap());
+    assert!(opening.now_or_never().is_none());
+    // The work still runs, and returns at once.
+    let work: Work = offloaded.recv().unwrap();
+    work();
+    holder.end();
+    assert_eq!(ids(&open(&place.path()).unwrap()), ["a"]);
 }
 
 #[test]
@@ -367,8 +440,8 @@ fn open_containers(path: &Path) -> Result<RedbStore<Container>, OpenStoreError> 
 #[test]
 fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     let mut waited_for = a_task("a");
-    waited_for.successor = Some(Box::new(a_task("a")));
-    waited_for.previous = Some(Box::new(a_task("a").assignment));
+    waited_for.next = Some(Box::new(AssignedTask::from(a_task("a")).into()));
+    waited_for.applied = Some(a_task("a").assignment);
     let running = status("a", TaskState::Running);
     let place = Place::with(&[StoreChange::Record(waited_for), running, record("b")]);
 
@@ -377,8 +450,8 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
         TaskRecord::new(Assignment::new(id, Container { image, args: Vec::new() }))
     };
     let mut a = container("a");
-    a.successor = Some(Box::new(container("a")));
-    a.previous = Some(Box::new(container("a").assignment));
+    a.next = Some(Box::new(AssignedTask::from(container("a")).into()));
+    a.applied = Some(container("a").assignment);
     let running = Some(TaskStatus::new(TaskState::Running));
     let expected = [StoredTask::new(a, running), StoredTask::new(container("b"), None)];
     for _ in 0..2 {
@@ -395,7 +468,7 @@ fn only_the_steps_that_are_new_are_taken() {
     let twice = RedbStore::<Value>::options().with_migrations(&[NAMED, WITH_ARGUMENTS]);
     let definition = |options: RedbOptions| {
         let store: RedbStore<Value> = block_on(options.open(place.path(), here)).unwrap();
-        all(&store).remove(0).record.assignment.definition
+        all(&store).remove(0).record.assignment.definition.clone()
     };
     assert_eq!(definition(once), json!({ "image": "the image of a" }));
     assert_eq!(definition(once), json!({ "image": "the image of a" }));
@@ -570,7 +643,7 @@ fn a_full_disk_is_an_error_until_there_is_room() {
     disk.fill();
     let large =
         |id: &str| StoreChange::Record(TaskRecord::new(Assignment::new(id, "x".repeat(2 << 20))));
-    let full = |error: onward::agent::StoreError| {
+    let full = |error: StoreError| {
         let expected =
             format!("{}: No space left on device (os error 28); make room there", path.display());
         assert_eq!(error.to_string(), expected);

@@ -120,7 +120,7 @@ impl<E: Executor> Driver<E> {
         runtime: Arc<dyn Runtime>,
     ) -> Self {
         let assignment = assignment.into();
-        let id: Arc<str> = assignment.id.as_str().into();
+        let id = Arc::clone(&assignment.id);
         let now = runtime.utc_now();
         let shared = Shared::new(id, task.into(), assignment, None, now);
         Self::over(Arc::new(shared), executor, runtime, Reports::Nobody)

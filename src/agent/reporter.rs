@@ -254,7 +254,7 @@ impl<R: StatusReporter> Reporter<R> {
                         let at = part.start + index;
                         match failed.get(&index) {
                             Some(TaskReportError::Refused(error)) => {
-                                self.refused(batch, at, &**error)
+                                self.refused(batch, at, &**error);
                             }
                             Some(TaskReportError::UnknownTask) | None => {
                                 self.shared.delivered(batch, at..at + 1);

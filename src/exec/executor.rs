@@ -14,33 +14,26 @@ use core::future::{self, Future};
 #[non_exhaustive]
 pub struct Assignment<D> {
     /// The task's id, unique in its cluster.
-    pub id: String,
-    /// The version of the definition: another one is a changed definition.
-    pub version: u64,
+    pub id: Arc<str>,
     /// The state to bring the task to.
     pub desired_state: TaskState,
-    /// What the task is: an image, a command. The library never looks inside.
+    /// What the task is: an image, a command. The library only compares it.
     pub definition: D,
-    /// The service that it is a task of, if it is one's: who follows a service's
-    /// logs finds it by that.
-    pub service_id: Option<String>,
+    /// The service that the task belongs to, if it belongs to one. The logs of a service are
+    /// those of its tasks.
+    pub service_id: Option<Arc<str>>,
 }
 
 impl<D> Assignment<D> {
-    /// The first version of a task, to be brought to RUNNING.
-    pub fn new(id: impl Into<String>, definition: D) -> Self {
-        Self {
-            id: id.into(),
-            version: 1,
-            desired_state: TaskState::Running,
-            definition,
-            service_id: None,
-        }
+    /// A task that is to be brought to RUNNING.
+    pub fn new(id: impl Into<Arc<str>>, definition: D) -> Self {
+        let desired_state = TaskState::Running;
+        Self { id: id.into(), desired_state, definition, service_id: None }
     }
 
     /// The same as a task of this service.
     #[must_use]
-    pub fn with_service_id(self, service_id: impl Into<String>) -> Self {
+    pub fn with_service_id(self, service_id: impl Into<Arc<str>>) -> Self {
         Self { service_id: Some(service_id.into()), ..self }
     }
 
@@ -48,12 +41,6 @@ impl<D> Assignment<D> {
     #[must_use]
     pub fn with_definition(self, definition: D) -> Self {
         Self { definition, ..self }
-    }
-
-    /// The same with another version of the definition.
-    #[must_use]
-    pub fn with_version(self, version: u64) -> Self {
-        Self { version, ..self }
     }
 
     /// The same with another desired state.

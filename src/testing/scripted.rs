@@ -312,12 +312,12 @@ impl<D: Clone + PartialEq + Send + Sync + 'static> Executor for ScriptedExecutor
         let (id, script) = (assignment.id.clone(), (self.shared.script)(assignment));
         let behavior = {
             let mut known = self.known();
-            let asked = known.asked.entry(id.clone()).or_default();
+            let asked = known.asked.entry(String::from(&*id)).or_default();
             *asked += 1;
             script.behavior(Call::Controller, *asked - 1)
         };
         perform(behavior, &id, Call::Controller, &self.time, &self.trace).await?;
-        let controller = ScriptedController::new(script).with_id(id);
+        let controller = ScriptedController::new(script).with_id(&*id);
         Ok(controller.with_time(self.time.clone()).with_trace(self.trace.clone()))
     }
 

@@ -1,6 +1,6 @@
 //! Files and file systems that are not as they should be.
 
-use onward::agent::OpenStoreError;
+use onward::agent::store::OpenStoreError;
 use std::fs;
 use std::path::Path;
 

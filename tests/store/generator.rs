@@ -1,7 +1,9 @@
 //! Changes to a store, at random: few ids, and everything a record and a status can
 //! say.
 
-use onward::agent::{Policy, StoreChange, TaskRecord};
+use onward::agent::policy::Backoff;
+use onward::agent::store::{NextTask, StoreChange, StoredTask, TaskRecord};
+use onward::agent::{AssignedTask, Policy};
 use onward::lifecycle::{ContainerStatus, PortConfig, Protocol, PublishMode};
 use onward::{Assignment, TaskState, TaskStatus};
 use proptest::collection::vec;
@@ -27,48 +29,81 @@ fn definition() -> impl Strategy<Value = Value> {
     })
 }
 
-fn policy() -> impl Strategy<Value = Policy> {
-    (any::<u64>(), 1.0..f64::MAX, 0.0..=1.0, any::<u64>()).prop_map(
-        |(initial, factor, jitter, grace)| {
-            let (initial, max) = (Duration::from_millis(initial), Duration::from_millis(u64::MAX));
-            let grace =
-                Some(Duration::from_millis(grace)).filter(|grace| grace.subsec_millis() != 0);
-            Policy::default()
-                .with_retry(initial, max, factor)
-                .with_jitter(jitter)
-                .with_shutdown_grace(grace)
-        },
-    )
+/// None, or so many milliseconds.
+fn deadline() -> impl Strategy<Value = Option<Duration>> {
+    option::of(any::<u64>().prop_map(Duration::from_millis))
+}
+
+prop_compose! {
+    fn policy()(
+        initial in any::<u64>(),
+        factor in 1.0..f64::MAX,
+        jitter in 0.0..=1.0,
+        controller in deadline(),
+        prepare in deadline(),
+        start in deadline(),
+        update in deadline(),
+        grace in deadline(),
+        remove in deadline(),
+        inspect in deadline(),
+        shutdown_before_removal in any::<bool>(),
+    ) -> Policy {
+        let (initial, max) = (Duration::from_millis(initial), Duration::from_millis(u64::MAX));
+        let backoff = Backoff::new(initial, max).with_factor(factor).unwrap();
+        Policy::default()
+            .with_backoff(backoff.with_jitter(jitter).unwrap())
+            .with_controller_deadline(controller)
+            .with_prepare_deadline(prepare)
+            .with_start_deadline(start)
+            .with_update_deadline(update)
+            .with_shutdown_grace(grace)
+            .with_remove_deadline(remove)
+            .with_inspect_deadline(inspect)
+            .with_shutdown_before_removal(shutdown_before_removal)
+    }
+}
+
+prop_compose! {
+    fn assignment(id: String)(
+        state in state(),
+        definition in definition(),
+        service in option::of(".{0,3}"),
+    ) -> Assignment<Value> {
+        let assignment = Assignment::new(id.clone(), definition).with_desired_state(state);
+        match service {
+            Some(service) => assignment.with_service_id(service),
+            None => assignment,
+        }
+    }
 }
 
 prop_compose! {
     fn record_of(id: String)(
-        version in any::<u64>(),
-        state in state(),
-        definition in definition(),
-        service in option::of(".{0,3}"),
-        policy in option::of(policy()),
+        wanted in assignment(id.clone()).boxed(),
+        policy in option::of(policy().boxed()),
         removing in any::<bool>(),
+        next in option::of((assignment(id.clone()).boxed(), option::of(policy().boxed()))),
+        applied in option::of(assignment(id.clone()).boxed()),
     ) -> TaskRecord<Value> {
-        let assignment = Assignment::new(id.clone(), definition);
-        let assignment = assignment.with_version(version).with_desired_state(state);
-        let mut record = TaskRecord::new(match service {
-            Some(service) => assignment.with_service_id(service),
-            None => assignment,
-        });
-        record.policy = policy;
+        let mut record = TaskRecord::new(wanted);
+        record.policy = policy.map(Into::into);
         record.removing = removing;
+        record.next = next.map(|(assignment, policy)| Box::new(next_task(assignment, policy)));
+        record.applied = applied.map(Into::into);
         record
     }
 }
 
+fn next_task(assignment: Assignment<Value>, policy: Option<Policy>) -> NextTask<Value> {
+    let task = AssignedTask::from(assignment);
+    match policy {
+        Some(policy) => task.with_policy(policy).into(),
+        None => task.into(),
+    }
+}
+
 fn record() -> impl Strategy<Value = TaskRecord<Value>> {
-    id().prop_flat_map(|id| (record_of(id.clone()), option::of(record_of(id)))).prop_map(
-        |(mut record, successor)| {
-            record.successor = successor.map(Box::new);
-            record
-        },
-    )
+    id().prop_flat_map(|id| record_of(id).boxed())
 }
 
 prop_compose! {
@@ -107,8 +142,11 @@ prop_compose! {
 /// What is committed at once.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<StoreChange<Value>>> {
     let change = prop_oneof![
-        3 => record().prop_map(StoreChange::Record),
-        3 => (id(), status()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
+        3 => record().boxed().prop_map(StoreChange::Record).boxed(),
+        3 => (id(), status().boxed()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
+        2 => (record().boxed(), option::of(status().boxed()))
+            .prop_map(|(record, status)| StoreChange::Task(StoredTask::new(record, status)))
+            .boxed(),
         1 => id().prop_map(|id| StoreChange::Delete { id: id.into() }),
     ];
     vec(change, 0..6)

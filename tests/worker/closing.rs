@@ -1,12 +1,13 @@
 //! How an agent goes away.
 
 use super::agent::{Agent, open, task};
-use super::world::{Script, Told, Trouble, World};
+use super::world::{Script, Slow, Told, Trouble, World};
 use futures::FutureExt as _;
 use futures::future::{join, join3, select};
 use onward::agent::store::StoreFault;
 use onward::agent::worker::AssignmentChange;
 use onward::agent::{AssignError, AssignedTask, Policy};
+use onward::exec::Assignment;
 use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
 use std::time::Duration;
@@ -190,5 +191,41 @@ fn an_executor_that_hangs_does_not_hold_up_a_close() {
     assert!(agent.has_ended());
     let late = agent.pool.run_until(agent.handle.assign(NOTHING));
     assert!(matches!(late, Some(Err(AssignError::Closed))));
+    agent.check();
+}
+
+#[test]
+fn a_close_during_a_commit_begins_nothing_and_ends() {
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    agent.assign(vec![task("old", Script::service())]);
+    agent.run(100);
+    let both =
+        [task("old", Script { label: 1, ..Script::service() }), task("new", Script::service())];
+    let mut assign = Box::pin(agent.handle.assign(both));
+    assert!((&mut assign).now_or_never().is_none());
+    agent.run(1);
+    agent.handle.close();
+    assert_eq!(agent.pool.run_until(assign).unwrap().unwrap(), []);
+    agent.pool.run();
+    assert!(agent.has_ended());
+    assert_eq!(agent.world.calls("new"), [""; 0]);
+    agent.check();
+}
+
+#[test]
+fn a_shutdown_of_all_tasks_takes_no_desired_state_back() {
+    let agent = Agent::new();
+    let removed = |id| {
+        let script = Script { obeys: false, ..Script::service() };
+        AssignedTask::new(Assignment::new(id, script)).with_desired_state(TaskState::Remove)
+    };
+    agent.assign(vec![task("t", Script { obeys: false, ..Script::service() })]);
+    agent.run(100);
+    agent.assign(vec![removed("t")]);
+    assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
+    let stored = agent.world.stored("t").unwrap();
+    assert_eq!(stored.record.assignment.desired_state, TaskState::Remove);
+    assert_eq!(stored.status.unwrap().state, TaskState::Shutdown);
     agent.check();
 }

@@ -7,6 +7,8 @@
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Told, World};
 use futures::future::{Either, select};
+use onward::agent::store::StoredTask;
+use onward::agent::worker::RefusedTask;
 use onward::agent::{AssignedTask, Store, WorkerHandle};
 use onward::lifecycle::TaskState;
 use onward::testing::Turn;
@@ -17,59 +19,170 @@ use std::time::Duration;
 
 type Set = Vec<AssignedTask<Script>>;
 
-/// What is wanted, and from when on, in milliseconds.
-type Life = Vec<(u64, Set)>;
+/// What is wanted from a moment on.
+struct Step {
+    /// In milliseconds.
+    at: u64,
+    /// Sent first, once. If it fails, the manager changes its mind.
+    whims: Vec<Set>,
+    /// Sent until it is taken.
+    set: Set,
+}
+
+impl Step {
+    fn new(at: u64, set: Set) -> Self {
+        Self { at, whims: Vec::new(), set }
+    }
+}
+
+fn stubborn() -> Script {
+    Script { obeys: false, ..Script::service() }
+}
+
+fn labelled(label: u32) -> Script {
+    Script { label, ..Script::service() }
+}
+
+fn unknown() -> Script {
+    Script { known: false, ..Script::service() }
+}
+
+/// What is wanted at the beginning.
+fn first() -> Set {
+    vec![
+        task("again", Script::service()),
+        task("both", stubborn()),
+        task("done", Script::job(50, 0)),
+        task("fickle", Script::service()),
+        task("flaky", Script { tries: 2, ..Script::job(100, 0) }),
+        task("fussy", labelled(0)),
+        task("label", labelled(0)),
+        task("stubborn", stubborn()),
+        task("unknown", unknown()),
+        task("web", Script::service()),
+        task("wrong", Script::job(50, 3)),
+    ]
+}
+
+/// The same with these tasks instead of those of their ids, and without those of the last ids.
+fn but(mut set: Set, changed: Set, gone: &[&str]) -> Set {
+    for task in changed {
+        set.retain(|other| other.assignment.id != task.assignment.id);
+        set.push(task);
+    }
+    set.retain(|task| !gone.contains(&task.assignment.id.as_str()));
+    set
+}
 
 /// Everything that can be wanted of tasks, with seconds in between, so that a
 /// crash changes nothing about which comes first.
-fn life() -> Life {
-    let stubborn = || Script { obeys: false, ..Script::service() };
-    let labelled = |label| Script { label, ..Script::service() };
-    let flaky = || Script { tries: 2, ..Script::job(100, 0) };
-    let unknown = || Script { known: false, ..Script::service() };
-    let first = || {
-        vec![
-            task("again", Script::service()),
-            task("done", Script::job(50, 0)),
-            task("flaky", flaky()),
-            task("label", labelled(0)),
-            task("stubborn", stubborn()),
-            task("unknown", unknown()),
-            task("wrong", Script::job(50, 3)),
-        ]
-    };
-    let second = || {
-        vec![
-            task("done", Script::job(50, 0)),
-            task("flaky", flaky()),
-            task("label", labelled(1)),
-            stopped("stubborn", stubborn()),
-            task("unknown", unknown()),
-            task("wrong", Script::job(50, 3)),
-        ]
-    };
-    let mut third = second();
-    third.insert(0, task("again", Script::job(1, 5)));
-    vec![(0, first()), (8_000, second()), (8_002, third), (60_000, Vec::new())]
+fn life() -> Vec<Step> {
+    let begun = first();
+    // Another definition and another desired state at once, of a workload that does not obey.
+    let both = stopped("both", Script { label: 1, ..unknown() });
+    let changed = vec![
+        both,
+        task("fussy", labelled(1)),
+        task("label", labelled(1)),
+        stopped("stubborn", stubborn()),
+    ];
+    let second = but(begun.clone(), changed, &["again"]);
+    // A definition that is refused, after one that may have been taken.
+    let refused =
+        vec![task("again", Script::job(1, 5)), task("fussy", Script { label: 2, ..unknown() })];
+    let third = but(second.clone(), refused, &[]);
+    let whims = vec![
+        but(begun.clone(), vec![task("whim", Script::service())], &[]),
+        but(begun.clone(), vec![stopped("fickle", Script::service())], &["web"]),
+    ];
+    vec![
+        Step::new(0, begun.clone()),
+        Step { at: 4_000, whims, set: begun },
+        Step::new(8_000, second),
+        Step::new(8_002, third),
+        Step::new(240_000, Vec::new()),
+    ]
 }
 
 /// Tells the worker what is wanted from now on, each until it is taken.
-async fn manage(handle: WorkerHandle<Script>, world: World, life: Life) {
+async fn manage(handle: WorkerHandle<Script>, world: World, life: Vec<Step>) {
     let sleep = |millis| world.time.sleep_until(Duration::from_millis(millis), Turn::Script);
-    let now = u64::try_from(world.time.now().as_millis()).unwrap();
-    let past = life.iter().filter(|(at, _)| *at <= now).count().saturating_sub(1);
-    for (at, set) in life.into_iter().skip(past) {
+    let millis = || u64::try_from(world.time.now().as_millis()).unwrap();
+    let now = millis();
+    let past = life.iter().filter(|step| step.at <= now).count().saturating_sub(1);
+    for Step { at, whims, set } in life.into_iter().skip(past) {
         if at > now {
             sleep(at).await;
         }
+        for whim in whims {
+            if let Ok(refused) = handle.assign(whim.clone()).await {
+                check_stored(&world, &whim, &refused);
+            }
+        }
         let mut tries = 0;
-        while let Err(error) = handle.assign(set.clone()).await {
-            tries += 1;
-            assert!(tries < 100, "{error}");
-            sleep(u64::try_from(world.time.now().as_millis()).unwrap() + 100).await;
+        loop {
+            match handle.assign(set.clone()).await {
+                Ok(refused) => break check_stored(&world, &set, &refused),
+                Err(error) => {
+                    tries += 1;
+                    assert!(tries < 100, "{error}");
+                    sleep(millis() + 100).await;
+                }
+            }
         }
     }
-    sleep(120_000).await;
+    sleep(400_000).await;
+}
+
+/// A set that was taken is durable: what is in it is stored, and all others are to be removed.
+fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
+    let stored = futures::executor::block_on(world.store.load()).unwrap();
+    for StoredTask { record, .. } in &stored {
+        let wanted = set.iter().find(|task| task.assignment.id == record.id());
+        if refused.iter().any(|task| task.id == record.id()) {
+            continue;
+        }
+        let is_stored = match (wanted, &record.next) {
+            (None, next) => record.removing && next.is_none(),
+            (Some(task), _) if !record.removing => record.assignment == task.assignment,
+            (Some(task), next) => {
+                next.as_ref().is_some_and(|next| next.assignment == task.assignment)
+            }
+        };
+        if !is_stored {
+            world.complain(format!("{}: {wanted:?} was taken, stored: {record:?}", record.id()));
+        }
+    }
+    for task in set {
+        let id = &task.assignment.id;
+        let is_refused = refused.iter().any(|task| task.id == *id);
+        if !is_refused && !stored.iter().any(|stored| stored.record.id() == id) {
+            world.complain(format!("{id} was taken, and is not stored"));
+        }
+    }
+}
+
+/// What the last controllers have taken and the store does not know is lost with the agent.
+fn tear(world: &World) {
+    let applied = |id| world.stored(id).and_then(|task| task.record.applied);
+    for (id, workload) in &mut world.lock().workloads {
+        let is_stored = applied(id).is_some_and(|it| it.definition.label == workload.label);
+        workload.is_torn |= !is_stored;
+    }
+}
+
+/// Long after the last change, the store knows what each controller has.
+fn check_applied(world: &World) {
+    let workloads = world.lock().workloads.clone();
+    for (id, workload) in workloads {
+        let Some(stored) = world.stored(&id) else { continue };
+        let applied = stored.record.applied.map(|applied| applied.definition.label);
+        let is_torn = workload.is_torn && applied == Some(workload.label_before);
+        if workload.prepared && applied != Some(workload.label) && !is_torn {
+            world
+                .complain(format!("{id}: stored as applied: {applied:?}, and it has {workload:?}"));
+        }
+    }
 }
 
 /// What came of a life: the states and exit codes at its end, and how many points
@@ -100,7 +213,8 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         let managed = pin!(manage(agent.handle.clone(), world.clone(), life()));
         let looked = pin!(async {
             if label.is_none() {
-                world.time.sleep_until(Duration::from_secs(50), Turn::Script).await;
+                world.time.sleep_until(Duration::from_secs(200), Turn::Script).await;
+                check_applied(&world);
                 label = world.lock().workloads.get("label").map(|workload| workload.label);
             }
             std::future::pending::<()>().await;
@@ -109,6 +223,7 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         let ended = agent.pool.run_until(select(select(managed, looked), crash));
         let crashed = world.lock().crashed;
         agent.pool.crash();
+        tear(&world);
         match ended {
             Some(Either::Right(_)) => {}
             Some(Either::Left(_)) if !crashed => break,
@@ -134,7 +249,10 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         let exit_code = status.container_status.and_then(|container| container.exit_code);
         (id, (status.state, exit_code.unwrap_or(0)))
     };
-    Ok(End { ends: told.last().into_iter().map(end).collect(), label, points })
+    let mut ends: BTreeMap<_, _> = told.last().into_iter().map(end).collect();
+    // These depend on which messages of the manager's were taken.
+    ends.retain(|id, _| !["fickle", "whim"].contains(&id.as_str()));
+    Ok(End { ends, label, points })
 }
 
 /// What every life must come to, however often the agent crashes.
@@ -142,11 +260,14 @@ fn expected() -> BTreeMap<String, (TaskState, i32)> {
     let end = |(id, state, code): (&str, TaskState, i32)| (String::from(id), (state, code));
     [
         ("again", TaskState::Failed, 5),
+        ("both", TaskState::Shutdown, 137),
         ("done", TaskState::Complete, 0),
         ("flaky", TaskState::Complete, 0),
+        ("fussy", TaskState::Running, 0),
         ("label", TaskState::Running, 0),
         ("stubborn", TaskState::Shutdown, 137),
         ("unknown", TaskState::Rejected, 0),
+        ("web", TaskState::Running, 0),
         ("wrong", TaskState::Failed, 3),
     ]
     .map(end)

@@ -5,6 +5,7 @@ use super::world::{Script, Told, World};
 use futures::future::BoxFuture;
 use onward::agent::reporter::{ReportError, StatusUpdate};
 use onward::agent::runtime::SpawnError;
+use onward::agent::store::StoreFault;
 use onward::agent::{Reporter, Runtime, StatusReporter, StatusSink};
 use onward::lifecycle::{TaskState, TaskStatus};
 use onward::testing::VirtualPool;
@@ -45,6 +46,24 @@ fn who_listens_is_told_every_stored_status_first_and_then_what_changes() {
     agent.run(1_000);
     assert_eq!(told.all().keys().collect::<Vec<_>>(), ["new"]);
     assert_eq!(agent.told.states("newer").last(), Some(&TaskState::Complete));
+}
+
+#[test]
+fn who_is_new_hears_what_is_stored_while_the_store_fails() {
+    let agent = Agent::new();
+    agent.assign(vec![task("job", Script::job(500, 3)), task("web", Script::service())]);
+    agent.run(100);
+    agent.world.store.set_faults(|_| Some(StoreFault::Fails { written: 0 }));
+    agent.run(1_000);
+    let told = Told::default();
+    agent.handle.listen(Listens(told.clone())).forever();
+    agent.run(10);
+    let running = [TaskState::Running];
+    assert_eq!((told.states("job"), told.states("web")), (running.into(), running.into()));
+    agent.world.store.set_faults(|_| None);
+    agent.run(60_000);
+    assert_eq!(told.states("job"), [TaskState::Running, TaskState::Failed]);
+    agent.check();
 }
 
 #[test]

@@ -95,3 +95,26 @@ fn a_log_that_cannot_be_read_is_named_and_the_others_are_read() {
         heard(&agent, &LogSelector::task("t"), &LogSubscriptionOptions::default(), || {});
     assert_eq!((said, failed), (vec![], Some(vec!["t: no log".into()])));
 }
+
+#[test]
+fn who_follows_keeps_nothing_of_a_task_that_is_gone() {
+    let agent = agent();
+    let assignment = Arc::new(Assignment::new("brief", Script::service()));
+    let kept = Arc::downgrade(&assignment);
+    let open = |_: &str| |_: LogMessage| ready(Ok(()));
+    let selector = LogSelector::task("brief");
+    let handle = agent.handle.clone();
+    let follow =
+        async move { handle.logs(&selector, &LogSubscriptionOptions::follow(), open).await };
+    let (follow, mut followed) = follow.remote_handle();
+    agent.pool.spawn(Box::pin(follow)).unwrap();
+    agent.assign(vec![assignment.into()]);
+    agent.run(100);
+    assert!(kept.upgrade().is_some());
+    agent.assign(Vec::new());
+    agent.run(1_000);
+    assert!((&mut followed).now_or_never().is_none(), "it follows until the close");
+    // The store has it no more, and the executor's controller is gone.
+    assert!(kept.upgrade().is_none());
+    agent.check();
+}

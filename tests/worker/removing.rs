@@ -159,3 +159,18 @@ fn a_task_that_the_executor_cannot_run_has_nothing_to_remove() {
     assert!(agent.world.stored("t").is_none());
     agent.check();
 }
+
+#[test]
+fn a_busy_executor_is_asked_for_a_removal_after_longer_and_longer_delays() {
+    let agent = running();
+    agent.pool.crash();
+    agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
+    let agent = Agent::start(&agent.world, &agent.told, 3);
+    agent.assign(Vec::new());
+    agent.world.lock().controllers = 0;
+    agent.run(60_000);
+    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    let asked = agent.world.lock().controllers;
+    assert!((5..=7).contains(&asked), "{asked}");
+    agent.check();
+}

@@ -1,16 +1,14 @@
 //! What is durable when, and a store that fails.
 
 use super::agent::{Agent, open, stopped, task};
-use super::world::{Script, Told, Trouble, World};
+use super::world::{Script, Slow, Told, Trouble, World};
 use futures::future::join;
 use onward::agent::policy::Backoff;
-use onward::agent::store::{
-    StoreCall, StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
-};
+use onward::agent::store::{StoreCall, StoreChange, StoreError, StoreFault, TaskRecord};
 use onward::agent::{Policy, Runtime, Store};
 use onward::exec::{Assignment, ControllerError};
 use onward::lifecycle::TaskState;
-use onward::testing::{Turn, VirtualPool};
+use onward::testing::VirtualPool;
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
@@ -97,21 +95,6 @@ fn a_store_that_hangs_holds_up_no_task() {
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
     assert_eq!(agent.state("web"), Some(TaskState::Running));
     assert_eq!(agent.told.all().len(), 0);
-}
-
-/// A store whose commits take a while, as those of a disk do.
-struct Slow(World);
-
-impl Store<Script> for Slow {
-    async fn load(&self) -> Result<Vec<StoredTask<Script>>, StoreError> {
-        self.0.store.load().await
-    }
-
-    async fn commit(&self, changes: &[StoreChange<Script>]) -> Result<(), StoreError> {
-        let written = self.0.time.now() + Duration::from_millis(5);
-        self.0.time.sleep_until(written, Turn::Controller).await;
-        self.0.store.commit(changes).await
-    }
 }
 
 #[test]
@@ -272,6 +255,50 @@ fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_af
     let agent = agent.restart();
     agent.run(100);
     assert_eq!((updates(&agent), applied(&agent)), (3, Some(1)));
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_was_refused_is_never_stored_as_applied() {
+    let labelled = |label| task("t", Script { label, ..Script::service() });
+    let agent = Agent::new();
+    agent.assign(vec![labelled(0)]);
+    agent.run(100);
+    agent.world.lock().trouble = Some(Trouble::UpdateRefused);
+    agent.assign(vec![labelled(1)]);
+    agent.run(100);
+    // The next one becomes durable, and nothing else happens.
+    agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
+    assert!(agent.pool.run_until(agent.handle.assign(vec![labelled(2)])).is_none());
+    agent.world.store.set_faults(|_| None);
+    assert_eq!(applied(&agent), Some(0));
+    agent.world.lock().trouble = None;
+    let agent = agent.restart();
+    agent.run(100);
+    assert_eq!((applied(&agent), agent.world.lock().workloads["t"].label), (Some(2), 2));
+    agent.check();
+}
+
+#[test]
+fn a_definition_that_is_taken_while_a_refused_one_is_stored_is_the_applied_one() {
+    let labelled = |label, known| task("t", Script { known, label, ..Script::service() });
+    let world = World::new();
+    let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
+    agent.assign(vec![labelled(0, true)]);
+    agent.run(100);
+    // The second is sent as soon as the first is durable: the controller takes it meanwhile.
+    let both = async {
+        agent.handle.assign(vec![labelled(1, true)]).await.unwrap();
+        agent.handle.assign(vec![labelled(2, false)]).await.unwrap();
+    };
+    agent.pool.run_until(both).unwrap();
+    agent.run(100);
+    assert_eq!(agent.world.lock().workloads["t"].label, 1);
+    assert_eq!(applied(&agent), Some(1));
+    agent.pool.crash();
+    let agent = Agent::start(&agent.world, &agent.told, 2);
+    agent.run(100);
+    assert_eq!(applied(&agent), Some(1));
     agent.check();
 }
 

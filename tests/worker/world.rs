@@ -4,8 +4,8 @@
 //! Every call is a point at which the agent can crash, before and after the call
 //! has had its effect.
 
-use onward::agent::MemoryStore;
-use onward::agent::store::{StoreCall, StoreChange, StoreFault, StoredTask};
+use onward::agent::store::{StoreCall, StoreChange, StoreError, StoreFault, StoredTask};
+use onward::agent::{MemoryStore, Store};
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogMessage,
     LogPublisher, LogSubscriptionOptions, SharedLogs,
@@ -58,6 +58,10 @@ pub(crate) struct Workload {
     pub(crate) started: Option<Duration>,
     pub(crate) ended: Option<i32>,
     pub(crate) label: u32,
+    /// The label before the last update. A crash may come before that update is durable.
+    pub(crate) label_before: u32,
+    /// The agent crashed before that it has the label was durable.
+    pub(crate) is_torn: bool,
 }
 
 #[derive(Clone)]
@@ -81,6 +85,8 @@ pub(crate) struct Inner {
     crash: Option<Waker>,
     pub(crate) in_flight: BTreeMap<String, &'static str>,
     pub(crate) trouble: Option<Trouble>,
+    /// How often the executor was asked for a controller.
+    pub(crate) controllers: u32,
 }
 
 /// What is wrong with this world, until it is not any more.
@@ -202,10 +208,35 @@ impl World {
         .await;
     }
 
+    /// The controller of a workload is made with the definition that the workload has.
+    fn check_definition(&self, assignment: &Assignment<Script>) {
+        let Assignment { id, definition, .. } = assignment;
+        let Some(workload) = self.lock().workloads.get(id).cloned() else { return };
+        let possible = [workload.label, workload.label_before];
+        if workload.prepared && (!definition.known || !possible.contains(&definition.label)) {
+            self.complain(format!("{id}: controller made with {definition:?}: {workload:?}"));
+        }
+    }
+
     async fn sleep(&self, until: Duration) {
         if until > self.time.now() {
             self.time.sleep_until(until, Turn::Controller).await;
         }
+    }
+}
+
+/// A store whose commits take a while, as those of a disk do.
+pub(crate) struct Slow(pub(crate) World);
+
+impl Store<Script> for Slow {
+    async fn load(&self) -> Result<Vec<StoredTask<Script>>, StoreError> {
+        self.0.store.load().await
+    }
+
+    async fn commit(&self, changes: &[StoreChange<Script>]) -> Result<(), StoreError> {
+        let written = self.0.time.now() + Duration::from_millis(5);
+        self.0.time.sleep_until(written, Turn::Controller).await;
+        self.0.store.commit(changes).await
     }
 }
 
@@ -221,6 +252,7 @@ impl Executor for Runs {
         assignment: &Assignment<Script>,
     ) -> Result<Operator, ControllerError> {
         self.0.point().await;
+        self.0.lock().controllers += 1;
         match self.0.trouble() {
             Some(Trouble::ExecutorBusy) => return Err(ControllerError::new("busy").temporary()),
             Some(Trouble::ExecutorRefuses) => return Err(ControllerError::new("no engine")),
@@ -228,6 +260,7 @@ impl Executor for Runs {
             Some(Trouble::ExecutorHangs) => pending().await,
             _ => {}
         }
+        self.0.check_definition(assignment);
         if !assignment.definition.known {
             return Err(ControllerError::new("unknown kind of task"));
         }
@@ -354,7 +387,17 @@ impl Controller for Operator {
             }
             _ => {}
         }
-        self.change(|workload| workload.label = definition.label);
+        if !definition.known {
+            return Err(ControllerError::update_rejected("unknown kind of task"));
+        }
+        self.change(|workload| {
+            // The same definition may be offered again after a crash.
+            if workload.label != definition.label {
+                workload.label_before = workload.label;
+            }
+            workload.label = definition.label;
+            workload.is_torn = false;
+        });
         self.script.label = definition.label;
         self.world.point().await;
         Ok(())
@@ -370,7 +413,10 @@ impl Controller for Operator {
         let ready = self.world.time.now() + self.script.prepare;
         self.world.sleep(ready).await;
         let label = self.script.label;
-        self.change(|workload| (workload.prepared, workload.label) = (true, label));
+        self.change(|workload| {
+            workload.prepared = true;
+            (workload.label, workload.label_before) = (label, label);
+        });
         self.world.point().await;
         Ok(())
     }

@@ -79,7 +79,7 @@ impl<D> DriverHandle<D> {
             return Err(UpdateError::Ended);
         }
         if *assignment.id != *self.shared.id {
-            let (id, given) = (String::from(self.id()), assignment.id.clone());
+            let (id, given) = (String::from(self.id()), String::from(&*assignment.id));
             return Err(UpdateError::OtherTask { id, given });
         }
         loop {

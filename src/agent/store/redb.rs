@@ -27,6 +27,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub use error::OpenStoreError;
 pub use record::Migration;
@@ -80,6 +82,7 @@ pub struct RedbStore<D> {
 #[derive(Clone, Copy, Default, Debug)]
 pub struct RedbOptions {
     definitions: &'static [Migration],
+    lock_timeout: Duration,
 }
 
 struct Shared {
@@ -202,7 +205,25 @@ impl RedbOptions {
     /// ```
     #[must_use]
     pub fn with_migrations(self, definitions: &'static [Migration]) -> Self {
-        Self { definitions }
+        Self { definitions, ..self }
+    }
+
+    /// Sets how long opening waits while another agent has the store open. Default: not at all.
+    ///
+    /// Right after an agent was killed, a child process that it was just starting may still
+    /// hold the lock of the file. A few seconds are enough for that. The wait blocks in the
+    /// function that does the blocking work. If the store is still in use when it expires,
+    /// opening fails with [`OpenStoreError::Locked`].
+    ///
+    /// ```
+    /// use onward::agent::RedbStore;
+    /// use std::time::Duration;
+    ///
+    /// let options = RedbStore::<String>::options().with_lock_timeout(Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    pub fn with_lock_timeout(self, lock_timeout: Duration) -> Self {
+        Self { lock_timeout, ..self }
     }
 
     /// Opens the store in a file; see [`RedbStore::open`].
@@ -223,7 +244,11 @@ impl RedbOptions {
         let steps = Steps { records: RECORDS, definitions: self.definitions };
         let (sender, receiver) = oneshot::channel();
         let file = path.clone();
-        offload(Box::new(move || _ = sender.send(open_file::<D>(&file, &steps))));
+        offload(Box::new(move || {
+            let lock = Lock { timeout: self.lock_timeout, is_given_up: &|| sender.is_canceled() };
+            let opened = open_file::<D>(&file, &steps, &lock);
+            _ = sender.send(opened);
+        }));
         let dropped = |_| OpenStoreError::Dropped { path: path.clone() };
         let opened = receiver.await.map_err(dropped).flatten()?;
         Ok(RedbStore::new(path, steps, Box::new(offload), opened))
@@ -285,16 +310,17 @@ impl<D> fmt::Debug for RedbStore<D> {
 }
 
 /// Opens the file and what is in it.
-fn open_file<D: DeserializeOwned>(path: &Path, steps: &Steps) -> Result<Opened, OpenStoreError> {
+fn open_file<D: DeserializeOwned>(
+    path: &Path,
+    steps: &Steps,
+    lock: &Lock<'_>,
+) -> Result<Opened, OpenStoreError> {
     let failed = |error| OpenStoreError::io(path, error);
     let file = open_or_create(path)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(OpenStoreError::foreign(path, "it is not a regular file"));
     }
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenStoreError::locked(path),
-        TryLockError::Error(error) => failed(error),
-    })?;
+    lock.take(&file, path)?;
     let new = file.metadata().map_err(failed)?.len() == 0;
     let file = FileBackend::new(file).map_err(|error| OpenStoreError::database(path, error))?;
     let opened = Opened::new::<D>(path, Arc::new(file), steps, Expected::StoreOrNothing)?;
@@ -302,6 +328,35 @@ fn open_file<D: DeserializeOwned>(path: &Path, steps: &Steps) -> Result<Opened, 
         sync_directory(path);
     }
     Ok(opened)
+}
+
+/// How the lock of a file is waited for.
+struct Lock<'a> {
+    timeout: Duration,
+    /// Whether nobody waits for the store any more.
+    is_given_up: &'a dyn Fn() -> bool,
+}
+
+impl Lock<'_> {
+    /// The time between two attempts: the standard library has no lock with a timeout.
+    const INTERVAL: Duration = Duration::from_millis(10);
+
+    /// Locks a file. Blocks until it is locked, or until the timeout expires.
+    fn take(&self, file: &File, path: &Path) -> Result<(), OpenStoreError> {
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(OpenStoreError::io(path, error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let left = self.timeout.saturating_sub(start.elapsed());
+            if left.is_zero() || (self.is_given_up)() {
+                return Err(OpenStoreError::locked(path));
+            }
+            thread::sleep(left.min(Self::INTERVAL));
+        }
+    }
 }
 
 fn open_or_create(path: &Path) -> Result<File, OpenStoreError> {

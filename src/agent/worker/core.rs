@@ -168,7 +168,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             make,
         };
         for StoredTask { record, status } in stored {
-            let id: Arc<str> = record.id().into();
+            let id = Arc::clone(&record.assignment.id);
             core.insert(&id, record, status);
             core.drive(&id);
         }

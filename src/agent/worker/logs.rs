@@ -64,8 +64,8 @@ impl LogSelector {
     /// Whether the logs of this task are wanted.
     pub fn selects<D>(&self, task: &Assignment<D>) -> bool {
         let service = task.service_id.as_ref();
-        self.task_ids.contains(&task.id)
-            || service.is_some_and(|service| self.service_ids.contains(service))
+        self.task_ids.iter().any(|id| **id == *task.id)
+            || service.is_some_and(|service| self.service_ids.iter().any(|id| **id == **service))
     }
 }
 

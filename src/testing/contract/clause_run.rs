@@ -81,7 +81,7 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
     /// Changes what is known of a task.
     pub(super) fn change(&self, id: &str, change: impl Fn(&mut Existing<S>)) {
         let mut tasks = self.tasks();
-        tasks.existing.iter_mut().filter(|task| task.assignment.id == id).for_each(change);
+        tasks.existing.iter_mut().filter(|task| *task.assignment.id == *id).for_each(change);
     }
 
     /// The tasks of which something may exist. They are not in the list afterwards.

@@ -178,7 +178,7 @@ pub(super) async fn remove_all<S: Subject>(run: &ClauseRun<'_, S>) {
         let Ok(mut tested) = TestedTask::of(run, task).await else { continue };
         if tested.call(Call::Remove).await.is_ok() {
             let Existing { assignment, trace, .. } = tested.task;
-            run.add_removed((assignment.id, trace));
+            run.add_removed((String::from(&*assignment.id), trace));
         }
     }
 }

@@ -4,8 +4,7 @@
 use super::database::{Expected, Opened};
 use super::record::Steps;
 use super::{Migration, OpenStoreError, RedbStore};
-use crate::agent::Store;
-use crate::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
+use crate::agent::store::{Store, StoreChange, StoreError, StoredTask, TaskRecord};
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use ::redb::StorageBackend;
@@ -64,13 +63,24 @@ impl Disk {
     /// The disk as a crash after so much may leave it: what was not flushed has been
     /// written or not, by chance.
     fn after_crash(&self, done: usize, mut chance: u64) -> Self {
+        self.crashed(done, |_| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            chance >> 63 == 0
+        })
+    }
+
+    /// The disk as a crash after so much may leave it. `is_written` is asked about each write
+    /// that was not flushed, by its distance from the last one.
+    fn crashed(&self, done: usize, mut is_written: impl FnMut(usize) -> bool) -> Self {
         let platter = self.platter();
         let done = platter.done.get(..done).unwrap_or_default();
         let flushed = done.iter().rposition(|done| matches!(done, Done::Sync)).unwrap_or(0);
         let mut bytes = Vec::new();
+        let end = done.len();
         for (at, done) in done.iter().enumerate() {
-            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            if at < flushed || chance >> 63 == 0 {
+            let distance = end.saturating_sub(at + 1);
+            let is_written = is_written(distance);
+            if at < flushed || is_written {
                 done.apply(&mut bytes);
             }
         }
@@ -225,8 +235,10 @@ fn whenever_a_crash_comes_everything_that_was_confirmed_is_there() -> Tested {
     for done in 0..=disk.done() {
         let confirmed = moments.iter().rposition(|(moment, _)| *moment <= done).unwrap_or(0);
         let possible = moments.get(confirmed..).unwrap_or_default();
-        for chance in 0..2 {
-            let crashed = disk.after_crash(done, 2 * done as u64 + chance);
+        let by_chance = (0..2).map(|chance| disk.after_crash(done, 2 * done as u64 + chance));
+        // Only the last write was made, or all but the last one.
+        let last = [true, false].map(|is_last| disk.crashed(done, |at| (at == 0) == is_last));
+        for crashed in by_chance.chain(last) {
             let found = load(&crashed.store()?)?;
             let is_possible = possible.iter().take(2).any(|(_, tasks)| *tasks == found);
             assert!(is_possible, "after {done} of {} writes: {found:#?}", disk.done());
@@ -264,6 +276,21 @@ fn whenever_a_write_fails_nothing_is_lost_and_the_next_one_is_made() -> Tested {
         drop(store);
         assert_eq!(load(&disk.store()?)?, after);
     }
+    Ok(())
+}
+
+#[test]
+fn a_store_that_has_failed_is_closed_by_its_close() -> Tested {
+    let (disk, store, before) = written()?;
+    disk.platter().left = Some(0);
+    assert!(commit(&store, &[record("new")]).is_err());
+    disk.platter().left = None;
+    now(store.close())?;
+    let error = commit(&store, &[record("new")]).err().map(|error| error.to_string());
+    let expected = "tasks: this store has been closed; open it again";
+    assert_eq!(error.as_deref(), Some(expected));
+    drop(store);
+    assert_eq!(load(&disk.store()?)?, before);
     Ok(())
 }
 
@@ -376,9 +403,9 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
     let disk = Disk::default();
     drop(disk.open::<Value>(Steps::default())?);
     let plain =
-        |id: &str| json!({ "id": id, "version": 7, "desired_state": "running", "image": id });
-    let a = json!({ "assignment": plain("a"), "policy": null, "successor": null });
-    let b = json!({ "assignment": plain("b"), "policy": null, "successor": null });
+        |id: &str| json!({ "id": id, "version": 1, "desired_state": "running", "image": id });
+    let a = json!({ "assignment": plain("a"), "policy": null, "next": null, "applied": null });
+    let b = json!({ "assignment": plain("b"), "policy": null, "next": null, "applied": null });
     put(&disk, &[("a", a, Some(json!({ "phase": "starting" }))), ("b", b, None)])?;
 
     let steps = Steps { records: RECORDS, definitions };
@@ -387,7 +414,7 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
     drop(opened);
     let expected = |id: &str| {
         let definition = json!({ "image": id });
-        TaskRecord::new(Assignment::new(id, definition).with_version(7))
+        TaskRecord::new(Assignment::new(id, definition))
     };
     let starting = TaskStatus::new(TaskState::Starting);
     assert_eq!(

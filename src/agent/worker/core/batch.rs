@@ -103,7 +103,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 is_record_due = true;
                 record.applied = applied;
             }
-            status = entry.newest.clone();
+            status.clone_from(&entry.newest);
             if is_unknown && status.is_none() {
                 status.clone_from(&entry.status);
             }

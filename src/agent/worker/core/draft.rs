@@ -66,7 +66,9 @@ impl<D: Clone + PartialEq> Drafts<D> {
                 for task in tasks {
                     refused.extend(self.assign(entries, task));
                 }
-                gone.iter().for_each(|id| self.remove(entries, id));
+                for id in gone {
+                    self.remove(entries, &id);
+                }
             }
             Message::Update(changes) => {
                 for change in changes {
@@ -111,7 +113,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
     fn assign<H>(&mut self, entries: &Entries<D, H>, task: AssignedTask<D>) -> Option<RefusedTask> {
         let Some((id, present)) = self.record(entries, task.id()) else {
             let AssignedTask { assignment, policy, status } = task;
-            let id = Arc::from(assignment.id.as_str());
+            let id = Arc::clone(&assignment.id);
             let record = TaskRecord { policy, ..TaskRecord::new(assignment) };
             let status = status.map(Box::new);
             self.tasks.insert(id, Draft { record, status, is_new: true, is_changed: true });

@@ -218,6 +218,6 @@ async fn require_unlisted<S: Subject>(
     task: &Existing<S>,
 ) -> Verdict {
     let ids = list(run, executor, task).await?;
-    let is_listed = ids.contains(&task.assignment.id);
+    let is_listed = ids.iter().any(|id| **id == *task.assignment.id);
     run.require(!is_listed, "the executor does not list the task", &"it does", &task.trace)
 }
