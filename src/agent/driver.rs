@@ -23,6 +23,7 @@ use ::core::fmt;
 use ::core::future::poll_fn;
 use ::core::task::Poll;
 use ::core::time::Duration;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use race::{Race, race};
@@ -75,7 +76,7 @@ pub struct Driver<E: Executor> {
     runtime: Arc<dyn Runtime>,
     reports: Reports,
     limit: Option<Limit>,
-    permit: Option<Permit>,
+    permit: Option<Box<Permit>>,
 }
 
 /// How a driver has ended.
@@ -258,13 +259,23 @@ impl<E: Executor> Driver<E> {
             self.permit = None;
             return true;
         };
-        let permit = self.permit.get_or_insert_with(|| limit.permit());
-        let shared = &*self.shared;
+        let permit = self.permit.get_or_insert_with(|| Box::new(limit.permit()));
+        let (shared, runtime) = (&*self.shared, &*self.runtime);
+        let mut since = None;
         poll_fn(|context| {
             if shared.look(context, |core| core.news) {
                 return Poll::Ready(false);
             }
-            permit.poll(context).map(|()| true)
+            if permit.poll(context).is_pending() {
+                since.get_or_insert_with(|| runtime.now());
+                return Poll::Pending;
+            }
+            // Waiting for a place does not count against a deadline that runs already.
+            if let Some(since) = since {
+                let waited = runtime.now().saturating_sub(since);
+                shared.with(|state| state.core.waited(waited));
+            }
+            Poll::Ready(true)
         })
         .await
     }
@@ -274,12 +285,12 @@ impl<E: Executor> Driver<E> {
         if !self.has_place(call).await {
             return;
         }
-        let subject = self.shared.begin(call, Now::read(&*self.runtime));
+        let (subject, span) = self.shared.begin(call, Now::read(&*self.runtime));
         // What is being applied is told before it is.
         self.report();
         let Self { shared, executor, controller, runtime, .. } = self;
         let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
-        let mut race = Race::new(shared, runtime, call, &subject);
+        let mut race = Race::new(shared, runtime, call, span);
         let logs = match (call, &mut *controller) {
             (Call::Controller, slot) => {
                 let outcome = race!(race, executor.controller(&subject.assignment));

@@ -1,6 +1,7 @@
 //! The one watch of this layer: a counter of changes, and those who wait for the next one.
 
 use super::sync::Mutex;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
@@ -17,8 +18,13 @@ struct State {
     changes: u32,
     /// Counts the watchers, for their keys.
     keys: u32,
-    waiting: Vec<(u32, Waker)>,
+    /// Boxed: nobody waits for most of them.
+    waiting: Option<Box<Waiting>>,
 }
+
+/// Those who wait, by their keys.
+#[derive(Default)]
+struct Waiting(Vec<(u32, Waker)>);
 
 /// Waits for the changes of a [`Signal`]. Give each change to one `poll`.
 #[derive(Default, Debug)]
@@ -61,7 +67,7 @@ impl Signal {
         let waiting = mem::take(&mut state.waiting);
         drop(state);
         // Outside of the lock: whoever is woken may look at once.
-        for (_, waker) in waiting {
+        for (_, waker) in waiting.map(|waiting| waiting.0).unwrap_or_default() {
             waker.wake();
         }
     }
@@ -81,7 +87,8 @@ impl Signal {
                 state.keys = state.keys.wrapping_add(1);
                 state.keys
             });
-            let place = state.waiting.iter_mut().find(|(other, _)| *other == key);
+            let waiting = &mut state.waiting.get_or_insert_default().0;
+            let place = waiting.iter_mut().find(|(other, _)| *other == key);
             if let Some((_, waiting)) = &place
                 && waiting.will_wake(context.waker())
             {
@@ -96,7 +103,7 @@ impl Signal {
             let before = match place {
                 Some((_, before)) => Some(mem::replace(before, waker)),
                 None => {
-                    state.waiting.push((key, waker));
+                    waiting.push((key, waker));
                     None
                 }
             };
@@ -110,8 +117,11 @@ impl Signal {
     pub(crate) fn forget(&self, watcher: &Watcher) {
         let Some(key) = watcher.key else { return };
         let mut state = self.0.lock();
-        let place = state.waiting.iter().position(|(other, _)| *other == key);
-        let waker = place.map(|place| state.waiting.swap_remove(place));
+        let waiting = state.waiting.as_mut().map(|waiting| &mut waiting.0);
+        let waker = waiting.and_then(|waiting| {
+            let place = waiting.iter().position(|(other, _)| *other == key)?;
+            Some(waiting.swap_remove(place))
+        });
         drop(state);
         drop(waker);
     }

@@ -127,7 +127,6 @@ pub(super) struct Core {
     /// that what else comes at the same moment comes first.
     passed: At,
     rare: Option<Box<Rare>>,
-    retries: Retries,
     pub(super) history: History,
     jitter: Jitter,
     inspection_due: bool,
@@ -166,7 +165,6 @@ impl Core {
             retry_at: At::NEVER,
             deadline: At::NEVER,
             passed: At::NEVER,
-            retries: Retries::default(),
             history: History::default(),
             jitter: Jitter::of(id),
             inspection_due: was_started && desired < TaskState::Shutdown,
@@ -219,7 +217,7 @@ impl Core {
         self.exit = Exit::Closed;
         self.deadline = At::NEVER;
         self.retry_at = At::NEVER;
-        self.retries = Retries::default();
+        self.ease(|rare| rare.retries = Retries::default());
         self.news = true;
     }
 

@@ -1,7 +1,7 @@
 //! A call in flight, against all that may end it.
 
-use super::core::{At, Call};
-use super::shared::{Shared, Subject};
+use super::core::Call;
+use super::shared::{Shared, Span};
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::Runtime;
 use crate::lifecycle::Operation;
@@ -46,9 +46,7 @@ pub(super) struct Race<'a, D> {
     shared: &'a Shared<D>,
     runtime: &'a dyn Runtime,
     call: Call,
-    began: At,
-    /// When the call has taken too long.
-    limit: At,
+    span: Span,
     /// Whether the call was not ready once. Most are at once, and then no sleep is made.
     is_slow: bool,
     /// Boxed: most calls have none.
@@ -68,10 +66,9 @@ impl<'a, D> Race<'a, D> {
         shared: &'a Shared<D>,
         runtime: &'a dyn Runtime,
         call: Call,
-        subject: &Subject<D>,
+        span: Span,
     ) -> Self {
-        let Subject { began, deadline: limit, .. } = *subject;
-        Self { shared, runtime, call, began, limit, is_slow: false, timer: None }
+        Self { shared, runtime, call, span, is_slow: false, timer: None }
     }
 
     /// What the call returns comes first, then what else is wanted, then the deadline.
@@ -100,11 +97,11 @@ impl<'a, D> Race<'a, D> {
     /// Ready when the call has taken too long. A `terminate` never does: it is logged again and
     /// again how long it lasts.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Self { shared, runtime, call, began, limit, .. } = *self;
+        let Self { shared, runtime, call, span, .. } = *self;
         let is_terminate = call == Call::Operate(Operation::Terminate);
         if !mem::replace(&mut self.is_slow, true) {
-            let began = began.get().unwrap_or_default();
-            let at = if is_terminate { began.checked_add(REMINDER) } else { limit.get() };
+            let began = span.began.get().unwrap_or_default();
+            let at = if is_terminate { began.checked_add(REMINDER) } else { span.deadline.get() };
             self.timer = at.map(|at| Timer::new(runtime, began, at));
         }
         while let Some(timer) = &mut self.timer {

@@ -35,11 +35,15 @@ pub(super) struct State<D> {
     is_flagged: bool,
 }
 
-/// What a call is about: the definition, and its number; when it began, and until when it may
-/// last.
+/// What a call is about: the definition, and its number.
 pub(super) struct Subject<D> {
     pub(super) assignment: Arc<Assignment<D>>,
     pub(super) number: u32,
+}
+
+/// When a call began, and until when it may last.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
     pub(super) began: At,
     pub(super) deadline: At,
 }
@@ -126,8 +130,8 @@ impl<D> Shared<D> {
         }
     }
 
-    /// A call begins. Returns what it is about.
-    pub(super) fn begin(&self, call: Call, now: Now) -> Subject<D> {
+    /// A call begins. Returns what it is about, and how long it may last.
+    pub(super) fn begin(&self, call: Call, now: Now) -> (Subject<D>, Span) {
         let mut state = self.state.lock();
         let State { core, wanted, applied, .. } = &mut *state;
         let definition = core.begin(call, now);
@@ -144,7 +148,8 @@ impl<D> Shared<D> {
         let deadline = core.deadline_of(call, now.monotonic).into();
         drop(state);
         drop(before);
-        Subject { assignment, number, began: Some(now.monotonic).into(), deadline }
+        let span = Span { began: Some(now.monotonic).into(), deadline };
+        (Subject { assignment, number }, span)
     }
 
     /// The number of a definition that was offered. If an equal one is wanted by now, it is

@@ -59,7 +59,7 @@ impl Core {
             self.has = Has::Controller;
             self.definitions.made();
             self.ease(|rare| rare.last_error = None);
-            self.retries.count(Call::Controller, false);
+            self.ease(|rare| _ = rare.retries.count(Call::Controller, false));
             if self.goal == Goal::Live {
                 self.deadline = At::NEVER;
             }
@@ -238,10 +238,11 @@ impl Core {
 
     /// When a call that has returned is tried again, if it is (7).
     fn delay(&mut self, call: Call, now: Now, again: bool) -> Option<Duration> {
-        let before = self.retries.count(call, again)?;
         if !again {
+            self.ease(|rare| _ = rare.retries.count(call, false));
             return None;
         }
+        let before = self.rare_mut().retries.count(call, true)?;
         let delay = self.jitter.delay(&self.policy.backoff, before.into());
         Some(now.monotonic.saturating_add(delay))
     }
@@ -314,7 +315,7 @@ impl Core {
             self.since = now.utc;
             // Nothing is left to be ended.
             self.urgent &= !to.is_terminal();
-            self.retries = super::Retries::default();
+            self.ease(|rare| rare.retries = super::Retries::default());
             self.retry_at = At::NEVER;
             self.ease(|rare| rare.update_retry_at = None);
             self.deadline = At::NEVER;

@@ -115,6 +115,11 @@ impl Core {
         Definition::Wanted
     }
 
+    /// The task has waited for a place: that does not count against its deadline.
+    pub(in crate::agent::driver) fn waited(&mut self, waited: Duration) {
+        self.deadline = self.deadline.get().map(|at| at.saturating_add(waited)).into();
+    }
+
     /// Whether a call in flight is no longer wanted (3, 5, 9).
     pub(in crate::agent::driver) fn interrupts(&self, call: Call) -> bool {
         match (self.goal, call) {

@@ -79,7 +79,7 @@ impl Core {
     /// has nothing to call, or calls it only once.
     pub(in crate::agent::driver) fn attempt(&self) -> (u32, Option<Duration>) {
         let Course::Call(call) = self.course() else { return (0, None) };
-        let attempt = self.retries.of(call).map_or(0, |retries| u32::from(retries) + 1);
+        let attempt = self.rare().retries.of(call).map_or(0, |retries| u32::from(retries) + 1);
         (attempt, self.retry_of(call))
     }
 

@@ -1,5 +1,6 @@
 //! What most tasks never have: it takes no place in theirs.
 
+use super::retries::Retries;
 use super::{Core, LastResort};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -21,6 +22,8 @@ pub(in crate::agent::driver) struct Rare {
     pub(in crate::agent::driver) shutting_down: Option<UtcDateTime>,
     /// Since when the workload is being ended by force.
     pub(in crate::agent::driver) terminating: Option<UtcDateTime>,
+    /// How often each call has been tried again.
+    pub(super) retries: Retries,
     pub(super) last_resort: Option<LastResort>,
     pub(super) update_retry_at: Option<Duration>,
     pub(super) update_deadline: Option<Duration>,
@@ -34,6 +37,7 @@ static NONE: Rare = Rare {
     progress: None,
     shutting_down: None,
     terminating: None,
+    retries: Retries::NONE,
     last_resort: None,
     update_retry_at: None,
     update_deadline: None,

@@ -9,6 +9,9 @@ use core::mem;
 pub(super) struct Retries([u16; 8]);
 
 impl Retries {
+    /// None of any.
+    pub(super) const NONE: Self = Self([0; 8]);
+
     /// The place of a call that is made again; the others are made only once.
     fn place(call: Call) -> Option<usize> {
         Some(match call {
