@@ -2,6 +2,7 @@
 
 use super::model::explore_often;
 use super::place::{Runs, Still};
+use futures::StreamExt;
 use onward::agent::worker::AssignmentChange;
 use onward::agent::{AssignError, MemoryStore, Worker, WorkerHandle};
 use onward::exec::Assignment;
@@ -96,5 +97,27 @@ fn a_listener_is_not_called_after_its_drop_has_returned() {
         *is_dropped.lock().unwrap() = true;
         handle.close();
         worker.join().unwrap();
+    });
+}
+
+#[test]
+fn the_changes_of_a_worker_end_with_the_last_one() {
+    explore_often(10, || {
+        let (handle, worker) = working();
+        let watched = handle.clone();
+        let watching = thread::spawn(move || {
+            let mut last = Vec::new();
+            block_on(async {
+                let mut changes = watched.changes();
+                while let Some(tasks) = changes.next().await {
+                    last = tasks;
+                }
+            });
+            assert_eq!(last, watched.tasks(), "the last change was not seen");
+        });
+        block_on(handle.assign([task("a")])).unwrap();
+        handle.close();
+        worker.join().unwrap();
+        watching.join().unwrap();
     });
 }
