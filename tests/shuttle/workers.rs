@@ -19,7 +19,7 @@ fn task(id: &str) -> Assignment<u32> {
 
 /// Runs a worker on a thread of its own. One `prepare` or `start` runs at once.
 fn working() -> (WorkerHandle<u32>, thread::JoinHandle<()>) {
-    let opened = block_on(Worker::open(Runs, MemoryStore::new(), Still::shared()));
+    let opened = block_on(Worker::open(Runs::Slowly, MemoryStore::new(), Still::shared()));
     let mut worker = opened.unwrap().with_limit(NonZeroUsize::MIN);
     (worker.handle(), thread::spawn(move || block_on(worker.run())))
 }
