@@ -159,7 +159,7 @@ fn follow(tasks: usize) -> (usize, usize) {
     let opened = AtomicUsize::new(0);
     let mut polls = 0;
     let options = LogSubscriptionOptions::follow();
-    let selector = ids.iter().fold(LogSelector::default(), |all, id| all.or_task(id));
+    let selector = ids.iter().fold(LogSelector::default(), LogSelector::or_task);
     let open = |_: &str| {
         opened.fetch_add(1, Ordering::Relaxed);
         async |_: LogMessage| Ok(())
