@@ -174,12 +174,15 @@ pub(crate) fn shut_down(id: &str, definition: &str) -> AssignedTask<String> {
     task(id, definition).with_desired_state(TaskState::Shutdown)
 }
 
-/// What a listener has heard: the state of a task, or none when it was removed.
+/// An id, and the state of its task, or none when the task was removed.
+type Line = (String, Option<TaskState>);
+
+/// What a listener has heard.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Heard(Arc<Mutex<Vec<(String, Option<TaskState>)>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<Line>>>);
 
 impl Heard {
-    pub(crate) fn all(&self) -> Vec<(String, Option<TaskState>)> {
+    pub(crate) fn all(&self) -> Vec<Line> {
         self.0.lock().unwrap().clone()
     }
 

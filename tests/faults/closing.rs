@@ -13,17 +13,17 @@ fn open(pool: &VirtualPool, world: &World) -> Worker<World, MemoryStore<String>>
     within(pool, "the worker opens", opened).unwrap()
 }
 
-fn assert_closed<T: std::fmt::Debug>(result: Result<T, AssignError>) {
+fn assert_closed<T: std::fmt::Debug>(result: &Result<T, AssignError>) {
     assert!(matches!(result, Err(AssignError::Closed)), "{result:?}");
 }
 
 /// Every question is answered with `Closed`.
 fn assert_answered(pool: &VirtualPool, handle: &WorkerHandle<String>) {
-    assert_closed(within(pool, "assign is answered", handle.assign([task("x", "A")])));
+    assert_closed(&within(pool, "assign is answered", handle.assign([task("x", "A")])));
     let change = AssignmentChange::Update(task("x", "A"));
-    assert_closed(within(pool, "update is answered", handle.update([change])));
-    assert_closed(within(pool, "shut_down is answered", handle.shut_down()));
-    assert_closed(within(pool, "until is answered", handle.until(|_| false)));
+    assert_closed(&within(pool, "update is answered", handle.update([change])));
+    assert_closed(&within(pool, "shut_down is answered", handle.shut_down()));
+    assert_closed(&within(pool, "until is answered", handle.until(|_| false)));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_message_that_waits_when_the_worker_is_dropped_is_answered() {
     let mut message = Box::pin(handle.assign([task("x", "A")]));
     assert!(try_within(&pool, 10, &mut message).is_none(), "nobody reads it");
     drop(worker);
-    assert_closed(within(&pool, "the message is answered", message));
+    assert_closed(&within(&pool, "the message is answered", message));
 }
 
 #[test]

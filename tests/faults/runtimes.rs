@@ -80,7 +80,6 @@ fn a_future_that_is_aborted_in_any_operation_is_replaced() {
             let desired_state = TaskState::Shutdown;
             agent.update(AssignmentChange::DesiredState { id: "x".into(), desired_state });
             agent.run(20);
-            agent.handle.listen(|_: &str, _| {}).forever();
         }
         if ["remove", "close"].contains(&aborted) {
             agent.until("x is shut down", || agent.status("x").state.is_terminal());

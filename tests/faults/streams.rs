@@ -126,9 +126,11 @@ fn a_listener_that_is_dropped_in_its_own_call_is_not_called_again() {
 #[test]
 fn a_listener_that_is_dropped_before_its_first_call_is_never_called() {
     let agent = idle();
-    drop(agent.handle.listen(|_: &str, _: TaskStatus| panic!("called after it was dropped")));
+    let heard = super::agent::Heard::default();
+    drop(agent.handle.listen(heard.clone()));
     agent.assign([task("x", "A"), task("y", "A")]);
     agent.run(1000);
+    assert_eq!(heard.all(), []);
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn follow(tasks: usize) -> (usize, usize) {
     let opened = AtomicUsize::new(0);
     let mut polls = 0;
     let options = LogSubscriptionOptions::follow();
-    let selector = ids.iter().fold(LogSelector::default(), |all, id| all.or_task(id));
+    let selector = ids.iter().fold(LogSelector::default(), LogSelector::or_task);
     let open = |_: &str| {
         opened.fetch_add(1, Ordering::Relaxed);
         async |_: LogMessage| Ok(())

@@ -16,16 +16,20 @@ fn assignment(definition: u32) -> Assignment<u32> {
     Assignment::new("x", definition)
 }
 
+fn driver(executor: Runs) -> Driver<Runs> {
+    Driver::new(Task::new(), assignment(0), executor, Still::shared())
+}
+
 /// Runs a driver on a thread of its own.
-fn driving() -> (DriverHandle<u32>, thread::JoinHandle<DriverExit>) {
-    let mut driver = Driver::new(Task::new(), assignment(0), Runs, Still::shared());
+fn driving(executor: Runs) -> (DriverHandle<u32>, thread::JoinHandle<DriverExit>) {
+    let mut driver = driver(executor);
     (driver.handle(), thread::spawn(move || block_on(driver.run())))
 }
 
 #[test]
 fn a_shutdown_and_a_removal_at_any_moment_wake_the_driver() {
     explore(|| {
-        let (handle, driver) = driving();
+        let (handle, driver) = driving(Runs::Slowly);
         let end = assignment(0).with_desired_state(TaskState::Shutdown);
         handle.update(end).unwrap();
         handle.remove();
@@ -34,9 +38,36 @@ fn a_shutdown_and_a_removal_at_any_moment_wake_the_driver() {
 }
 
 #[test]
+fn one_word_at_any_moment_wakes_a_driver_whose_calls_return_at_once() {
+    explore(|| {
+        let (handle, driver) = driving(Runs::AtOnce);
+        handle.remove();
+        assert_eq!(driver.join().unwrap(), DriverExit::Removed);
+    });
+    explore(|| {
+        let (handle, driver) = driving(Runs::AtOnce);
+        handle.close();
+        assert_eq!(driver.join().unwrap(), DriverExit::Closed);
+    });
+    explore(|| {
+        let (handle, driver) = driving(Runs::AtOnce);
+        let end = assignment(0).with_desired_state(TaskState::Shutdown);
+        let updating = handle.clone();
+        let updating = thread::spawn(move || updating.update(end).unwrap());
+        block_on(async {
+            let mut watch = handle.watch();
+            while watch.next().await.is_some_and(|status| !status.state.is_terminal()) {}
+        });
+        updating.join().unwrap();
+        handle.remove();
+        assert_eq!(driver.join().unwrap(), DriverExit::Removed);
+    });
+}
+
+#[test]
 fn a_close_at_any_moment_wakes_the_driver() {
     explore(|| {
-        let (handle, driver) = driving();
+        let (handle, driver) = driving(Runs::Slowly);
         handle.close();
         assert_eq!(driver.join().unwrap(), DriverExit::Closed);
         assert!(handle.snapshot().has_ended);
@@ -46,7 +77,7 @@ fn a_close_at_any_moment_wakes_the_driver() {
 #[test]
 fn the_last_of_the_updates_of_two_threads_is_taken() {
     explore_often(4, || {
-        let (handle, driver) = driving();
+        let (handle, driver) = driving(Runs::Slowly);
         let other = handle.clone();
         let updating = thread::spawn(move || other.update(assignment(1)).unwrap());
         handle.update(assignment(2)).unwrap();
@@ -70,7 +101,7 @@ fn the_last_of_the_updates_of_two_threads_is_taken() {
 #[test]
 fn a_watch_sees_the_last_status_and_the_end() {
     explore_often(2, || {
-        let (handle, driver) = driving();
+        let (handle, driver) = driving(Runs::Slowly);
         let watched = handle.clone();
         let watching = thread::spawn(move || {
             let states = watched.watch().map(|status| status.state);
@@ -89,7 +120,7 @@ fn a_watch_sees_the_last_status_and_the_end() {
 #[test]
 fn a_run_that_is_dropped_and_called_again_on_another_thread_is_woken() {
     explore(|| {
-        let mut driver = Driver::new(Task::new(), assignment(0), Runs, Still::shared());
+        let mut driver = driver(Runs::Slowly);
         let handle = driver.handle();
         let running = thread::spawn(move || {
             block_on(async {
@@ -108,7 +139,7 @@ fn a_run_that_is_dropped_and_called_again_on_another_thread_is_woken() {
 #[test]
 fn a_driver_that_is_dropped_ends_its_watches() {
     explore(|| {
-        let driver = Driver::new(Task::new(), assignment(0), Runs, Still::shared());
+        let driver = driver(Runs::Slowly);
         let handle = driver.handle();
         let watching = thread::spawn(move || block_on(handle.watch().count()));
         drop(driver);

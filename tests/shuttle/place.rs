@@ -36,31 +36,42 @@ impl Runtime for Still {
     }
 }
 
-/// Its tasks run until they are ended. Some calls let other threads run first.
-pub(crate) struct Runs;
+/// Its tasks run until they are ended.
+#[derive(Clone, Copy)]
+pub(crate) enum Runs {
+    /// Its calls return at once, so that the first thing that waits is `wait`.
+    AtOnce,
+    /// Some of its calls let other threads run first.
+    Slowly,
+}
 
-impl Executor for Runs {
-    type Definition = u32;
-    type Controller = Run;
-
-    async fn controller(&self, _: &Assignment<u32>) -> Result<Run, ControllerError> {
-        shuttle::future::yield_now().await;
-        Ok(Run)
+impl Runs {
+    async fn call(self) -> Result<(), ControllerError> {
+        if let Self::Slowly = self {
+            shuttle::future::yield_now().await;
+        }
+        Ok(())
     }
 }
 
-pub(crate) struct Run;
+impl Executor for Runs {
+    type Definition = u32;
+    type Controller = Self;
 
-impl Controller for Run {
+    async fn controller(&self, _: &Assignment<u32>) -> Result<Self, ControllerError> {
+        self.call().await?;
+        Ok(*self)
+    }
+}
+
+impl Controller for Runs {
     type Definition = u32;
 
     async fn update(&mut self, _: &u32) -> Result<(), ControllerError> {
-        shuttle::future::yield_now().await;
-        Ok(())
+        self.call().await
     }
     async fn start(&mut self) -> Result<(), ControllerError> {
-        shuttle::future::yield_now().await;
-        Ok(())
+        self.call().await
     }
     async fn wait(&mut self) -> Result<(), ControllerError> {
         pending().await

@@ -6,7 +6,7 @@ use super::flaky::Flaky;
 use futures::StreamExt;
 use futures::executor::block_on;
 use futures::future::{Either, select};
-use onward::agent::worker::{AssignmentChange, Listener, LogSelector};
+use onward::agent::worker::{AssignmentChange, Listener, LogSelector, TaskView};
 use onward::agent::{AssignError, AssignedTask, Policy, WorkerHandle};
 use onward::exec::{Assignment, LogMessage, LogSubscriptionOptions};
 use onward::lifecycle::TaskState;
@@ -61,7 +61,7 @@ impl Hammer {
                 self.ask(handle.update([task.clone(), task]));
             }
             9 => self.during(handle.shut_down()),
-            10 => self.during(handle.until(|tasks| tasks.iter().all(|task| task.has_ended()))),
+            10 => self.during(handle.until(|tasks| tasks.iter().all(TaskView::has_ended))),
             11 => self.during(handle.changes().take(3).collect::<Vec<_>>()),
             12 => {
                 let snapshots = handle.snapshots(&format!("t{}", self.chance.below(8)));

@@ -11,7 +11,7 @@ use onward::agent::{AssignError, Policy, Worker};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// What is done to the agent while its handles are used.
@@ -79,7 +79,7 @@ fn round(seed: u64, workers: usize, trouble: Trouble) {
         })
         .collect();
     // In the middle: when a third of the messages is answered.
-    while answered.load(Ordering::Acquire) < 100 && !threads.iter().all(|it| it.is_finished()) {
+    while answered.load(Ordering::Acquire) < 100 && !threads.iter().all(JoinHandle::is_finished) {
         thread::yield_now();
     }
     let main = match trouble {

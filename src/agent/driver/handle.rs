@@ -225,14 +225,21 @@ impl<D, V: Clone + PartialEq> Stream for Watch<D, V> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
         let Self { handle, watcher, last, look } = &mut *self;
-        while handle.shared.steps.poll(watcher, context).is_ready() {
+        loop {
+            // Asked before the view is made, so that the last view is seen before the end.
+            let has_ended = handle.shared.has_ended();
+            if handle.shared.steps.poll(watcher, context).is_pending() && !has_ended {
+                return Poll::Pending;
+            }
             let view = look(handle);
             if last.as_ref() != Some(&view) {
                 *last = Some(view.clone());
                 return Poll::Ready(Some(view));
             }
+            if has_ended {
+                return Poll::Ready(None);
+            }
         }
-        if handle.shared.has_ended() { Poll::Ready(None) } else { Poll::Pending }
     }
 }
 

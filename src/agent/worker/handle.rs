@@ -226,10 +226,12 @@ impl<D> Stream for Changes<D> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { handle, watcher } = &mut *self;
         let view = &handle.common.view;
+        // Asked before the change, so that the last change is seen before the end.
+        let has_ended = view.phase() == Phase::Ended;
         if view.changes.poll(watcher, context).is_ready() {
             return Poll::Ready(Some(view.tasks()));
         }
-        if view.phase() == Phase::Ended { Poll::Ready(None) } else { Poll::Pending }
+        if has_ended { Poll::Ready(None) } else { Poll::Pending }
     }
 }
 
