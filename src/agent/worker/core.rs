@@ -9,6 +9,8 @@
 mod batch;
 mod draft;
 mod entry;
+#[cfg(test)]
+mod explore;
 mod orphans;
 
 use super::error::{AssignError, RefusedTask};

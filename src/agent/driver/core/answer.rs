@@ -77,9 +77,12 @@ impl Core {
             return self.event(Event::Delayed(failure), now);
         }
         self.has = Has::Refusal;
-        self.definitions.unresolvable = asked;
-        if !self.definitions.is_taken {
-            self.definitions.applied = 0;
+        // A panic says nothing about the definition.
+        if !problem.is_panic {
+            self.definitions.unresolvable = asked;
+            if !self.definitions.is_taken {
+                self.definitions.applied = 0;
+            }
         }
         if removing {
             // By its contract the executor has nothing of this task.

@@ -11,15 +11,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What goes into one commit.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Batch<D> {
     pub(super) changes: Arc<[StoreChange<D>]>,
     /// What is stored of each id afterwards.
     pub(super) written: Vec<Written<D>>,
     pub(super) answers: Vec<(u64, Answer)>,
-    has_full_set: bool,
+    pub(super) has_full_set: bool,
 }
 
 /// What a commit is about, for one id.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Written<D> {
     pub(super) id: Arc<str>,
     record: Option<TaskRecord<D>>,

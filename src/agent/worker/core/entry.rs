@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 /// What is known of one task.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Entry<D, H> {
     /// What is stored, unless the id is unknown.
     pub(super) record: TaskRecord<D>,

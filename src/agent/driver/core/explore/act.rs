@@ -234,30 +234,7 @@ impl State {
         let after = shared.with(|state| state.core.task.state());
         let holds = before == after || panics;
         self.expect(holds, "6: an interruption never changes the state");
-        // What follows from a deadline is decided now.
-        if call == Call::Controller && !panics {
-            self.not_made_in_time(shared, about);
-        }
-        if call == Call::Remove && !panics {
-            self.removal_in_time(shared);
-        }
         self.run(settings, shared);
-    }
-
-    /// The executor took too long.
-    fn not_made_in_time(&mut self, shared: &Arc<Shared<Letter>>, about: Letter) {
-        let is_live = shared.with(|state| state.core.goal == super::super::Goal::Live);
-        if is_live {
-            self.not_made(about, false);
-        } else {
-            self.removal_in_time(shared);
-        }
-    }
-
-    fn removal_in_time(&mut self, shared: &Arc<Shared<Letter>>) {
-        if shared.with(|state| state.core.goal == super::super::Goal::Remove) {
-            self.removed(false);
-        }
     }
 
     /// The driver runs until it waits for something.
@@ -266,7 +243,11 @@ impl State {
         for _ in 0..16 {
             let next = shared.with(|state| state.core.next(now));
             match next {
-                Next::Recorded(_) => {}
+                Next::Recorded(_) => {
+                    if shared.with(|state| state.core.has == super::super::Has::Refusal) {
+                        self.has_no_controller();
+                    }
+                }
                 Next::Call(call) if settings.is_limited && LIMITED.contains(&call) => {
                     self.mode = Mode::Queued(call);
                     return;

@@ -337,7 +337,6 @@ impl State {
         self.world.controller = Some(about);
         self.world.is_closed = false;
         self.rules.taken = Some(about);
-        self.rules.refused_offer = None;
         self.rules.refused[usize::from(about)] = false;
     }
 
@@ -345,7 +344,12 @@ impl State {
     pub(super) fn not_made(&mut self, about: Letter, is_refusal: bool) {
         self.rules.asked = Some((about, is_refusal));
         self.rules.may_end_running = true;
-        self.rules.refused[usize::from(about)] = true;
+        self.rules.refused[usize::from(about)] |= is_refusal;
+    }
+
+    /// The executor took too long, or does not answer.
+    pub(super) fn has_no_controller(&mut self) {
+        self.rules.may_end_running = true;
     }
 
     pub(super) fn taken(&mut self, about: Letter) {
