@@ -283,6 +283,8 @@ impl State {
         let about = subject.assignment.definition;
         self.begins(call, about, &before, settings.shuts_down_first);
         let deadline = shared.with(|state| state.core.deadline_of(call, now.monotonic));
+        let is_wanted = shared.with(|state| !state.core.interrupts(call));
+        self.expect(is_wanted, "3: what is called is wanted");
         if settings.has_deadlines {
             self.check_limit(call, deadline);
         }

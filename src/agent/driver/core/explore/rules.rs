@@ -227,7 +227,9 @@ impl State {
         }
         match call {
             Call::Controller => {
-                let holds = match taken {
+                // Asked again, it has another chance.
+                let is_asked_again = self.rules.asked == Some((about, false));
+                let holds = is_asked_again || match taken {
                     Some(taken) if !has_refused(taken) => about == taken,
                     _ => about == wanted || (earlier[usize::from(about)] && !has_refused(about)),
                 };
@@ -354,6 +356,7 @@ impl State {
 
     pub(super) fn taken(&mut self, about: Letter) {
         self.rules.taken = Some(about);
+        self.rules.asked = Some((about, false));
     }
 
     pub(super) fn refused(&mut self, about: Letter) {
