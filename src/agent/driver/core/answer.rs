@@ -284,6 +284,9 @@ impl Core {
         self.history.push(now.utc, event);
         self.from_error = from_error;
         self.touched = true;
+        // Nothing is urgent after the end. Else the inspection that follows would be interrupted
+        // and called again for ever.
+        self.urgent &= !to.is_terminal();
         // Not before the end is called for: an inspection may take its time.
         let pressing = self.urgent || self.last_resort().is_some();
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);

@@ -244,34 +244,56 @@ fn one() -> Settings {
     }
 }
 
+/// Few messages, and nothing that cuts a life short: the way to the end is longer.
+fn calm() -> Settings {
+    use TaskState::{Remove, Running};
+    let messages = [
+        Message::Assign([task("a", 1, Running)].into()),
+        Message::Assign([task("a", 2, Remove)].into()),
+        Message::Assign(Vec::new()),
+        Message::ShutDown,
+    ];
+    Settings {
+        messages: messages.into(),
+        most_messages: 2,
+        most_failures: 1,
+        has_crashes: false,
+        has_close: false,
+        writes_some: false,
+        ..one()
+    }
+}
+
+/// A depth for everybody, and one for the full exploration.
+fn depth(small: usize, full: usize) -> Option<usize> {
+    Some(if is_full() { full } else { small })
+}
+
 #[test]
 fn a_worker_of_one_task_keeps_every_rule() {
-    if is_full() {
-        explore("worker, one task", one(), Some(12));
-    } else {
-        let messages = of_one(&[1, 2], &[TaskState::Running, TaskState::Shutdown]);
-        explore("worker, one task", Settings { messages, ..one() }, Some(6));
-    }
+    explore("worker, one task", one(), depth(5, 10));
+}
+
+#[test]
+fn a_long_life_under_a_worker_keeps_every_rule() {
+    explore("worker, a long life", calm(), (!is_full()).then_some(12));
 }
 
 #[test]
 fn a_worker_of_two_tasks_keeps_every_rule() {
     let ids = ["a", "b"].into();
     let settings = Settings { messages: of_two(), ids, ..one() };
-    explore("worker, two tasks", settings, Some(if is_full() { 11 } else { 6 }));
+    explore("worker, two tasks", settings, depth(5, 10));
 }
 
 #[test]
 fn a_worker_with_orphans_keeps_every_rule() {
-    let ids = ["a", "b"].into();
-    let settings =
-        Settings { messages: of_two(), ids, has_orphans: true, has_close: false, ..one() };
-    explore("worker, orphans", settings, Some(if is_full() { 10 } else { 6 }));
+    let settings = Settings { messages: of_two(), ids: ["a", "b"].into(), ..calm() };
+    explore("worker, orphans", Settings { has_orphans: true, ..settings }, depth(7, 11));
 }
 
 #[test]
 fn a_worker_that_shuts_down_before_a_removal_keeps_every_rule() {
-    let messages = of_one(&[1, 2], &[TaskState::Running, TaskState::Shutdown]);
-    let settings = Settings { messages, shuts_down_first: true, ..one() };
-    explore("worker, shutdown first", settings, Some(if is_full() { 11 } else { 6 }));
+    let settings = Settings { shuts_down_first: true, most_messages: 2, ..one() };
+    explore("worker, shutdown first", settings, depth(5, 10));
 }
