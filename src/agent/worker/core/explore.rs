@@ -255,7 +255,7 @@ fn calm() -> Settings {
     ];
     Settings {
         messages: messages.into(),
-        most_messages: 2,
+        most_messages: 3,
         most_failures: 1,
         has_crashes: false,
         has_close: false,
@@ -276,7 +276,7 @@ fn a_worker_of_one_task_keeps_every_rule() {
 
 #[test]
 fn a_long_life_under_a_worker_keeps_every_rule() {
-    explore("worker, a long life", calm(), (!is_full()).then_some(12));
+    explore("worker, a long life", calm(), (!is_full()).then_some(15));
 }
 
 #[test]

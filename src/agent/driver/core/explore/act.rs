@@ -247,6 +247,11 @@ impl State {
                     if shared.with(|state| state.core.has == super::super::Has::Refusal) {
                         self.has_no_controller();
                     }
+                    // The deadline of an update has passed.
+                    let definitions = shared.with(|state| state.core.definitions);
+                    if definitions.refused == definitions.wanted {
+                        self.refused(shared.with(|state| state.wanted.definition));
+                    }
                 }
                 Next::Call(call) if settings.is_limited && LIMITED.contains(&call) => {
                     self.mode = Mode::Queued(call);
