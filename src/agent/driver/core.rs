@@ -14,6 +14,8 @@ mod course;
 mod explore;
 mod logs;
 mod retries;
+#[cfg(test)]
+mod tests;
 mod wish;
 
 use super::history::History;

@@ -12,6 +12,8 @@ mod entry;
 #[cfg(test)]
 mod explore;
 mod orphans;
+#[cfg(test)]
+mod tests;
 
 use super::error::{AssignError, RefusedTask};
 use super::task::{AssignedTask, AssignmentChange};
