@@ -164,7 +164,7 @@ impl Executor for World {
     type Controller = Sleeper;
 
     async fn controller(&self, task: &Assignment<Rest>) -> Result<Sleeper, ControllerError> {
-        Ok(Sleeper { world: self.clone(), id: task.id.clone(), rest: task.definition })
+        Ok(Sleeper { world: self.clone(), id: task.id.to_string(), rest: task.definition })
     }
     async fn list(&self) -> Result<Vec<String>, ControllerError> {
         Ok(lock(&self.sleeps).keys().cloned().collect())

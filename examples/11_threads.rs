@@ -107,7 +107,7 @@ impl Executor for Threads {
     type Controller = Thread;
 
     async fn controller(&self, task: &Assignment<Rounds>) -> Result<Thread, ControllerError> {
-        let (id, rounds) = (task.id.clone(), task.definition.clone());
+        let (id, rounds) = (task.id.to_string(), task.definition.clone());
         Ok(Thread { threads: self.clone(), file: self.folder.join(&id), id, rounds })
     }
 

@@ -273,7 +273,7 @@ fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not(
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
     let executor = Arc::new(ScriptedExecutor::new(|assignment: &Assignment<u64>| {
-        assert_eq!((assignment.id.as_str(), assignment.definition), ("t", 4));
+        assert_eq!((&*assignment.id, assignment.definition), ("t", 4));
         let error = ControllerError::new("no such kind").with_source(ControllerError::new("x"));
         Script::new().with(Call::Controller, [Behavior::fails(error).after_polls(1)])
     }));
@@ -291,7 +291,7 @@ fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not(
 fn an_assignment_is_a_task_that_is_to_run_unless_it_says_otherwise() {
     let told = |assignment: Assignment<char>| {
         let Assignment { id, desired_state, definition, service_id, .. } = assignment;
-        assert_eq!((id.as_str(), definition), ("t", 'd'));
+        assert_eq!((&*id, definition), ("t", 'd'));
         (desired_state, service_id)
     };
     let new = || Assignment::new("t", 'd');

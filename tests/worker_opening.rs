@@ -14,7 +14,7 @@ fn the_handle_shows_every_stored_task_before_the_worker_runs() {
     let record = TaskRecord::new(Assignment::new("web", ()));
     let status = TaskStatus::new(TaskState::Shutdown);
     let task = StoredTask::new(record.clone(), Some(status.clone()));
-    block_on(store.commit(&[StoreChange::Task(task)])).unwrap();
+    block_on(store.commit(&[StoreChange::Replace(task)])).unwrap();
 
     let executor = ScriptedExecutor::new(|_| Script::new());
     let runtime = Arc::new(VirtualPool::new(VirtualTime::new(), 0));

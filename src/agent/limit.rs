@@ -62,12 +62,12 @@ impl Permit {
             self.is_granted = true;
             return Poll::Ready(());
         }
-        let before = match place.and_then(|place| state.queue.get_mut(place)) {
-            Some((_, before)) => before.replace(waker),
-            None => {
-                state.queue.push_back((ticket, Some(waker)));
-                None
-            }
+        let own = place.and_then(|place| state.queue.get_mut(place));
+        let before = if let Some((_, before)) = own {
+            before.replace(waker)
+        } else {
+            state.queue.push_back((ticket, Some(waker)));
+            None
         };
         drop(state);
         drop(before);

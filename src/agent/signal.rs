@@ -100,12 +100,11 @@ impl Signal {
                 waker = Some(context.waker().clone());
                 continue;
             };
-            let before = match place {
-                Some((_, before)) => Some(mem::replace(before, waker)),
-                None => {
-                    waiting.push((key, waker));
-                    None
-                }
+            let before = if let Some((_, before)) = place {
+                Some(mem::replace(before, waker))
+            } else {
+                waiting.push((key, waker));
+                None
             };
             drop(state);
             drop(before);

@@ -19,7 +19,7 @@ impl Executor for World {
         let Assignment { id, definition, .. } = assignment.clone();
         Ok(Operator {
             world: self.clone(),
-            id,
+            id: id.to_string(),
             definition,
             tries: 0,
             begun: Vec::new(),

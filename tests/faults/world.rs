@@ -150,7 +150,7 @@ impl Executor for World {
         assignment: &Assignment<String>,
     ) -> Result<Operator, ControllerError> {
         self.call(&assignment.id, &assignment.definition, "controller").await?;
-        let (id, definition) = (assignment.id.clone(), assignment.definition.clone());
+        let (id, definition) = (assignment.id.to_string(), assignment.definition.clone());
         Ok(Operator { world: self.clone(), id, definition })
     }
 

@@ -145,7 +145,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Vec<StoreChange<Value>>> {
         3 => record().boxed().prop_map(StoreChange::Record).boxed(),
         3 => (id(), status().boxed()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
         2 => (record().boxed(), option::of(status().boxed()))
-            .prop_map(|(record, status)| StoreChange::Task(StoredTask::new(record, status)))
+            .prop_map(|(record, status)| StoreChange::Replace(StoredTask::new(record, status)))
             .boxed(),
         1 => id().prop_map(|id| StoreChange::Delete { id: id.into() }),
     ];

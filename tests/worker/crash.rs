@@ -70,7 +70,7 @@ fn but(mut set: Set, changed: Set, gone: &[&str]) -> Set {
         set.retain(|other| other.assignment.id != task.assignment.id);
         set.push(task);
     }
-    set.retain(|task| !gone.contains(&task.assignment.id.as_str()));
+    set.retain(|task| !gone.contains(&&*task.assignment.id));
     set
 }
 
@@ -138,7 +138,7 @@ async fn manage(handle: WorkerHandle<Script>, world: World, life: Vec<Step>) {
 fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
     let stored = futures::executor::block_on(world.store.load()).unwrap();
     for StoredTask { record, .. } in &stored {
-        let wanted = set.iter().find(|task| task.assignment.id == record.id());
+        let wanted = set.iter().find(|task| *task.assignment.id == *record.id());
         if refused.iter().any(|task| task.id == record.id()) {
             continue;
         }
@@ -155,8 +155,8 @@ fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
     }
     for task in set {
         let id = &task.assignment.id;
-        let is_refused = refused.iter().any(|task| task.id == *id);
-        if !is_refused && !stored.iter().any(|stored| stored.record.id() == id) {
+        let is_refused = refused.iter().any(|task| *task.id == **id);
+        if !is_refused && !stored.iter().any(|stored| stored.record.id() == &**id) {
             world.complain(format!("{id} was taken, and is not stored"));
         }
     }

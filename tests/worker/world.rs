@@ -211,7 +211,7 @@ impl World {
     /// The controller of a workload is made with the definition that the workload has.
     fn check_definition(&self, assignment: &Assignment<Script>) {
         let Assignment { id, definition, .. } = assignment;
-        let Some(workload) = self.lock().workloads.get(id).cloned() else { return };
+        let Some(workload) = self.lock().workloads.get(&**id).cloned() else { return };
         let possible = [workload.label, workload.label_before];
         if workload.prepared && (!definition.known || !possible.contains(&definition.label)) {
             self.complain(format!("{id}: controller made with {definition:?}: {workload:?}"));
@@ -265,6 +265,7 @@ impl Executor for Runs {
             return Err(ControllerError::new("unknown kind of task"));
         }
         let Assignment { id, definition, .. } = assignment.clone();
+        let id = id.to_string();
         Ok(Operator { world: self.0.clone(), id, script: definition, closed: false })
     }
 

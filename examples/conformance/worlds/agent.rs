@@ -87,7 +87,7 @@ impl Agent {
     /// The agent's own view of its tasks.
     pub(crate) fn tasks(&self) -> Value {
         let tasks = self.handle.tasks().into_iter().map(|task| {
-            let id = task.record.assignment.id.clone();
+            let id = task.id().to_owned();
             let status = Some(&task.snapshot.status);
             (id, print(&Stored { record: &task.record, status }))
         });

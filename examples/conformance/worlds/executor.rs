@@ -95,7 +95,7 @@ impl Executor for Machine {
         let (id, definition) = (&assignment.id, &assignment.definition);
         let fields = json!({ "operation": "controller", "id": id, "definition": definition });
         self.scene.operate("controller", id, definition, fields).await?;
-        let (id, definition) = (id.clone(), definition.clone());
+        let (id, definition) = (id.to_string(), definition.clone());
         Ok(Operator { scene: self.scene.clone(), id, definition })
     }
 

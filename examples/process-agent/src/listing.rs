@@ -129,11 +129,11 @@ impl Listed {
         let desired =
             if record.removing { TaskState::Remove } else { record.assignment.desired_state };
         let task = ListedTask {
-            id: assignment.id.clone(),
+            id: assignment.id.to_string(),
             version: Version { index: 1 },
             created_at: time(None),
             updated_at: time(status.timestamp),
-            name: assignment.id.clone(),
+            name: assignment.id.to_string(),
             labels: BTreeMap::new(),
             spec: Spec { container_spec: ContainerSpec::of(&assignment.definition) },
             status: ListedStatus::of(status),

@@ -16,6 +16,8 @@ mod logs;
 mod moment;
 mod rare;
 mod retries;
+#[cfg(test)]
+mod tests;
 mod wish;
 
 use super::history::History;

@@ -102,7 +102,7 @@ impl<'a, D> Race<'a, D> {
         if !mem::replace(&mut self.is_slow, true) {
             let began = span.began.get().unwrap_or_default();
             let at = if is_terminate { began.checked_add(REMINDER) } else { span.deadline.get() };
-            self.timer = at.map(|at| Timer::new(runtime, began, at));
+            self.timer = at.map(|at| Box::new(Timer::new(runtime, began, at)));
         }
         while let Some(timer) = &mut self.timer {
             ready!(timer.sleep.as_mut().poll(context));
@@ -113,14 +113,15 @@ impl<'a, D> Race<'a, D> {
             }
             let age = at.saturating_sub(since);
             tracing::warn!(?age, "terminate has not returned");
-            self.timer = at.checked_add(age).map(|next| Timer::new(runtime, since, next));
+            let next = at.checked_add(age);
+            self.timer = next.map(|next| Box::new(Timer::new(runtime, since, next)));
         }
         Poll::Pending
     }
 }
 
 impl Timer {
-    fn new(runtime: &dyn Runtime, since: Duration, at: Duration) -> Box<Self> {
-        Box::new(Self { since, at, sleep: runtime.sleep_until(at) })
+    fn new(runtime: &dyn Runtime, since: Duration, at: Duration) -> Self {
+        Self { since, at, sleep: runtime.sleep_until(at) }
     }
 }

@@ -9,7 +9,11 @@
 mod batch;
 mod draft;
 mod entry;
+#[cfg(test)]
+mod explore;
 mod orphans;
+#[cfg(test)]
+mod tests;
 
 use super::error::{AssignError, RefusedTask};
 use super::task::{AssignedTask, AssignmentChange};
@@ -33,7 +37,7 @@ use orphans::Orphans;
 pub(super) type Answer = Result<Accepted, AssignError>;
 
 /// A message that was taken.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Accepted {
     /// What is not possible of it.
     pub(super) refused: Vec<RefusedTask>,

@@ -197,7 +197,7 @@ impl Assigner {
                 let kill = async { executor.controller(&assignment).await?.terminate().await };
                 if let Err(error) = kill.await {
                     let error = format_args!("{error:#}");
-                    tracing::error!(task.id = assignment.id, error, "could not be killed");
+                    tracing::error!(task.id = &*assignment.id, error, "could not be killed");
                 }
             });
         }
@@ -302,7 +302,7 @@ fn wanted(
     let least = if stop { TaskState::Shutdown } else { TaskState::New };
     let before = known.map_or(TaskState::New, |assignment| assignment.desired_state);
     let desired = TaskState::from(entry.desired).max(least).max(before);
-    let assignment = Assignment::new(&entry.name, entry.definition.clone());
+    let assignment = Assignment::new(entry.name.as_str(), entry.definition.clone());
     AssignedTask::new(assignment.with_desired_state(desired)).with_policy(entry.policy.clone())
 }
 

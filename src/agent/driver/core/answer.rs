@@ -76,13 +76,16 @@ impl Core {
             let failure = Box::new(Failure::new(String::from(problem.error)));
             return self.event(Event::Delayed(failure), now);
         }
-        self.definitions.unresolvable = asked;
-        if !self.definitions.is_taken {
-            self.definitions.applied = 0;
-            if asked != self.definitions.wanted {
-                // Another definition has come meanwhile: the executor is asked for that one.
-                self.rare_mut().last_error = Some(problem.error.clone());
-                return Log::CallDelayed("controller", problem.error).into();
+        // A panic says nothing about the definition.
+        if !problem.is_panic {
+            self.definitions.unresolvable = asked;
+            if !self.definitions.is_taken {
+                self.definitions.applied = 0;
+                if asked != self.definitions.wanted {
+                    // Another definition has come meanwhile: the executor is asked for that one.
+                    self.rare_mut().last_error = Some(problem.error.clone());
+                    return Log::CallDelayed("controller", problem.error).into();
+                }
             }
         }
         self.has = Has::Refusal;
@@ -308,6 +311,9 @@ impl Core {
         self.history.push(now.utc, event);
         self.from_error = from_error;
         self.touched = true;
+        // Nothing is urgent after the end. Else the inspection that follows would be interrupted
+        // and called again for ever.
+        self.urgent &= !to.is_terminal();
         // Not before the end is called for: an inspection may take its time.
         let pressing = self.urgent || self.last_resort().is_some();
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);

@@ -56,10 +56,10 @@ impl Core {
                 self.ease(|rare| rare.update_retry_at = None);
                 self.definitions.is_changed = false;
                 self.definitions.is_offered = true;
-                if self.rare().update_deadline.is_none() {
-                    if let Some(allowed) = self.policy.update_deadline {
-                        self.rare_mut().update_deadline = now.after(allowed);
-                    }
+                if let Some(allowed) = self.policy.update_deadline
+                    && self.rare().update_deadline.is_none()
+                {
+                    self.rare_mut().update_deadline = now.after(allowed);
                 }
             }
             Call::Inspect => {}

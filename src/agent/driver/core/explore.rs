@@ -319,15 +319,15 @@ fn a_driver_keeps_every_rule() {
     explore(
         "driver",
         Settings { has_deadlines: false, definitions: [1, X].into(), ..few() },
-        Some(10),
+        Some(9),
     );
-    explore("driver, with deadlines", few(), Some(9));
+    explore("driver, with deadlines", few(), Some(6));
 }
 
 #[test]
 fn a_driver_that_shuts_down_before_a_removal_keeps_every_rule() {
     let settings = Settings { shuts_down_first: true, ..few() };
-    explore("driver, shutdown first", settings, (!is_full()).then_some(8));
+    explore("driver, shutdown first", settings, (!is_full()).then_some(7));
 }
 
 #[test]

@@ -11,15 +11,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What goes into one commit.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Batch<D> {
     pub(super) changes: Arc<[StoreChange<D>]>,
     /// What is stored of each id afterwards.
     pub(super) written: Vec<Written<D>>,
     pub(super) answers: Vec<(u64, Answer)>,
-    has_full_set: bool,
+    pub(super) has_full_set: bool,
 }
 
 /// What a commit is about, for one id.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Written<D> {
     pub(super) id: Arc<str>,
     record: Option<TaskRecord<D>>,
@@ -138,11 +140,30 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 self.stored(written);
             }
         }
+        if batch.has_full_set {
+            self.retry_removals();
+        }
         if batch.has_full_set && !self.is_closing && self.orphans.full_set() {
             self.actions.push(Action::List);
         }
         for (number, answer) in batch.answers {
             self.actions.push(Action::Answer(number, answer));
+        }
+    }
+
+    /// A full set is durable: what could not be removed until now is tried again (6). One whose
+    /// driver still closes its controller is tried again after that.
+    fn retry_removals(&mut self) {
+        let mut failed = Vec::new();
+        for (id, entry) in &mut self.entries {
+            if entry.stage == Stage::Driven {
+                entry.is_wanted_again |= entry.is_removal_failed;
+            } else if entry.stage == Stage::Idle && entry.removal_error.is_some() {
+                failed.push(Arc::clone(id));
+            }
+        }
+        for id in failed {
+            self.drive(&id);
         }
     }
 

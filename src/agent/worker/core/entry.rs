@@ -7,6 +7,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 /// What is known of one task.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Entry<D, H> {
     /// What is stored, unless the id is unknown.
     pub(super) record: TaskRecord<D>,

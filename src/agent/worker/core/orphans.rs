@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 /// What is known of it.
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Orphans {
     /// The next full set is followed by a question.
     is_wanted: bool,

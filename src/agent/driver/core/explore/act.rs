@@ -246,30 +246,7 @@ impl State {
         let after = shared.with(|state| state.core.task.state());
         let holds = before == after || panics;
         self.expect(holds, "6: an interruption never changes the state");
-        // What follows from a deadline is decided now.
-        if call == Call::Controller && !panics {
-            self.not_made_in_time(shared, about);
-        }
-        if call == Call::Remove && !panics {
-            self.removal_in_time(shared);
-        }
         self.run(settings, shared);
-    }
-
-    /// The executor took too long.
-    fn not_made_in_time(&mut self, shared: &Arc<Shared<Letter>>, about: Letter) {
-        let is_live = shared.with(|state| state.core.goal == super::super::Goal::Live);
-        if is_live {
-            self.not_made(about, false);
-        } else {
-            self.removal_in_time(shared);
-        }
-    }
-
-    fn removal_in_time(&mut self, shared: &Arc<Shared<Letter>>) {
-        if shared.with(|state| state.core.goal == super::super::Goal::Remove) {
-            self.removed(false);
-        }
     }
 
     /// The driver runs until it waits for something.
@@ -278,7 +255,16 @@ impl State {
         for _ in 0..16 {
             let next = shared.with(|state| state.core.next(now));
             match next {
-                Next::Recorded(_) => {}
+                Next::Recorded(_) => {
+                    if shared.with(|state| state.core.has == super::super::Has::Refusal) {
+                        self.has_no_controller();
+                    }
+                    // The deadline of an update has passed.
+                    let definitions = shared.with(|state| state.core.definitions);
+                    if definitions.refused == definitions.wanted {
+                        self.refused(shared.with(|state| state.wanted.definition));
+                    }
+                }
                 Next::Call(call) if settings.is_limited && LIMITED.contains(&call) => {
                     self.mode = Mode::Queued(call);
                     return;
@@ -310,10 +296,12 @@ impl State {
         if matches!(before.exit, super::super::Exit::RemovalFailed) {
             self.removed(false);
         }
-        let subject = shared.begin(call, now);
+        let (subject, _) = shared.begin(call, now);
         let about = subject.assignment.definition;
         self.begins(call, about, &before, settings.shuts_down_first);
         let deadline = shared.with(|state| state.core.deadline_of(call, now.monotonic));
+        let is_wanted = shared.with(|state| !state.core.interrupts(call));
+        self.expect(is_wanted, "3: what is called is wanted");
         if settings.has_deadlines {
             self.check_limit(call, deadline);
         }

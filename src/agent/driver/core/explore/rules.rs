@@ -233,10 +233,15 @@ impl State {
         }
         match call {
             Call::Controller => {
-                let holds = match taken {
-                    Some(taken) if !has_refused(taken) => about == taken,
-                    _ => about == wanted || (earlier[usize::from(about)] && !has_refused(about)),
-                };
+                // Asked again, it has another chance.
+                let is_asked_again = self.rules.asked == Some((about, false));
+                let holds = is_asked_again
+                    || match taken {
+                        Some(taken) if !has_refused(taken) => about == taken,
+                        _ => {
+                            about == wanted || (earlier[usize::from(about)] && !has_refused(about))
+                        }
+                    };
                 self.expect(holds, "8: a controller is made with what was taken last");
                 self.rules.asked = Some((about, false));
             }
@@ -345,7 +350,6 @@ impl State {
         self.world.controller = Some(about);
         self.world.is_closed = false;
         self.rules.taken = Some(about);
-        self.rules.refused_offer = None;
         self.rules.refused[usize::from(about)] = false;
     }
 
@@ -353,11 +357,17 @@ impl State {
     pub(super) fn not_made(&mut self, about: Letter, is_refusal: bool) {
         self.rules.asked = Some((about, is_refusal));
         self.rules.may_end_running = true;
-        self.rules.refused[usize::from(about)] = true;
+        self.rules.refused[usize::from(about)] |= is_refusal;
+    }
+
+    /// The executor took too long, or does not answer.
+    pub(super) fn has_no_controller(&mut self) {
+        self.rules.may_end_running = true;
     }
 
     pub(super) fn taken(&mut self, about: Letter) {
         self.rules.taken = Some(about);
+        self.rules.asked = Some((about, false));
     }
 
     pub(super) fn refused(&mut self, about: Letter) {

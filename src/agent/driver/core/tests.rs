@@ -1,0 +1,120 @@
+//! One test for each fault that the exploration has found in the driver's core.
+
+use super::super::calls;
+use super::super::handle::DriverHandle;
+use super::super::race::Outcome;
+use super::super::shared::Shared;
+use super::{Applied, Call, Core, Definition, Definitions, Next, Problem};
+use crate::agent::policy::Policy;
+use crate::agent::runtime::Now;
+use crate::exec::Assignment;
+use crate::lifecycle::{Answer, AnyTask, Failure, Operation, TaskState, TaskStatus};
+use crate::testing::{VirtualPool, VirtualTime};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::time::Duration;
+use time::UtcDateTime;
+
+fn now() -> Now {
+    Now { monotonic: Duration::from_secs(1), utc: UtcDateTime::UNIX_EPOCH }
+}
+
+fn core(state: TaskState, applied: Applied) -> Core {
+    let task = AnyTask::resume(TaskStatus::new(state));
+    Core::new("a", task, TaskState::Running, Definitions::new(applied), now().utc)
+}
+
+/// The next call, and which definition it is about.
+fn call(core: &mut Core) -> (Call, Definition) {
+    for _ in 0..8 {
+        match core.next(now()) {
+            Next::Recorded(_) => {}
+            Next::Call(call) => return (call, core.begin(call, now())),
+            other => panic!("expected a call, was {other:?}"),
+        }
+    }
+    panic!("expected a call within eight decisions");
+}
+
+fn make(core: &mut Core) {
+    assert_eq!(call(core).0, Call::Controller);
+    drop(core.resolved(Ok(()), 1, now()));
+}
+
+fn refusal(is_panic: bool) -> Result<(), Problem> {
+    Err(Problem { error: "no".into(), is_temporary: false, is_panic })
+}
+
+#[test]
+fn an_inspection_after_the_end_is_not_interrupted() {
+    let mut core = core(TaskState::Preparing, Applied::Nothing);
+    make(&mut core);
+    assert_eq!(call(&mut core).0, Call::Operate(Operation::Prepare));
+    core.want(TaskState::Shutdown, 1).unwrap();
+    let answer = Answer::Failed(Box::new(Failure::new("no image")));
+    drop(core.operated(Operation::Prepare, answer, false, now()));
+    assert_eq!(core.task.state(), TaskState::Rejected);
+    assert_eq!(call(&mut core).0, Call::Inspect);
+    assert!(!core.interrupts(Call::Inspect), "else it is dropped and called again for ever");
+}
+
+#[test]
+fn a_removal_goes_on_if_the_executor_refuses_while_the_shutdown_is_awaited() {
+    let mut core = core(TaskState::Running, Applied::Wanted);
+    core.set_policy(Arc::new(Policy::default().with_shutdown_before_removal(true)));
+    assert_eq!(call(&mut core).0, Call::Controller);
+    core.remove();
+    drop(core.resolved(refusal(false), 1, now()));
+    assert_eq!(call(&mut core).0, Call::Controller);
+}
+
+#[test]
+fn the_grace_of_a_shutdown_begins_anew_with_another_controller() {
+    let shutdown = Call::Operate(Operation::Shutdown);
+    let mut core = core(TaskState::Running, Applied::Wanted);
+    core.want(TaskState::Shutdown, 1).unwrap();
+    make(&mut core);
+    assert_eq!(call(&mut core).0, shutdown);
+    core.abandoned();
+    make(&mut core);
+    assert_eq!(call(&mut core).0, shutdown);
+    assert!(core.deadline_of(shutdown, now().monotonic).is_some(), "terminate must follow");
+}
+
+#[test]
+fn a_panic_of_the_executor_is_no_refusal_of_the_definition() {
+    let mut core = core(TaskState::Running, Applied::Other);
+    assert_eq!(call(&mut core), (Call::Controller, Definition::Applied));
+    drop(core.resolved(refusal(true), 1, now()));
+    core.remove();
+    assert_eq!(call(&mut core), (Call::Controller, Definition::Applied));
+}
+
+#[test]
+fn after_a_restart_the_executor_is_asked_for_the_definition_that_may_run() {
+    let mut core = core(TaskState::Assigned, Applied::Nothing);
+    assert!(core.may_run());
+    core.want(TaskState::Running, 2).unwrap();
+    assert_eq!(call(&mut core), (Call::Controller, Definition::Applied));
+    drop(core.resolved(refusal(false), 1, now()));
+    core.ask_again();
+    assert_eq!(call(&mut core), (Call::Controller, Definition::Wanted));
+}
+
+#[test]
+fn a_definition_that_is_wanted_again_while_it_is_offered_is_offered_once() {
+    let of = |definition: &'static str| Arc::new(Assignment::new("a", definition));
+    let task = AnyTask::resume(TaskStatus::new(TaskState::Running));
+    let shared = Arc::new(Shared::new("a".into(), task, of("B"), Some(of("A")), now().utc));
+    let handle = DriverHandle::new(Arc::clone(&shared));
+    shared.with(|state| make(&mut state.core));
+    shared.with(|state| state.core.inspected(None, now()));
+    assert_eq!(shared.with(|state| state.core.next(now())), Next::Call(Call::Update));
+    let offered = shared.begin(Call::Update, now());
+    handle.update(of("A")).unwrap();
+    handle.update(of("B")).unwrap();
+    let pool = VirtualPool::new(VirtualTime::new(), 0);
+    drop(calls::updated(&shared, &pool, &offered.0, Outcome::Answer(Ok(()))));
+    let next = shared.with(|state| call(&mut state.core).0);
+    assert_eq!(next, Call::Operate(Operation::Wait));
+}

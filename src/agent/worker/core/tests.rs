@@ -1,0 +1,54 @@
+//! One test for each fault that the exploration has found in the worker's core.
+
+use super::{Action, Changed, Core, Input, Message, Next};
+use crate::agent::driver::DriverExit;
+use crate::agent::worker::task::AssignedTask;
+use crate::exec::Assignment;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+type Worker = Core<&'static str, ()>;
+
+/// Does everything that needs no commit. Returns how often a driver has begun.
+fn act(core: &mut Worker) -> usize {
+    let mut begun = 0;
+    while let Next::Act(actions) = core.next(Duration::ZERO) {
+        let is_begin = |action: &&Action<_, _>| matches!(action, Action::Drive(..));
+        begun += actions.iter().filter(is_begin).count();
+    }
+    begun
+}
+
+#[test]
+fn a_removal_that_fails_while_a_full_set_is_stored_is_tried_again() {
+    let a: AssignedTask<&str> = Assignment::new("a", "A").into();
+    let applied = Some(Arc::clone(&a.assignment));
+    let changed = |is_removal_failed| Changed {
+        status: None,
+        applied: applied.clone(),
+        is_taken: true,
+        is_refused: false,
+        is_removal_failed,
+    };
+    let mut core = Worker::new(Vec::new(), Arc::new(|_, _, _| ()));
+    core.input(Input::Message(1, Message::Assign([a].into())));
+    act(&mut core);
+    core.committed(Ok(()), Duration::ZERO);
+    assert_eq!(act(&mut core), 1);
+
+    core.input(Input::Message(2, Message::Assign(Vec::new())));
+    act(&mut core);
+    // The last full set shares its commit with what the controller has taken.
+    core.input(Input::Message(3, Message::Assign(Vec::new())));
+    core.input(Input::Changed("a".into(), changed(false)));
+    core.committed(Ok(()), Duration::ZERO);
+    act(&mut core);
+    core.input(Input::Changed("a".into(), changed(true)));
+    core.committed(Ok(()), Duration::ZERO);
+    act(&mut core);
+
+    let error = "in use".into();
+    core.input(Input::Ended("a".into(), DriverExit::RemovalFailed { error }));
+    assert_eq!(act(&mut core), 1, "the removal is tried again");
+}
