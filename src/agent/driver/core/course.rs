@@ -124,6 +124,7 @@ impl Core {
         self.last_resort = Some(last_resort);
         self.deadline = None;
         self.retry_at = None;
+        self.forget_update();
         self.touched = true;
         Log::Terminating(reason)
     }

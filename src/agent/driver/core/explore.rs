@@ -316,7 +316,11 @@ fn a_driver_keeps_every_rule() {
         explore("driver", all(), None);
         return;
     }
-    explore("driver", Settings { has_deadlines: false, definitions: [1, X].into(), ..few() }, Some(9));
+    explore(
+        "driver",
+        Settings { has_deadlines: false, definitions: [1, X].into(), ..few() },
+        Some(9),
+    );
     explore("driver, with deadlines", few(), Some(6));
 }
 
@@ -338,5 +342,4 @@ fn a_driver_whose_operations_wait_for_a_place_keeps_every_rule() {
     explore("driver, limited", settings, (!is_full()).then_some(10));
 }
 
-const LIMITED: [Call; 2] =
-    [Call::Operate(Operation::Prepare), Call::Operate(Operation::Start)];
+const LIMITED: [Call; 2] = [Call::Operate(Operation::Prepare), Call::Operate(Operation::Start)];

@@ -58,12 +58,18 @@ impl Core {
         if begins_to_end && !self.task.state().is_terminal() {
             self.urgent = true;
             self.inspection_due = false;
+            self.forget_update();
             if self.last_resort().is_none() && self.has == Has::Controller {
                 self.deadline = None;
             }
         }
         self.touched |= desired != before;
         desired > before
+    }
+
+    /// On the way to its end a task gets no update, so none is late.
+    pub(super) fn forget_update(&mut self) {
+        (self.update_retry_at, self.update_deadline) = (None, None);
     }
 
     /// If the executor has refused, it is asked again.
@@ -99,6 +105,7 @@ impl Core {
         self.ask_again();
         self.remove_later = false;
         self.retry_at = None;
+        self.forget_update();
         // The deadline of a phase that does not matter any more would only keep it awake.
         self.deadline = None;
         self.last_error = None;

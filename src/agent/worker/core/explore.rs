@@ -172,9 +172,7 @@ impl Settings {
         let delay = Duration::from_millis(2);
         let backoff = Backoff::new(delay, delay).with_factor(1.0).unwrap();
         let policy = Policy::default().with_backoff(backoff.with_jitter(0.0).unwrap());
-        core.set_policy(Arc::new(
-            policy.with_shutdown_before_removal(self.shuts_down_first),
-        ));
+        core.set_policy(Arc::new(policy.with_shutdown_before_removal(self.shuts_down_first)));
         core
     }
 }

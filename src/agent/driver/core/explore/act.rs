@@ -64,9 +64,11 @@ impl State {
                 let panics = [false, true];
                 let ways = effects.iter().flat_map(|&effect| panics.map(|panics| (effect, panics)));
                 if core.interrupts(call) {
-                    actions.extend(ways.map(|(effect, panics)| Action::Interrupt { effect, panics }));
+                    actions
+                        .extend(ways.map(|(effect, panics)| Action::Interrupt { effect, panics }));
                 } else if is_due {
-                    actions.extend(ways.map(|(effect, panics)| Action::Deadline { effect, panics }));
+                    actions
+                        .extend(ways.map(|(effect, panics)| Action::Deadline { effect, panics }));
                 } else {
                     actions.push(Action::Tick);
                 }
@@ -92,7 +94,10 @@ impl State {
             call,
             Call::Remove
                 | Call::Operate(
-                    Operation::Prepare | Operation::Start | Operation::Shutdown | Operation::Terminate
+                    Operation::Prepare
+                        | Operation::Start
+                        | Operation::Shutdown
+                        | Operation::Terminate
                 )
         );
         for kind in [Kind::Success, Kind::Temporary, Kind::Interrupted, Kind::Final, Kind::Panic] {
@@ -120,7 +125,12 @@ impl State {
         }
     }
 
-    pub(super) fn act(&mut self, settings: &Settings, shared: &Arc<Shared<Letter>>, action: Action) {
+    pub(super) fn act(
+        &mut self,
+        settings: &Settings,
+        shared: &Arc<Shared<Letter>>,
+        action: Action,
+    ) {
         let now = self.moment();
         match action {
             Action::Poll => self.run(settings, shared),
@@ -162,7 +172,9 @@ impl State {
                 self.answer(shared, call, about, number, kind);
                 self.run(settings, shared);
             }
-            Action::Interrupt { effect, panics } => self.drop_call(settings, shared, effect, panics),
+            Action::Interrupt { effect, panics } => {
+                self.drop_call(settings, shared, effect, panics)
+            }
             Action::Deadline { effect, panics } => {
                 let Mode::Calling { deadline: Some(deadline), .. } = self.mode else { return };
                 shared.with(|state| state.core.woke(deadline));
@@ -313,7 +325,8 @@ impl State {
         };
         match call {
             Call::Controller => {
-                let is_removing = shared.with(|state| state.core.goal == super::super::Goal::Remove);
+                let is_removing =
+                    shared.with(|state| state.core.goal == super::super::Goal::Remove);
                 match kind {
                     Kind::Success => self.made(about),
                     Kind::Final => self.not_made(about, true),

@@ -87,7 +87,11 @@ impl fmt::Debug for State {
         let Self { core, wanted, applied, mode, now, world, rules, broken } = self;
         write!(f, "{now:?} {mode:?} {} of {}, {:?}", core.task.state(), core.desired, core.goal)?;
         write!(f, " {:?} wanted {wanted} applied {applied:?} {:?}", core.has, core.definitions)?;
-        write!(f, " retry {:?} deadline {:?} {world:?} {rules:?} {broken:?}", core.retry_at, core.deadline)
+        write!(
+            f,
+            " retry {:?} deadline {:?} {world:?} {rules:?} {broken:?}",
+            core.retry_at, core.deadline
+        )
     }
 }
 

@@ -120,7 +120,13 @@ impl State {
     }
 
     /// An update is in force, or was refused.
-    pub(super) fn told(&mut self, desired: TaskState, wanted: Letter, is_accepted: bool, core: &Core) {
+    pub(super) fn told(
+        &mut self,
+        desired: TaskState,
+        wanted: Letter,
+        is_accepted: bool,
+        core: &Core,
+    ) {
         let Rules { is_removing, is_closing, .. } = self.rules;
         let is_possible = desired >= self.rules.desired
             && !is_removing
@@ -229,10 +235,13 @@ impl State {
             Call::Controller => {
                 // Asked again, it has another chance.
                 let is_asked_again = self.rules.asked == Some((about, false));
-                let holds = is_asked_again || match taken {
-                    Some(taken) if !has_refused(taken) => about == taken,
-                    _ => about == wanted || (earlier[usize::from(about)] && !has_refused(about)),
-                };
+                let holds = is_asked_again
+                    || match taken {
+                        Some(taken) if !has_refused(taken) => about == taken,
+                        _ => {
+                            about == wanted || (earlier[usize::from(about)] && !has_refused(about))
+                        }
+                    };
                 self.expect(holds, "8: a controller is made with what was taken last");
                 self.rules.asked = Some((about, false));
             }
@@ -247,7 +256,8 @@ impl State {
                 self.expect(!sbr || state.is_terminal(), "the shutdown comes first");
             }
             Call::Close => {
-                let is_over = self.rules.is_closing || self.rules.is_removed || self.rules.removal_failed;
+                let is_over =
+                    self.rules.is_closing || self.rules.is_removed || self.rules.removal_failed;
                 self.expect(is_over, "close is called at the end");
                 self.world.is_closed = true;
             }
@@ -264,7 +274,8 @@ impl State {
                 } else {
                     self.expect(!self.rules.is_terminating, "4: only terminate is called again");
                     let applied = self.world.controller;
-                    let is_offered = applied == Some(wanted) || self.rules.refused_offer == Some(wanted);
+                    let is_offered =
+                        applied == Some(wanted) || self.rules.refused_offer == Some(wanted);
                     let is_pending = !is_offered && desired < TaskState::Shutdown;
                     self.expect(!is_pending, "T8: the update comes before the next operation");
                 }
@@ -300,8 +311,8 @@ impl State {
             use TaskState::{Preparing, Ready, Running, Starting};
             let is_busy = matches!(state, Preparing | Starting | Running);
             let is_there = state > desired || (state == desired && !is_busy) || state >= Ready;
-            let is_wanted = self.world.controller == Some(wanted)
-                || self.rules.refused_offer == Some(wanted);
+            let is_wanted =
+                self.world.controller == Some(wanted) || self.rules.refused_offer == Some(wanted);
             let rests = desired < TaskState::Shutdown
                 && !(is_busy && state <= desired)
                 && is_there

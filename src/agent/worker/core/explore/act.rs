@@ -9,9 +9,8 @@ impl State {
     pub(super) fn actions(&self, settings: &Settings, actions: &mut Vec<Action>) {
         if let Some(commit) = &self.commit {
             actions.push(Action::Commit(Written::Successfully));
-            let some = (0..=commit.len()).filter(|&n| {
-                settings.writes_some || n == 0 || n == commit.len()
-            });
+            let some =
+                (0..=commit.len()).filter(|&n| settings.writes_some || n == 0 || n == commit.len());
             if self.failures < settings.most_failures {
                 actions.extend(some.clone().map(|n| Action::Commit(Written::Failing(n))));
             }
@@ -173,9 +172,8 @@ impl State {
             StoreChange::Delete { id } => Some(Arc::clone(id)),
             _ => None,
         });
-        let is_gone = |id: &Arc<str>| {
-            self.drivers.get(id).is_some_and(|driver| driver.stage == Stage::Gone)
-        };
+        let is_gone =
+            |id: &Arc<str>| self.drivers.get(id).is_some_and(|driver| driver.stage == Stage::Gone);
         deleted.filter(is_gone).collect()
     }
 
@@ -196,7 +194,8 @@ impl State {
         (self.is_closing, self.has_ended, self.is_torn) = (false, false, false);
         self.failures = 0;
         let statuses = self.durable.iter();
-        let told = statuses.filter_map(|(id, task)| Some((Arc::clone(id), task.status.as_ref()?.state)));
+        let told =
+            statuses.filter_map(|(id, task)| Some((Arc::clone(id), task.status.as_ref()?.state)));
         self.told = told.collect();
         self.run_with(settings.shuts_down_first);
     }

@@ -5,6 +5,7 @@ use super::{Arc, BTreeSet, Content, Duration, Message, Seat, State, StoreChange,
 use crate::agent::store::TaskRecord;
 use crate::agent::worker::core::{Action, Answer};
 use crate::agent::worker::error::AssignError;
+use crate::agent::worker::task::AssignmentChange;
 use crate::lifecycle::{TaskState, TaskStatus};
 
 impl State {
@@ -155,7 +156,14 @@ impl State {
 
     /// Which of these are nobody's.
     pub(super) fn orphans(&mut self, ids: &[String]) -> Vec<String> {
-        let names = |message: &Message<u8>, id: &str| message.ids().any(|other| other == id);
+        // A removal of what there is not is no reason to wait.
+        let names = |message: &Message<u8>, id: &str| match message {
+            Message::Assign(tasks) => tasks.iter().any(|task| *task.assignment.id == *id),
+            Message::Update(changes) => changes
+                .iter()
+                .any(|change| change.id() == id && !matches!(change, AssignmentChange::Remove(_))),
+            Message::ShutDown => false,
+        };
         let mut orphans = Vec::new();
         for id in ids {
             let is_named = self.waiting.iter().any(|(_, message)| names(message, id));
@@ -215,7 +223,8 @@ impl State {
             let Some(task) = self.durable.get(id) else { continue };
             let applied = task.record.applied.as_ref().map(|applied| applied.definition);
             let made_with = applied.unwrap_or(task.record.assignment.definition);
-            if driver.is_taken && applied.is_none() && driver.applied != Some(made_with) {
+            let is_new = driver.is_taken && applied.is_none() && !driver.was_refused;
+            if is_new && driver.applied != Some(made_with) {
                 return self.expect(false, "8: a controller is made with what was taken last");
             }
         }
@@ -269,10 +278,9 @@ impl State {
         self.settled();
         for id in self.durable.keys().cloned().collect::<Vec<_>>() {
             let has_driver = self.drivers.get(&id).is_some_and(super::Driver::is_driven);
-            let has_failed =
-                self.drivers.get(&id).is_some_and(|driver| {
-                    driver.stage == Stage::RemovalFailed && !driver.is_wanted_again
-                });
+            let has_failed = self.drivers.get(&id).is_some_and(|driver| {
+                driver.stage == Stage::RemovalFailed && !driver.is_wanted_again
+            });
             let is_blocked = self.reconciling.contains(&*id);
             let holds = has_driver || has_failed || is_blocked || self.is_closing;
             self.expect(holds, "19: each task has a driver");

@@ -179,4 +179,3 @@ pub(super) fn apply(stored: &mut Stored, changes: &[StoreChange<Letter>]) -> Opt
     }
     broken
 }
-

@@ -91,7 +91,8 @@ impl Content {
             }
             Message::ShutDown => {
                 for (id, task) in &mut self.0 {
-                    let want = if task.is_removing { task.next.as_mut() } else { Some(&mut task.present) };
+                    let want =
+                        if task.is_removing { task.next.as_mut() } else { Some(&mut task.present) };
                     let is_left = !task.is_removing && ended.contains(id);
                     if let Some(want) = want.filter(|_| !is_left) {
                         want.desired = want.desired.max(TaskState::Shutdown);
