@@ -204,7 +204,10 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         if let Some(record) = record {
             entry.record = record;
         }
-        if !entry.is_due() {
+        // The driver may have told something else meanwhile.
+        if entry.is_due() {
+            self.due.insert(Arc::clone(&id));
+        } else {
             self.due.remove(&id);
         }
         if origin != Origin::Task {

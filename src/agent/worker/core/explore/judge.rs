@@ -5,7 +5,6 @@ use super::{Arc, BTreeSet, Content, Duration, Message, Seat, State, StoreChange,
 use crate::agent::store::TaskRecord;
 use crate::agent::worker::core::{Action, Answer};
 use crate::agent::worker::error::AssignError;
-use crate::agent::worker::task::AssignmentChange;
 use crate::lifecycle::{TaskState, TaskStatus};
 
 impl State {
@@ -154,30 +153,20 @@ impl State {
         self.expect(is_new, "13: never twice at once");
     }
 
-    /// Which of these are nobody's.
-    pub(super) fn orphans(&mut self, ids: &[String]) -> Vec<String> {
-        // A removal of what there is not is no reason to wait.
-        let names = |message: &Message<u8>, id: &str| match message {
-            Message::Assign(tasks) => tasks.iter().any(|task| *task.assignment.id == *id),
-            Message::Update(changes) => changes
-                .iter()
-                .any(|change| change.id() == id && !matches!(change, AssignmentChange::Remove(_))),
-            Message::ShutDown => false,
-        };
-        let mut orphans = Vec::new();
+    /// Of these, what nobody has assigned is reconciled. What a message names may wait.
+    pub(super) fn judge_orphans(&mut self, ids: &[String], new: &BTreeSet<String>) {
         for id in ids {
-            let is_named = self.waiting.iter().any(|(_, message)| names(message, id));
-            if self.durable.contains_key(&**id) || self.is_closing {
-                continue;
-            }
-            if is_named {
-                // It is looked for again.
-                self.is_list_due = true;
-            } else if !self.reconciling.contains(id) {
-                orphans.push(id.clone());
-            }
+            let is_named = |(_, message): &(u64, Message<u8>)| message.ids().any(|of| of == id);
+            let is_waiting = self.waiting.iter().any(is_named);
+            let is_stored = self.durable.contains_key(&**id) || self.is_closing;
+            let has_begun = self.reconciling.contains(id);
+            let holds = has_begun || is_stored || is_waiting;
+            self.expect(holds, "13: what nobody has assigned is reconciled at once");
+            // It is looked for again.
+            self.is_list_due |= !has_begun && !is_stored;
         }
-        orphans
+        let are_listed = new.iter().all(|id| ids.contains(id));
+        self.expect(are_listed, "13: only what exists is reconciled");
     }
 
     pub(super) fn introduced(&mut self, actions: &[Action<u8, Seat>]) {
