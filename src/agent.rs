@@ -13,6 +13,13 @@
 
 pub mod driver;
 #[cfg(test)]
+#[allow(
+    clippy::pedantic,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod explore;
 mod limit;
 pub(crate) mod panic;

@@ -11,12 +11,26 @@ mod answer;
 mod call;
 mod course;
 #[cfg(test)]
+#[allow(
+    clippy::pedantic,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod explore;
 mod logs;
 mod moment;
 mod rare;
 mod retries;
 #[cfg(test)]
+#[allow(
+    clippy::pedantic,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod tests;
 mod wish;
 

@@ -10,9 +10,23 @@ mod batch;
 mod draft;
 mod entry;
 #[cfg(test)]
+#[allow(
+    clippy::pedantic,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod explore;
 mod orphans;
 #[cfg(test)]
+#[allow(
+    clippy::pedantic,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod tests;
 
 use super::error::{AssignError, RefusedTask};

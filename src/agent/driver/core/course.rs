@@ -134,6 +134,7 @@ impl Core {
         self.inspection_due = false;
         self.deadline = At::NEVER;
         self.retry_at = At::NEVER;
+        self.forget_update();
         self.touched = true;
         Log::Terminating(reason)
     }

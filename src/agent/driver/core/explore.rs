@@ -321,25 +321,25 @@ fn a_driver_keeps_every_rule() {
         Settings { has_deadlines: false, definitions: [1, X].into(), ..few() },
         Some(9),
     );
-    explore("driver, with deadlines", few(), Some(6));
+    explore("driver, with deadlines", few(), Some(5));
 }
 
 #[test]
 fn a_driver_that_shuts_down_before_a_removal_keeps_every_rule() {
     let settings = Settings { shuts_down_first: true, ..few() };
-    explore("driver, shutdown first", settings, (!is_full()).then_some(7));
+    explore("driver, shutdown first", settings, (!is_full()).then_some(5));
 }
 
 #[test]
 fn a_driver_without_deadlines_keeps_every_rule() {
     let settings = Settings { has_deadlines: false, ..if is_full() { all() } else { few() } };
-    explore("driver, no deadlines", settings, (!is_full()).then_some(6));
+    explore("driver, no deadlines", settings, (!is_full()).then_some(5));
 }
 
 #[test]
 fn a_driver_whose_operations_wait_for_a_place_keeps_every_rule() {
     let settings = Settings { is_limited: true, is_resumed: false, ..few() };
-    explore("driver, limited", settings, (!is_full()).then_some(10));
+    explore("driver, limited", settings, (!is_full()).then_some(9));
 }
 
 const LIMITED: [Call; 2] = [Call::Operate(Operation::Prepare), Call::Operate(Operation::Start)];

@@ -118,3 +118,17 @@ fn a_definition_that_is_wanted_again_while_it_is_offered_is_offered_once() {
     let next = shared.with(|state| call(&mut state.core).0);
     assert_eq!(next, Call::Operate(Operation::Wait));
 }
+
+#[test]
+fn no_update_is_late_on_the_way_to_the_end() {
+    let mut core = core(TaskState::Running, Applied::Other);
+    core.set_policy(Arc::new(Policy::default().with_update_deadline(Duration::from_secs(1))));
+    make(&mut core);
+    core.inspected(None, now());
+    assert_eq!(call(&mut core).0, Call::Update);
+    core.want(TaskState::Shutdown, 2).unwrap();
+    core.dropped(now());
+    core.woke(Duration::from_secs(9));
+    assert_eq!(call(&mut core).0, Call::Operate(Operation::Shutdown));
+    assert!(core.rare().refusal.is_none(), "the controller has refused nothing");
+}

@@ -66,6 +66,7 @@ impl Core {
             self.urgent = true;
             self.inspection_due = false;
             self.forget_last_error();
+            self.forget_update();
             if self.last_resort().is_none() && self.has == Has::Controller {
                 self.deadline = At::NEVER;
             }
@@ -79,6 +80,11 @@ impl Core {
         if self.has == Has::Controller {
             self.ease(|rare| rare.last_error = None);
         }
+    }
+
+    /// On the way to its end a task gets no update, so none is late.
+    pub(super) fn forget_update(&mut self) {
+        self.ease(|rare| (rare.update_retry_at, rare.update_deadline) = (None, None));
     }
 
     /// If the executor has refused, it is asked again.
@@ -115,6 +121,7 @@ impl Core {
         self.ask_again();
         self.remove_later = false;
         self.retry_at = At::NEVER;
+        self.forget_update();
         // The deadline of a phase that does not matter any more would only keep it awake.
         self.deadline = At::NEVER;
         self.ease(|rare| rare.last_error = None);

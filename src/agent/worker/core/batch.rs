@@ -206,7 +206,10 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
             entry.record = record;
         }
-        if !entry.is_due() {
+        // The driver may have told something else meanwhile.
+        if entry.is_due() {
+            self.due.insert(Arc::clone(&id));
+        } else {
             self.due.remove(&id);
         }
         if origin != Origin::Task {

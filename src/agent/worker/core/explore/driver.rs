@@ -54,6 +54,8 @@ pub(super) struct Driver {
     pub(super) applied: Option<Letter>,
     pub(super) is_taken: bool,
     refused: Option<Letter>,
+    /// The executor has refused in this life.
+    pub(super) was_refused: bool,
     /// A full set was answered after the removal had failed.
     pub(super) is_wanted_again: bool,
 }
@@ -104,6 +106,7 @@ impl Driver {
             applied,
             is_taken: applied.is_some(),
             refused: None,
+            was_refused: false,
             is_wanted_again: false,
         }
     }
@@ -174,7 +177,7 @@ impl Driver {
             }
             Step::Make => (self.has, self.is_taken) = (Has::Controller, true),
             Step::Refuse => {
-                self.has = Has::Refusal;
+                (self.has, self.was_refused) = (Has::Refusal, true);
                 // It is asked for what is wanted the next time.
                 (self.applied, self.is_taken) = (None, false);
                 if self.is_removing {

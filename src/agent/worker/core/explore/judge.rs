@@ -153,23 +153,20 @@ impl State {
         self.expect(is_new, "13: never twice at once");
     }
 
-    /// Which of these are nobody's.
-    pub(super) fn orphans(&mut self, ids: &[String]) -> Vec<String> {
-        let names = |message: &Message<u8>, id: &str| message.ids().any(|other| other == id);
-        let mut orphans = Vec::new();
+    /// Of these, what nobody has assigned is reconciled. What a message names may wait.
+    pub(super) fn judge_orphans(&mut self, ids: &[String], new: &BTreeSet<String>) {
         for id in ids {
-            let is_named = self.waiting.iter().any(|(_, message)| names(message, id));
-            if self.durable.contains_key(&**id) || self.is_closing {
-                continue;
-            }
-            if is_named {
-                // It is looked for again.
-                self.is_list_due = true;
-            } else if !self.reconciling.contains(id) {
-                orphans.push(id.clone());
-            }
+            let is_named = |(_, message): &(u64, Message<u8>)| message.ids().any(|of| of == id);
+            let is_waiting = self.waiting.iter().any(is_named);
+            let is_stored = self.durable.contains_key(&**id) || self.is_closing;
+            let has_begun = self.reconciling.contains(id);
+            let holds = has_begun || is_stored || is_waiting;
+            self.expect(holds, "13: what nobody has assigned is reconciled at once");
+            // It is looked for again.
+            self.is_list_due |= !has_begun && !is_stored;
         }
-        orphans
+        let are_listed = new.iter().all(|id| ids.contains(id));
+        self.expect(are_listed, "13: only what exists is reconciled");
     }
 
     pub(super) fn introduced(&mut self, actions: &[Action<u8, Seat>]) {
@@ -215,7 +212,8 @@ impl State {
             let Some(task) = self.durable.get(id) else { continue };
             let applied = task.record.applied.as_ref().map(|applied| applied.definition);
             let made_with = applied.unwrap_or(task.record.assignment.definition);
-            if driver.is_taken && applied.is_none() && driver.applied != Some(made_with) {
+            let is_new = driver.is_taken && applied.is_none() && !driver.was_refused;
+            if is_new && driver.applied != Some(made_with) {
                 return self.expect(false, "8: a controller is made with what was taken last");
             }
         }
