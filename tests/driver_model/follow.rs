@@ -175,11 +175,13 @@ fn call(model: &mut Model, now: Duration, op: Op, version: u64) -> Verdict {
         return Err(format!("{op:?} called while {:?} is in flight", model.flight));
     }
     expect(model, now, &Next::Call(op))?;
-    if matches!(op, Op::Update | Op::Controller) {
+    if op == Op::Update {
         equal("offered definition", &version, &model.version)?;
     }
     if op == Op::Controller {
-        model.offered = Some(model.version);
+        let first = model.asked.filter(|_| model.may_run);
+        equal("definition asked for", &version, &first.unwrap_or(model.version))?;
+        (model.offered, model.asked) = (Some(version), Some(version));
     }
     model.begin(op, now);
     Ok(())
@@ -220,7 +222,7 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
         model.retries[op as usize] = 0;
     }
     match op {
-        Op::Controller => resolved(model, now, bad.map(|(_, text)| text), retry),
+        Op::Controller => resolved(model, now, bad.map(|(_, text)| text), retry, is_panic),
         Op::Update if again => {
             (model.changed, model.update_retry, model.offered) = (true, retry, None);
             model.last_error = bad.map(|(_, text)| text);
@@ -249,7 +251,13 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
 }
 
 /// The executor has answered (15).
-fn resolved(model: &mut Model, now: Duration, error: Option<String>, retry: Option<Window>) {
+fn resolved(
+    model: &mut Model,
+    now: Duration,
+    error: Option<String>,
+    retry: Option<Window>,
+    is_panic: bool,
+) {
     let asked = model.offered.take().unwrap_or_default();
     let removing = model.goal == Goal::Remove;
     let Some(error) = error else {
@@ -265,13 +273,16 @@ fn resolved(model: &mut Model, now: Duration, error: Option<String>, retry: Opti
         return;
     };
     model.retry = retry.map(|at| (Op::Controller, at));
+    if retry.is_none() && !is_panic {
+        model.asked = None;
+    }
     if retry.is_some() {
         model.last_error = Some(error.clone());
         if !removing && !model.record.status.state.is_terminal() {
             let known = model.record.noted(now, &error, &Bad::plain());
             inspect_next(model, Some(known));
         }
-    } else if asked != model.version {
+    } else if asked != model.version && !is_panic {
         // It is asked for the one that is wanted now.
         model.last_error = Some(error);
     } else {

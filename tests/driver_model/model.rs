@@ -106,6 +106,8 @@ pub(crate) struct Model {
     /// begun, but not ended.
     pub(crate) changed: bool,
     pub(crate) offered: Option<u64>,
+    /// What the executor is asked for until it refuses that, if a workload of it may run.
+    pub(crate) asked: Option<u64>,
     pub(crate) refused: Option<String>,
     /// The end is wanted, and the controller does not know.
     pub(crate) urgent: bool,
@@ -147,6 +149,7 @@ impl Model {
             because: None,
             changed: false,
             offered: None,
+            asked: may_run.then_some(1),
             refused: None,
             urgent: false,
             told: false,

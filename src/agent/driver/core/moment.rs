@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// A moment in the runtime's time, to the nanosecond. What is more than 584 years away is
+/// A moment in the runtime's time, to the microsecond. What is more than 584,000 years away is
 /// [never](Self::NEVER).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::agent::driver) struct At(u64);
@@ -12,13 +12,13 @@ impl At {
     pub(super) const NEVER: Self = Self(u64::MAX);
 
     pub(in crate::agent::driver) fn get(self) -> Option<Duration> {
-        (self != Self::NEVER).then(|| Duration::from_nanos(self.0))
+        (self != Self::NEVER).then(|| Duration::from_micros(self.0))
     }
 }
 
 impl From<Option<Duration>> for At {
     fn from(moment: Option<Duration>) -> Self {
-        let nanos = moment.map(|moment| u64::try_from(moment.as_nanos()));
-        nanos.map_or(Self::NEVER, |nanos| nanos.map_or(Self::NEVER, Self))
+        let micros = moment.map(|moment| u64::try_from(moment.as_micros()));
+        micros.map_or(Self::NEVER, |micros| micros.map_or(Self::NEVER, Self))
     }
 }

@@ -102,24 +102,6 @@ fn after_a_restart_the_executor_is_asked_for_the_definition_that_may_run() {
 }
 
 #[test]
-fn a_definition_that_is_wanted_again_while_it_is_offered_is_offered_once() {
-    let of = |definition: &'static str| Arc::new(Assignment::new("a", definition));
-    let task = AnyTask::resume(TaskStatus::new(TaskState::Running));
-    let shared = Arc::new(Shared::new("a".into(), task, of("B"), Some(of("A")), now().utc));
-    let handle = DriverHandle::new(Arc::clone(&shared));
-    shared.with(|state| make(&mut state.core));
-    shared.with(|state| state.core.inspected(None, now()));
-    assert_eq!(shared.with(|state| state.core.next(now())), Next::Call(Call::Update));
-    let offered = shared.begin(Call::Update, now());
-    handle.update(of("A")).unwrap();
-    handle.update(of("B")).unwrap();
-    let pool = VirtualPool::new(VirtualTime::new(), 0);
-    drop(calls::updated(&shared, &pool, &offered.0, Outcome::Answer(Ok(()))));
-    let next = shared.with(|state| call(&mut state.core).0);
-    assert_eq!(next, Call::Operate(Operation::Wait));
-}
-
-#[test]
 fn no_update_is_late_on_the_way_to_the_end() {
     let mut core = core(TaskState::Running, Applied::Other);
     core.set_policy(Arc::new(Policy::default().with_update_deadline(Duration::from_secs(1))));

@@ -7,6 +7,7 @@ use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -175,15 +176,21 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             self.actions.push(Action::ReportRemoved(Arc::clone(id)));
         }
         self.actions.push(Action::Show(Arc::clone(id)));
-        if let Some(next) = next {
-            self.insert(id, next, None);
-            self.drive(id);
+        let is_orphan = self.orphans.settle(id);
+        match next {
+            Some(next) => {
+                self.insert(id, next, None);
+                self.drive(id);
+            }
+            None if is_orphan => self.reconcile(String::from(&**id)),
+            None => {}
         }
     }
 
     /// A record, a status, or both are stored.
     fn stored(&mut self, written: Written<D>) {
         let Written { id, record, status, origin, .. } = written;
+        self.orphans.settle(&id);
         if let (Origin::NewTask, Some(record)) = (origin, record.as_ref())
             && !self.entries.contains_key(&id)
         {

@@ -16,11 +16,14 @@ pub(super) struct Orphans {
     is_asked: bool,
     /// What is being ended.
     reconciling: BTreeSet<String>,
+    /// What is to be ended if it is not stored, which nobody knows yet.
+    doubtful: BTreeSet<String>,
 }
 
 impl Default for Orphans {
     fn default() -> Self {
-        Self { is_wanted: true, is_asked: false, reconciling: BTreeSet::new() }
+        let (reconciling, doubtful) = (BTreeSet::new(), BTreeSet::new());
+        Self { is_wanted: true, is_asked: false, reconciling, doubtful }
     }
 }
 
@@ -34,9 +37,16 @@ impl Orphans {
         self.reconciling.remove(id);
     }
 
+    /// It is known now what is stored of this id. Returns whether it is to be ended, if that is
+    /// nothing.
+    pub(super) fn settle(&mut self, id: &str) -> bool {
+        self.doubtful.remove(id)
+    }
+
     /// Nothing more is ended. Returns what was being ended.
     pub(super) fn stop(&mut self) -> BTreeSet<String> {
         self.is_wanted = false;
+        self.doubtful.clear();
         mem::take(&mut self.reconciling)
     }
 
@@ -62,12 +72,23 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             if self.is_closing || self.entries.contains_key(&*id) {
                 continue;
             }
-            if self.is_under_way(&id) || self.unknown.contains(&*id) {
-                // It may be stored. If it is not assigned after all, it is listed again.
+            if self.is_under_way(&id) {
+                // If it is not assigned after all, it is listed again.
                 self.orphans.is_wanted = true;
-            } else if self.orphans.reconciling.insert(id.clone()) {
-                self.actions.push(Action::Reconcile(id));
+            } else if self.unknown.contains(&*id) {
+                // It may be stored. That is settled now, and then it is ended.
+                self.orphans.doubtful.insert(id);
+                self.retry_at = None;
+            } else {
+                self.reconcile(id);
             }
+        }
+    }
+
+    /// What exists of an id and nobody has assigned is to be ended.
+    pub(super) fn reconcile(&mut self, id: String) {
+        if !self.is_closing && self.orphans.reconciling.insert(id.clone()) {
+            self.actions.push(Action::Reconcile(id));
         }
     }
 

@@ -247,7 +247,6 @@ impl State {
             }
             Call::Update => {
                 self.expect(about == wanted, "8: what is wanted is offered");
-                self.expect(self.world.controller != Some(about), "18: what it has is not offered");
                 self.expect(self.rules.refused_offer != Some(about), "18: not offered again");
                 self.expect(!self.is_ending(), "18: no update on the way to the end");
             }

@@ -160,7 +160,9 @@ impl State {
             let is_waiting = self.waiting.iter().any(is_named);
             let is_stored = self.durable.contains_key(&**id) || self.is_closing;
             let has_begun = self.reconciling.contains(id);
-            let holds = has_begun || is_stored || is_waiting;
+            // What a failed message has left of it is undone first.
+            let is_doubtful = self.failed.iter().any(|message| message.ids().any(|of| of == id));
+            let holds = has_begun || is_stored || is_waiting || is_doubtful;
             self.expect(holds, "13: what nobody has assigned is reconciled at once");
             // It is looked for again.
             self.is_list_due |= !has_begun && !is_stored;
