@@ -13,6 +13,8 @@ mod course;
 #[cfg(test)]
 #[allow(
     clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::type_complexity,
     clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -26,6 +28,8 @@ mod retries;
 #[cfg(test)]
 #[allow(
     clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::type_complexity,
     clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -12,6 +12,8 @@ mod entry;
 #[cfg(test)]
 #[allow(
     clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::type_complexity,
     clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -22,6 +24,8 @@ mod orphans;
 #[cfg(test)]
 #[allow(
     clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::type_complexity,
     clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,15 +1,9 @@
 //! One test for each fault that the exploration has found in the driver's core.
 
-use super::super::calls;
-use super::super::handle::DriverHandle;
-use super::super::race::Outcome;
-use super::super::shared::Shared;
 use super::{Applied, Call, Core, Definition, Definitions, Next, Problem};
 use crate::agent::policy::Policy;
 use crate::agent::runtime::Now;
-use crate::exec::Assignment;
 use crate::lifecycle::{Answer, AnyTask, Failure, Operation, TaskState, TaskStatus};
-use crate::testing::{VirtualPool, VirtualTime};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;

@@ -277,7 +277,7 @@ impl State {
                     return;
                 }
                 Next::Nothing => {
-                    let exit = shared.with(|state| state.core.exit.clone());
+                    let exit = shared.with(|state| state.core.exit);
                     if matches!(exit, super::super::Exit::RemovalFailed) {
                         self.removed(false);
                     }
