@@ -48,7 +48,7 @@
 //!     ) -> Result<RecordController, ControllerError> {
 //!         Ok(RecordController {
 //!             records: self.clone(),
-//!             id: assignment.id.clone(),
+//!             id: assignment.id.to_string(),
 //!             definition: assignment.definition,
 //!         })
 //!     }
