@@ -262,7 +262,7 @@ impl<E: Executor> Driver<E> {
         let permit = self.permit.get_or_insert_with(|| Box::new(limit.permit()));
         let (shared, runtime) = (&*self.shared, &*self.runtime);
         let mut since = None;
-        poll_fn(|context| {
+        let has_place = poll_fn(|context| {
             if shared.look(context, |core| core.news) {
                 return Poll::Ready(false);
             }
@@ -270,14 +270,15 @@ impl<E: Executor> Driver<E> {
                 since.get_or_insert_with(|| runtime.now());
                 return Poll::Pending;
             }
-            // Waiting for a place does not count against a deadline that runs already.
-            if let Some(since) = since {
-                let waited = runtime.now().saturating_sub(since);
-                shared.with(|state| state.core.waited(waited));
-            }
             Poll::Ready(true)
         })
-        .await
+        .await;
+        // Waiting for a place does not count against a deadline that runs already.
+        if let Some(since) = since {
+            let waited = runtime.now().saturating_sub(since);
+            shared.with(|state| state.core.waited(waited));
+        }
+        has_place
     }
 
     /// Calls, and records the answer, if there was one.

@@ -113,9 +113,8 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
 
     /// Limits how many `prepare` and `start` run at once, over all tasks. Default: no limit.
     ///
-    /// The others wait in the order in which they came. A deadline begins with the first call of
-    /// its phase, so the time before that does not count. A retry gives up its place and waits
-    /// for a new one, and that time counts.
+    /// The others wait in the order in which they came, and that time does not count against a
+    /// deadline. A retry gives up its place and waits for a new one.
     #[must_use]
     pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
         self.desk.limit = Some(Limit::new(most.get()));
