@@ -49,11 +49,16 @@ where
     .join();
     let (states, transitions) = (checker.unique_state_count(), checker.state_count());
     let (reached, took) = (checker.max_depth(), begun.elapsed());
-    let end = depth.map_or("a fixpoint", |_| "a depth");
+    let broken = checker.discovery("every rule holds");
+    let end = match (&broken, depth) {
+        (Some(_), _) => "a broken rule at a depth",
+        (None, Some(_)) => "a depth",
+        (None, None) => "a fixpoint at a depth",
+    };
     println!(
         "{name}: {states} states, {transitions} transitions, to {end} of {reached}, in {took:.1?}"
     );
-    if let Some(path) = checker.discovery("every rule holds") {
+    if let Some(path) = broken {
         let broken = path.last_state().broken().map(String::from);
         let mut text = String::new();
         for (state, action) in path.into_vec() {
