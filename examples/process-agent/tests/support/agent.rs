@@ -129,7 +129,8 @@ impl Home {
     pub(crate) fn wait(&self, mut condition: impl FnMut(&Self) -> bool) {
         let given_up = Instant::now() + GUARD;
         while !condition(self) {
-            assert!(Instant::now() < given_up, "{:#?}\n{}", self.ps(), self.read("err"));
+            let (out, err) = (self.read("out"), self.read("err"));
+            assert!(Instant::now() < given_up, "{:#?}\n{out}\n{err}", self.ps());
             std::thread::sleep(POLL);
         }
     }
