@@ -44,6 +44,11 @@ enum Origin {
 }
 
 impl<D> Batch<D> {
+    /// Whether it writes this id.
+    pub(super) fn writes(&self, id: &str) -> bool {
+        self.written.iter().any(|written| &*written.id == id)
+    }
+
     /// Whether a message of it names this id.
     pub(super) fn names(&self, id: &str) -> bool {
         let mut written = self.written.iter();
@@ -219,16 +224,15 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         } else {
             self.due.remove(&id);
         }
-        if origin != Origin::Task {
-            match entry.stage {
-                Stage::Idle | Stage::Blocked => self.drive(&id),
-                Stage::Driven => {
-                    entry.is_wanted_again = entry.is_removal_failed;
-                    let (seat, record) = (entry.seat.clone(), entry.record.clone());
-                    self.actions.push(Action::Tell(seat, record));
-                }
-                Stage::Removed => {}
+        match entry.stage {
+            Stage::Blocked => self.drive(&id),
+            Stage::Idle if origin != Origin::Task => self.drive(&id),
+            Stage::Driven if origin != Origin::Task => {
+                entry.is_wanted_again = entry.is_removal_failed;
+                let (seat, record) = (entry.seat.clone(), entry.record.clone());
+                self.actions.push(Action::Tell(seat, record));
             }
+            Stage::Idle | Stage::Driven | Stage::Removed => {}
         }
         self.actions.push(Action::Show(id));
     }

@@ -69,7 +69,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             return;
         };
         for id in ids {
-            if self.is_closing || self.entries.contains_key(&*id) {
+            let is_owned = self.entries.contains_key(&*id) || self.orphans.is_reconciling(&id);
+            if self.is_closing || is_owned {
                 continue;
             }
             if self.is_under_way(&id) {
@@ -104,6 +105,12 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             return;
         }
         self.orphans.is_wanted |= !is_done;
+        // While its record is being written, nobody knows which definition it begins with. It
+        // begins when that is stored.
+        let is_written = self.batch.as_ref().is_some_and(|batch| batch.writes(id));
+        if is_written || self.unknown.contains(id) {
+            return;
+        }
         let blocked = self.entries.get_key_value(id).filter(|(_, e)| e.stage == Stage::Blocked);
         if let Some(id) = blocked.map(|(id, _)| Arc::clone(id)) {
             self.drive(&id);

@@ -164,8 +164,8 @@ impl State {
             let is_doubtful = self.failed.iter().any(|message| message.ids().any(|of| of == id));
             let holds = has_begun || is_stored || is_waiting || is_doubtful;
             self.expect(holds, "13: what nobody has assigned is reconciled at once");
-            // It is looked for again.
-            self.is_list_due |= !has_begun && !is_stored;
+            // It is looked for again. What is doubtful is kept in mind instead.
+            self.is_list_due |= !has_begun && !is_stored && is_waiting;
         }
         let are_listed = new.iter().all(|id| ids.contains(id));
         self.expect(are_listed, "13: only what exists is reconciled");
