@@ -26,14 +26,15 @@ pub(super) fn every_rule_holds<M: Model<State: Judged>>() -> Property<M> {
     }
 }
 
-/// Whether the full exploration is asked for. It takes minutes.
-pub(super) fn is_full() -> bool {
-    std::env::var("ONWARD_EXPLORE").is_ok_and(|value| value == "full")
+/// How many steps deeper than usual to explore.
+fn deeper() -> usize {
+    let Ok(steps) = std::env::var("ONWARD_EXPLORE") else { return 0 };
+    steps.parse().unwrap_or_else(|_| panic!("ONWARD_EXPLORE is a number of steps, not {steps:?}"))
 }
 
-/// Explores a model to a fixpoint, or to a depth, and fails with the shortest way to a state in
-/// which a rule does not hold.
-pub(super) fn explore<M>(name: &str, model: M, depth: Option<usize>)
+/// Explores a model to a depth, and fails with the shortest way to a state in which a rule does
+/// not hold.
+pub(super) fn explore<M>(name: &str, model: M, depth: usize)
 where
     M: Model + Send + Sync + 'static,
     M::State: Judged + Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
@@ -41,24 +42,11 @@ where
 {
     let begun = Instant::now();
     let builder = model.checker().threads(2).timeout(Duration::from_secs(900));
-    let checker = match depth {
-        Some(depth) => builder.target_max_depth(depth),
-        None => builder,
-    }
-    .spawn_bfs()
-    .join();
+    let checker = builder.target_max_depth(depth + deeper()).spawn_bfs().join();
     let (states, transitions) = (checker.unique_state_count(), checker.state_count());
     let (reached, took) = (checker.max_depth(), begun.elapsed());
-    let broken = checker.discovery("every rule holds");
-    let end = match (&broken, depth) {
-        (Some(_), _) => "a broken rule at a depth",
-        (None, Some(_)) => "a depth",
-        (None, None) => "a fixpoint at a depth",
-    };
-    println!(
-        "{name}: {states} states, {transitions} transitions, to {end} of {reached}, in {took:.1?}"
-    );
-    if let Some(path) = broken {
+    println!("{name}: {states} states, {transitions} transitions, depth {reached}, in {took:.1?}");
+    if let Some(path) = checker.discovery("every rule holds") {
         let broken = path.last_state().broken().map(String::from);
         let mut text = String::new();
         for (state, action) in path.into_vec() {

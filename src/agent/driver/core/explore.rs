@@ -11,7 +11,7 @@ mod rules;
 use super::super::handle::DriverHandle;
 use super::super::shared::Shared;
 use super::{Call, Core, Definitions};
-use crate::agent::explore::{Judged, every_rule_holds, explore, is_full};
+use crate::agent::explore::{Judged, every_rule_holds, explore};
 use crate::agent::policy::{Backoff, Policy};
 use crate::agent::runtime::Now;
 use crate::exec::Assignment;
@@ -312,34 +312,28 @@ fn few() -> Settings {
 
 #[test]
 fn a_driver_keeps_every_rule() {
-    if is_full() {
-        explore("driver", all(), None);
-        return;
-    }
-    explore(
-        "driver",
-        Settings { has_deadlines: false, definitions: [1, X].into(), ..few() },
-        Some(9),
-    );
-    explore("driver, with deadlines", few(), Some(5));
+    let definitions = [1, X].into();
+    explore("driver", Settings { has_deadlines: false, definitions, ..few() }, 9);
+    explore("driver, with deadlines", few(), 5);
+    explore("driver, every wish", all(), 3);
 }
 
 #[test]
 fn a_driver_that_shuts_down_before_a_removal_keeps_every_rule() {
     let settings = Settings { shuts_down_first: true, ..few() };
-    explore("driver, shutdown first", settings, (!is_full()).then_some(5));
+    explore("driver, shutdown first", settings, 5);
 }
 
 #[test]
 fn a_driver_without_deadlines_keeps_every_rule() {
-    let settings = Settings { has_deadlines: false, ..if is_full() { all() } else { few() } };
-    explore("driver, no deadlines", settings, (!is_full()).then_some(5));
+    let settings = Settings { has_deadlines: false, ..few() };
+    explore("driver, no deadlines", settings, 5);
 }
 
 #[test]
 fn a_driver_whose_operations_wait_for_a_place_keeps_every_rule() {
     let settings = Settings { is_limited: true, is_resumed: false, ..few() };
-    explore("driver, limited", settings, (!is_full()).then_some(9));
+    explore("driver, limited", settings, 9);
 }
 
 const LIMITED: [Call; 2] = [Call::Operate(Operation::Prepare), Call::Operate(Operation::Start)];

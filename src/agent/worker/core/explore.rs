@@ -10,7 +10,7 @@ mod key;
 mod wanted;
 
 use super::{Core, Message};
-use crate::agent::explore::{Judged, every_rule_holds, explore, is_full};
+use crate::agent::explore::{Judged, every_rule_holds, explore};
 use crate::agent::policy::{Backoff, Policy};
 use crate::agent::store::{StoreChange, StoreError, StoredTask};
 use crate::agent::worker::task::{AssignedTask, AssignmentChange};
@@ -262,36 +262,31 @@ fn calm() -> Settings {
     }
 }
 
-/// A depth for everybody, and one for the full exploration.
-fn depth(small: usize, full: usize) -> Option<usize> {
-    Some(if is_full() { full } else { small })
-}
-
 #[test]
 fn a_worker_of_one_task_keeps_every_rule() {
-    explore("worker, one task", one(), depth(5, 10));
+    explore("worker, one task", one(), 5);
 }
 
 #[test]
 fn a_long_life_under_a_worker_keeps_every_rule() {
-    explore("worker, a long life", calm(), (!is_full()).then_some(15));
+    explore("worker, a long life", calm(), 15);
 }
 
 #[test]
 fn a_worker_of_two_tasks_keeps_every_rule() {
     let ids = ["a", "b"].into();
     let settings = Settings { messages: of_two(), ids, ..one() };
-    explore("worker, two tasks", settings, depth(5, 10));
+    explore("worker, two tasks", settings, 5);
 }
 
 #[test]
 fn a_worker_with_orphans_keeps_every_rule() {
     let settings = Settings { messages: of_two(), ids: ["a", "b"].into(), ..calm() };
-    explore("worker, orphans", Settings { has_orphans: true, ..settings }, depth(7, 11));
+    explore("worker, orphans", Settings { has_orphans: true, ..settings }, 7);
 }
 
 #[test]
 fn a_worker_that_shuts_down_before_a_removal_keeps_every_rule() {
     let settings = Settings { shuts_down_first: true, most_messages: 2, ..one() };
-    explore("worker, shutdown first", settings, depth(5, 10));
+    explore("worker, shutdown first", settings, 5);
 }
