@@ -1,7 +1,10 @@
-//! What tests are made with: virtual time and a runtime in it, controllers,
-//! executors and connections that do what a script says, whatever can be and
-//! happen as [strategies](strategy) of `proptest`, which edges a run has
-//! [covered](Coverage), and a kit that checks a controller against its [contract].
+//! What tests are made with.
+//!
+//! - Virtual time, and a runtime in it.
+//! - Controllers, executors and connections that do what a script says.
+//! - Whatever can be and happen, as [strategies](strategy) of `proptest`.
+//! - The edges that a run has [covered](Coverage).
+//! - A kit that checks a controller against its [contract].
 //!
 //! It needs the feature `testing`.
 

@@ -84,9 +84,9 @@ use futures::future::BoxFuture;
 /// ```
 ///
 /// Some of what was begun cannot be dropped with the future: what a thread of a
-/// pool does goes on, and so does a request that was sent. Keep a handle of the
-/// one where the next operation waits for it, that of another instance too; and
-/// let whatever ends or removes a task forbid what may come late of the other.
+/// pool does goes on, and so does a request that was sent. For the thread, keep a
+/// handle where the next operation waits for it, also that of another instance.
+/// For the request, let whatever ends or removes a task forbid what may come late.
 ///
 /// **Restarts.** An agent that comes up again makes a new controller for a
 /// task that another instance prepared or started, and calls what its state asks
