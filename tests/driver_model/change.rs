@@ -119,7 +119,7 @@ impl Model {
         }
         let changed = self.version != version;
         if changed {
-            (self.refused, self.update_deadline) = (None, None);
+            (self.refused, self.may_be_refused, self.update_deadline) = (None, None, None);
             self.forget_last_error();
             self.ask_again();
         }
@@ -152,6 +152,15 @@ impl Model {
             }
         }
         desired > before
+    }
+
+    /// Something else is wanted in the middle of a poll. If the deadline of an update has passed
+    /// in it, nothing shows whether the driver has refused the definition before this.
+    pub(crate) fn told(&mut self) {
+        self.told = true;
+        let is_late = self.polled && self.wants_update() && self.has_passed(self.update_deadline);
+        let reason = || exceeded("update", self.policy.update_deadline, self.last_error.clone());
+        self.may_be_refused = is_late.then(reason);
     }
 
     /// What is not tried again has no last error.
@@ -218,6 +227,7 @@ impl Model {
     /// The timer was set for this moment, or a snapshot told it: what a jitter
     /// left open is known.
     pub(crate) fn learn(&mut self, at: Duration) {
+        let deadlines = self.deadlines();
         let updates = self.course() == Some(Op::Update);
         let window = if updates {
             self.update_retry.as_mut()
@@ -227,22 +237,30 @@ impl Model {
         if let Some(window) =
             window.filter(|_| self.flight.is_none()).filter(|window| window.contains(at))
         {
-            // At the same moment it is the deadline that was waited for.
-            let deadlines = [self.deadline, self.update_deadline.filter(|_| updates)];
-            let until = if deadlines.contains(&Some(at)) { window.to } else { at };
-            *window = Window { from: at, to: until };
+            *window = learnt(*window, deadlines, at);
         }
     }
 
     /// The same, of a retry that could have come before now, and did not: nobody
     /// saw its moment while the driver was at something else.
     pub(crate) fn learn_late(&mut self, at: Duration) {
-        let passed = self.passed;
+        let (passed, deadlines) = (self.passed, self.deadlines());
         if let Some(window) = self.next_attempt().filter(|window| window.contains(at))
             && Some(window.from) <= passed
             && Some(at) > passed
         {
-            *window = super::model::exactly(at);
+            *window = learnt(*window, deadlines, at);
         }
     }
+
+    /// What else the timer may be set for.
+    fn deadlines(&self) -> [Option<Duration>; 2] {
+        [self.deadline, self.update_deadline.filter(|_| self.course() == Some(Op::Update))]
+    }
+}
+
+/// At the same moment it is the deadline that was waited for.
+fn learnt(window: Window, deadlines: [Option<Duration>; 2], at: Duration) -> Window {
+    let to = if deadlines.contains(&Some(at)) { window.to } else { at };
+    Window { from: at, to }
 }

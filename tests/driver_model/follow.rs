@@ -64,16 +64,16 @@ fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
         }
         Event::Fired(moment) => fired(model, *moment),
         Event::Update { id, desired, version, answer } => {
-            model.told = true;
+            model.told();
             let must = model.update(id, *desired, *version);
             equal("answer of update", answer, &must)?;
         }
         Event::Remove => {
-            model.told = true;
+            model.told();
             model.remove();
         }
         Event::Close => {
-            model.told = true;
+            model.told();
             model.goal = model.goal.max(Goal::Close);
         }
     }
@@ -116,9 +116,8 @@ fn silent(model: &mut Model, now: Duration) {
             Next::RefuseUpdate => {
                 let error = model.last_error.take();
                 let reason = exceeded("update", model.policy.update_deadline, error);
-                let version = model.version;
-                (model.changed, model.offered) = (false, None);
-                refused(model, version, reason);
+                model.offered = None;
+                refused(model, model.version, reason);
             }
             _ => return,
         }
@@ -126,10 +125,11 @@ fn silent(model: &mut Model, now: Duration) {
 }
 
 /// The controller does not take a definition (5).
-fn refused(model: &mut Model, offered: u64, reason: String) {
+pub(crate) fn refused(model: &mut Model, offered: u64, reason: String) {
     (model.update_deadline, model.update_retry, model.last_error) = (None, None, None);
     if offered == model.version {
-        model.refused = Some(reason);
+        // Also if another one was wanted in between (5).
+        (model.refused, model.changed) = (Some(reason), false);
     }
 }
 

@@ -109,6 +109,8 @@ pub(crate) struct Model {
     /// What the executor is asked for until it refuses that, if a workload of it may run.
     pub(crate) asked: Option<u64>,
     pub(crate) refused: Option<String>,
+    /// Why it may be refused: the next snapshot says whether it is.
+    pub(crate) may_be_refused: Option<String>,
     /// The end is wanted, and the controller does not know.
     pub(crate) urgent: bool,
     /// Somebody spoke to the driver while it was polled.
@@ -151,6 +153,7 @@ impl Model {
             offered: None,
             asked: may_run.then_some(1),
             refused: None,
+            may_be_refused: None,
             urgent: false,
             told: false,
             polled: false,
@@ -168,7 +171,7 @@ impl Model {
         self.passed = self.passed.max(now.checked_sub(Duration::from_nanos(1)));
     }
 
-    fn has_passed(&self, deadline: Option<Duration>) -> bool {
+    pub(crate) fn has_passed(&self, deadline: Option<Duration>) -> bool {
         deadline.is_some_and(|deadline| Some(deadline) <= self.passed)
     }
 

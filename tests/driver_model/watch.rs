@@ -1,6 +1,6 @@
 //! What others see of a task: streams of its status, and snapshots.
 
-use super::follow::equal;
+use super::follow::{equal, refused};
 use super::model::{Model, Verdict};
 use super::play::Woken;
 use super::world::World;
@@ -92,6 +92,11 @@ impl Watch {
 
 /// Holds a snapshot against the trace.
 pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
+    if let Some(reason) = model.may_be_refused.take()
+        && snapshot.definition == DefinitionStatus::Refused(reason.clone())
+    {
+        refused(model, model.version, reason);
+    }
     let record = &model.record;
     equal("snapshot: status", &snapshot.status, &record.status)?;
     equal("snapshot: desired state", &snapshot.desired_state, &model.desired)?;
