@@ -53,11 +53,11 @@ fn a_task(id: &str) -> TaskRecord<String> {
 }
 
 fn record(id: &str) -> StoreChange<String> {
-    StoreChange::Record(a_task(id))
+    StoreChange::Record(a_task(id).into())
 }
 
 fn status(id: &str, state: TaskState) -> StoreChange<String> {
-    StoreChange::Status { id: id.into(), status: TaskStatus::new(state) }
+    StoreChange::Status { id: id.into(), status: TaskStatus::new(state).into() }
 }
 
 fn delete(id: &str) -> StoreChange<String> {
@@ -113,7 +113,7 @@ fn a_new_record_keeps_the_status() {
     of_every_store(|commit, load| {
         commit(&[record("a"), status("a", TaskState::Running)]);
         let changed = TaskRecord::new(Assignment::new("a", "another image".to_owned()));
-        commit(&[StoreChange::Record(changed.clone())]);
+        commit(&[StoreChange::Record(changed.clone().into())]);
         let running = TaskStatus::new(TaskState::Running);
         assert_eq!(load(), [StoredTask::new(changed.clone(), Some(running))]);
     });
@@ -443,7 +443,7 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     waited_for.next = Some(Box::new(AssignedTask::from(a_task("a")).into()));
     waited_for.applied = Some(a_task("a").assignment);
     let running = status("a", TaskState::Running);
-    let place = Place::with(&[StoreChange::Record(waited_for), running, record("b")]);
+    let place = Place::with(&[StoreChange::Record(waited_for.into()), running, record("b")]);
 
     let container = |id: &str| {
         let image = format!("the image of {id}");
@@ -520,7 +520,8 @@ fn a_new_store_is_in_the_current_version() {
 fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
     let place = Place::new();
     let store = open::<Value>(&place.path()).unwrap();
-    let task = |id: &str, image| StoreChange::Record(TaskRecord::new(Assignment::new(id, image)));
+    let task =
+        |id: &str, image| StoreChange::Record(TaskRecord::new(Assignment::new(id, image)).into());
     block_on(store.commit(&[task("a", json!("alpine")), task("b", json!(7))])).unwrap();
     block_on(store.close()).unwrap();
     let failed = "task \"b\": the step from version 1 of its definitions to the next one failed: 7 is no image";
@@ -543,8 +544,9 @@ fn what_could_not_be_read_again_is_not_stored() {
 
     let place = Place::new();
     let store = open::<Share>(&place.path()).unwrap();
-    let task =
-        |id: &str, share| StoreChange::Record(TaskRecord::new(Assignment::new(id, Share(share))));
+    let task = |id: &str, share| {
+        StoreChange::Record(TaskRecord::new(Assignment::new(id, Share(share))).into())
+    };
     let error = block_on(store.commit(&[task("a", 0.1), task("b", f64::INFINITY)])).unwrap_err();
     let start = "task \"b\": its record could not be read again from a store: assignment.definition: invalid type: null, expected f64";
     assert!(error.to_string().starts_with(start), "{error}");
@@ -604,7 +606,7 @@ fn a_commit_that_was_given_up_never_undoes_a_later_one() {
     assert!(load.as_mut().now_or_never().is_none());
     run();
     let tasks = block_on(load).unwrap();
-    assert_eq!(tasks[0].status, Some(TaskStatus::new(TaskState::Running)));
+    assert_eq!(tasks[0].status, Some(TaskStatus::new(TaskState::Running).into()));
 }
 
 #[test]
@@ -641,8 +643,9 @@ fn a_full_disk_is_an_error_until_there_is_room() {
     let store = open::<String>(&path).unwrap();
     block_on(store.commit(&[record("before")])).unwrap();
     disk.fill();
-    let large =
-        |id: &str| StoreChange::Record(TaskRecord::new(Assignment::new(id, "x".repeat(2 << 20))));
+    let large = |id: &str| {
+        StoreChange::Record(TaskRecord::new(Assignment::new(id, "x".repeat(2 << 20))).into())
+    };
     let full = |error: StoreError| {
         let expected =
             format!("{}: No space left on device (os error 28); make room there", path.display());

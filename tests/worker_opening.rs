@@ -22,6 +22,6 @@ fn the_handle_shows_every_stored_task_before_the_worker_runs() {
 
     let tasks = worker.handle().tasks();
     let [task] = tasks.as_slice() else { unreachable!("{tasks:?}") };
-    assert_eq!((&task.record, &task.snapshot.status), (&record, &status));
+    assert_eq!((&*task.record, &task.snapshot.status), (&record, &status));
     assert!(task.has_ended());
 }

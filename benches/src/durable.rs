@@ -41,14 +41,16 @@ fn statuses(writers: u32) -> Vec<StoreChange<()>> {
     let mut status = TaskStatus::new(TaskState::Running);
     status.message = "started".into();
     status.timestamp = Some(UtcDateTime::now());
-    let change = |number| StoreChange::Status { id: id(number).into(), status: status.clone() };
+    let change =
+        |number| StoreChange::Status { id: id(number).into(), status: status.clone().into() };
     (0..u64::from(writers)).map(change).collect()
 }
 
 /// A store with a task for each of the writers.
 async fn store(place: &TempDir) -> Result<RedbStore<()>> {
     let store = open(place).await?;
-    let record = |number| StoreChange::Record(TaskRecord::new(Assignment::new(id(number), ())));
+    let record =
+        |number| StoreChange::Record(TaskRecord::new(Assignment::new(id(number), ())).into());
     let most = WRITERS.iter().copied().max().unwrap_or_default();
     store.commit(&(0..u64::from(most)).map(record).collect::<Vec<_>>()).await?;
     Ok(store)

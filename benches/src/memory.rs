@@ -76,11 +76,10 @@ pub(crate) fn resident(tasks: u64) -> Result<Vec<f64>> {
 
 /// The resident memory of this process, in bytes.
 pub(crate) fn rss() -> Result<f64> {
-    let text = fs::read_to_string("/proc/self/statm")?;
-    let pages: u32 = text.split(' ').nth(1).context("statm")?.parse()?;
-    #[expect(clippy::cast_precision_loss, reason = "a page's size")]
-    let page = rustix::param::page_size() as f64;
-    Ok(f64::from(pages) * page)
+    let text = fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kib: u32 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(f64::from(kib) * 1024.0)
 }
 
 pub(crate) fn run(scale: &Scale) -> Result<Report> {

@@ -189,12 +189,20 @@ impl<E: Executor> Driver<E> {
     /// If you drop its future, nothing is lost. Call it again, and it goes on: what was called
     /// then is called again, except for `close`.
     pub async fn run(&mut self) -> DriverExit {
+        // Read after whatever takes time. What is done at once is done at one time.
+        let mut now = Now::read(&*self.runtime);
         loop {
-            match self.advance() {
-                Pause::Call(call) => self.call(call).await,
+            now = match self.advance(now) {
+                Pause::Call(call) => {
+                    let place = if self.needs_place(call) { self.place().await } else { Ok(now) };
+                    match place {
+                        Ok(now) => self.call(call, now).await,
+                        Err(now) => now,
+                    }
+                }
                 Pause::Wait(until) => self.wait(until).await,
                 Pause::Ended => break,
-            }
+            };
         }
         self.drop_controller();
         self.shared.end();
@@ -203,11 +211,9 @@ impl<E: Executor> Driver<E> {
     }
 
     /// Records everything that needs no call.
-    fn advance(&mut self) -> Pause {
-        let mut now = None;
+    fn advance(&mut self, now: Now) -> Pause {
         loop {
             self.report();
-            let now = *now.get_or_insert_with(|| Now::read(&*self.runtime));
             match self.shared.with(|state| state.core.next(now)) {
                 Next::Recorded(logs) => logs.write(),
                 Next::Call(call) => return Pause::Call(call),
@@ -235,8 +241,8 @@ impl<E: Executor> Driver<E> {
         self.shared.steps.notify();
     }
 
-    /// Waits for news, or until a moment.
-    async fn wait(&mut self, until: Option<Duration>) {
+    /// Waits for news, or until a moment. Gives the time after it, as [`call`](Self::call) does.
+    async fn wait(&mut self, until: Option<Duration>) -> Now {
         self.permit = None;
         let (shared, runtime) = (&*self.shared, &*self.runtime);
         // Made when it waits: most tasks wait without end.
@@ -250,86 +256,97 @@ impl<E: Executor> Driver<E> {
             sleep.as_mut().poll(context).map(|()| shared.with(|state| state.core.woke(until)))
         })
         .await;
+        Now::read(runtime)
     }
 
-    /// Waits for a place, where a worker limits how many operations run at once. Returns false
-    /// if there is news first.
-    async fn has_place(&mut self, call: Call) -> bool {
-        let Some(limit) = self.limit.as_ref().filter(|_| Core::is_limited(call)) else {
-            self.permit = None;
-            return true;
-        };
-        let permit = self.permit.get_or_insert_with(|| Box::new(limit.permit()));
+    /// Whether this call needs a place. One that needs none gives up the place of the last.
+    fn needs_place(&mut self, call: Call) -> bool {
+        match &self.limit {
+            Some(limit) if Core::is_limited(call) => {
+                self.permit.get_or_insert_with(|| Box::new(limit.permit()));
+            }
+            _ => self.permit = None,
+        }
+        self.permit.is_some()
+    }
+
+    /// Waits for a place, where a worker limits how many operations run at once. An error if
+    /// there is news first. Both are the time after it.
+    async fn place(&mut self) -> Result<Now, Now> {
         let (shared, runtime) = (&*self.shared, &*self.runtime);
+        let Some(permit) = &mut self.permit else { return Ok(Now::read(runtime)) };
         let mut since = None;
         let has_place = poll_fn(|context| {
             if shared.look(context, |core| core.news) {
                 return Poll::Ready(false);
             }
-            if permit.poll(context).is_pending() {
+            let place = permit.poll(context).map(|()| true);
+            if place.is_pending() {
                 since.get_or_insert_with(|| runtime.now());
-                return Poll::Pending;
             }
-            Poll::Ready(true)
+            place
         })
         .await;
+        let now = Now::read(runtime);
         // Waiting for a place does not count against a deadline that runs already.
         if let Some(since) = since {
-            let waited = runtime.now().saturating_sub(since);
+            let waited = now.monotonic.saturating_sub(since);
             shared.with(|state| state.core.waited(waited));
         }
-        has_place
+        if has_place { Ok(now) } else { Err(now) }
     }
 
     /// Calls, and records the answer, if there was one.
-    async fn call(&mut self, call: Call) {
-        if !self.has_place(call).await {
-            return;
-        }
-        let (subject, span) = self.shared.begin(call, Now::read(&*self.runtime));
+    fn call(&mut self, call: Call, now: Now) -> impl Future<Output = Now> + Send {
+        let (subject, span) = self.shared.begin(call, now);
         // What is being applied is told before it is.
         self.report();
-        let Self { shared, executor, controller, runtime, .. } = self;
-        let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
-        let mut race = Race::new(shared, runtime, call, span);
-        let logs = match (call, &mut *controller) {
-            (Call::Controller, slot) => {
-                let outcome = race!(race, executor.controller(&subject.assignment));
-                let taken_up = calls::take_up::<E>(whole, outcome);
-                calls::resolved(shared, runtime, subject.number, taken_up, slot)
-            }
-            (Call::Operate(operation), Some(controller)) => {
-                let outcome = match operation {
-                    Operation::Prepare => race!(race, controller.prepare()),
-                    Operation::Start => race!(race, controller.start()),
-                    Operation::Wait => race!(race, controller.wait()),
-                    Operation::Shutdown => race!(race, controller.shutdown()),
-                    Operation::Terminate => race!(race, controller.terminate()),
-                };
-                calls::operated(shared, runtime, operation, outcome)
-            }
-            (Call::Update, Some(controller)) => {
-                let outcome = race!(race, controller.update(&subject.assignment.definition));
-                calls::updated(shared, runtime, &subject, outcome)
-            }
-            (Call::Remove, Some(controller)) => {
-                let outcome = race!(race, controller.remove());
-                calls::removed(shared, runtime, outcome)
-            }
-            (Call::Close, Some(controller)) => {
-                calls::closed(race!(race, controller.close()));
-                Logs::default()
-            }
-            (Call::Inspect, Some(controller)) => {
-                let outcome = race!(race, controller.inspect());
-                calls::inspected(shared, runtime, outcome);
-                Logs::default()
-            }
-            // The core calls none of these without a controller.
-            (_, None) => Logs::default(),
-        };
-        self.permit = None;
-        logs.write();
+        async move {
+            let Self { shared, executor, controller, runtime, .. } = self;
+            let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
+            let mut race = Race::new(shared, runtime, call, span);
+            let (logs, now) = match (call, &mut *controller) {
+                (Call::Controller, slot) => {
+                    let (outcome, now) = race!(race, executor.controller(&subject.assignment));
+                    let made = calls::take_up::<E>(whole, outcome);
+                    (calls::resolved(shared, now, subject.number, made, slot), now)
+                }
+                (Call::Operate(operation), Some(controller)) => {
+                    let (outcome, now) = match operation {
+                        Operation::Prepare => race!(race, controller.prepare()),
+                        Operation::Start => race!(race, controller.start()),
+                        Operation::Wait => race!(race, controller.wait()),
+                        Operation::Shutdown => race!(race, controller.shutdown()),
+                        Operation::Terminate => race!(race, controller.terminate()),
+                    };
+                    (calls::operated(shared, now, operation, outcome), now)
+                }
+                (Call::Update, Some(controller)) => {
+                    let definition = &subject.assignment.definition;
+                    let (outcome, now) = race!(race, controller.update(definition));
+                    (calls::updated(shared, now, &subject, outcome), now)
+                }
+                (Call::Remove, Some(controller)) => {
+                    let (outcome, now) = race!(race, controller.remove());
+                    (calls::removed(shared, now, outcome), now)
+                }
+                (Call::Close, Some(controller)) => {
+                    let (outcome, now) = race!(race, controller.close());
+                    calls::closed(outcome);
+                    (Logs::default(), now)
+                }
+                (Call::Inspect, Some(controller)) => {
+                    let (outcome, now) = race!(race, controller.inspect());
+                    calls::inspected(shared, now, outcome);
+                    (Logs::default(), now)
+                }
+                // The core calls none of these without a controller.
+                (_, None) => (Logs::default(), Now::read(runtime)),
+            };
+            self.permit = None;
+            logs.write();
+            now
+        }
     }
 
     /// Drops the controller, which may panic.

@@ -79,17 +79,17 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///                 // The status stays as it is.
 ///                 StoreChange::Record(record) => {
 ///                     let status = tasks.remove(record.id()).and_then(|(_, status)| status);
-///                     tasks.insert(record.id().into(), (record.clone(), status));
+///                     tasks.insert(record.id().into(), ((**record).clone(), status));
 ///                 }
 ///                 StoreChange::Status { id, status } => {
 ///                     if let Some(task) = tasks.get_mut(&**id) {
-///                         task.1 = Some(status.clone());
+///                         task.1 = Some((**status).clone());
 ///                     }
 ///                 }
 ///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
 ///                 StoreChange::Replace(task) => {
-///                     let StoredTask { record, status, .. } = task.clone();
-///                     tasks.insert(record.id().into(), (record, status));
+///                     let status = task.status.as_deref().cloned();
+///                     tasks.insert(task.record.id().into(), ((*task.record).clone(), status));
 ///                 }
 ///             }
 ///         }
@@ -102,9 +102,9 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///     let open = || FileStore(place.path().to_owned());
 ///     let record = TaskRecord::new(Assignment::new("web.1", "alpine:3".to_owned()));
 ///     let status = TaskStatus::new(TaskState::Running);
-///     let is_running = StoreChange::Status { id: "web.1".into(), status: status.clone() };
+///     let is_running = StoreChange::Status { id: "web.1".into(), status: status.clone().into() };
 ///     futures::executor::block_on(async {
-///         open().commit(&[StoreChange::Record(record.clone()), is_running]).await?;
+///         open().commit(&[StoreChange::Record(record.clone().into()), is_running]).await?;
 ///         assert_eq!(open().load().await?, [StoredTask::new(record, Some(status))]);
 ///         open().commit(&[StoreChange::<String>::Delete { id: "web.1".into() }]).await?;
 ///         assert_eq!(Store::<String>::load(&open()).await?, []);
@@ -161,20 +161,27 @@ where
     }
 }
 
-/// All that is stored of one task.
-#[derive(Clone, PartialEq, Debug)]
+/// All that is stored of one task. Whoever has it shares it.
+#[derive(PartialEq, Debug)]
 #[non_exhaustive]
 pub struct StoredTask<D> {
     /// What is wanted of it.
-    pub record: TaskRecord<D>,
+    pub record: Arc<TaskRecord<D>>,
     /// The last status that was stored, if one was.
-    pub status: Option<TaskStatus>,
+    pub status: Option<Arc<TaskStatus>>,
 }
 
 impl<D> StoredTask<D> {
     /// A task of which this is stored.
-    pub fn new(record: TaskRecord<D>, status: Option<TaskStatus>) -> Self {
-        Self { record, status }
+    pub fn new(record: impl Into<Arc<TaskRecord<D>>>, status: Option<TaskStatus>) -> Self {
+        Self { record: record.into(), status: status.map(Arc::new) }
+    }
+}
+
+// Not derived: a definition is shared, so it need not be `Clone`.
+impl<D> Clone for StoredTask<D> {
+    fn clone(&self) -> Self {
+        Self { record: Arc::clone(&self.record), status: self.status.clone() }
     }
 }
 
@@ -226,7 +233,6 @@ impl<D> TaskRecord<D> {
     }
 }
 
-// Not derived: a definition is shared, so it need not be `Clone`.
 impl<D> Clone for TaskRecord<D> {
     fn clone(&self) -> Self {
         Self {
@@ -257,13 +263,13 @@ pub enum StoreChange<D> {
     /// Replaces everything that is stored of a task, its status too.
     Replace(StoredTask<D>),
     /// Replaces the record of a task. Its status stays.
-    Record(TaskRecord<D>),
+    Record(Arc<TaskRecord<D>>),
     /// Replaces the status of a task that has a record.
     Status {
         /// The task's id.
         id: Arc<str>,
         /// The status.
-        status: TaskStatus,
+        status: Arc<TaskStatus>,
     },
     /// Deletes the record and the status of a task.
     Delete {

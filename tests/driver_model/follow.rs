@@ -116,8 +116,9 @@ fn silent(model: &mut Model, now: Duration) {
             Next::RefuseUpdate => {
                 let error = model.last_error.take();
                 let reason = exceeded("update", model.policy.update_deadline, error);
-                model.offered = None;
-                refused(model, model.version, reason);
+                let version = model.version;
+                (model.changed, model.offered) = (false, None);
+                refused(model, version, reason);
             }
             _ => return,
         }
@@ -128,8 +129,7 @@ fn silent(model: &mut Model, now: Duration) {
 pub(crate) fn refused(model: &mut Model, offered: u64, reason: String) {
     (model.update_deadline, model.update_retry, model.last_error) = (None, None, None);
     if offered == model.version {
-        // Also if another one was wanted in between (5).
-        (model.refused, model.changed) = (Some(reason), false);
+        model.refused = Some(reason);
     }
 }
 

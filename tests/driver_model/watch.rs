@@ -95,6 +95,7 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
     if let Some(reason) = model.may_be_refused.take()
         && snapshot.definition == DefinitionStatus::Refused(reason.clone())
     {
+        (model.changed, model.offered) = (false, None);
         refused(model, model.version, reason);
     }
     let record = &model.record;

@@ -24,7 +24,7 @@ fn stubborn_and_without_b(id: &str, definition: &str, call: &str) -> Act {
 }
 
 fn applied(store: &MemoryStore<String>, id: &str) -> Option<String> {
-    let applied = store.get(id).expect("the task is stored").record.applied;
+    let applied = store.get(id).expect("the task is stored").record.applied.clone();
     applied.map(|applied| applied.definition.clone())
 }
 

@@ -93,7 +93,7 @@ struct Stored(MemoryStore<String>, Heard, Arc<Mutex<Vec<String>>>);
 impl StatusSink for Stored {
     fn changed(&self, id: &str, status: TaskStatus) {
         let stored = self.0.get(id).and_then(|task| task.status);
-        if stored.as_ref() != Some(&status) {
+        if stored.as_deref() != Some(&status) {
             let line = format!("{id} {} reported, {stored:?} stored", status.state);
             self.2.lock().unwrap().push(line);
         }

@@ -142,8 +142,8 @@ prop_compose! {
 /// What is committed at once.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<StoreChange<Value>>> {
     let change = prop_oneof![
-        3 => record().boxed().prop_map(StoreChange::Record).boxed(),
-        3 => (id(), status().boxed()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status }),
+        3 => record().boxed().prop_map(|record| StoreChange::Record(record.into())).boxed(),
+        3 => (id(), status().boxed()).prop_map(|(id, status)| StoreChange::Status { id: id.into(), status: status.into() }),
         2 => (record().boxed(), option::of(status().boxed()))
             .prop_map(|(record, status)| StoreChange::Replace(StoredTask::new(record, status)))
             .boxed(),

@@ -148,7 +148,7 @@ impl StatusSink for Reports {
     fn changed(&self, id: &str, status: TaskStatus) {
         let stored = self.world.stored(id).and_then(|task| task.status);
         // What is reported of a task that is gone by now need not be stored.
-        if stored.as_ref().is_some_and(|stored| *stored != status) {
+        if stored.as_ref().is_some_and(|stored| **stored != status) {
             let state = status.state;
             self.world.complain(format!("{id}: {state} reported, and {stored:?} is durable"));
         }

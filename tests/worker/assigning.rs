@@ -130,7 +130,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
     let updates = || agent.world.calls("t").iter().filter(|call| **call == "update").count();
     let stored = || {
         let record = agent.world.stored("t").unwrap().record;
-        (record.assignment.definition.label, record.applied.unwrap().definition.label)
+        (record.assignment.definition.label, record.applied.as_ref().unwrap().definition.label)
     };
     agent.assign(vec![labelled(1)]);
     agent.run(100);

@@ -164,7 +164,7 @@ fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
 
 /// What the last controllers have taken and the store does not know is lost with the agent.
 fn tear(world: &World) {
-    let applied = |id| world.stored(id).and_then(|task| task.record.applied);
+    let applied = |id| world.stored(id).and_then(|task| task.record.applied.clone());
     for (id, workload) in &mut world.lock().workloads {
         let is_stored = applied(id).is_some_and(|it| it.definition.label == workload.label);
         workload.is_torn |= !is_stored;
@@ -176,7 +176,7 @@ fn check_applied(world: &World) {
     let workloads = world.lock().workloads.clone();
     for (id, workload) in workloads {
         let Some(stored) = world.stored(&id) else { continue };
-        let applied = stored.record.applied.map(|applied| applied.definition.label);
+        let applied = stored.record.applied.as_ref().map(|applied| applied.definition.label);
         let is_torn = workload.is_torn && applied == Some(workload.label_before);
         if workload.prepared && applied != Some(workload.label) && !is_torn {
             world

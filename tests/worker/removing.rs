@@ -84,7 +84,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
     agent.assign(vec![task("t", Script::job(10, 4))]);
     agent.run(100);
     let stored = agent.world.stored("t").unwrap().record;
-    assert_eq!(stored.next.unwrap().assignment.definition, Script::job(10, 4));
+    assert_eq!(stored.next.as_ref().unwrap().assignment.definition, Script::job(10, 4));
     assert!(agent.view("t").record.removing);
     // The last word on it counts.
     agent.assign(vec![task("t", Script::job(10, 5))]);

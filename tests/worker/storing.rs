@@ -19,7 +19,7 @@ const NOTHING: StoreFault = StoreFault::Fails { written: 0 };
 
 /// The label of the definition that the controller has, as far as it is stored.
 fn applied(agent: &Agent) -> Option<u32> {
-    agent.world.stored("t").unwrap().record.applied.map(|applied| applied.definition.label)
+    agent.world.stored("t").unwrap().record.applied.as_ref().map(|applied| applied.definition.label)
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn everything_that_is_stored_is_taken_up_where_it_was() {
     agent.run(1_000);
     // One of which nothing is known but that it is assigned.
     let record = TaskRecord::new(Assignment::new("new", Script::service()));
-    let change = [StoreChange::Record(record)];
+    let change = [StoreChange::Record(record.into())];
     futures::executor::block_on(agent.world.store.commit(&change)).unwrap();
     let agent = agent.restart();
     agent.run(1_000);

@@ -377,7 +377,7 @@ impl Controller for Operator {
 
     async fn update(&mut self, definition: &Script) -> Result<(), ControllerError> {
         let _flight = self.begin("update").await;
-        let stored = self.world.stored(&self.id).map(|task| task.record.assignment);
+        let stored = self.world.stored(&self.id).map(|task| Arc::clone(&task.record.assignment));
         if stored.is_none_or(|stored| stored.definition != *definition) {
             self.world.complain(format!("{}: updated to what is not durable", self.id));
         }

@@ -73,7 +73,7 @@ impl Disk {
 }
 
 fn print(task: &StoredTask<String>) -> Value {
-    agent::print(&Stored { record: &task.record, status: task.status.as_ref() })
+    agent::print(&Stored { record: &task.record, status: task.status.as_deref() })
 }
 
 impl Content {

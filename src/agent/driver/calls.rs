@@ -1,11 +1,11 @@
 //! The outcome of each call, recorded. Everything of an embedder's is read and dropped here,
-//! outside of the lock; the core gets plain data.
+//! outside of the lock; the core gets plain data. `now` is when the call ended.
 
 use super::core::{Logs, Problem};
 use super::race::Outcome;
 use super::shared::{Shared, Subject};
 use crate::agent::panic::{Panic, caught};
-use crate::agent::runtime::{Now, Runtime};
+use crate::agent::runtime::Now;
 use crate::exec::{
     Controller, ControllerError, Executor, Inspection, ProgressReporter, known, trace,
 };
@@ -72,20 +72,19 @@ pub(super) fn take_up<E: Executor>(
 /// The executor has answered, or was dropped.
 pub(super) fn resolved<D, C>(
     shared: &Shared<D>,
-    runtime: &dyn Runtime,
+    now: Now,
     asked: u32,
     made: Option<Result<C, Problem>>,
     slot: &mut Option<C>,
 ) -> Logs {
     let answer = match made {
-        None => return dropped(shared, runtime),
+        None => return dropped(shared, now),
         Some(Ok(controller)) => {
             *slot = Some(controller);
             Ok(())
         }
         Some(Err(problem)) => Err(problem),
     };
-    let now = Now::read(runtime);
     let refused = answer.is_err();
     let (logs, applied) = shared.with(|state| {
         let logs = state.core.resolved(answer, asked, now);
@@ -100,34 +99,31 @@ pub(super) fn resolved<D, C>(
 /// An operation has returned, or was dropped.
 pub(super) fn operated<D>(
     shared: &Shared<D>,
-    runtime: &dyn Runtime,
+    now: Now,
     operation: Operation,
     outcome: Outcome<Returned>,
 ) -> Logs {
     let (answer, is_panic) = match outcome {
-        Outcome::Dropped => return dropped(shared, runtime),
+        Outcome::Dropped => return dropped(shared, now),
         Outcome::DropPanicked(panic) => {
             let error = panic.of("controller").to_string();
-            let now = Now::read(runtime);
             return shared.with(|state| state.core.broke(error, now));
         }
         Outcome::Answer(Ok(())) => (Answer::Succeeded, false),
         Outcome::Answer(Err(error)) => (error.into_answer(operation), false),
         Outcome::Panicked(panic) => (panic.of("controller").into_answer(operation), true),
     };
-    let now = Now::read(runtime);
     shared.with(|state| state.core.operated(operation, answer, is_panic, now))
 }
 
 /// `update` has returned, or was dropped.
 pub(super) fn updated<D: PartialEq>(
     shared: &Shared<D>,
-    runtime: &dyn Runtime,
+    now: Now,
     offered: &Subject<D>,
     outcome: Outcome<Returned>,
 ) -> Logs {
-    let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
-    let now = Now::read(runtime);
+    let Some(answer) = answer_of(outcome) else { return dropped(shared, now) };
     let is_taken = answer.is_ok();
     let number = shared.number_of(offered);
     let (logs, before) = shared.with(|state| {
@@ -140,13 +136,8 @@ pub(super) fn updated<D: PartialEq>(
 }
 
 /// `remove` has returned, or was dropped.
-pub(super) fn removed<D>(
-    shared: &Shared<D>,
-    runtime: &dyn Runtime,
-    outcome: Outcome<Returned>,
-) -> Logs {
-    let Some(answer) = answer_of(outcome) else { return dropped(shared, runtime) };
-    let now = Now::read(runtime);
+pub(super) fn removed<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Returned>) -> Logs {
+    let Some(answer) = answer_of(outcome) else { return dropped(shared, now) };
     shared.with(|state| state.core.removed(answer, now))
 }
 
@@ -158,11 +149,7 @@ pub(super) fn closed(outcome: Outcome<Returned>) {
 }
 
 /// `inspect` has returned, or was dropped.
-pub(super) fn inspected<D>(
-    shared: &Shared<D>,
-    runtime: &dyn Runtime,
-    outcome: Outcome<Inspection>,
-) {
+pub(super) fn inspected<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Inspection>) {
     let inspection = match outcome {
         Outcome::Answer(inspection) => inspection,
         Outcome::Dropped => Inspection::default(),
@@ -174,12 +161,10 @@ pub(super) fn inspected<D>(
     };
     trace::inspected(&inspection);
     let known = known(inspection);
-    let now = Now::read(runtime);
     shared.with(|state| state.core.inspected(known, now));
 }
 
-fn dropped<D>(shared: &Shared<D>, runtime: &dyn Runtime) -> Logs {
-    let now = Now::read(runtime);
+fn dropped<D>(shared: &Shared<D>, now: Now) -> Logs {
     shared.with(|state| state.core.dropped(now));
     Logs::default()
 }

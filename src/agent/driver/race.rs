@@ -15,12 +15,15 @@ use futures::future::BoxFuture;
 
 /// Awaits a call that may be interrupted, take too long, or panic.
 ///
+/// Gives the outcome, and when it was known.
+///
 /// A macro: a function would take the future by value, and so store it twice.
 macro_rules! race {
     ($race:ident, $call:expr) => {{
         // Called inside of it, where a panic is caught.
         let mut call = ::core::pin::pin!(Some(async { $call.await }));
-        ::core::future::poll_fn(|context| $race.poll(call.as_mut(), context)).await
+        let outcome = ::core::future::poll_fn(|context| $race.poll(call.as_mut(), context)).await;
+        (outcome, $crate::agent::runtime::Now::read($race.runtime))
     }};
 }
 pub(super) use race;
@@ -44,7 +47,7 @@ const REMINDER: Duration = Duration::from_secs(30);
 /// A call in flight.
 pub(super) struct Race<'a, D> {
     shared: &'a Shared<D>,
-    runtime: &'a dyn Runtime,
+    pub(super) runtime: &'a dyn Runtime,
     call: Call,
     span: Span,
     /// Whether the call was not ready once. Most are at once, and then no sleep is made.

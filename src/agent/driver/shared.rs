@@ -58,6 +58,8 @@ pub(in crate::agent) struct Changes<D> {
     pub(in crate::agent) is_refused: bool,
     /// Whether the removal has failed. The driver still closes its controller.
     pub(in crate::agent) is_removal_failed: bool,
+    /// Whether its controller has logs.
+    pub(in crate::agent) has_logs: bool,
 }
 
 impl<D> Shared<D> {
@@ -191,6 +193,7 @@ impl<D> Shared<D> {
                 is_taken: state.core.definitions.is_taken,
                 is_refused: state.core.has == Has::Refusal,
                 is_removal_failed: state.core.exit == Exit::RemovalFailed,
+                has_logs: state.logs.is_some(),
             }
         })
     }
@@ -202,10 +205,6 @@ impl<D> Shared<D> {
 
     pub(in crate::agent) fn logs(&self) -> Option<SharedLogs> {
         self.with(|state| state.logs.clone())
-    }
-
-    pub(in crate::agent) fn has_logs(&self) -> bool {
-        self.with(|state| state.logs.is_some())
     }
 
     /// A line of progress, from an operation.

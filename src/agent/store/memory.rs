@@ -3,7 +3,6 @@
 use super::{Store, StoreChange, StoreError, StoredTask};
 use crate::agent::sync::{Mutex, MutexGuard};
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,7 +14,7 @@ use core::fmt;
 pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
 
 struct Inner<D> {
-    tasks: BTreeMap<String, StoredTask<D>>,
+    tasks: BTreeMap<Arc<str>, StoredTask<D>>,
     #[cfg(feature = "testing")]
     faults: Option<faults::Faults<D>>,
 }
@@ -27,10 +26,7 @@ impl<D> MemoryStore<D> {
     }
 
     /// What is stored of the task of this id.
-    pub fn get(&self, id: &str) -> Option<StoredTask<D>>
-    where
-        D: Clone,
-    {
+    pub fn get(&self, id: &str) -> Option<StoredTask<D>> {
         self.lock().tasks.get(id).cloned()
     }
 
@@ -39,7 +35,7 @@ impl<D> MemoryStore<D> {
     }
 }
 
-impl<D: Clone + Send + Sync> Store<D> for MemoryStore<D> {
+impl<D: Send + Sync> Store<D> for MemoryStore<D> {
     async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
         #[cfg(feature = "testing")]
         self.fault(&StoreCall::Load).await?;
@@ -54,24 +50,24 @@ impl<D: Clone + Send + Sync> Store<D> for MemoryStore<D> {
     }
 }
 
-impl<D: Clone> Inner<D> {
+impl<D> Inner<D> {
     fn write(&mut self, changes: &[StoreChange<D>]) {
         for change in changes {
             match change {
                 StoreChange::Replace(task) => {
-                    self.tasks.insert(task.record.id().into(), task.clone());
+                    self.tasks.insert(Arc::clone(&task.record.assignment.id), task.clone());
                 }
                 StoreChange::Record(record) => {
-                    let task = || StoredTask::new(record.clone(), None);
-                    let task = self.tasks.entry(record.id().into()).or_insert_with(task);
-                    task.record.clone_from(record);
+                    let task = || StoredTask::new(Arc::clone(record), None);
+                    let id = Arc::clone(&record.assignment.id);
+                    self.tasks.entry(id).or_insert_with(task).record = Arc::clone(record);
                 }
                 StoreChange::Status { id, status } => {
-                    if let Some(task) = self.tasks.get_mut(&**id) {
-                        task.status = Some(status.clone());
+                    if let Some(task) = self.tasks.get_mut(id) {
+                        task.status = Some(Arc::clone(status));
                     }
                 }
-                StoreChange::Delete { id } => _ = self.tasks.remove(&**id),
+                StoreChange::Delete { id } => _ = self.tasks.remove(id),
             }
         }
     }
@@ -145,7 +141,7 @@ mod faults {
     pub(super) type Faults<D> =
         Box<dyn FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static>;
 
-    impl<D: Clone> MemoryStore<D> {
+    impl<D> MemoryStore<D> {
         /// Lets go wrong what this says, which is asked before every call. It
         /// replaces what was said before.
         pub fn set_faults(

@@ -35,12 +35,10 @@ mod tests;
 
 use super::error::{AssignError, RefusedTask};
 use super::task::{AssignedTask, AssignmentChange};
-use crate::agent::driver::DriverExit;
+use crate::agent::driver::{Changes, DriverExit};
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
-use crate::exec::Assignment;
 use crate::lifecycle::TaskStatus;
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -79,7 +77,7 @@ pub(super) enum Input<D> {
     /// A message, with a number for its answer.
     Message(u64, Message<D>),
     /// The driver of a task has collected these changes.
-    Changed(Arc<str>, Changed<D>),
+    Changed(Arc<str>, Changes<D>),
     /// The driver of a task has ended.
     Ended(Arc<str>, DriverExit),
     /// The executor has listed what exists in the world, or could not.
@@ -90,19 +88,6 @@ pub(super) enum Input<D> {
     Listen(u64),
     /// The agent stops.
     Close,
-}
-
-/// What a driver has to tell.
-pub(super) struct Changed<D> {
-    pub(super) status: Option<TaskStatus>,
-    /// What its controller has, or is to be made with.
-    pub(super) applied: Option<Arc<Assignment<D>>>,
-    /// Whether a controller has it.
-    pub(super) is_taken: bool,
-    /// Whether the executor has refused for good.
-    pub(super) is_refused: bool,
-    /// Whether the removal has failed. The driver has not ended yet.
-    pub(super) is_removal_failed: bool,
 }
 
 /// What a worker does next.
@@ -120,9 +105,9 @@ pub(super) enum Next<D, H> {
 /// Something to be done about what is durable.
 pub(super) enum Action<D, H> {
     /// A driver begins, and this is wanted of its task.
-    Drive(H, TaskRecord<D>),
+    Drive(H, Arc<TaskRecord<D>>),
     /// This is wanted of a task now.
-    Tell(H, TaskRecord<D>),
+    Tell(H, Arc<TaskRecord<D>>),
     /// A driver stops.
     Close(H),
     /// The executor is to list what exists in the world.
@@ -132,15 +117,25 @@ pub(super) enum Action<D, H> {
     /// What reconciles this id is to be dropped.
     StopReconciling(String),
     /// A new listener hears these.
-    Introduce(u64, Vec<(Arc<str>, TaskStatus)>),
+    Introduce(u64, Vec<(Arc<str>, Arc<TaskStatus>)>),
     /// The listeners hear the status of a task.
-    Report(Arc<str>, TaskStatus),
+    Report(Arc<str>, Arc<TaskStatus>),
     /// The listeners hear that a task was removed.
     ReportRemoved(Arc<str>),
-    /// Something else is to be seen of a task.
+    /// The record, the driver, the logs or the removal error of a task are others.
     Show(Arc<str>),
+    /// A driver has something else to show of its task.
+    Notify,
     /// A message is answered.
     Answer(u64, Answer),
+}
+
+/// What is shown of a task.
+pub(super) struct Shown<'a, D, H> {
+    pub(super) record: &'a Arc<TaskRecord<D>>,
+    pub(super) seat: &'a H,
+    pub(super) removal_error: Option<&'a Arc<str>>,
+    pub(super) has_logs: bool,
 }
 
 /// Makes what stands for a task's driver.
@@ -275,18 +270,17 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
 
     /// A new listener hears everything that is stored (8).
     fn introduce(&mut self, number: u64) {
-        let status = |(id, entry): (&Arc<str>, &Entry<D, H>)| {
-            Some((Arc::clone(id), entry.status.as_deref()?.clone()))
-        };
+        let status =
+            |(id, entry): (&Arc<str>, &Entry<D, H>)| Some((Arc::clone(id), entry.status.clone()?));
         let statuses = self.entries.iter().filter_map(status).collect();
         self.actions.push(Action::Introduce(number, statuses));
     }
 
     /// A driver tells what has changed.
-    fn changed(&mut self, id: &Arc<str>, changed: Changed<D>) {
+    fn changed(&mut self, id: &Arc<str>, changed: Changes<D>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         if let Some(status) = changed.status {
-            entry.newest = Some(Box::new(status));
+            entry.newest = Some(Arc::new(status));
         }
         entry.applied = changed.applied;
         entry.is_taken = changed.is_taken;
@@ -295,7 +289,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         if entry.is_due() {
             self.due.insert(Arc::clone(id));
         }
-        self.actions.push(Action::Show(Arc::clone(id)));
+        let is_shown = mem::replace(&mut entry.has_logs, changed.has_logs) == changed.has_logs;
+        self.actions.push(if is_shown { Action::Notify } else { Action::Show(Arc::clone(id)) });
     }
 
     /// A driver has ended.
@@ -345,8 +340,13 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     }
 
     /// A task is known from now on. It has no driver yet.
-    fn insert(&mut self, id: &Arc<str>, record: TaskRecord<D>, status: Option<TaskStatus>) {
-        let seat = (self.make)(id, &record, status.as_ref());
+    fn insert(
+        &mut self,
+        id: &Arc<str>,
+        record: Arc<TaskRecord<D>>,
+        status: Option<Arc<TaskStatus>>,
+    ) {
+        let seat = (self.make)(id, &record, status.as_deref());
         let entry = Entry::new(record, status, seat);
         self.entries.insert(Arc::clone(id), entry);
         self.actions.push(Action::Show(Arc::clone(id)));
@@ -368,10 +368,12 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             self.actions.push(Action::StopReconciling((**id).into()));
         }
         entry.stage = Stage::Driven;
-        entry.removal_error = None;
         entry.is_removal_failed = false;
         self.driven += 1;
-        self.actions.push(Action::Drive(entry.seat.clone(), entry.record.clone()));
+        self.actions.push(Action::Drive(entry.seat.clone(), Arc::clone(&entry.record)));
+        if entry.removal_error.take().is_some() {
+            self.actions.push(Action::Show(Arc::clone(id)));
+        }
     }
 
     /// What stands for the drivers.
@@ -380,8 +382,9 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     }
 
     /// What is shown of a task.
-    pub(super) fn view(&self, id: &str) -> Option<(&TaskRecord<D>, &H, Option<&str>)> {
-        let entry = self.entries.get(id)?;
-        Some((&entry.record, &entry.seat, entry.removal_error.as_deref()))
+    pub(super) fn shown(&self, id: &str) -> Option<Shown<'_, D, H>> {
+        let Entry { record, seat, removal_error, has_logs, .. } = self.entries.get(id)?;
+        let (removal_error, has_logs) = (removal_error.as_ref(), *has_logs);
+        Some(Shown { record, seat, removal_error, has_logs })
     }
 }

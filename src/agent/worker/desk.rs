@@ -1,13 +1,13 @@
 //! What a worker does, as its core decides: everything but the store.
 
 use super::background::Background;
-use super::core::{Action, Changed, Core, Input, Next};
+use super::core::{Action, Core, Input, Next};
 use super::handle::{Common, WorkerHandle};
 use super::inbox::Event;
 use super::life::life;
 use super::listener::Cell;
 use super::view::{Phase, Row};
-use crate::agent::driver::{Changes, Driver, DriverExit, DriverHandle, Notice, Shared};
+use crate::agent::driver::{Driver, DriverExit, DriverHandle, Notice, Shared};
 use crate::agent::limit::Limit;
 use crate::agent::policy::Policy;
 use crate::agent::runtime::Runtime;
@@ -141,10 +141,8 @@ impl<E: Executor + 'static> Desk<E> {
                 Input::Message(self.numbers, message)
             }
             Event::Changed(id) => {
-                let Changes { status, applied, is_taken, is_refused, is_removal_failed } =
-                    self.common.view.seat(&id)?.collect();
-                let changed = Changed { status, applied, is_taken, is_refused, is_removal_failed };
-                Input::Changed(id, changed)
+                let changes = self.common.view.seat(&id)?.collect();
+                Input::Changed(id, changes)
             }
             Event::Ended(id, exit) => {
                 self.driven_here.remove(&id);
@@ -189,13 +187,14 @@ impl<E: Executor + 'static> Desk<E> {
                 Action::StopReconciling(id) => self.background.stop(&id),
                 Action::Introduce(number, statuses) => self.introduce(number, statuses),
                 Action::Report(id, status) => {
-                    self.listeners.retain(|cell| cell.changed(&id, status.clone()));
+                    self.listeners.retain(|cell| cell.changed(&id, &status));
                 }
                 Action::ReportRemoved(id) => self.listeners.retain(|cell| cell.removed(&id)),
                 Action::Show(id) => {
                     has_others |= self.show(&id);
                     is_changed = true;
                 }
+                Action::Notify => is_changed = true,
                 Action::Answer(number, answer) => {
                     // Seen before it is answered.
                     self.notify(&mut is_changed, &mut has_others);
@@ -220,20 +219,20 @@ impl<E: Executor + 'static> Desk<E> {
 
     /// Publishes a task. Returns whether its driver is another one, or has a controller now.
     fn show(&self, id: &Arc<str>) -> bool {
-        let row = self.core.view(id).map(|(record, seat, removal_error)| Row {
-            record: record.clone(),
-            seat: Arc::clone(seat),
-            removal_error: removal_error.map(Into::into),
+        let row = self.core.shown(id).map(|shown| Row {
+            record: Arc::clone(shown.record),
+            seat: Arc::clone(shown.seat),
+            removal_error: shown.removal_error.cloned(),
             is_driven_by_worker: self.driven_here.contains(id),
-            has_logs: seat.has_logs(),
+            has_logs: shown.has_logs,
         });
         self.common.view.set(id, row)
     }
 
     /// A new listener hears everything that is stored, and then what changes.
-    fn introduce(&mut self, number: u64, statuses: Vec<(Arc<str>, TaskStatus)>) {
+    fn introduce(&mut self, number: u64, statuses: Vec<(Arc<str>, Arc<TaskStatus>)>) {
         let Some(cell) = self.newcomers.remove(&number) else { return };
-        if statuses.into_iter().all(|(id, status)| cell.changed(&id, status)) {
+        if statuses.into_iter().all(|(id, status)| cell.changed(&id, &status)) {
             self.listeners.push(cell);
         }
     }
@@ -253,10 +252,9 @@ impl<E: Executor + 'static> Desk<E> {
     }
 
     fn spawn(&self, seat: &Seat<E>) {
-        let id = Arc::clone(&seat.id);
-        let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(&id));
+        let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(seat));
         if let Err(error) = self.runtime.spawn(future) {
-            tracing::error!(task.id = &*id, %error, "driver not spawned");
+            tracing::error!(task.id = &*seat.id, %error, "driver not spawned");
         }
     }
 
@@ -265,7 +263,7 @@ impl<E: Executor + 'static> Desk<E> {
     fn drive_here(&mut self, id: &Arc<str>) {
         let Some(seat) = self.common.view.seat(id) else { return };
         tracing::error!(task.id = &**id, "driver dropped by the runtime, worker drives the task");
-        let future = life(self.driver(&seat), Arc::clone(&self.common), Arc::clone(id));
+        let future = life(self.driver(&seat), Arc::clone(&self.common), seat);
         self.background.drivers.push(future);
         self.driven_here.insert(Arc::clone(id));
         self.show(id);

@@ -2,7 +2,7 @@
 
 use super::handle::Common;
 use super::inbox::Event;
-use crate::agent::driver::{Driver, DriverExit};
+use crate::agent::driver::{Driver, DriverExit, Shared};
 use crate::exec::{Executor, task_span};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -22,13 +22,13 @@ struct Life<E: Executor> {
 /// may be dropped before its first poll, so this exists before the future does.
 struct Report<D> {
     common: Arc<Common<D>>,
-    id: Arc<str>,
+    seat: Arc<Shared<D>>,
     exit: Option<DriverExit>,
 }
 
 impl<D> Drop for Report<D> {
     fn drop(&mut self) {
-        let event = Event::Ended(Arc::clone(&self.id), self.exit.take());
+        let event = Event::Ended(Arc::clone(&self.seat.id), self.exit.take());
         drop(self.common.inbox.put(event));
     }
 }
@@ -37,16 +37,16 @@ impl<D> Drop for Report<D> {
 pub(super) fn life<E: Executor + 'static>(
     driver: Driver<E>,
     common: Arc<Common<E::Definition>>,
-    id: Arc<str>,
+    seat: Arc<Shared<E::Definition>>,
 ) -> BoxFuture<'static, ()> {
-    let span = task_span(&id);
-    let report = Report { common, id, exit: None };
-    let life = Life { driver, report };
+    let span = task_span(&seat.id);
+    let report = Report { common, seat, exit: None };
+    let mut life = Life { driver, report };
     Box::pin(
         async move {
-            // As a whole, so that its fields are dropped in their order.
-            let mut life = life;
-            life.report.exit = Some(life.driver.run().await);
+            // Taken in as a whole, so that its fields are dropped in their order.
+            let Life { driver, report } = &mut life;
+            report.exit = Some(driver.run().await);
         }
         .instrument(span),
     )

@@ -64,8 +64,8 @@ impl Cell {
     }
 
     /// The status of a task has changed. Returns false if nobody listens any more.
-    pub(super) fn changed(&self, id: &str, status: TaskStatus) -> bool {
-        self.call(|sink| deliver(sink, id, status))
+    pub(super) fn changed(&self, id: &str, status: &TaskStatus) -> bool {
+        self.call(|sink| deliver(sink, id, status.clone()))
     }
 
     /// A task was removed. Returns false if nobody listens any more.

@@ -129,7 +129,7 @@ impl<D> AssignmentChange<D> {
 #[non_exhaustive]
 pub struct TaskView<D> {
     /// What is stored of it, but for its status.
-    pub record: TaskRecord<D>,
+    pub record: Arc<TaskRecord<D>>,
     /// How far it is now. Its status may not be stored yet.
     pub snapshot: Snapshot,
     /// Why its removal failed. A failed removal is tried again with the next full set of

@@ -36,7 +36,7 @@ pub(super) enum Phase {
 
 /// One task.
 pub(super) struct Row<D> {
-    pub(super) record: TaskRecord<D>,
+    pub(super) record: Arc<TaskRecord<D>>,
     pub(super) seat: Arc<Shared<D>>,
     pub(super) removal_error: Option<Arc<str>>,
     pub(super) is_driven_by_worker: bool,
@@ -47,7 +47,7 @@ pub(super) struct Row<D> {
 impl<D> Clone for Row<D> {
     fn clone(&self) -> Self {
         Self {
-            record: self.record.clone(),
+            record: Arc::clone(&self.record),
             seat: Arc::clone(&self.seat),
             removal_error: self.removal_error.clone(),
             is_driven_by_worker: self.is_driven_by_worker,

@@ -95,7 +95,7 @@ impl Assigner {
                 || stopped.contains(&entry.name)
                 || self.stop_at(entry).is_some_and(|at| at <= now);
             let known = views.iter().find(|view| view.id() == entry.name);
-            wanted(entry, stop, known.map(|view| &view.record))
+            wanted(entry, stop, known.map(|view| &*view.record))
         });
         let wanted = wanted.chain(leaving.iter().map(|record| stopped_task(record)));
         let assigned = self.tasks.assign(wanted).await;
@@ -127,7 +127,7 @@ impl Assigner {
             !(view.record.removing || view.has_ended())
                 && (!is_in_file || self.leaving.contains(name))
         };
-        views.iter().filter(leaves).map(|view| &view.record).collect()
+        views.iter().filter(leaves).map(|view| &*view.record).collect()
     }
 
     /// Whether something that is leaving has ended, so that there is something to be assigned.
@@ -193,8 +193,8 @@ impl Assigner {
         for TaskView { record, .. } in views {
             let executor = self.executor.clone();
             tokio::spawn(async move {
-                let assignment = record.applied.unwrap_or(record.assignment);
-                let kill = async { executor.controller(&assignment).await?.terminate().await };
+                let assignment = record.applied.as_ref().unwrap_or(&record.assignment);
+                let kill = async { executor.controller(assignment).await?.terminate().await };
                 if let Err(error) = kill.await {
                     let error = format_args!("{error:#}");
                     tracing::error!(task.id = &*assignment.id, error, "could not be killed");

@@ -205,7 +205,6 @@ impl Core {
         // If another one is wanted meanwhile, that one was not refused.
         if offered == self.definitions.wanted {
             self.definitions.refused = offered;
-            self.definitions.is_changed = false;
             self.rare_mut().refusal = Some(reason);
         }
         self.ease(|rare| rare.update_deadline = None);

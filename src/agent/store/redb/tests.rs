@@ -154,11 +154,11 @@ fn path() -> &'static Path {
 }
 
 fn record(id: &str) -> StoreChange<String> {
-    StoreChange::Record(TaskRecord::new(Assignment::new(id, format!("image of {id}"))))
+    StoreChange::Record(TaskRecord::new(Assignment::new(id, format!("image of {id}"))).into())
 }
 
 fn status(id: &str, state: TaskState) -> StoreChange<String> {
-    StoreChange::Status { id: id.into(), status: TaskStatus::new(state) }
+    StoreChange::Status { id: id.into(), status: TaskStatus::new(state).into() }
 }
 
 fn delete(id: &str) -> StoreChange<String> {

@@ -1,12 +1,10 @@
 //! One commit: what the messages want and what the tasks have come to, and what follows.
 
 use super::draft::{Draft, Drafts};
-use super::entry::{Stage, is_same};
+use super::entry::{Stage, is_same, shared};
 use super::{Action, Answer, Core};
 use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
-use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,8 +23,8 @@ pub(super) struct Batch<D> {
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Written<D> {
     pub(super) id: Arc<str>,
-    record: Option<TaskRecord<D>>,
-    status: Option<Box<TaskStatus>>,
+    record: Option<Arc<TaskRecord<D>>>,
+    status: Option<Arc<TaskStatus>>,
     is_deleted: bool,
     /// A message wants something of it.
     origin: Origin,
@@ -62,8 +60,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         let Drafts { tasks, answers, has_full_set, .. } = self.draft();
         let mut changes = Vec::new();
         let mut written = Vec::with_capacity(tasks.len());
-        let others: BTreeSet<_> = self.due.union(&self.unknown).cloned().collect();
-        let others: Vec<_> = others.into_iter().filter(|id| !tasks.contains_key(id)).collect();
+        let others = self.due.union(&self.unknown).filter(|id| !tasks.contains_key(*id));
+        let others: Vec<_> = others.cloned().collect();
         for (id, draft) in tasks {
             written.push(self.write(id, Some(draft), &mut changes));
         }
@@ -90,7 +88,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         let entry = self.entries.get(&id);
         let (mut record, is_changed, mut status) = match (draft, entry) {
             (Some(draft), _) => (draft.record, draft.is_changed, draft.status),
-            (None, Some(entry)) => (entry.record.clone(), false, None),
+            (None, Some(entry)) => (Arc::clone(&entry.record), false, None),
             (None, None) => {
                 changes.push(StoreChange::Delete { id: Arc::clone(&id) });
                 return Written { id, record: None, status: None, is_deleted: true, origin };
@@ -101,7 +99,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             let has_news = entry.newest.is_some();
             if entry.stage == Stage::Removed && !has_news {
                 changes.push(StoreChange::Delete { id: Arc::clone(&id) });
-                let next = record.next.take().map(|next| TaskRecord::from(*next));
+                let next = record.next.as_deref().cloned();
+                let next = next.map(|next| Arc::new(TaskRecord::from(next)));
                 changes.extend(next.clone().map(StoreChange::Record));
                 return Written { id, record: next, status: None, is_deleted: true, origin };
             }
@@ -109,7 +108,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             let applied = if is_redefined { entry.applied() } else { entry.applied.clone() };
             if is_record_due || entry.is_applied_due() {
                 is_record_due = true;
-                record.applied = applied;
+                let record = Arc::make_mut(&mut record);
+                record.applied = applied.map(|applied| shared(applied, &record.assignment));
             }
             status.clone_from(&entry.newest);
             if is_unknown && status.is_none() {
@@ -121,14 +121,14 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             changes.push(StoreChange::Delete { id: Arc::clone(&id) });
         }
         if is_unknown && origin != Origin::NewTask {
-            let status = status.as_deref().cloned();
-            changes.push(StoreChange::Replace(StoredTask::new(record.clone(), status)));
+            let (record, status) = (Arc::clone(&record), status.clone());
+            changes.push(StoreChange::Replace(StoredTask { record, status }));
         } else {
             if is_record_due {
-                changes.push(StoreChange::Record(record.clone()));
+                changes.push(StoreChange::Record(Arc::clone(&record)));
             }
             if let Some(status) = &status {
-                let (id, status) = (Arc::clone(&id), (**status).clone());
+                let (id, status) = (Arc::clone(&id), Arc::clone(status));
                 changes.push(StoreChange::Status { id, status });
             }
         }
@@ -174,7 +174,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     }
 
     /// The record of a task has ended. The next task of its id begins (7).
-    fn deleted(&mut self, id: &Arc<str>, next: Option<TaskRecord<D>>) {
+    fn deleted(&mut self, id: &Arc<str>, next: Option<Arc<TaskRecord<D>>>) {
         self.due.remove(id);
         let was_told = self.entries.remove(id).is_some_and(|entry| entry.status.is_some());
         if was_told {
@@ -199,9 +199,9 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         if let (Origin::NewTask, Some(record)) = (origin, record.as_ref())
             && !self.entries.contains_key(&id)
         {
-            let status = status.as_deref().cloned();
-            self.insert(&id, record.clone(), status.clone());
-            self.actions.extend(status.map(|status| Action::Report(Arc::clone(&id), status)));
+            self.insert(&id, Arc::clone(record), status.clone());
+            let report = |status: &Arc<_>| Action::Report(Arc::clone(&id), Arc::clone(status));
+            self.actions.extend(status.as_ref().map(report));
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if let Some(status) = status {
@@ -209,14 +209,19 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 entry.newest = None;
             }
             if entry.status.as_ref() != Some(&status) {
-                self.actions.push(Action::Report(Arc::clone(&id), (*status).clone()));
+                self.actions.push(Action::Report(Arc::clone(&id), Arc::clone(&status)));
             }
             entry.status = Some(status);
         }
         if let Some(record) = record {
             // Of another definition the executor has said nothing yet.
             entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
-            entry.record = record;
+            if !Arc::ptr_eq(&entry.record, &record) {
+                let applied = entry.applied.take();
+                entry.applied = applied.map(|applied| shared(applied, &record.assignment));
+                entry.record = record;
+                self.actions.push(Action::Show(Arc::clone(&id)));
+            }
         }
         // The driver may have told something else meanwhile.
         if entry.is_due() {
@@ -229,11 +234,10 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             Stage::Idle if origin != Origin::Task => self.drive(&id),
             Stage::Driven if origin != Origin::Task => {
                 entry.is_wanted_again = entry.is_removal_failed;
-                let (seat, record) = (entry.seat.clone(), entry.record.clone());
+                let (seat, record) = (entry.seat.clone(), Arc::clone(&entry.record));
                 self.actions.push(Action::Tell(seat, record));
             }
             Stage::Idle | Stage::Driven | Stage::Removed => {}
         }
-        self.actions.push(Action::Show(id));
     }
 }

@@ -10,15 +10,15 @@ use crate::agent::worker::task::{AssignedTask, AssignmentChange};
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What is wanted of one task, by messages that are not stored yet.
 pub(super) struct Draft<D> {
-    pub(super) record: TaskRecord<D>,
+    pub(super) record: Arc<TaskRecord<D>>,
     /// The status that came with a new task.
-    pub(super) status: Option<Box<TaskStatus>>,
+    pub(super) status: Option<Arc<TaskStatus>>,
     /// There is no such task yet.
     pub(super) is_new: bool,
     /// Another record is wanted than there is.
@@ -90,10 +90,11 @@ impl<D: Clone + PartialEq> Drafts<D> {
 
     /// What is not in a full set (2).
     fn others<H>(&self, entries: &Entries<D, H>, tasks: &[AssignedTask<D>]) -> Vec<Arc<str>> {
-        let assigned: BTreeSet<&str> = tasks.iter().map(AssignedTask::id).collect();
+        let mut assigned: Vec<&str> = tasks.iter().map(AssignedTask::id).collect();
+        assigned.sort_unstable();
         let new = self.tasks.iter().filter(|(_, draft)| draft.is_new).map(|(id, _)| id);
         let all = entries.keys().chain(new);
-        all.filter(|id| !assigned.contains(&***id)).cloned().collect()
+        all.filter(|id| assigned.binary_search(&&***id).is_err()).cloned().collect()
     }
 
     /// The record of a task as it is wanted so far.
@@ -101,7 +102,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         &'a self,
         entries: &'a Entries<D, H>,
         id: &str,
-    ) -> Option<(Arc<str>, &'a TaskRecord<D>)> {
+    ) -> Option<(Arc<str>, &'a Arc<TaskRecord<D>>)> {
         if let Some((id, draft)) = self.tasks.get_key_value(id) {
             return Some((Arc::clone(id), &draft.record));
         }
@@ -110,12 +111,16 @@ impl<D: Clone + PartialEq> Drafts<D> {
 
     /// A task is assigned: a new one, one that there is, or the next one of an id that is being
     /// removed (7).
-    fn assign<H>(&mut self, entries: &Entries<D, H>, task: AssignedTask<D>) -> Option<RefusedTask> {
+    fn assign<H>(
+        &mut self,
+        entries: &Entries<D, H>,
+        mut task: AssignedTask<D>,
+    ) -> Option<RefusedTask> {
         let Some((id, present)) = self.record(entries, task.id()) else {
             let AssignedTask { assignment, policy, status } = task;
             let id = Arc::clone(&assignment.id);
-            let record = TaskRecord { policy, ..TaskRecord::new(assignment) };
-            let status = status.map(Box::new);
+            let record = Arc::new(TaskRecord { policy, ..TaskRecord::new(assignment) });
+            let status = status.map(Arc::new);
             self.tasks.insert(id, Draft { record, status, is_new: true, is_changed: true });
             return None;
         };
@@ -128,11 +133,15 @@ impl<D: Clone + PartialEq> Drafts<D> {
         if let Some(lower) = before.filter(|before| given < before.desired_state) {
             return Some(refusal(&id, lower.desired_state, given));
         }
+        if let Some(own) = Arc::get_mut(&mut task.assignment) {
+            // Equal ids share one place.
+            own.id = Arc::clone(&id);
+        }
         let assignment = match before {
             Some(before) if **before == *task.assignment => Arc::clone(before),
             _ => task.assignment,
         };
-        let mut record = present.clone();
+        let mut record = TaskRecord::clone(present);
         if record.removing {
             record.next = Some(Box::new(NextTask { assignment, policy: task.policy }));
         } else {
@@ -151,7 +160,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
     ) -> Option<RefusedTask> {
         let unknown = || RefusedTask { id: id.into(), reason: UpdateError::UnknownTask };
         let Some((id, present)) = self.record(entries, id) else { return Some(unknown()) };
-        let mut record = present.clone();
+        let mut record = TaskRecord::clone(present);
         let assignment = match &mut record.next {
             _ if !record.removing => &mut record.assignment,
             Some(next) => &mut next.assignment,
@@ -168,7 +177,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
     /// A task is no longer assigned.
     fn remove<H>(&mut self, entries: &Entries<D, H>, id: &str) {
         let Some((id, present)) = self.record(entries, id) else { return };
-        let mut record = present.clone();
+        let mut record = TaskRecord::clone(present);
         let policy = record.policy.as_ref().unwrap_or(&self.policy);
         if !record.removing && policy.shutdown_before_removal {
             raise(&mut record.assignment, TaskState::Shutdown);
@@ -185,7 +194,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         let ids: Vec<_> = entries.keys().chain(new).cloned().collect();
         for id in ids {
             let Some((id, present)) = self.record(entries, &id) else { continue };
-            let mut record = present.clone();
+            let mut record = TaskRecord::clone(present);
             let wanted = if record.removing {
                 record.next.as_mut().map(|next| &mut next.assignment)
             } else if entries.get(&id).is_some_and(Entry::has_ended) {
@@ -205,15 +214,16 @@ impl<D: Clone + PartialEq> Drafts<D> {
 
     fn want<H>(&mut self, entries: &Entries<D, H>, id: Arc<str>, record: TaskRecord<D>) {
         if let Some(draft) = self.tasks.get_mut(&id) {
-            draft.is_changed |= draft.record != record;
-            draft.record = record;
+            draft.is_changed |= *draft.record != record;
+            draft.record = Arc::new(record);
             return;
         }
         let Some(entry) = entries.get(&id) else { return };
-        let is_changed = entry.record != record;
+        let is_changed = *entry.record != record;
         // One whose removal failed, or whose executor refused, is tried again.
         let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
         if is_changed || is_stuck {
+            let record = Arc::new(record);
             self.tasks.insert(id, Draft { record, status: None, is_new: false, is_changed });
         }
     }
@@ -244,7 +254,8 @@ impl<D> Message<D> {
 
     /// An id that it names twice.
     fn duplicate(&self) -> Option<&str> {
-        let mut ids = BTreeSet::new();
-        self.ids().find(|id| !ids.insert(*id))
+        let mut ids: Vec<_> = self.ids().collect();
+        ids.sort_unstable();
+        ids.array_windows().find(|[a, b]| a == b).map(|[id, _]| *id)
     }
 }

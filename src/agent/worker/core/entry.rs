@@ -3,7 +3,6 @@
 use crate::agent::store::TaskRecord;
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 /// What is known of one task.
@@ -11,11 +10,11 @@ use alloc::sync::Arc;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Entry<D, H> {
     /// What is stored, unless the id is unknown.
-    pub(super) record: TaskRecord<D>,
+    pub(super) record: Arc<TaskRecord<D>>,
     /// The status that is stored, unless the id is unknown.
-    pub(super) status: Option<Box<TaskStatus>>,
+    pub(super) status: Option<Arc<TaskStatus>>,
     /// The newest status, if it is not stored yet.
-    pub(super) newest: Option<Box<TaskStatus>>,
+    pub(super) newest: Option<Arc<TaskStatus>>,
     /// What the driver says that the controller has, or is to be made with.
     pub(super) applied: Option<Arc<Assignment<D>>>,
     /// Whether a controller has it.
@@ -24,13 +23,15 @@ pub(super) struct Entry<D, H> {
     pub(super) is_refused: bool,
     /// Whether the removal has failed, and the driver still closes its controller.
     pub(super) is_removal_failed: bool,
+    /// Whether its controller has logs.
+    pub(super) has_logs: bool,
     /// A message has come since, so the removal is tried again when the driver has ended.
     pub(super) is_wanted_again: bool,
     pub(super) stage: Stage,
     /// Stands for the driver.
     pub(super) seat: H,
     /// Why the removal failed.
-    pub(super) removal_error: Option<Box<str>>,
+    pub(super) removal_error: Option<Arc<str>>,
 }
 
 /// Whether a task has a driver.
@@ -46,15 +47,20 @@ pub(super) enum Stage {
 }
 
 impl<D: PartialEq, H> Entry<D, H> {
-    pub(super) fn new(record: TaskRecord<D>, status: Option<TaskStatus>, seat: H) -> Self {
+    pub(super) fn new(
+        record: Arc<TaskRecord<D>>,
+        status: Option<Arc<TaskStatus>>,
+        seat: H,
+    ) -> Self {
         let applied = record.applied.clone();
         Self {
-            status: status.map(Box::new),
+            status,
             newest: None,
             is_taken: applied.is_some(),
             applied,
             is_refused: false,
             is_removal_failed: false,
+            has_logs: false,
             is_wanted_again: false,
             stage: Stage::Idle,
             seat,
@@ -102,4 +108,12 @@ impl<D: PartialEq, H> Entry<D, H> {
 /// Whether two assignments have the same definition.
 pub(super) fn is_same<D: PartialEq>(a: &Arc<Assignment<D>>, b: &Arc<Assignment<D>>) -> bool {
     Arc::ptr_eq(a, b) || a.definition == b.definition
+}
+
+/// An assignment, or another one of the same definition, so that both are one.
+pub(super) fn shared<D: PartialEq>(
+    assignment: Arc<Assignment<D>>,
+    other: &Arc<Assignment<D>>,
+) -> Arc<Assignment<D>> {
+    if is_same(&assignment, other) { Arc::clone(other) } else { assignment }
 }

@@ -1,7 +1,7 @@
 //! One test for each fault that the exploration has found in the worker's core.
 
-use super::{Action, Changed, Core, Input, Message, Next};
-use crate::agent::driver::DriverExit;
+use super::{Action, Core, Input, Message, Next};
+use crate::agent::driver::{Changes, DriverExit};
 use crate::agent::worker::task::AssignedTask;
 use crate::exec::Assignment;
 use alloc::sync::Arc;
@@ -24,12 +24,13 @@ fn act(core: &mut Worker) -> usize {
 fn a_removal_that_fails_while_a_full_set_is_stored_is_tried_again() {
     let a: AssignedTask<&str> = Assignment::new("a", "A").into();
     let applied = Some(Arc::clone(&a.assignment));
-    let changed = |is_removal_failed| Changed {
+    let changed = |is_removal_failed| Changes {
         status: None,
         applied: applied.clone(),
         is_taken: true,
         is_refused: false,
         is_removal_failed,
+        has_logs: false,
     };
     let mut core = Worker::new(Vec::new(), Arc::new(|_, _, _| ()));
     core.input(Input::Message(1, Message::Assign([a].into())));

@@ -1,43 +1,19 @@
 //! What can happen to a driver, and what happens then.
 
 use super::rules::Workload;
-use super::{Action, Kind, LIMITED, Letter, Mode, Settings, State, X, assignment, handle, utc};
+use super::{Action, Kind, LIMITED, Letter, Mode, Settings, State, X, assignment, handle};
 use crate::agent::driver::calls;
 use crate::agent::driver::core::{Call, Next, Problem};
 use crate::agent::driver::race::Outcome;
 use crate::agent::driver::shared::{Shared, Subject};
-use crate::agent::runtime::{Now, Runtime, SpawnError};
+use crate::agent::runtime::Now;
 use crate::exec::ControllerError;
 use crate::lifecycle::{Answer, Operation};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use time::UtcDateTime;
 
 const TICK: Duration = Duration::from_millis(1);
-
-/// A clock that stands still.
-struct Clock(Duration);
-
-impl Runtime for Clock {
-    fn now(&self) -> Duration {
-        self.0
-    }
-
-    fn sleep_until(&self, _: Duration) -> BoxFuture<'static, ()> {
-        futures::future::pending().boxed()
-    }
-
-    fn spawn(&self, _: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
-        Err(SpawnError::new("nothing runs here"))
-    }
-
-    fn utc_now(&self) -> UtcDateTime {
-        utc()
-    }
-}
 
 impl State {
     pub(super) fn actions(&self, settings: &Settings, actions: &mut Vec<Action>) {
@@ -316,7 +292,7 @@ impl State {
         number: u32,
         kind: Kind,
     ) {
-        let (clock, now) = (Clock(self.now), self.moment());
+        let now = self.moment();
         let result = match kind {
             Kind::Success => Ok(()),
             Kind::Temporary | Kind::Interrupted => Err(problem(true, false)),
@@ -333,7 +309,7 @@ impl State {
                     Kind::Panic if !is_removing => self.not_made(about, false),
                     Kind::Panic | Kind::Temporary | Kind::Interrupted => {}
                 }
-                drop(calls::resolved(shared, &clock, number, Some(result), &mut None));
+                drop(calls::resolved(shared, now, number, Some(result), &mut None));
             }
             Call::Operate(operation) => {
                 let is_last = operation == Operation::Terminate && kind == Kind::Panic;
@@ -361,7 +337,7 @@ impl State {
                     }
                     Kind::Final | Kind::Panic => Outcome::Answer(Err(ControllerError::new("no"))),
                 };
-                drop(calls::updated(shared, &clock, &subject, outcome));
+                drop(calls::updated(shared, now, &subject, outcome));
             }
             Call::Remove => {
                 match kind {

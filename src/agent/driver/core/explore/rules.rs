@@ -37,6 +37,8 @@ pub(super) struct Rules {
     asked: Option<(Letter, bool)>,
     /// What the present controller has refused, until another one is wanted.
     refused_offer: Option<Letter>,
+    /// Another one was wanted since the last offer began, perhaps only for a moment.
+    has_changed: bool,
     /// `shutdown` is to be called at once.
     owes_shutdown: bool,
     /// What waits for a retry is to be done at once.
@@ -90,6 +92,7 @@ impl Rules {
             refused: [false; 4],
             asked: None,
             refused_offer: None,
+            has_changed: false,
             owes_shutdown: false,
             owes_retry: false,
             is_terminating: false,
@@ -142,7 +145,7 @@ impl State {
         let rules = &mut self.rules;
         let is_changed = wanted != rules.wanted;
         if is_changed {
-            rules.refused_offer = None;
+            (rules.refused_offer, rules.has_changed) = (None, true);
             rules.wanted = wanted;
             rules.earlier[usize::from(wanted)] = true;
         }
@@ -248,6 +251,7 @@ impl State {
             Call::Update => {
                 self.expect(about == wanted, "8: what is wanted is offered");
                 self.expect(self.rules.refused_offer != Some(about), "18: not offered again");
+                self.rules.has_changed = false;
                 self.expect(!self.is_ending(), "18: no update on the way to the end");
             }
             Call::Remove => {
@@ -370,7 +374,7 @@ impl State {
     }
 
     pub(super) fn refused(&mut self, about: Letter) {
-        if about == self.rules.wanted {
+        if about == self.rules.wanted && !self.rules.has_changed {
             self.rules.refused_offer = Some(about);
         }
     }

@@ -1,9 +1,9 @@
 //! A driver, as far as a worker hears of it.
 
 use super::{Letter, X};
-use crate::agent::driver::DriverExit;
+use crate::agent::driver::{Changes, DriverExit};
 use crate::agent::store::TaskRecord;
-use crate::agent::worker::core::{Changed, Input};
+use crate::agent::worker::core::Input;
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::sync::Arc;
@@ -211,12 +211,13 @@ impl Driver {
         }
         let status = (before != self.state).then(|| TaskStatus::new(self.state));
         let applied = self.applied.map(|of| Arc::new(Assignment::new(&*self.seat.id, of)));
-        let changed = Changed {
+        let changed = Changes {
             status,
             applied,
             is_taken: self.is_taken,
             is_refused: self.has == Has::Refusal,
             is_removal_failed: self.stage == Stage::Failing,
+            has_logs: false,
         };
         [Input::Changed(id, changed)].into()
     }

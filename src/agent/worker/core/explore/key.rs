@@ -30,7 +30,7 @@ fn state(status: Option<&TaskStatus>) -> Option<TaskState> {
 }
 
 fn stored(stored: &Stored) -> Vec<(Record, Option<TaskState>)> {
-    stored.values().map(|task| (record(&task.record), state(task.status.as_ref()))).collect()
+    stored.values().map(|task| (record(&task.record), state(task.status.as_deref()))).collect()
 }
 
 fn message(message: &Message<Letter>) -> (u8, Vec<(&str, Option<Letter>, Option<TaskState>)>) {
@@ -59,7 +59,7 @@ fn message(message: &Message<Letter>) -> (u8, Vec<(&str, Option<Letter>, Option<
 fn change(change: &StoreChange<Letter>) -> (u8, &str, Option<Record>, Option<TaskState>) {
     match change {
         StoreChange::Replace(task) => {
-            (0, task.record.id(), Some(record(&task.record)), state(task.status.as_ref()))
+            (0, task.record.id(), Some(record(&task.record)), state(task.status.as_deref()))
         }
         StoreChange::Record(of) => (1, of.id(), Some(record(of)), None),
         StoreChange::Status { id, status } => (2, id, None, Some(status.state)),
@@ -161,16 +161,16 @@ pub(super) fn apply(stored: &mut Stored, changes: &[StoreChange<Letter>]) -> Opt
         match change {
             StoreChange::Replace(task) => {
                 let before = stored.insert(task.record.id().into(), task.clone());
-                falls(before.and_then(|task| task.status).as_ref(), task.status.as_ref());
+                falls(before.and_then(|task| task.status).as_deref(), task.status.as_deref());
             }
             StoreChange::Record(record) => {
                 let before = stored.remove(record.id()).and_then(|task| task.status);
-                let task = StoredTask::new(record.clone(), before);
+                let task = StoredTask { record: Arc::clone(record), status: before };
                 stored.insert(record.id().into(), task);
             }
             StoreChange::Status { id, status } => {
                 if let Some(task) = stored.get_mut(id) {
-                    falls(task.status.as_ref(), Some(status));
+                    falls(task.status.as_deref(), Some(status));
                     task.status = Some(status.clone());
                 }
             }
