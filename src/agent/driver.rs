@@ -196,7 +196,11 @@ impl<E: Executor> Driver<E> {
                 Pause::Call(call) => {
                     let place = if self.needs_place(call) { self.place().await } else { Ok(now) };
                     match place {
-                        Ok(now) => self.call(call, now).await,
+                        Ok(now) => {
+                            let now = self.call(call, now).await;
+                            self.permit = None;
+                            now
+                        }
                         Err(now) => now,
                     }
                 }
@@ -207,7 +211,7 @@ impl<E: Executor> Driver<E> {
         self.drop_controller();
         self.shared.end();
         self.report();
-        self.shared.with(|state| DriverExit::of(&state.core))
+        self.shared.exit()
     }
 
     /// Records everything that needs no call.
@@ -301,15 +305,15 @@ impl<E: Executor> Driver<E> {
         let (subject, span) = self.shared.begin(call, now);
         // What is being applied is told before it is.
         self.report();
+        let Self { shared, executor, controller, runtime, .. } = self;
+        let (shared, runtime) = (&*shared, &**runtime);
+        let mut race = Race::new(shared, runtime, call, span);
         async move {
-            let Self { shared, executor, controller, runtime, .. } = self;
-            let (whole, shared, runtime) = (&*shared, &**shared, &**runtime);
-            let mut race = Race::new(shared, runtime, call, span);
-            let (logs, now) = match (call, &mut *controller) {
+            let (logs, now) = match (race.call, controller) {
                 (Call::Controller, slot) => {
                     let (outcome, now) = race!(race, executor.controller(&subject.assignment));
-                    let made = calls::take_up::<E>(whole, outcome);
-                    (calls::resolved(shared, now, subject.number, made, slot), now)
+                    let made = calls::take_up::<E>(race.shared, outcome);
+                    (calls::resolved(race.shared, now, subject.number, made, slot), now)
                 }
                 (Call::Operate(operation), Some(controller)) => {
                     let (outcome, now) = match operation {
@@ -319,16 +323,16 @@ impl<E: Executor> Driver<E> {
                         Operation::Shutdown => race!(race, controller.shutdown()),
                         Operation::Terminate => race!(race, controller.terminate()),
                     };
-                    (calls::operated(shared, now, operation, outcome), now)
+                    (calls::operated(race.shared, now, operation, outcome), now)
                 }
                 (Call::Update, Some(controller)) => {
                     let definition = &subject.assignment.definition;
                     let (outcome, now) = race!(race, controller.update(definition));
-                    (calls::updated(shared, now, &subject, outcome), now)
+                    (calls::updated(race.shared, now, &subject, outcome), now)
                 }
                 (Call::Remove, Some(controller)) => {
                     let (outcome, now) = race!(race, controller.remove());
-                    (calls::removed(shared, now, outcome), now)
+                    (calls::removed(race.shared, now, outcome), now)
                 }
                 (Call::Close, Some(controller)) => {
                     let (outcome, now) = race!(race, controller.close());
@@ -337,13 +341,12 @@ impl<E: Executor> Driver<E> {
                 }
                 (Call::Inspect, Some(controller)) => {
                     let (outcome, now) = race!(race, controller.inspect());
-                    calls::inspected(shared, now, outcome);
+                    calls::inspected(race.shared, now, outcome);
                     (Logs::default(), now)
                 }
                 // The core calls none of these without a controller.
-                (_, None) => (Logs::default(), Now::read(runtime)),
+                (_, None) => (Logs::default(), Now::read(race.runtime)),
             };
-            self.permit = None;
             logs.write();
             now
         }

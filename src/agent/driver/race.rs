@@ -6,6 +6,7 @@ use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::Runtime;
 use crate::lifecycle::Operation;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -46,9 +47,9 @@ const REMINDER: Duration = Duration::from_secs(30);
 
 /// A call in flight.
 pub(super) struct Race<'a, D> {
-    shared: &'a Shared<D>,
+    pub(super) shared: &'a Arc<Shared<D>>,
     pub(super) runtime: &'a dyn Runtime,
-    call: Call,
+    pub(super) call: Call,
     span: Span,
     /// Whether the call was not ready once. Most are at once, and then no sleep is made.
     is_slow: bool,
@@ -66,7 +67,7 @@ struct Timer {
 
 impl<'a, D> Race<'a, D> {
     pub(super) fn new(
-        shared: &'a Shared<D>,
+        shared: &'a Arc<Shared<D>>,
         runtime: &'a dyn Runtime,
         call: Call,
         span: Span,

@@ -1,5 +1,6 @@
 //! What a driver and its handles share.
 
+use super::DriverExit;
 use super::core::{Applied, At, Call, Core, Definition, Definitions, Exit, Goal, Has};
 use crate::agent::runtime::Now;
 use crate::agent::signal::Signal;
@@ -238,6 +239,11 @@ impl<D> Shared<D> {
         });
         drop(waker);
         self.steps.notify();
+    }
+
+    /// How the driver has ended.
+    pub(in crate::agent) fn exit(&self) -> DriverExit {
+        self.with(|state| DriverExit::of(&state.core))
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -22,7 +22,7 @@ use core::marker::PhantomData;
 use core::mem;
 use database::{Expected, Opened, panicked};
 use futures::channel::oneshot;
-use record::{Change, Steps};
+use record::{Steps, Writes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -289,7 +289,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> Store<D> for RedbS
     }
 
     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
-        let changes = Change::all(changes)?;
+        let changes = Writes::new(changes)?;
         self.run(move |shared, state| {
             shared.with::<D, _>(state, |opened, path| opened.commit(path, &changes))
         })

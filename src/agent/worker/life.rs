@@ -2,7 +2,7 @@
 
 use super::handle::Common;
 use super::inbox::Event;
-use crate::agent::driver::{Driver, DriverExit, Shared};
+use crate::agent::driver::{Driver, Shared};
 use crate::exec::{Executor, task_span};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -23,12 +23,13 @@ struct Life<E: Executor> {
 struct Report<D> {
     common: Arc<Common<D>>,
     seat: Arc<Shared<D>>,
-    exit: Option<DriverExit>,
+    has_ended: bool,
 }
 
 impl<D> Drop for Report<D> {
     fn drop(&mut self) {
-        let event = Event::Ended(Arc::clone(&self.seat.id), self.exit.take());
+        let exit = self.has_ended.then(|| self.seat.exit());
+        let event = Event::Ended(Arc::clone(&self.seat.id), exit);
         drop(self.common.inbox.put(event));
     }
 }
@@ -40,13 +41,14 @@ pub(super) fn life<E: Executor + 'static>(
     seat: Arc<Shared<E::Definition>>,
 ) -> BoxFuture<'static, ()> {
     let span = task_span(&seat.id);
-    let report = Report { common, seat, exit: None };
+    let report = Report { common, seat, has_ended: false };
     let mut life = Life { driver, report };
     Box::pin(
         async move {
             // Taken in as a whole, so that its fields are dropped in their order.
             let Life { driver, report } = &mut life;
-            report.exit = Some(driver.run().await);
+            driver.run().await;
+            report.has_ended = true;
         }
         .instrument(span),
     )

@@ -3,7 +3,7 @@
 use super::super::StoredTask;
 use super::error::OpenStoreError;
 use super::gate::{CREATING, Gate, MAGIC};
-use super::record::{Change, RawTask, Steps, Stored, Versioned, read_task};
+use super::record::{RawTask, Steps, Stored, Versioned, Write, Writes, read_task};
 use crate::agent::panic::{Panic, caught};
 use ::redb::{
     AccessGuard, Database, Error as RedbError, ReadTransaction, ReadableDatabase, ReadableTable,
@@ -109,7 +109,7 @@ impl Opened {
     }
 
     /// Writes all of these changes, or none.
-    pub(super) fn commit(&self, path: &Path, changes: &[Change]) -> Result<(), OpenStoreError> {
+    pub(super) fn commit(&self, path: &Path, changes: &Writes) -> Result<(), OpenStoreError> {
         self.write(changes).map_err(|error| OpenStoreError::database(path, error))
     }
 
@@ -136,24 +136,22 @@ impl Opened {
         Ok(Reader { path, transaction: transaction? })
     }
 
-    fn write(&self, changes: &[Change]) -> Result<(), RedbError> {
+    fn write(&self, changes: &Writes) -> Result<(), RedbError> {
         let transaction = self.database()?.begin_write()?;
         {
             let mut records = transaction.open_table(RECORDS)?;
             let mut statuses = transaction.open_table(STATUSES)?;
-            for change in changes {
+            for (id, change) in changes.iter() {
                 match change {
-                    Change::Record { id, json } => {
-                        records.insert(id.as_str(), json.as_slice())?;
-                    }
-                    Change::Status { id, json } => {
-                        if records.get(&**id)?.is_some() {
-                            statuses.insert(&**id, json.as_slice())?;
+                    Write::Record(json) => _ = records.insert(id, json)?,
+                    Write::Status(json) => {
+                        if records.get(id)?.is_some() {
+                            statuses.insert(id, json)?;
                         }
                     }
-                    Change::Delete { id } => {
-                        records.remove(&**id)?;
-                        statuses.remove(&**id)?;
+                    Write::Delete => {
+                        records.remove(id)?;
+                        statuses.remove(id)?;
                     }
                 }
             }

@@ -10,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
+use core::ops::Range;
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
@@ -219,57 +220,94 @@ fn with_path<'de, T: Deserialize<'de>>(
     })
 }
 
-/// A change that is to be written.
-pub(super) enum Change {
-    Record { id: String, json: Vec<u8> },
-    Status { id: Arc<str>, json: Vec<u8> },
-    Delete { id: Arc<str> },
+/// Changes as they are stored. All of their JSON is in one place: there may be very many.
+#[derive(Default)]
+pub(super) struct Writes {
+    all: Vec<(Arc<str>, Kind)>,
+    json: Vec<u8>,
 }
 
-impl Change {
+/// A change, and where in that place its JSON is.
+enum Kind {
+    Record(Range<usize>),
+    Status(Range<usize>),
+    Delete,
+}
+
+/// A change that is to be written.
+pub(super) enum Write<'a> {
+    Record(&'a [u8]),
+    Status(&'a [u8]),
+    Delete,
+}
+
+impl Writes {
     /// Changes as they are stored: each can be read again.
-    pub(super) fn all<D: Serialize + DeserializeOwned>(
+    pub(super) fn new<D: Serialize + DeserializeOwned>(
         changes: &[StoreChange<D>],
-    ) -> Result<Vec<Self>, StoreError> {
-        let mut all = Vec::with_capacity(changes.len());
+    ) -> Result<Self, StoreError> {
+        let mut all = Self::default();
         for change in changes {
             match change {
                 StoreChange::Replace(task) => {
-                    let id = Arc::from(task.record.id());
-                    all.push(Self::Delete { id: Arc::clone(&id) });
-                    all.push(Self::record(&task.record)?);
+                    let id = &task.record.assignment.id;
+                    all.all.push((Arc::clone(id), Kind::Delete));
+                    all.record(&task.record)?;
                     if let Some(status) = &task.status {
-                        all.push(Self::status(&id, status)?);
+                        all.status(id, status)?;
                     }
                 }
-                StoreChange::Record(record) => all.push(Self::record(record)?),
-                StoreChange::Status { id, status } => all.push(Self::status(id, status)?),
-                StoreChange::Delete { id } => all.push(Self::Delete { id: Arc::clone(id) }),
+                StoreChange::Record(record) => all.record(record)?,
+                StoreChange::Status { id, status } => all.status(id, status)?,
+                StoreChange::Delete { id } => all.all.push((Arc::clone(id), Kind::Delete)),
             }
         }
         Ok(all)
     }
 
-    fn record<D: Serialize + DeserializeOwned>(record: &TaskRecord<D>) -> Result<Self, StoreError> {
-        Ok(Self::Record { id: record.id().into(), json: write(record.id(), "record", record)? })
+    fn record<D: Serialize + DeserializeOwned>(
+        &mut self,
+        record: &TaskRecord<D>,
+    ) -> Result<(), StoreError> {
+        let id = &record.assignment.id;
+        let place = write(&mut self.json, id, "record", record)?;
+        self.all.push((Arc::clone(id), Kind::Record(place)));
+        Ok(())
     }
 
-    fn status(id: &Arc<str>, status: &TaskStatus) -> Result<Self, StoreError> {
-        Ok(Self::Status { id: Arc::clone(id), json: write(id, "status", status)? })
+    fn status(&mut self, id: &Arc<str>, status: &TaskStatus) -> Result<(), StoreError> {
+        let place = write(&mut self.json, id, "status", status)?;
+        self.all.push((Arc::clone(id), Kind::Status(place)));
+        Ok(())
+    }
+
+    /// The changes, each with the id of its task.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Write<'_>)> {
+        let json = |place: &Range<usize>| self.json.get(place.clone()).unwrap_or_default();
+        self.all.iter().map(move |(id, kind)| {
+            let change = match kind {
+                Kind::Record(place) => Write::Record(json(place)),
+                Kind::Status(place) => Write::Status(json(place)),
+                Kind::Delete => Write::Delete,
+            };
+            (&**id, change)
+        })
     }
 }
 
-/// The JSON of a value. What could be written and not be read again would be lost,
-/// and all that is stored with it.
+/// Appends the JSON of a value, and says where it is. What could be written and not be read
+/// again would be lost, and all that is stored with it.
 fn write<T: Serialize + DeserializeOwned>(
+    all: &mut Vec<u8>,
     id: &str,
     what: &str,
     value: &T,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<Range<usize>, StoreError> {
     let refused = |why: &str| StoreError::new(format!("task {id:?}: its {what} {why}"));
-    let json = serde_json::to_vec(value)
+    let start = all.len();
+    serde_json::to_writer(&mut *all, value)
         .map_err(|error| refused(&format!("cannot be stored as JSON: {error}")))?;
-    from_json::<T>(&json)
+    from_json::<T>(all.get(start..).unwrap_or_default())
         .map_err(|error| refused(&format!("could not be read again from a store: {error}")))?;
-    Ok(json)
+    Ok(start..all.len())
 }
