@@ -52,6 +52,14 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     }
 }
 
+/// A task as it is wanted so far.
+struct Present<'a, D, H> {
+    id: Arc<str>,
+    record: TaskRecord<D>,
+    /// What is known of it, unless a message before wants something else already.
+    entry: Option<&'a Entry<D, H>>,
+}
+
 /// What is known of the tasks.
 type Entries<D, H> = BTreeMap<Arc<str>, Entry<D, H>>;
 
@@ -97,16 +105,18 @@ impl<D: Clone + PartialEq> Drafts<D> {
         all.filter(|id| assigned.binary_search(&&***id).is_err()).cloned().collect()
     }
 
-    /// The record of a task as it is wanted so far.
-    fn record<'a, H>(
-        &'a self,
-        entries: &'a Entries<D, H>,
-        id: &str,
-    ) -> Option<(Arc<str>, &'a Arc<TaskRecord<D>>)> {
+    /// A task as it is wanted so far.
+    fn present<'a, H>(&self, entries: &'a Entries<D, H>, id: &str) -> Option<Present<'a, D, H>> {
+        let of = |id: &Arc<str>, record: &Arc<_>, entry| Present {
+            id: Arc::clone(id),
+            record: TaskRecord::clone(record),
+            entry,
+        };
         if let Some((id, draft)) = self.tasks.get_key_value(id) {
-            return Some((Arc::clone(id), &draft.record));
+            return Some(of(id, &draft.record, None));
         }
-        entries.get_key_value(id).map(|(id, entry)| (Arc::clone(id), &entry.record))
+        let (id, entry) = entries.get_key_value(id)?;
+        Some(of(id, &entry.record, Some(entry)))
     }
 
     /// A task is assigned: a new one, one that there is, or the next one of an id that is being
@@ -116,7 +126,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         entries: &Entries<D, H>,
         mut task: AssignedTask<D>,
     ) -> Option<RefusedTask> {
-        let Some((id, present)) = self.record(entries, task.id()) else {
+        let Some(Present { id, mut record, entry }) = self.present(entries, task.id()) else {
             let AssignedTask { assignment, policy, status } = task;
             let id = Arc::clone(&assignment.id);
             let record = Arc::new(TaskRecord { policy, ..TaskRecord::new(assignment) });
@@ -124,10 +134,10 @@ impl<D: Clone + PartialEq> Drafts<D> {
             self.tasks.insert(id, Draft { record, status, is_new: true, is_changed: true });
             return None;
         };
-        let before = if present.removing {
-            present.next.as_ref().map(|next| &next.assignment)
+        let before = if record.removing {
+            record.next.as_ref().map(|next| &next.assignment)
         } else {
-            Some(&present.assignment)
+            Some(&record.assignment)
         };
         let given = task.assignment.desired_state;
         if let Some(lower) = before.filter(|before| given < before.desired_state) {
@@ -141,13 +151,12 @@ impl<D: Clone + PartialEq> Drafts<D> {
             Some(before) if **before == *task.assignment => Arc::clone(before),
             _ => task.assignment,
         };
-        let mut record = TaskRecord::clone(present);
         if record.removing {
             record.next = Some(Box::new(NextTask { assignment, policy: task.policy }));
         } else {
             (record.assignment, record.policy) = (assignment, task.policy);
         }
-        self.want(entries, id, record);
+        self.want(Present { id, record, entry });
         None
     }
 
@@ -159,32 +168,32 @@ impl<D: Clone + PartialEq> Drafts<D> {
         desired_state: TaskState,
     ) -> Option<RefusedTask> {
         let unknown = || RefusedTask { id: id.into(), reason: UpdateError::UnknownTask };
-        let Some((id, present)) = self.record(entries, id) else { return Some(unknown()) };
-        let mut record = TaskRecord::clone(present);
+        let Some(mut present) = self.present(entries, id) else { return Some(unknown()) };
+        let record = &mut present.record;
         let assignment = match &mut record.next {
             _ if !record.removing => &mut record.assignment,
             Some(next) => &mut next.assignment,
             None => return Some(unknown()),
         };
         if desired_state < assignment.desired_state {
-            return Some(refusal(&id, assignment.desired_state, desired_state));
+            return Some(refusal(id, assignment.desired_state, desired_state));
         }
         raise(assignment, desired_state);
-        self.want(entries, id, record);
+        self.want(present);
         None
     }
 
     /// A task is no longer assigned.
     fn remove<H>(&mut self, entries: &Entries<D, H>, id: &str) {
-        let Some((id, present)) = self.record(entries, id) else { return };
-        let mut record = TaskRecord::clone(present);
+        let Some(mut present) = self.present(entries, id) else { return };
+        let record = &mut present.record;
         let policy = record.policy.as_ref().unwrap_or(&self.policy);
         if !record.removing && policy.shutdown_before_removal {
             raise(&mut record.assignment, TaskState::Shutdown);
         }
         record.removing = true;
         record.next = None;
-        self.want(entries, id, record);
+        self.want(present);
     }
 
     /// What has not ended is wanted in SHUTDOWN, and so is the next task of a removed one.
@@ -193,8 +202,8 @@ impl<D: Clone + PartialEq> Drafts<D> {
         let new = self.tasks.iter().filter(|(_, draft)| draft.is_new).map(|(id, _)| id);
         let ids: Vec<_> = entries.keys().chain(new).cloned().collect();
         for id in ids {
-            let Some((id, present)) = self.record(entries, &id) else { continue };
-            let mut record = TaskRecord::clone(present);
+            let Some(mut present) = self.present(entries, &id) else { continue };
+            let record = &mut present.record;
             let wanted = if record.removing {
                 record.next.as_mut().map(|next| &mut next.assignment)
             } else if entries.get(&id).is_some_and(Entry::has_ended) {
@@ -203,22 +212,24 @@ impl<D: Clone + PartialEq> Drafts<D> {
                 Some(&mut record.assignment)
             };
             let Some(assignment) = wanted else { continue };
-            shut_down.push(Arc::clone(&id));
+            shut_down.push(id);
             if assignment.desired_state < TaskState::Shutdown {
                 raise(assignment, TaskState::Shutdown);
-                self.want(entries, id, record);
+                self.want(present);
             }
         }
         shut_down
     }
 
-    fn want<H>(&mut self, entries: &Entries<D, H>, id: Arc<str>, record: TaskRecord<D>) {
-        if let Some(draft) = self.tasks.get_mut(&id) {
-            draft.is_changed |= *draft.record != record;
-            draft.record = Arc::new(record);
+    /// This is wanted of a task from now on.
+    fn want<H>(&mut self, Present { id, record, entry }: Present<'_, D, H>) {
+        let Some(entry) = entry else {
+            if let Some(draft) = self.tasks.get_mut(&id) {
+                draft.is_changed |= *draft.record != record;
+                draft.record = Arc::new(record);
+            }
             return;
-        }
-        let Some(entry) = entries.get(&id) else { return };
+        };
         let is_changed = *entry.record != record;
         // One whose removal failed, or whose executor refused, is tried again.
         let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
