@@ -21,6 +21,7 @@ pub mod driver;
     reason = "tests"
 )]
 mod explore;
+mod ids;
 mod limit;
 pub(crate) mod panic;
 pub mod policy;

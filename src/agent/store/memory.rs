@@ -1,8 +1,8 @@
 //! A store that lasts as long as the process.
 
 use super::{Store, StoreChange, StoreError, StoredTask};
+use crate::agent::ids::ById;
 use crate::agent::sync::{Mutex, MutexGuard};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,7 +14,7 @@ use core::fmt;
 pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
 
 struct Inner<D> {
-    tasks: BTreeMap<Arc<str>, StoredTask<D>>,
+    tasks: ById<StoredTask<D>>,
     #[cfg(feature = "testing")]
     faults: Option<faults::Faults<D>>,
 }
@@ -82,7 +82,7 @@ impl<D> Clone for MemoryStore<D> {
 impl<D> Default for MemoryStore<D> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Inner {
-            tasks: BTreeMap::new(),
+            tasks: ById::default(),
             #[cfg(feature = "testing")]
             faults: None,
         })))

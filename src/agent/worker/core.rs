@@ -36,10 +36,11 @@ mod tests;
 use super::error::{AssignError, RefusedTask};
 use super::task::{AssignedTask, AssignmentChange};
 use crate::agent::driver::{Changes, DriverExit};
+use crate::agent::ids::ById;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -144,7 +145,7 @@ pub(super) type Make<D, H> =
 
 /// Everything that a worker knows.
 pub(super) struct Core<D, H> {
-    entries: BTreeMap<Arc<str>, Entry<D, H>>,
+    entries: ById<Entry<D, H>>,
     messages: VecDeque<(u64, Message<D>)>,
     /// What is being made durable.
     batch: Option<Batch<D>>,
@@ -169,7 +170,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     /// With everything that is stored. Each task gets its driver first.
     pub(super) fn new(stored: Vec<StoredTask<D>>, make: Make<D, H>) -> Self {
         let mut core = Self {
-            entries: BTreeMap::new(),
+            entries: ById::default(),
             messages: VecDeque::new(),
             batch: None,
             due: BTreeSet::new(),

@@ -2,11 +2,11 @@
 
 use super::task::TaskView;
 use crate::agent::driver::{DriverHandle, Shared};
+use crate::agent::ids::ById;
 use crate::agent::signal::Signal;
 use crate::agent::store::TaskRecord;
 use crate::agent::sync::Mutex;
 use crate::exec::Assignment;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -20,7 +20,7 @@ pub(super) struct View<D> {
 }
 
 struct State<D> {
-    rows: BTreeMap<Arc<str>, Row<D>>,
+    rows: ById<Row<D>>,
     phase: Phase,
 }
 
@@ -58,7 +58,7 @@ impl<D> Clone for Row<D> {
 
 impl<D> View<D> {
     pub(super) fn new() -> Self {
-        let state = State { rows: BTreeMap::new(), phase: Phase::Open };
+        let state = State { rows: ById::default(), phase: Phase::Open };
         let (changes, membership) = (Signal::default(), Signal::default());
         Self { state: Mutex::new(state), changes, membership }
     }
@@ -101,7 +101,8 @@ impl<D> View<D> {
 
     /// All tasks, in the order of their ids.
     pub(super) fn tasks(&self) -> Vec<TaskView<D>> {
-        let rows: Vec<_> = self.state.lock().rows.values().cloned().collect();
+        let mut rows: Vec<_> = self.state.lock().rows.values().cloned().collect();
+        rows.sort_unstable_by(|a, b| a.seat.id.cmp(&b.seat.id));
         rows.into_iter().map(TaskView::from).collect()
     }
 

@@ -3,6 +3,7 @@
 use super::entry::{Entry, Stage};
 use super::{Accepted, Answer, Core, Message};
 use crate::agent::driver::UpdateError;
+use crate::agent::ids::ById;
 use crate::agent::policy::Policy;
 use crate::agent::store::{NextTask, TaskRecord};
 use crate::agent::worker::error::{AssignError, RefusedTask};
@@ -61,7 +62,7 @@ struct Present<'a, D, H> {
 }
 
 /// What is known of the tasks.
-type Entries<D, H> = BTreeMap<Arc<str>, Entry<D, H>>;
+type Entries<D, H> = ById<Entry<D, H>>;
 
 impl<D: Clone + PartialEq> Drafts<D> {
     /// Returns what is answered to a message.

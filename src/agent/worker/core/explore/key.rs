@@ -71,7 +71,9 @@ impl State {
     #[rustfmt::skip]
     fn key(&self) -> impl Hash + PartialEq + '_ {
         let core = &self.core;
-        let entries: Vec<_> = core.entries.values().map(|entry| {
+        let mut entries: Vec<_> = core.entries.iter().collect();
+        entries.sort_unstable_by_key(|(id, _)| *id);
+        let entries: Vec<_> = entries.into_iter().map(|(_, entry)| {
             let applied = entry.applied.as_ref().map(|applied| applied.definition);
             let newest = state(entry.newest.as_deref());
             (
