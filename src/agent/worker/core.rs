@@ -40,6 +40,7 @@ use crate::agent::ids::ById;
 use crate::agent::policy::{Jitter, Policy};
 use crate::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -118,7 +119,7 @@ pub(super) enum Action<D, H> {
     /// What reconciles this id is to be dropped.
     StopReconciling(String),
     /// A new listener hears these.
-    Introduce(u64, Vec<(Arc<str>, Arc<TaskStatus>)>),
+    Introduce(u64, Box<[(Arc<str>, Arc<TaskStatus>)]>),
     /// The listeners hear the status of a task.
     Report(Arc<str>, Arc<TaskStatus>),
     /// The listeners hear that a task was removed.
@@ -127,8 +128,8 @@ pub(super) enum Action<D, H> {
     Show(Arc<str>),
     /// A driver has something else to show of its task.
     Notify,
-    /// A message is answered.
-    Answer(u64, Answer),
+    /// A message is answered. Boxed: of the others there may be very many.
+    Answer(u64, Box<Answer>),
 }
 
 /// What is shown of a task.
@@ -203,7 +204,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     pub(super) fn input(&mut self, input: Input<D>) {
         match input {
             Input::Message(number, _) if self.is_closing => {
-                self.actions.push(Action::Answer(number, Err(AssignError::Closed)));
+                self.actions.push(Action::Answer(number, Box::new(Err(AssignError::Closed))));
             }
             Input::Message(number, message) => self.messages.push_back((number, message)),
             Input::Changed(id, changed) => self.changed(&id, changed),
@@ -265,7 +266,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         self.retry_at = Some(now.saturating_add(delay));
         for (number, _) in batch.answers {
             let error = AssignError::Store(error.clone());
-            self.actions.push(Action::Answer(number, Err(error)));
+            self.actions.push(Action::Answer(number, Box::new(Err(error))));
         }
     }
 
@@ -326,7 +327,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             return;
         }
         for (number, _) in mem::take(&mut self.messages) {
-            self.actions.push(Action::Answer(number, Err(AssignError::Closed)));
+            self.actions.push(Action::Answer(number, Box::new(Err(AssignError::Closed))));
         }
         for entry in self.entries.values_mut() {
             match entry.stage {

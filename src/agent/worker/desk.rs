@@ -14,6 +14,7 @@ use crate::agent::runtime::Runtime;
 use crate::agent::store::{StoreError, StoredTask, TaskRecord};
 use crate::exec::Executor;
 use crate::lifecycle::{AnyTask, TaskState, TaskStatus};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -200,7 +201,7 @@ impl<E: Executor + 'static> Desk<E> {
                     self.notify(&mut is_changed, &mut has_others);
                     if let Some(sender) = self.answers.remove(&number) {
                         // Whoever asked may be gone.
-                        drop(sender.send(answer));
+                        drop(sender.send(*answer));
                     }
                 }
             }
@@ -230,7 +231,7 @@ impl<E: Executor + 'static> Desk<E> {
     }
 
     /// A new listener hears everything that is stored, and then what changes.
-    fn introduce(&mut self, number: u64, statuses: Vec<(Arc<str>, Arc<TaskStatus>)>) {
+    fn introduce(&mut self, number: u64, statuses: Box<[(Arc<str>, Arc<TaskStatus>)]>) {
         let Some(cell) = self.newcomers.remove(&number) else { return };
         if statuses.into_iter().all(|(id, status)| cell.changed(&id, &status)) {
             self.listeners.push(cell);

@@ -31,7 +31,7 @@ pub struct AssignedTask<D> {
     /// The task's own policy. If it has none, it has the worker's.
     pub policy: Option<Arc<Policy>>,
     /// The status that the manager knows. It counts only if the store has none of the task.
-    pub status: Option<TaskStatus>,
+    pub status: Option<Arc<TaskStatus>>,
 }
 
 impl<D> AssignedTask<D> {
@@ -58,8 +58,8 @@ impl<D> AssignedTask<D> {
 
     /// Sets the status that the manager knows.
     #[must_use]
-    pub fn with_status(self, status: TaskStatus) -> Self {
-        Self { status: Some(status), ..self }
+    pub fn with_status(self, status: impl Into<Arc<TaskStatus>>) -> Self {
+        Self { status: Some(status.into()), ..self }
     }
 
     pub(super) fn id(&self) -> &str {

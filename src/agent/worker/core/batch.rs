@@ -5,6 +5,7 @@ use super::entry::{Stage, is_same, shared};
 use super::{Action, Answer, Core};
 use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
 use crate::lifecycle::TaskStatus;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -153,7 +154,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             self.actions.push(Action::List);
         }
         for (number, answer) in batch.answers {
-            self.actions.push(Action::Answer(number, answer));
+            self.actions.push(Action::Answer(number, Box::new(answer)));
         }
     }
 

@@ -131,7 +131,6 @@ impl<D: Clone + PartialEq> Drafts<D> {
             let AssignedTask { assignment, policy, status } = task;
             let id = Arc::clone(&assignment.id);
             let record = Arc::new(TaskRecord { policy, ..TaskRecord::new(assignment) });
-            let status = status.map(Arc::new);
             self.tasks.insert(id, Draft { record, status, is_new: true, is_changed: true });
             return None;
         };

@@ -48,7 +48,7 @@ impl State {
                     self.expect(was_told, "16: gone is told once, if a status was");
                 }
                 Action::Answer(number, answer) => {
-                    has_full_set |= self.answered(shuts_down_first, number, answer);
+                    has_full_set |= self.answered(shuts_down_first, number, *answer);
                 }
             }
         }
