@@ -194,7 +194,7 @@ impl<E: Executor, S> Drop for Worker<E, S> {
         self.desk.common.view.set_phase(Phase::Ended);
         self.desk.common.inbox.close();
         self.desk.common.listeners.close();
-        for seat in self.desk.common.view.seats(|_| true) {
+        for seat in self.desk.common.view.seats() {
             super::driver::DriverHandle::new(seat).close();
         }
     }

@@ -218,7 +218,8 @@ fn a_follower_of_logs_opens_one_publisher_for_each_task_and_is_polled_seldom() {
     let (few_polls, few) = follow(50);
     let (polls, opened) = follow(200);
     assert_eq!((few, opened), (50, 200));
-    // Each poll costs time linear in the tasks, so the number of polls must not grow with them.
+    // The changes come in few messages, so the number of polls must not grow with the tasks. How
+    // many tasks a poll looks at is counted in `src/agent/worker/logs/tests.rs`.
     assert!(polls <= 4 * few_polls.max(8), "{few_polls} polls for 50 tasks, {polls} for 200");
 }
 
