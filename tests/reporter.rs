@@ -309,6 +309,50 @@ fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
     assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
 }
 
+/// A reporter with 2,500 statuses, in back-off. Then a flush with these replies: when it
+/// returns, how many statuses each of its calls had, and how many have not arrived.
+fn flush_of_2500(
+    replies: impl IntoIterator<Item = Reply>,
+    until: Duration,
+) -> (Duration, Vec<usize>, usize) {
+    let mut world = World::new([Reply::Unreachable]);
+    for index in 0..2500 {
+        world.put(&format!("t{index:04}"), READY);
+    }
+    world.run_until(Duration::ZERO);
+    assert_eq!(world.upstream.take_calls().len(), 1);
+    let World { time, upstream, mut reporter, .. } = world;
+    upstream.reply(replies);
+    let flushed = drive(&time, pin!(reporter.flush(until)), Duration::MAX).unwrap();
+    let calls = upstream.take_calls().iter().map(|(_, updates)| updates.len()).collect();
+    (time.now(), calls, flushed.err().map_or(0, |left| left.len()))
+}
+
+#[test]
+fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
+    let flushed = flush_of_2500([Reply::Unreachable], Duration::ZERO);
+    assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 1000));
+    let flushed = flush_of_2500(vec![Reply::Unreachable; 3], Duration::ZERO);
+    assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 2500));
+}
+
+#[test]
+fn a_flush_tries_every_status_although_the_first_call_outlives_it() {
+    let until = Duration::from_millis(500);
+    let flushed = flush_of_2500([after(3_600_000)], until);
+    assert_eq!(flushed, (until, vec![1000, 1000, 500], 1000));
+    // Each call hangs: they are tried once, and the flush still returns in time.
+    let flushed = flush_of_2500(vec![after(3_600_000); 3], until);
+    assert_eq!(flushed, (until, vec![1000, 1000, 500], 2500));
+}
+
+#[test]
+fn a_flush_reports_again_what_did_not_arrive_if_there_is_time() {
+    let (end, calls, left) = flush_of_2500([Reply::Unreachable], Duration::from_secs(60));
+    assert_eq!((calls, left), (vec![1000, 1000, 500, 1000], 0));
+    assert!(end <= Duration::from_secs(2), "the back-off is that of one failure, not {end:?}");
+}
+
 #[test]
 fn after_a_success_the_next_failure_of_the_connection_waits_the_shortest_delay() {
     let failing = [Reply::Unreachable, Reply::Unreachable];
