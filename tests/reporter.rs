@@ -12,6 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -269,6 +270,17 @@ fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
     handle.changed("a", TaskStatus::new(RUNNING));
     drive(&time, run.as_mut(), Duration::from_secs(1));
     assert_eq!(arrived(&upstream), ["a ready", "a running"]);
+}
+
+#[test]
+fn the_error_of_one_status_has_the_reason_as_its_source() {
+    let reason = std::io::Error::other("busy");
+    let error: Box<dyn Error> = Box::new(TaskReportError::Refused(reason.into()));
+    assert_eq!(error.to_string(), "the status was refused: busy");
+    assert_eq!(error.source().unwrap().to_string(), "busy");
+    let unknown: Box<dyn Error> = Box::new(TaskReportError::UnknownTask);
+    assert_eq!(unknown.to_string(), "the manager does not know the task");
+    assert!(unknown.source().is_none());
 }
 
 #[test]

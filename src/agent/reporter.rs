@@ -73,13 +73,15 @@ pub enum ReportError {
 }
 
 /// Why one status was not accepted.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskReportError {
     /// The manager does not know the task any more. The status counts as delivered.
+    #[error("the manager does not know the task")]
     UnknownTask,
     /// Any other reason. This status is reported again, and holds up no other.
-    Refused(Box<dyn Error + Send + Sync>),
+    #[error("the status was refused: {0}")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl fmt::Display for ReportError {
