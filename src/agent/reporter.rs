@@ -20,7 +20,7 @@ use core::iter;
 use core::pin::pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use queue::{Batch, Shared};
+use queue::{Batch, StatusQueue};
 
 /// How many statuses go into one call, at most.
 const BATCH: usize = 1000;
@@ -147,7 +147,7 @@ impl Error for ReportError {
 ///
 /// In SwarmKit: `statusReporter` (`agent/reporter.go`).
 pub struct Reporter<R> {
-    shared: Arc<Shared>,
+    shared: Arc<StatusQueue>,
     upstream: R,
     runtime: Arc<dyn Runtime>,
     backoff: Backoff,
@@ -371,7 +371,7 @@ impl<R> fmt::Debug for Reporter<R> {
 
 /// Takes the statuses that a [`Reporter`] delivers. It is cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ReporterHandle(Arc<Shared>);
+pub struct ReporterHandle(Arc<StatusQueue>);
 
 impl ReporterHandle {
     /// How many statuses were not delivered yet.

@@ -14,7 +14,7 @@ use core::time::Duration;
 
 /// What a reporter and its handles share.
 #[derive(Default, Debug)]
-pub(super) struct Shared {
+pub(super) struct StatusQueue {
     queue: Mutex<Queue>,
     /// Wakes the reporter.
     pub(super) changes: Signal,
@@ -67,7 +67,7 @@ pub(super) struct Round {
     last: u64,
 }
 
-impl Shared {
+impl StatusQueue {
     /// Takes a status, unless the task is further already.
     pub(super) fn put(&self, id: &str, status: TaskStatus) {
         let mut queue = self.queue.lock();
