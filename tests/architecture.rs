@@ -6,6 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    sources_of("src", folder)
+}
+
+/// The sources below a folder of a crate, whose sources are in `root`.
+fn sources_of(root: &str, folder: &str) -> Vec<(PathBuf, String)> {
     fn collect(path: &Path, into: &mut Vec<(PathBuf, String)>) {
         if path.is_dir() {
             for entry in fs::read_dir(path).unwrap() {
@@ -23,7 +28,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
             name == "explore" || name == "tests" || name.ends_with("_tests")
         })
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let mut found = Vec::new();
     collect(&root.join(folder), &mut found);
     if let Ok(text) = fs::read_to_string(root.join(folder).with_extension("rs")) {
@@ -171,26 +176,91 @@ fn used_files(name: &str, text: &str, files: &[String]) -> Vec<String> {
     used
 }
 
-#[test]
-fn no_file_of_the_contract_kit_is_used_by_one_that_it_uses() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testing/contract");
-    let sources: Vec<_> = sources("testing/contract")
+/// The sources below a folder, by the names of their modules.
+fn modules(root: &str, folder: &str) -> Vec<(String, String)> {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join(folder);
+    sources_of(root, folder)
         .into_iter()
         .filter_map(|(path, text)| {
-            let path = path.strip_prefix(&root).ok()?.with_extension("");
+            let path = path.strip_prefix(&base).ok()?.with_extension("");
             Some((path.to_str()?.replace('/', "::"), text))
         })
-        .collect();
-    let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
-    let mut left: Vec<_> =
-        sources.iter().map(|(name, text)| (name, used_files(name, text, &files))).collect();
-    // A file whose files are all gone goes, until none is left, unless there is a circle.
-    let arrows: usize = left.iter().map(|(_, used)| used.len()).sum();
-    assert!(arrows > 40, "{arrows} uses were found");
+        .collect()
+}
+
+/// Takes away each file whose used files are all taken away, until no file is left. That fails
+/// if there is a circle.
+#[track_caller]
+fn assert_no_circle(uses: Vec<(String, Vec<String>)>) {
+    let mut left = uses;
     while !left.is_empty() {
-        let there: Vec<_> = left.iter().map(|(name, _)| (*name).clone()).collect();
+        let there: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
         let before = left.len();
         left.retain(|(_, used)| used.iter().any(|file| there.contains(file)));
         assert!(left.len() < before, "a circle: {left:?}");
     }
+}
+
+#[test]
+fn no_file_of_the_contract_kit_is_used_by_one_that_it_uses() {
+    let sources = modules("src", "testing/contract");
+    let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let uses: Vec<_> =
+        sources.iter().map(|(name, text)| (name.clone(), used_files(name, text, &files))).collect();
+    let arrows: usize = uses.iter().map(|(_, used)| used.len()).sum();
+    assert!(arrows > 40, "{arrows} uses were found");
+    assert_no_circle(uses);
+}
+
+/// The files of the benches that a file uses, by their names: the first name after `crate::` and
+/// `super::` in it, each name of a group, and each name before `::` of a module below it.
+///
+/// The machines that are compared are in a folder of their own, and each user declares them: a
+/// name of `machines` is no file of these.
+fn used_benches(name: &str, text: &str, files: &[String], machines: &[String]) -> Vec<String> {
+    let (folder, own) = name.rsplit_once("::").map_or(("", name), |(folder, own)| (folder, own));
+    let inside = |folder: &str, word: &str| match folder {
+        "" => word.to_owned(),
+        folder => format!("{folder}::{word}"),
+    };
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let text = code(text).collect::<Vec<_>>().join(" ");
+    let mut used = Vec::new();
+    for (marker, folder, root) in [("crate::", "", "main"), ("super::", folder, folder)] {
+        for (at, _) in text.match_indices(marker) {
+            let rest = &text[at + marker.len()..];
+            let group = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            let names = group.map_or_else(|| vec![rest], |(group, _)| group.split(',').collect());
+            for path in names {
+                let word = path.trim().split(|c| !is_of_word(c)).next().unwrap_or_default();
+                let file = inside(folder, word);
+                // What is no file is in the file that declares the module.
+                let is_declared = files.contains(&file) || machines.iter().any(|name| name == word);
+                used.push(if is_declared { file } else { root.to_owned() });
+            }
+        }
+    }
+    let below = if own == "main" { folder.to_owned() } else { name.to_owned() };
+    for (at, _) in text.match_indices("::") {
+        let word = text[..at].rsplit(|c| !is_of_word(c)).next().unwrap_or_default();
+        used.push(inside(&below, word));
+    }
+    used.retain(|file| files.contains(file) && file != name);
+    used
+}
+
+#[test]
+fn no_file_of_the_benches_is_used_by_one_that_it_uses() {
+    let sources = modules("benches/src", "");
+    let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let mut machines: Vec<_> =
+        modules("benches/machines", "").into_iter().map(|(name, _)| name).collect();
+    machines.push("record".to_owned());
+    let uses: Vec<_> = sources
+        .iter()
+        .map(|(name, text)| (name.clone(), used_benches(name, text, &files, &machines)))
+        .collect();
+    let arrows: usize = uses.iter().map(|(_, used)| used.len()).sum();
+    assert!(arrows > 60, "{arrows} uses were found");
+    assert_no_circle(uses);
 }

@@ -12,6 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -272,6 +273,17 @@ fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
 }
 
 #[test]
+fn the_error_of_one_status_has_the_reason_as_its_source() {
+    let reason = std::io::Error::other("busy");
+    let error: Box<dyn Error> = Box::new(TaskReportError::Refused(reason.into()));
+    assert_eq!(error.to_string(), "the status was refused: busy");
+    assert_eq!(error.source().unwrap().to_string(), "busy");
+    let unknown: Box<dyn Error> = Box::new(TaskReportError::UnknownTask);
+    assert_eq!(unknown.to_string(), "the manager does not know the task");
+    assert!(unknown.source().is_none());
+}
+
+#[test]
 fn a_flush_delivers_what_there_is_or_gives_it_back() {
     let World { time, upstream, handle, mut reporter } = World::new([Reply::Unreachable]);
     handle.changed("a", TaskStatus::new(READY));
@@ -307,6 +319,50 @@ fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
     assert_eq!(left, ["c".into(), "b".into()]);
     let flushed = drive(&time, pin!(reporter.flush(time.now())), Duration::MAX);
     assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
+}
+
+/// A reporter with 2,500 statuses, in back-off. Then a flush with these replies: when it
+/// returns, how many statuses each of its calls had, and how many have not arrived.
+fn flush_of_2500(
+    replies: impl IntoIterator<Item = Reply>,
+    until: Duration,
+) -> (Duration, Vec<usize>, usize) {
+    let mut world = World::new([Reply::Unreachable]);
+    for index in 0..2500 {
+        world.put(&format!("t{index:04}"), READY);
+    }
+    world.run_until(Duration::ZERO);
+    assert_eq!(world.upstream.take_calls().len(), 1);
+    let World { time, upstream, mut reporter, .. } = world;
+    upstream.reply(replies);
+    let flushed = drive(&time, pin!(reporter.flush(until)), Duration::MAX).unwrap();
+    let calls = upstream.take_calls().iter().map(|(_, updates)| updates.len()).collect();
+    (time.now(), calls, flushed.err().map_or(0, |left| left.len()))
+}
+
+#[test]
+fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
+    let flushed = flush_of_2500([Reply::Unreachable], Duration::ZERO);
+    assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 1000));
+    let flushed = flush_of_2500(vec![Reply::Unreachable; 3], Duration::ZERO);
+    assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 2500));
+}
+
+#[test]
+fn a_flush_tries_every_status_although_the_first_call_outlives_it() {
+    let until = Duration::from_millis(500);
+    let flushed = flush_of_2500([after(3_600_000)], until);
+    assert_eq!(flushed, (until, vec![1000, 1000, 500], 1000));
+    // Each call hangs: they are tried once, and the flush still returns in time.
+    let flushed = flush_of_2500(vec![after(3_600_000); 3], until);
+    assert_eq!(flushed, (until, vec![1000, 1000, 500], 2500));
+}
+
+#[test]
+fn a_flush_reports_again_what_did_not_arrive_if_there_is_time() {
+    let (end, calls, left) = flush_of_2500([Reply::Unreachable], Duration::from_secs(60));
+    assert_eq!((calls, left), (vec![1000, 1000, 500, 1000], 0));
+    assert!(end <= Duration::from_secs(2), "the back-off is that of one failure, not {end:?}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What it takes to build, and what is built.
 
-use crate::Scale;
 use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
+use crate::scale::Scale;
+use crate::text::thousands;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -221,7 +222,7 @@ fn sizes(scale: &Scale) -> Result<Table> {
     let programs = if scale.few == 1 { BUILT.get(..1).unwrap_or_default() } else { BUILT };
     for package in programs {
         let (large, small) = (package.size("")?, package.size(SMALL)?);
-        let kib = |bytes: u64| crate::thousands(bytes.div_ceil(1024));
+        let kib = |bytes: u64| thousands(bytes.div_ceil(1024));
         let more = if above == 0 { String::new() } else { kib(small.saturating_sub(above)) };
         table.row([package.name.into(), kib(large), kib(small), more]);
         above = small;

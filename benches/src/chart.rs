@@ -74,7 +74,7 @@ impl Chart {
         X: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let number = |value: &f64| crate::report::whole(*value);
+        let number = |value: &f64| crate::text::whole(*value);
         chart
             .configure_mesh()
             .x_desc(self.axes.0)

@@ -1,9 +1,11 @@
 //! What to do next, decided by the library and by hand.
 
-use crate::report::{Report, Table, ratio};
+use crate::count;
+use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
+use crate::scale::Scale;
+use crate::text::ratio;
 use crate::workload::Workload;
-use crate::{Scale, count};
 use anyhow::{Result, ensure};
 use onward::{Decision, Event, Operation, TaskState, decide};
 use std::hint::black_box;

@@ -2,9 +2,10 @@
 
 use crate::chart::Chart;
 use crate::fleet::{id, runtime};
-use crate::report::{Report, Table, ratio, whole};
+use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
-use crate::{Scale, thousands};
+use crate::scale::Scale;
+use crate::text::{ratio, thousands, whole};
 use anyhow::{Context as _, Result, anyhow};
 use onward::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 use onward::agent::{RedbStore, Store, TokioRuntime, Worker};

@@ -1,7 +1,9 @@
 //! What running tasks take while nothing happens.
 
-use crate::report::{Report, Table, whole};
-use crate::{Scale, child};
+use crate::child;
+use crate::report::{Report, Table};
+use crate::scale::Scale;
+use crate::text::{thousands, whole};
 use anyhow::Result;
 
 /// What one tick of the kernel's accounting is, in milliseconds.
@@ -16,7 +18,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     for tasks in [0, scale.crowd] {
         let ms = child::part("idle", tasks)?.first().copied().unwrap_or(f64::NAN);
         let ticks = (ms / TICK).floor();
-        table.row([crate::thousands(tasks), format!("{ms:.2}"), whole(ticks)]);
+        table.row([thousands(tasks), format!("{ms:.2}"), whole(ticks)]);
     }
     Ok(Report::of(table))
 }

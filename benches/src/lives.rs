@@ -1,10 +1,12 @@
 //! Whole lives under the driver, ASSIGNED to COMPLETE, all at once.
 
 use crate::chart::Chart;
+use crate::child;
 use crate::fleet::{id, runtime};
-use crate::report::{Report, Table, ratio, whole};
+use crate::report::{Report, Table};
 use crate::rounds::median;
-use crate::{Scale, child, thousands};
+use crate::scale::Scale;
+use crate::text::{ratio, thousands, whole};
 use anyhow::Result;
 use onward::agent::{Driver, TokioRuntime};
 use onward::testing::NoopController;

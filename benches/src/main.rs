@@ -15,16 +15,20 @@ mod memory;
 mod report;
 mod reporter;
 mod rounds;
+mod scale;
 mod shutdown;
 mod step;
+mod text;
 mod transition;
 mod updates;
 mod workload;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use report::Report;
+use scale::Scale;
 use std::path::Path;
+use workload::Workload;
 
 /// Measures what onward costs, prints it, and writes it into the pages of docs/.
 #[derive(Debug, Parser)]
@@ -76,6 +80,38 @@ enum Name {
     Build,
 }
 
+/// The parts of measurements that need a process of their own; [`child::part`] runs one.
+const PARTS: [(&str, fn(u64) -> Result<Vec<f64>>); 6] = [
+    ("memory", memory::heap),
+    ("resident", memory::resident),
+    ("idle", fleet::idle),
+    ("lives", lives::lives),
+    ("updates", updates::updates),
+    ("reporter", reporter::delivered),
+];
+
+/// Everything that is timed and whose instructions are counted.
+fn workloads() -> impl Iterator<Item = &'static Workload> {
+    transition::WORKLOADS.iter().chain(decide::WORKLOADS).chain(step::WORKLOADS)
+}
+
+/// Does a part, and prints its figures. The part `count` runs a workload. If it is not to be
+/// `live`, it only gets ready for it.
+fn part(name: &str, tasks: u64, workload: Option<&str>, live: bool) -> Result<()> {
+    if name == "count" {
+        let found = workloads().find(|one| Some(one.name) == workload);
+        let Workload { run, .. } = found.context("no such workload")?;
+        run(tasks, live);
+        return Ok(());
+    }
+    let found = PARTS.iter().find(|(part, _)| *part == name);
+    let (_, part) = found.with_context(|| format!("no such part: {name}"))?;
+    for figure in part(tasks)? {
+        println!("{figure}");
+    }
+    Ok(())
+}
+
 impl Name {
     fn run(self, scale: &Scale) -> Result<Report> {
         match self {
@@ -95,35 +131,12 @@ impl Name {
     }
 }
 
-/// How much is measured.
-#[derive(Debug)]
-struct Scale {
-    /// Rounds of what is short.
-    rounds: usize,
-    /// Rounds of what is long.
-    few: usize,
-    /// How many tasks there are where there are many.
-    crowd: u64,
-    /// How many tasks the curves go up to.
-    tasks: u64,
-    /// Whether instructions can be counted.
-    counts: bool,
-}
-
-impl Scale {
-    /// How many tasks there are at each point of a curve.
-    fn sizes(&self) -> impl Iterator<Item = u64> {
-        let sizes = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
-        sizes.into_iter().filter(|tasks| *tasks <= self.tasks)
-    }
-}
-
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match &arguments.command {
         Some(Command::Counts) => return counts(),
         Some(Command::Part { name, tasks, workload, live }) => {
-            return child::run(name, *tasks, workload.as_deref(), *live);
+            return part(name, *tasks, workload.as_deref(), *live);
         }
         None => {}
     }
@@ -156,13 +169,8 @@ fn counts() -> Result<()> {
         println!("skipped: instruction counts: there is no valgrind");
         return Ok(());
     }
-    for workload in workload::all() {
+    for workload in workloads() {
         println!("{:.1}\t{}", count::instructions(workload)?, workload.name);
     }
     Ok(())
-}
-
-/// A number with its thousands apart.
-fn thousands(number: u64) -> String {
-    u32::try_from(number).map_or_else(|_| number.to_string(), |small| report::whole(small.into()))
 }

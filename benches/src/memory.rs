@@ -1,9 +1,11 @@
 //! What a running task holds.
 
 use crate::chart::Chart;
+use crate::child;
 use crate::fleet::{self, id};
-use crate::report::{Report, Table, whole};
-use crate::{Scale, child, thousands};
+use crate::report::{Report, Table};
+use crate::scale::Scale;
+use crate::text::{thousands, whole};
 use allocation_counter::measure;
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;

@@ -142,21 +142,3 @@ fn wrapped(text: &str) -> String {
     }
     lines + "\n"
 }
-
-/// A ratio, as text.
-pub(crate) fn ratio(value: f64) -> String {
-    format!("{value:.2} ×")
-}
-
-/// A whole number with its thousands apart.
-pub(crate) fn whole(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}

@@ -1,10 +1,12 @@
 //! Statuses handed to a reporter, until they are delivered.
 
 use crate::chart::Chart;
+use crate::child;
 use crate::fleet::{id, runtime};
-use crate::report::{Report, Table, whole};
+use crate::report::{Report, Table};
 use crate::rounds::median;
-use crate::{Scale, child, thousands};
+use crate::scale::Scale;
+use crate::text::{thousands, whole};
 use anyhow::{Result, anyhow};
 use onward::agent::reporter::{ReportError, StatusUpdate};
 use onward::agent::{Reporter, StatusReporter, StatusSink as _, TokioRuntime};

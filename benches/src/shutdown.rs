@@ -2,7 +2,8 @@
 
 use crate::fleet::Fleet;
 use crate::report::{Report, Table};
-use crate::{Scale, thousands};
+use crate::scale::Scale;
+use crate::text::{thousands, whole};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use std::thread;
@@ -84,6 +85,6 @@ fn row(name: String, histogram: &Histogram<u64>) -> [String; 4] {
 
 fn micros(duration: Duration) -> String {
     let micros = duration.as_secs_f64() * 1e6;
-    let text = if micros < 100.0 { format!("{micros:.1}") } else { crate::report::whole(micros) };
+    let text = if micros < 100.0 { format!("{micros:.1}") } else { whole(micros) };
     format!("{text} µs")
 }

@@ -1,9 +1,11 @@
 //! A task's steps, with a controller that does nothing.
 
-use crate::report::{Report, Table, ratio};
+use crate::count;
+use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
+use crate::scale::Scale;
+use crate::text::ratio;
 use crate::workload::{Workload, lives};
-use crate::{Scale, count};
 use allocation_counter::measure;
 use anyhow::Result;
 use futures::FutureExt as _;

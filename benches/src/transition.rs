@@ -1,9 +1,11 @@
 //! One transition: typed, erased and refused, beside what one would take instead.
 
-use crate::report::{Report, Table, ratio};
+use crate::count;
+use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
+use crate::scale::Scale;
+use crate::text::ratio;
 use crate::workload::{Workload, lives, loops};
-use crate::{Scale, count};
 use anyhow::Result;
 use onward::lifecycle::InvalidTransitionError;
 use onward::{AnyTask, Event, Task, TaskState, TaskStatus, state};

@@ -1,11 +1,13 @@
 //! What is wanted of tasks, told to a worker that has many.
 
 use crate::chart::Chart;
+use crate::child;
 use crate::fleet::{id, runtime};
 use crate::memory::rss;
-use crate::report::{Report, Table, whole};
+use crate::report::{Report, Table};
 use crate::rounds::median;
-use crate::{Scale, child, thousands};
+use crate::scale::Scale;
+use crate::text::{thousands, whole};
 use anyhow::{Result, anyhow};
 use onward::agent::worker::AssignmentChange;
 use onward::agent::{AssignedTask, MemoryStore, TokioRuntime, Worker, WorkerHandle};

@@ -1,6 +1,5 @@
 //! What is timed and whose instructions are counted.
 
-use crate::{decide, step, transition};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,6 @@ pub(crate) struct Workload {
     pub each: u32,
     /// Does it, and says how long that took.
     pub run: fn(n: u64, live: bool) -> Duration,
-}
-
-/// All of them.
-pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
-    transition::WORKLOADS.iter().chain(decide::WORKLOADS).chain(step::WORKLOADS)
 }
 
 /// Makes `n` of something, and has each live.

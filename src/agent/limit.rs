@@ -1,74 +1,97 @@
 //! A fair limit on how many operations run at once.
 
 use super::sync::Mutex;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::mem;
 use core::task::{Context, Poll, Waker};
 
-/// At most so many permits at once, given in the order in which they were asked for.
+/// At most so many permits at once, given in the order in which they were asked for. Each step
+/// of a permit takes logarithmic time in the number of those that wait.
 #[derive(Clone, Debug)]
 pub(super) struct Limit(Arc<Mutex<State>>);
 
 struct State {
+    /// The permits that nobody has. Above zero, no ticket waits.
     free: usize,
     tickets: u64,
-    /// Those who wait, in their order. A waker is taken out when it is woken.
-    queue: VecDeque<(u64, Option<Waker>)>,
+    /// The tickets that wait, in their order.
+    waiting: BTreeMap<u64, Waker>,
+    /// The tickets that have waited and were granted, and whose owners have not looked yet.
+    granted: BTreeSet<u64>,
 }
 
 /// A place in the queue, then a permit. Dropped, it gives up both.
 #[derive(Debug)]
 pub(super) struct Permit {
     limit: Limit,
-    ticket: u64,
-    is_granted: bool,
+    place: Place,
+}
+
+/// How far a permit is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// It was not polled yet.
+    None,
+    /// It has this ticket.
+    Queued(u64),
+    Granted,
 }
 
 impl Limit {
     /// A limit of at least one.
     pub(super) fn new(most: usize) -> Self {
-        let free = most.max(1);
-        Self(Arc::new(Mutex::new(State { free, tickets: 0, queue: VecDeque::new() })))
+        let (waiting, granted) = (BTreeMap::new(), BTreeSet::new());
+        Self(Arc::new(Mutex::new(State { free: most.max(1), tickets: 0, waiting, granted })))
     }
 
     /// Asks for a permit. Its place in the queue begins with the first poll.
     pub(super) fn permit(&self) -> Permit {
-        Permit { limit: self.clone(), ticket: 0, is_granted: false }
+        Permit { limit: self.clone(), place: Place::None }
+    }
+}
+
+impl State {
+    /// A permit is given up: it goes to the ticket that has waited longest.
+    fn pass_on(&mut self) -> Option<Waker> {
+        if let Some((ticket, waker)) = self.waiting.pop_first() {
+            self.granted.insert(ticket);
+            Some(waker)
+        } else {
+            self.free += 1;
+            None
+        }
     }
 }
 
 impl Permit {
     /// Ready when the permit is granted.
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
-        if self.is_granted {
+        if matches!(self.place, Place::Granted) {
             return Poll::Ready(());
         }
+        // A waker is foreign code: it is cloned and dropped outside of the lock.
         let waker = context.waker().clone();
         let mut state = self.limit.0.lock();
-        if self.ticket == 0 {
-            state.tickets += 1;
-            self.ticket = state.tickets;
-        }
-        let ticket = self.ticket;
-        let place = state.queue.iter().position(|(other, _)| *other == ticket);
-        // A newcomer does not pass those who wait.
-        let turn = place.map_or(state.queue.len(), |place| place);
-        if turn < state.free {
-            state.free -= 1;
-            let own = place.and_then(|place| state.queue.remove(place));
+        let (is_granted, ticket) = match self.place {
+            Place::Queued(ticket) => (state.granted.remove(&ticket), ticket),
+            // A newcomer does not pass those who wait.
+            Place::None | Place::Granted if state.free > 0 => {
+                state.free -= 1;
+                (true, 0)
+            }
+            Place::None | Place::Granted => {
+                state.tickets += 1;
+                (false, state.tickets)
+            }
+        };
+        if is_granted {
+            self.place = Place::Granted;
             drop(state);
-            drop((own, waker));
-            self.is_granted = true;
             return Poll::Ready(());
         }
-        let own = place.and_then(|place| state.queue.get_mut(place));
-        let before = if let Some((_, before)) = own {
-            before.replace(waker)
-        } else {
-            state.queue.push_back((ticket, Some(waker)));
-            None
-        };
+        self.place = Place::Queued(ticket);
+        let before = state.waiting.insert(ticket, waker);
         drop(state);
         drop(before);
         Poll::Pending
@@ -77,25 +100,23 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        let place = mem::replace(&mut self.place, Place::None);
         let mut state = self.limit.0.lock();
-        let mut own = None;
-        if self.is_granted {
-            state.free += 1;
-        } else if let Some(place) = state.queue.iter().position(|(other, _)| *other == self.ticket)
-        {
-            own = state.queue.remove(place);
-        }
-        // Those whose turn it is. They keep their place until they look.
-        let free = state.free;
-        let next: Vec<Waker> =
-            state.queue.iter_mut().take(free).filter_map(|(_, waker)| waker.take()).collect();
+        let (own, next) = match place {
+            Place::None => (None, None),
+            Place::Granted => (None, state.pass_on()),
+            Place::Queued(ticket) if state.granted.remove(&ticket) => (None, state.pass_on()),
+            Place::Queued(ticket) => (state.waiting.remove(&ticket), None),
+        };
         drop(state);
         drop(own);
-        for waker in next {
-            waker.wake();
+        if let Some(next) = next {
+            next.wake();
         }
     }
 }
 
 #[cfg(all(test, shuttle))]
 mod shuttle_tests;
+#[cfg(all(test, not(shuttle)))]
+mod tests;

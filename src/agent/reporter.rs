@@ -18,10 +18,9 @@ use core::fmt;
 use core::future::{Future, poll_fn};
 use core::iter;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 use core::time::Duration;
-use futures::future::{Either, select};
-use queue::{Batch, Shared};
+use queue::{Batch, StatusQueue};
 
 /// How many statuses go into one call, at most.
 const BATCH: usize = 1000;
@@ -74,13 +73,15 @@ pub enum ReportError {
 }
 
 /// Why one status was not accepted.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskReportError {
     /// The manager does not know the task any more. The status counts as delivered.
+    #[error("the manager does not know the task")]
     UnknownTask,
     /// Any other reason. This status is reported again, and holds up no other.
-    Refused(Box<dyn Error + Send + Sync>),
+    #[error("the status was refused: {0}")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl fmt::Display for ReportError {
@@ -146,7 +147,7 @@ impl Error for ReportError {
 ///
 /// In SwarmKit: `statusReporter` (`agent/reporter.go`).
 pub struct Reporter<R> {
-    shared: Arc<Shared>,
+    shared: Arc<StatusQueue>,
     upstream: R,
     runtime: Arc<dyn Runtime>,
     backoff: Backoff,
@@ -185,32 +186,78 @@ impl<R: StatusReporter> Reporter<R> {
     /// Delivers what there is, until a moment in the runtime's time, for example
     /// `runtime.now() + Duration::from_secs(5)`. Call it at the end of an agent.
     ///
-    /// It makes at least one attempt for every status, whatever back-off is in progress.
+    /// First it reports every status that waits once, in batches, whatever back-off is in
+    /// progress. If a batch fails, it goes on with the next one at once. Then, until that moment,
+    /// it works as [`run`](Self::run) does: it tries again what has failed, after the back-off,
+    /// and reports what is new. It returns as soon as nothing waits any more.
+    ///
+    /// When the moment comes, a call that is in progress is dropped. The batches that were not
+    /// reported yet get their one call nevertheless. Each of these calls is polled once. If it is
+    /// not ready then, it is dropped, so `flush` does not wait after that moment.
     ///
     /// # Errors
     ///
-    /// The statuses that have not arrived by then.
+    /// The statuses that have not arrived by then, as far as it is known. The statuses of a call
+    /// that was dropped are among them.
     ///
     /// # Cancel safety
     ///
     /// If you drop its future, nothing is lost. Call it again.
     pub async fn flush(&mut self, until: Duration) -> Result<(), Vec<StatusUpdate>> {
-        let late = self.runtime.sleep_until(until);
+        let mut late = self.runtime.sleep_until(until);
+        let mut is_late = false;
+        let mut is_late = |context: &mut Context<'_>| {
+            is_late = is_late || late.as_mut().poll(context).is_ready();
+            is_late
+        };
+        self.try_each(&mut is_late).await;
         let shared = Arc::clone(&self.shared);
-        shared.hurry();
-        let delivered = pin!(async {
-            loop {
-                self.deliver().await;
-                if self.shared.is_empty() {
-                    return;
-                }
-                self.wait().await;
+        let mut retrying = pin!(self.deliver_before(until));
+        poll_fn(|context| {
+            if retrying.as_mut().poll(context).is_ready() || is_late(context) {
+                return Poll::Ready(());
             }
-        });
-        match select(delivered, late).await {
-            Either::Left(_) => Ok(()),
-            Either::Right(_) if shared.is_empty() => Ok(()),
-            Either::Right(_) => Err(shared.pending()),
+            Poll::Pending
+        })
+        .await;
+        if shared.is_empty() { Ok(()) } else { Err(shared.pending()) }
+    }
+
+    /// Makes one call for every status that waits. Those after the first that is too late are
+    /// polled once.
+    async fn try_each(&mut self, is_late: &mut impl FnMut(&mut Context<'_>) -> bool) {
+        let mut is_reachable = true;
+        let mut round = self.shared.hurry();
+        while let Some(batch) = self.shared.next_of(&mut round, BATCH) {
+            let mut reporting = pin!(self.report(&batch));
+            poll_fn(|context| match reporting.as_mut().poll(context) {
+                Poll::Ready(is_delivered) => {
+                    is_reachable = is_delivered;
+                    Poll::Ready(())
+                }
+                Poll::Pending if is_late(context) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            })
+            .await;
+        }
+        if !is_reachable {
+            self.shared.unreachable(self.runtime.now(), &self.backoff);
+        }
+    }
+
+    /// Delivers statuses until nothing waits, or until a moment.
+    async fn deliver_before(&mut self, until: Duration) {
+        while !self.shared.is_empty() {
+            let now = self.runtime.now();
+            if now >= until {
+                return;
+            }
+            let batch = self.shared.due(now, BATCH);
+            if batch.updates.is_empty() {
+                self.wait().await;
+            } else {
+                self.attempt(&batch).await;
+            }
         }
     }
 
@@ -221,12 +268,20 @@ impl<R: StatusReporter> Reporter<R> {
             if batch.updates.is_empty() {
                 return;
             }
-            self.report(&batch).await;
+            self.attempt(&batch).await;
         }
     }
 
-    /// Reports a batch, in parts if it must be, as long as the connection holds.
-    async fn report(&mut self, batch: &Batch) {
+    /// Reports a batch. If the connection fails, the back-off begins.
+    async fn attempt(&mut self, batch: &Batch) {
+        if !self.report(batch).await {
+            self.shared.unreachable(self.runtime.now(), &self.backoff);
+        }
+    }
+
+    /// Reports a batch, in parts if it must be, as long as the connection holds. Returns whether
+    /// it has held.
+    async fn report(&mut self, batch: &Batch) -> bool {
         let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
         while let Some(part) = parts.pop() {
             let Some(updates) = batch.updates.get(part.clone()) else { continue };
@@ -240,8 +295,7 @@ impl<R: StatusReporter> Reporter<R> {
                 Ok(()) => self.shared.delivered(batch, part),
                 Err(ReportError::Unreachable(error)) => {
                     tracing::warn!(%error, "statuses not delivered");
-                    self.shared.unreachable(self.runtime.now(), &self.backoff);
-                    return;
+                    return false;
                 }
                 Err(ReportError::Refused(_)) => {
                     let middle = part.start + updates.len() / 2;
@@ -264,6 +318,7 @@ impl<R: StatusReporter> Reporter<R> {
                 }
             }
         }
+        true
     }
 
     fn refused(&self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
@@ -316,7 +371,7 @@ impl<R> fmt::Debug for Reporter<R> {
 
 /// Takes the statuses that a [`Reporter`] delivers. It is cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ReporterHandle(Arc<Shared>);
+pub struct ReporterHandle(Arc<StatusQueue>);
 
 impl ReporterHandle {
     /// How many statuses were not delivered yet.

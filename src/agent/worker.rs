@@ -193,7 +193,8 @@ impl<E: Executor, S> Drop for Worker<E, S> {
     fn drop(&mut self) {
         self.desk.common.view.set_phase(Phase::Ended);
         self.desk.common.inbox.close();
-        for seat in self.desk.common.view.seats(|_| true) {
+        self.desk.common.listeners.close();
+        for seat in self.desk.common.view.seats() {
             super::driver::DriverHandle::new(seat).close();
         }
     }

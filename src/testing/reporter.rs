@@ -72,11 +72,12 @@ pub enum Taken {
 #[derive(Clone, Debug)]
 pub struct ScriptedReporter {
     time: VirtualTime,
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<Upstream>>,
 }
 
+/// What the other end of the connection replies, and what it was sent.
 #[derive(Default, Debug)]
-struct Shared {
+struct Upstream {
     replies: VecDeque<Reply>,
     taken: BTreeMap<String, Taken>,
     calls: Vec<(Duration, Vec<StatusUpdate>)>,
@@ -110,7 +111,7 @@ impl ScriptedReporter {
         mem::take(&mut self.lock().arrived)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, Upstream> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,7 +139,7 @@ impl StatusReporter for ScriptedReporter {
     }
 }
 
-impl Shared {
+impl Upstream {
     fn arrive(
         &mut self,
         updates: &[StatusUpdate],

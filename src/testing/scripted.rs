@@ -256,10 +256,11 @@ impl<D> fmt::Debug for ScriptedController<D> {
 pub struct ScriptedExecutor<D = ()> {
     time: VirtualTime,
     trace: Trace,
-    shared: Arc<Shared<D>>,
+    shared: Arc<Scripts<D>>,
 }
 
-struct Shared<D> {
+/// How an executor finds the script of a task, and the tasks that it knows.
+struct Scripts<D> {
     script: Box<FindScript<D>>,
     known: Mutex<Known>,
 }
@@ -276,7 +277,7 @@ struct Known {
 impl<D> ScriptedExecutor<D> {
     /// An executor whose controllers do what this finds for their assignments.
     pub fn new(script: impl Fn(&Assignment<D>) -> Script + Send + Sync + 'static) -> Self {
-        let shared = Shared { script: Box::new(script), known: Mutex::default() };
+        let shared = Scripts { script: Box::new(script), known: Mutex::default() };
         Self { time: VirtualTime::new(), trace: Trace::new(), shared: Arc::new(shared) }
     }
 

@@ -4,7 +4,7 @@ use super::agent::{Agent, task};
 use super::world::{Act, World, runs};
 use futures::{Stream, StreamExt};
 use onward::agent::worker::LogSelector;
-use onward::agent::{Driver, MemoryStore};
+use onward::agent::{Driver, MemoryStore, Worker};
 use onward::exec::{Assignment, LogMessage, LogSubscriptionOptions};
 use onward::lifecycle::{Task, TaskStatus};
 use onward::testing::VirtualPool;
@@ -133,6 +133,40 @@ fn a_listener_that_is_dropped_before_its_first_call_is_never_called() {
     assert_eq!(heard.all(), []);
 }
 
+/// Adds and drops many listeners, and returns how many of their sinks are still held.
+fn sinks_held_after_their_drop(agent: &Agent, meanwhile: impl Fn()) -> usize {
+    let sink = Arc::new(());
+    for _ in 0..100 {
+        let held = Arc::clone(&sink);
+        let listener = agent.handle.listen(move |_: &str, _: TaskStatus| _ = &held);
+        meanwhile();
+        drop(listener);
+    }
+    Arc::strong_count(&sink) - 1
+}
+
+#[test]
+fn listeners_of_an_idle_worker_that_are_dropped_leave_nothing() {
+    let agent = idle();
+    // Introduced or not: the worker runs, and has nothing to report.
+    assert_eq!(sinks_held_after_their_drop(&agent, || agent.run(10)), 0);
+    assert_eq!(sinks_held_after_their_drop(&agent, || {}), 0);
+}
+
+#[test]
+fn listeners_of_a_worker_that_does_not_run_leave_nothing() {
+    let world = World::new(runs);
+    let pool = Arc::new(VirtualPool::new(world.time().clone(), 1));
+    let opened = Worker::open(world, MemoryStore::<String>::new(), pool);
+    let worker = futures::executor::block_on(opened).unwrap();
+    let sink = Arc::new(());
+    for _ in 0..100 {
+        let held = Arc::clone(&sink);
+        drop(worker.handle().listen(move |_: &str, _: TaskStatus| _ = &held));
+    }
+    assert_eq!(Arc::strong_count(&sink), 1, "sinks of dropped listeners are held");
+}
+
 #[test]
 fn a_new_listener_hears_what_is_stored_also_while_the_store_fails() {
     let (world, store) = (World::new(runs), MemoryStore::new());
@@ -184,7 +218,8 @@ fn a_follower_of_logs_opens_one_publisher_for_each_task_and_is_polled_seldom() {
     let (few_polls, few) = follow(50);
     let (polls, opened) = follow(200);
     assert_eq!((few, opened), (50, 200));
-    // Each poll costs time linear in the tasks, so the number of polls must not grow with them.
+    // The changes come in few messages, so the number of polls must not grow with the tasks. How
+    // many tasks a poll looks at is counted in `src/agent/worker/logs/tests.rs`.
     assert!(polls <= 4 * few_polls.max(8), "{few_polls} polls for 50 tasks, {polls} for 200");
 }
 

@@ -1,8 +1,8 @@
 //! One life, NEW to COMPLETE in eight moves, with each machine. The compiler does not see from one
 //! move to the next: the writes of one are not left out because the next one writes again.
 
-use super::record::{At, Record};
-use super::{at, plain, rust_fsm, smlang, statig, statum};
+use super::record::{At, Record, at};
+use super::{plain, rust_fsm, smlang, statig, statum};
 use crate::workload::lives;
 use std::hint::black_box;
 use std::mem;

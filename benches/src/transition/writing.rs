@@ -17,8 +17,3 @@ pub(crate) mod smlang;
 pub(crate) mod statig;
 #[path = "../../machines/statum.rs"]
 pub(crate) mod statum;
-
-/// When everything happens.
-pub(crate) fn at() -> record::At {
-    record::At::UNIX_EPOCH
-}

@@ -22,7 +22,7 @@ fn ask(permit: &mut Permit) -> Poll<()> {
 
 fn assert_nothing_is_lost(limit: &Limit, most: usize) {
     let state = limit.0.lock();
-    assert_eq!((state.free, state.queue.len()), (most, 0));
+    assert_eq!((state.free, state.waiting.len(), state.granted.len()), (most, 0, 0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use core::time::Duration;
 
 /// What a reporter and its handles share.
 #[derive(Default, Debug)]
-pub(super) struct Shared {
+pub(super) struct StatusQueue {
     queue: Mutex<Queue>,
     /// Wakes the reporter.
     pub(super) changes: Signal,
@@ -55,12 +55,19 @@ struct Task {
 }
 
 /// What goes into one call, or several.
+#[derive(Default)]
 pub(super) struct Batch {
     pub(super) updates: Vec<StatusUpdate>,
     versions: Vec<u32>,
 }
 
-impl Shared {
+/// All statuses that have waited at one time, by their places. Each of them is in one batch.
+pub(super) struct Round {
+    next: u64,
+    last: u64,
+}
+
+impl StatusQueue {
     /// Takes a status, unless the task is further already.
     pub(super) fn put(&self, id: &str, status: TaskStatus) {
         let mut queue = self.queue.lock();
@@ -115,17 +122,33 @@ impl Shared {
         queue.due.iter().filter_map(update).collect()
     }
 
-    /// Everything is due now, whatever has failed before.
-    pub(super) fn hurry(&self) {
+    /// Everything is due now, whatever has failed before. Returns all that waits, for
+    /// [`next_of`](Self::next_of).
+    pub(super) fn hurry(&self) -> Round {
         let mut queue = self.queue.lock();
         queue.not_before = Duration::ZERO;
         let Queue { tasks, due, places, .. } = &mut *queue;
+        let first = *places + 1;
         for (_, _, id) in mem::take(due) {
             if let Some(task) = tasks.get_mut(&id) {
                 task.due = Duration::ZERO;
                 task.wait(id, due, places);
             }
         }
+        Round { next: first, last: *places }
+    }
+
+    /// The next batch of a round, at most so many. None if each status had its turn, or has
+    /// arrived.
+    pub(super) fn next_of(&self, round: &mut Round, most: usize) -> Option<Batch> {
+        let mut queue = self.queue.lock();
+        let from: Due = (Duration::ZERO, round.next, "".into());
+        let due = queue.due.range(from..);
+        let due = due.take_while(|(due, place, _)| due.is_zero() && *place <= round.last);
+        let due: Vec<_> = due.take(most).cloned().collect();
+        let (_, place, _) = due.last()?;
+        round.next = place + 1;
+        Some(queue.batch(due.into_iter().map(|(_, _, id)| id)))
     }
 
     /// When something is to be delivered, if anything is.
@@ -134,23 +157,15 @@ impl Shared {
         queue.due.first().map(|(due, _, _)| queue.not_before.max(*due))
     }
 
-    /// What is to be delivered now, at most so many. It stays in the queue until it has arrived,
-    /// and counts as sent from now on: nobody knows what arrives of a call that is dropped.
+    /// What is to be delivered now, at most so many.
     pub(super) fn due(&self, now: Duration, most: usize) -> Batch {
         let mut queue = self.queue.lock();
-        let mut batch = Batch { updates: Vec::new(), versions: Vec::new() };
         if queue.not_before > now {
-            return batch;
+            return Batch::default();
         }
-        let Queue { tasks, due, .. } = &mut *queue;
-        for (_, _, id) in due.iter().take_while(|(due, _, _)| *due <= now).take(most) {
-            let Some(task) = tasks.get_mut(id) else { continue };
-            let Some(status) = task.pending.clone() else { continue };
-            task.sent = task.sent.max(Some(status.state));
-            batch.versions.push(task.version);
-            batch.updates.push(StatusUpdate { id: Arc::clone(id), status });
-        }
-        batch
+        let due = queue.due.iter().take_while(|(due, _, _)| *due <= now);
+        let ids: Vec<_> = due.take(most).map(|(_, _, id)| Arc::clone(id)).collect();
+        queue.batch(ids)
     }
 
     /// A part of a batch has arrived. A task that has a newer status waits behind the others.
@@ -198,6 +213,20 @@ impl Task {
 }
 
 impl Queue {
+    /// The statuses of these tasks. They stay in the queue until they have arrived, and count as
+    /// sent from now on: it is not known what arrives of a call that is dropped.
+    fn batch(&mut self, ids: impl IntoIterator<Item = Arc<str>>) -> Batch {
+        let mut batch = Batch::default();
+        for id in ids {
+            let Some(task) = self.tasks.get_mut(&id) else { continue };
+            let Some(status) = task.pending.clone() else { continue };
+            task.sent = task.sent.max(Some(status.state));
+            batch.versions.push(task.version);
+            batch.updates.push(StatusUpdate { id, status });
+        }
+        batch
+    }
+
     /// The answer about one task of a batch. `keeps` is told whether what was sent is the
     /// newest, and returns whether the task still has something to be delivered.
     fn settle(&mut self, batch: &Batch, index: usize, keeps: impl FnOnce(&mut Task, bool) -> bool) {

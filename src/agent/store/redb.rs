@@ -74,7 +74,7 @@ pub use record::Migration;
 ///
 /// [redb]: https://docs.rs/redb
 pub struct RedbStore<D> {
-    shared: Arc<Shared>,
+    shared: Arc<StoreFile>,
     definition: PhantomData<fn(D) -> D>,
 }
 
@@ -85,7 +85,8 @@ pub struct RedbOptions {
     lock_timeout: Duration,
 }
 
-struct Shared {
+/// The file of a store and its clones, and how its work is done.
+struct StoreFile {
     path: PathBuf,
     steps: Steps,
     offload: Offload,
@@ -156,14 +157,14 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
 
     fn new(path: PathBuf, steps: Steps, offload: Offload, opened: Opened) -> Self {
         let state = Mutex::new(State::Open(opened));
-        let shared = Arc::new(Shared { path, steps, offload, state });
+        let shared = Arc::new(StoreFile { path, steps, offload, state });
         Self { shared, definition: PhantomData }
     }
 
     /// Has this done, alone, by whoever blocks.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared, &mut State) -> Result<T, OpenStoreError> + Send + 'static,
+        work: impl FnOnce(&StoreFile, &mut State) -> Result<T, OpenStoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
@@ -258,7 +259,7 @@ impl RedbOptions {
 /// The steps to the current version of the records.
 const RECORDS: &[Migration] = &[];
 
-impl Shared {
+impl StoreFile {
     /// Does this with the database. After a failure it is opened again, by whoever is
     /// next: a database is of no use after an error of its file.
     fn with<D: DeserializeOwned, T>(

@@ -5,7 +5,6 @@ use super::core::{Action, Core, Input, Next};
 use super::handle::{Common, WorkerHandle};
 use super::inbox::Event;
 use super::life::life;
-use super::listener::Cell;
 use super::view::{Phase, Row};
 use crate::agent::driver::{Driver, DriverExit, DriverHandle, Notice, Shared};
 use crate::agent::limit::Limit;
@@ -34,10 +33,8 @@ pub(super) struct Desk<E: Executor> {
     events: Vec<Event<E::Definition>>,
     /// The tasks whose drivers are in the background.
     driven_here: BTreeSet<Arc<str>>,
-    /// Those who wait for an answer, and those who listen, by their number.
+    /// The callers that wait for an answer, by the number of their message.
     answers: BTreeMap<u64, oneshot::Sender<super::core::Answer>>,
-    newcomers: BTreeMap<u64, Arc<Cell>>,
-    listeners: Vec<Arc<Cell>>,
     numbers: u64,
 }
 
@@ -79,8 +76,6 @@ impl<E: Executor + 'static> Desk<E> {
             events: Vec::new(),
             driven_here: BTreeSet::new(),
             answers: BTreeMap::new(),
-            newcomers: BTreeMap::new(),
-            listeners: Vec::new(),
             numbers: 0,
         };
         // A handle shows every stored task before the worker runs.
@@ -127,7 +122,11 @@ impl<E: Executor + 'static> Desk<E> {
         let mut events = self.common.inbox.take();
         events.append(&mut self.events);
         for event in events {
-            if let Some(input) = self.input(event) {
+            if matches!(event, Event::Listen) {
+                for number in self.common.listeners.see_newcomers() {
+                    self.core.input(Input::Listen(number));
+                }
+            } else if let Some(input) = self.input(event) {
                 self.core.input(input);
             }
         }
@@ -160,11 +159,7 @@ impl<E: Executor + 'static> Desk<E> {
             }
             Event::Listed(listed) => Input::Listed(listed),
             Event::Reconciled(id, is_done) => Input::Reconciled(id, is_done),
-            Event::Listen(cell) => {
-                self.numbers += 1;
-                self.newcomers.insert(self.numbers, cell);
-                Input::Listen(self.numbers)
-            }
+            Event::Listen => return None,
             Event::Close => Input::Close,
         })
     }
@@ -188,9 +183,15 @@ impl<E: Executor + 'static> Desk<E> {
                 Action::StopReconciling(id) => self.background.stop(&id),
                 Action::Introduce(number, statuses) => self.introduce(number, statuses),
                 Action::Report(id, status) => {
-                    self.listeners.retain(|cell| cell.changed(&id, &status));
+                    for cell in self.common.listeners.all().values() {
+                        cell.changed(&id, &status);
+                    }
                 }
-                Action::ReportRemoved(id) => self.listeners.retain(|cell| cell.removed(&id)),
+                Action::ReportRemoved(id) => {
+                    for cell in self.common.listeners.all().values() {
+                        cell.removed(&id);
+                    }
+                }
                 Action::Show(id) => {
                     has_others |= self.show(&id);
                     is_changed = true;
@@ -231,10 +232,10 @@ impl<E: Executor + 'static> Desk<E> {
     }
 
     /// A new listener hears everything that is stored, and then what changes.
-    fn introduce(&mut self, number: u64, statuses: Box<[(Arc<str>, Arc<TaskStatus>)]>) {
-        let Some(cell) = self.newcomers.remove(&number) else { return };
+    fn introduce(&self, number: u64, statuses: Box<[(Arc<str>, Arc<TaskStatus>)]>) {
+        let Some(cell) = self.common.listeners.newcomer(number) else { return };
         if statuses.into_iter().all(|(id, status)| cell.changed(&id, &status)) {
-            self.listeners.push(cell);
+            self.common.listeners.introduced(number);
         }
     }
 
@@ -276,5 +277,6 @@ impl<E: Executor + 'static> Desk<E> {
         self.background.clear();
         self.common.view.set_phase(Phase::Ended);
         self.common.inbox.close();
+        self.common.listeners.close();
     }
 }

@@ -3,6 +3,7 @@
 use crate::agent::driver::UpdateError;
 use crate::agent::store::StoreError;
 use alloc::string::String;
+use core::fmt;
 
 /// Why a set of assignments was not taken. The old assignments stay in force.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -23,14 +24,20 @@ pub enum AssignError {
 }
 
 /// A task of a set that stays as it is, because what is wanted of it is not possible. The other
-/// tasks of the set were taken.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+/// tasks of the set were taken. It is part of a result, not an error: the error is its `reason`.
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[error("task `{id}`: {reason}")]
 #[non_exhaustive]
 pub struct RefusedTask {
     /// The task's id.
     pub id: String,
     /// Why it stays as it is.
     pub reason: UpdateError,
+}
+
+impl fmt::Display for RefusedTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, reason } = self;
+        write!(f, "task `{id}`: {reason}")
+    }
 }

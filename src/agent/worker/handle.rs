@@ -3,7 +3,7 @@
 use super::core::{Answer, Message};
 use super::error::{AssignError, RefusedTask};
 use super::inbox::{Event, Inbox};
-use super::listener::{Cell, Listener};
+use super::listener::{Listener, Listeners};
 use super::task::{AssignedTask, AssignmentChange, TaskView};
 use super::view::{Phase, View};
 use crate::agent::driver::{DriverHandle, Snapshot, Watch};
@@ -21,11 +21,12 @@ use futures::{Stream, StreamExt};
 pub(super) struct Common<D> {
     pub(super) inbox: Arc<Inbox<D>>,
     pub(super) view: View<D>,
+    pub(super) listeners: Arc<Listeners>,
 }
 
 impl<D> Common<D> {
     pub(super) fn new() -> Self {
-        Self { inbox: Arc::new(Inbox::new()), view: View::new() }
+        Self { inbox: Arc::new(Inbox::new()), view: View::new(), listeners: Arc::default() }
     }
 }
 
@@ -164,13 +165,15 @@ impl<D> WorkerHandle<D> {
 
     /// Adds a listener: it hears the stored status of every task first, then each status that
     /// has been stored, and each task that was removed. It hears them until the [`Listener`] is
-    /// dropped.
+    /// dropped. The sink is dropped then too, or at the end of the call that is in progress.
     ///
     /// In SwarmKit: `Worker.Listen`.
     pub fn listen(&self, sink: impl StatusSink + 'static) -> Listener {
-        let cell = Arc::new(Cell::new(sink));
-        drop(self.common.inbox.put(Event::Listen(Arc::clone(&cell))));
-        Listener::new(cell)
+        let (listener, is_news) = self.common.listeners.add(sink);
+        if is_news {
+            drop(self.common.inbox.put(Event::Listen));
+        }
+        listener
     }
 
     /// All tasks, in the order of their ids.

@@ -1,7 +1,6 @@
 //! What a worker is told: by its handles, its drivers, and what it runs beside them.
 
 use super::core::{Answer, Message};
-use super::listener::Cell;
 use crate::agent::driver::{DriverExit, Notice};
 use crate::agent::sync::Mutex;
 use alloc::string::String;
@@ -20,7 +19,8 @@ pub(super) enum Event<D> {
     Ended(Arc<str>, Option<DriverExit>),
     Listed(Option<Vec<String>>),
     Reconciled(String, bool),
-    Listen(Arc<Cell>),
+    /// There are new listeners.
+    Listen,
     Close,
 }
 

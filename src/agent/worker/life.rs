@@ -9,11 +9,11 @@ use alloc::sync::Arc;
 use futures::future::BoxFuture;
 use tracing::Instrument;
 
-/// A driver, and whoever is told of its end.
+/// A driver, and the report of its end.
 ///
 /// The fields are dropped in this order: when the worker hears that the future is gone, the
 /// driver is gone.
-struct Life<E: Executor> {
+struct DriverFuture<E: Executor> {
     driver: Driver<E>,
     report: Report<E::Definition>,
 }
@@ -42,11 +42,11 @@ pub(super) fn life<E: Executor + 'static>(
 ) -> BoxFuture<'static, ()> {
     let span = task_span(&seat.id);
     let report = Report { common, seat, has_ended: false };
-    let mut life = Life { driver, report };
+    let mut whole = DriverFuture { driver, report };
     Box::pin(
         async move {
             // Taken in as a whole, so that its fields are dropped in their order.
-            let Life { driver, report } = &mut life;
+            let DriverFuture { driver, report } = &mut whole;
             driver.run().await;
             report.has_ended = true;
         }

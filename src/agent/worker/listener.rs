@@ -1,11 +1,13 @@
-//! Those who listen to the statuses of all tasks.
+//! Listeners to the statuses of all tasks of a worker.
 
 use crate::agent::sink::{StatusSink, deliver, deliver_removed};
 use crate::agent::sync::{Condvar, Mutex, ThreadId, current};
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use core::fmt;
+use alloc::vec::Vec;
+use core::{fmt, mem};
 
 /// Listens to the statuses of all tasks of a worker, until it is dropped; see
 /// [`WorkerHandle::listen`](super::WorkerHandle::listen).
@@ -15,14 +17,12 @@ use core::fmt;
 #[must_use = "if it is dropped, the sink is not called any more"]
 pub struct Listener {
     cell: Arc<Cell>,
+    listeners: Arc<Listeners>,
+    number: u64,
     is_forever: bool,
 }
 
 impl Listener {
-    pub(super) fn new(cell: Arc<Cell>) -> Self {
-        Self { cell, is_forever: false }
-    }
-
     /// Listens for as long as the worker exists.
     pub fn forever(mut self) {
         self.is_forever = true;
@@ -31,15 +31,106 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if !self.is_forever {
-            self.cell.stop();
+        if self.is_forever {
+            return;
         }
+        // Its sink is dropped with the last of these, outside of the lock.
+        let removed = self.listeners.remove(self.number);
+        self.cell.stop();
+        drop(removed);
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").finish_non_exhaustive()
+    }
+}
+
+/// The listeners of a worker. Its handles add them, and the drop of a [`Listener`] takes them
+/// out, also while the worker is idle or does not run.
+#[derive(Default)]
+pub(super) struct Listeners(Mutex<Table>);
+
+/// A listener has one number for its whole life. The order of the numbers is that in which they
+/// were added.
+pub(super) type Cells = BTreeMap<u64, Arc<Cell>>;
+
+#[derive(Default)]
+struct Table {
+    numbers: u64,
+    /// Those that have not heard yet which statuses are stored.
+    newcomers: Cells,
+    /// The highest number that the worker has seen.
+    seen: u64,
+    /// Whether the worker was told that there are newcomers that it has not seen.
+    is_told: bool,
+    /// All others. It is copied only if it changes while the worker calls them.
+    introduced: Arc<Cells>,
+    is_closed: bool,
+}
+
+impl Listeners {
+    /// Adds a listener. `true` if the worker must be told that there are newcomers.
+    pub(super) fn add(self: &Arc<Self>, sink: impl StatusSink + 'static) -> (Listener, bool) {
+        let cell = Arc::new(Cell::new(sink));
+        let mut table = self.0.lock();
+        table.numbers += 1;
+        let number = table.numbers;
+        let mut is_news = false;
+        if !table.is_closed {
+            table.newcomers.insert(number, Arc::clone(&cell));
+            is_news = !mem::replace(&mut table.is_told, true);
+        }
+        drop(table);
+        (Listener { cell, listeners: Arc::clone(self), number, is_forever: false }, is_news)
+    }
+
+    /// The numbers of the newcomers that the worker has not seen before.
+    pub(super) fn see_newcomers(&self) -> Vec<u64> {
+        let mut table = self.0.lock();
+        table.is_told = false;
+        let (seen, newest) = (table.seen, table.numbers);
+        table.seen = newest;
+        table.newcomers.range(seen + 1..).map(|(number, _)| *number).collect()
+    }
+
+    /// A listener that has not heard yet what is stored. None if it was dropped.
+    pub(super) fn newcomer(&self, number: u64) -> Option<Arc<Cell>> {
+        self.0.lock().newcomers.get(&number).map(Arc::clone)
+    }
+
+    /// A newcomer has heard what is stored: from now on it hears what changes.
+    pub(super) fn introduced(&self, number: u64) {
+        let mut table = self.0.lock();
+        if let Some(cell) = table.newcomers.remove(&number) {
+            Arc::make_mut(&mut table.introduced).insert(number, cell);
+        }
+    }
+
+    /// The listeners that hear what changes.
+    pub(super) fn all(&self) -> Arc<Cells> {
+        Arc::clone(&self.0.lock().introduced)
+    }
+
+    /// Takes a listener out.
+    fn remove(&self, number: u64) -> Option<Arc<Cell>> {
+        let mut table = self.0.lock();
+        let newcomer = table.newcomers.remove(&number);
+        if newcomer.is_some() || !table.introduced.contains_key(&number) {
+            return newcomer;
+        }
+        Arc::make_mut(&mut table.introduced).remove(&number)
+    }
+
+    /// The worker calls no listener any more.
+    pub(super) fn close(&self) {
+        let mut table = self.0.lock();
+        table.is_closed = true;
+        let (newcomers, introduced) =
+            (mem::take(&mut table.newcomers), mem::take(&mut table.introduced));
+        drop(table);
+        drop((newcomers, introduced));
     }
 }
 
@@ -63,12 +154,12 @@ impl Cell {
         Self { sink: Box::new(sink), state, is_over: Condvar::default() }
     }
 
-    /// The status of a task has changed. Returns false if nobody listens any more.
+    /// The status of a task has changed. Returns false if its listener was dropped.
     pub(super) fn changed(&self, id: &str, status: &TaskStatus) -> bool {
         self.call(|sink| deliver(sink, id, status.clone()))
     }
 
-    /// A task was removed. Returns false if nobody listens any more.
+    /// A task was removed. Returns false if its listener was dropped.
     pub(super) fn removed(&self, id: &str) -> bool {
         self.call(|sink| deliver_removed(sink, id))
     }

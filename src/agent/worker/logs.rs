@@ -4,7 +4,7 @@ use super::handle::WorkerHandle;
 use super::view::Phase;
 use crate::agent::driver::Shared;
 use crate::exec::{Assignment, ControllerError, LogPublisher, LogSubscriptionOptions};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -69,6 +69,26 @@ impl LogSelector {
     }
 }
 
+/// A [`LogSelector`] for many tasks: it does not search its lists for each of them.
+struct Selection<'a> {
+    task_ids: BTreeSet<&'a str>,
+    service_ids: BTreeSet<&'a str>,
+}
+
+impl<'a> Selection<'a> {
+    fn new(selector: &'a LogSelector) -> Self {
+        let LogSelector { task_ids, service_ids } = selector;
+        let set = |ids: &'a [String]| ids.iter().map(|id| &**id).collect();
+        Self { task_ids: set(task_ids), service_ids: set(service_ids) }
+    }
+
+    fn selects<D>(&self, task: &Assignment<D>) -> bool {
+        let service = task.service_id.as_ref();
+        self.task_ids.contains(&*task.id)
+            || service.is_some_and(|service| self.service_ids.contains(&**service))
+    }
+}
+
 impl<D> WorkerHandle<D> {
     /// Publishes the logs of all tasks that are selected. `open` makes the publisher for each
     /// task, from its id. If the options say *follow*, the logs of tasks that come later are
@@ -88,24 +108,28 @@ impl<D> WorkerHandle<D> {
         mut open: impl FnMut(&str) -> P,
     ) -> Vec<(String, ControllerError)> {
         let view = &self.common.view;
-        let mut watching = view.membership.watch();
+        let selection = Selection::new(selector);
+        let mut follower = view.follow();
         let mut reading = FuturesUnordered::new();
         let mut begun: BTreeMap<Arc<str>, Arc<Shared<D>>> = BTreeMap::new();
         let mut failed = Vec::new();
         poll_fn(|context| {
-            while watching.poll(context).is_ready() {
-                // What is gone is not kept for the sake of its logs.
-                let before = mem::take(&mut begun);
-                for seat in view.seats(|task| selector.selects(task)) {
-                    let is_begun =
-                        before.get(&seat.id).is_some_and(|other| Arc::ptr_eq(other, &seat));
-                    if !is_begun {
+            while let Poll::Ready(seen) = follower.poll(context) {
+                // The driver of a task that is gone is not kept for its logs.
+                let mut before = if seen.is_all { mem::take(&mut begun) } else { BTreeMap::new() };
+                for (id, followed) in seen.tasks {
+                    let before = before.remove(&id).or_else(|| begun.remove(&id));
+                    let Some((task, seat)) = followed else { continue };
+                    if !selection.selects(&task) {
+                        continue;
+                    }
+                    if !before.is_some_and(|other| Arc::ptr_eq(&other, &seat)) {
                         let Some(logs) = seat.logs() else { continue };
-                        let (publisher, options) = (open(&seat.id), options.clone());
-                        let id = Arc::clone(&seat.id);
+                        let (publisher, options) = (open(&id), options.clone());
+                        let id = Arc::clone(&id);
                         reading.push(async move { (id, logs.logs(publisher, options).await) });
                     }
-                    begun.insert(Arc::clone(&seat.id), seat);
+                    begun.insert(id, seat);
                 }
             }
             while let Poll::Ready(Some((id, read))) = reading.poll_next_unpin(context) {
@@ -118,3 +142,6 @@ impl<D> WorkerHandle<D> {
         failed
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

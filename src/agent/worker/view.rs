@@ -3,26 +3,59 @@
 use super::task::TaskView;
 use crate::agent::driver::{DriverHandle, Shared};
 use crate::agent::ids::ById;
-use crate::agent::signal::Signal;
+use crate::agent::signal::{Signal, Watching};
 use crate::agent::store::TaskRecord;
 use crate::agent::sync::Mutex;
 use crate::exec::Assignment;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
+use core::task::{Context, Poll};
 
 /// The tasks as the worker has published them last.
 pub(super) struct View<D> {
     state: Mutex<State<D>>,
     /// Something else is to be seen.
     pub(super) changes: Signal,
-    /// There are other tasks, or a task has another driver or controller.
+    /// There are other tasks, or a task has another driver, controller or service.
     pub(super) membership: Signal,
+    /// How many tasks the followers have looked at.
+    #[cfg(test)]
+    pub(super) looks: core::sync::atomic::AtomicUsize,
 }
 
 struct State<D> {
     rows: ById<Row<D>>,
     phase: Phase,
+    /// Counts the followers, for their numbers.
+    numbers: u64,
+    followers: BTreeMap<u64, Unseen>,
 }
+
+/// The tasks that a follower has to look at.
+enum Unseen {
+    All,
+    Some(Vec<Arc<str>>),
+}
+
+/// Follows which tasks there are. Each change of a task is looked at once, whatever the number
+/// of tasks.
+pub(super) struct Follower<'a, D> {
+    view: &'a View<D>,
+    number: u64,
+    watching: Watching<'a>,
+}
+
+/// The tasks that have changed since a [`Follower`] looked last.
+pub(super) struct Seen<D> {
+    /// Whether these are all tasks that there are.
+    pub(super) is_all: bool,
+    /// Each with its assignment and its driver. None if the task is gone.
+    pub(super) tasks: Vec<(Arc<str>, Option<Followed<D>>)>,
+}
+
+pub(super) type Followed<D> = (Arc<Assignment<D>>, Arc<Shared<D>>);
 
 /// How far the worker is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -58,30 +91,48 @@ impl<D> Clone for Row<D> {
 
 impl<D> View<D> {
     pub(super) fn new() -> Self {
-        let state = State { rows: ById::default(), phase: Phase::Open };
-        let (changes, membership) = (Signal::default(), Signal::default());
-        Self { state: Mutex::new(state), changes, membership }
+        let (rows, followers) = (ById::default(), BTreeMap::new());
+        let state = State { rows, phase: Phase::Open, numbers: 0, followers };
+        Self {
+            state: Mutex::new(state),
+            changes: Signal::default(),
+            membership: Signal::default(),
+            #[cfg(test)]
+            looks: core::sync::atomic::AtomicUsize::new(0),
+        }
     }
 
-    /// Publishes a task, or that there is none. Returns whether its driver or its logs are
-    /// others.
+    /// Publishes a task, or that there is none. Returns whether its driver, its logs or its
+    /// service are others. Then notify the [membership](Self::membership).
     pub(super) fn set(&self, id: &Arc<str>, row: Option<Row<D>>) -> bool {
-        let now = row.as_ref().map(|row| (Arc::clone(&row.seat), row.has_logs));
+        let now = row.as_ref().map(Row::followed);
         let mut state = self.state.lock();
         let before = match row {
             Some(row) => state.rows.insert(Arc::clone(id), row),
             None => state.rows.remove(id),
         };
-        drop(state);
         let is_same = match (&before, &now) {
-            (Some(before), Some((seat, has_logs))) => {
-                Arc::ptr_eq(&before.seat, seat) && before.has_logs == *has_logs
-            }
+            (Some(before), Some(now)) => before.is_followed_as(now),
             (None, None) => true,
             _ => false,
         };
-        drop(before);
+        if !is_same {
+            let count = state.rows.len();
+            state.followers.values_mut().for_each(|unseen| unseen.add(id, count));
+        }
+        drop(state);
+        drop((before, now));
         !is_same
+    }
+
+    /// Follows which tasks there are. It looks at all of them first.
+    pub(super) fn follow(&self) -> Follower<'_, D> {
+        let mut state = self.state.lock();
+        state.numbers += 1;
+        let number = state.numbers;
+        state.followers.insert(number, Unseen::All);
+        drop(state);
+        Follower { view: self, number, watching: self.membership.watch() }
     }
 
     /// The driver of a task.
@@ -89,14 +140,9 @@ impl<D> View<D> {
         self.state.lock().rows.get(id).map(|row| Arc::clone(&row.seat))
     }
 
-    /// The drivers of the tasks that are selected.
-    pub(super) fn seats(&self, select: impl Fn(&Assignment<D>) -> bool) -> Vec<Arc<Shared<D>>> {
-        let all: Vec<_> = {
-            let state = self.state.lock();
-            let rows = state.rows.values();
-            rows.map(|row| (Arc::clone(&row.record.assignment), Arc::clone(&row.seat))).collect()
-        };
-        all.into_iter().filter(|(task, _)| select(task)).map(|(_, seat)| seat).collect()
+    /// The drivers of all tasks.
+    pub(super) fn seats(&self) -> Vec<Arc<Shared<D>>> {
+        self.state.lock().rows.values().map(|row| Arc::clone(&row.seat)).collect()
     }
 
     /// All tasks, in the order of their ids.
@@ -121,6 +167,69 @@ impl<D> View<D> {
         }
         self.changes.notify();
         self.membership.notify();
+    }
+}
+
+impl<D> Row<D> {
+    fn followed(&self) -> (Followed<D>, bool) {
+        ((Arc::clone(&self.record.assignment), Arc::clone(&self.seat)), self.has_logs)
+    }
+
+    /// Whether a follower of logs need not look again.
+    fn is_followed_as(&self, ((assignment, seat), has_logs): &(Followed<D>, bool)) -> bool {
+        Arc::ptr_eq(&self.seat, seat)
+            && self.has_logs == *has_logs
+            && self.record.assignment.service_id == assignment.service_id
+    }
+}
+
+impl Unseen {
+    /// A task has changed, and there are so many. If a follower has more to look at than there
+    /// are tasks, it looks at all of them: an idle follower holds no more than that.
+    fn add(&mut self, id: &Arc<str>, count: usize) {
+        let Self::Some(ids) = self else { return };
+        if ids.len() < count {
+            ids.push(Arc::clone(id));
+        } else {
+            *self = Self::All;
+        }
+    }
+}
+
+impl<D> Follower<'_, D> {
+    /// Ready with the tasks that have changed since it was ready last, and the first time.
+    pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Seen<D>> {
+        if self.watching.poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let mut state = self.view.state.lock();
+        let State { rows, followers, .. } = &mut *state;
+        let unseen = followers.get_mut(&self.number);
+        let unseen = unseen.map(|unseen| mem::replace(unseen, Unseen::Some(Vec::new())));
+        let seen = match unseen.unwrap_or(Unseen::All) {
+            Unseen::All => {
+                let tasks = rows.iter().map(|(id, row)| (Arc::clone(id), Some(row.followed().0)));
+                Seen { is_all: true, tasks: tasks.collect() }
+            }
+            Unseen::Some(ids) => {
+                let look = |id: Arc<str>| {
+                    let row = rows.get(&id).map(|row| row.followed().0);
+                    (id, row)
+                };
+                Seen { is_all: false, tasks: ids.into_iter().map(look).collect() }
+            }
+        };
+        drop(state);
+        #[cfg(test)]
+        self.view.looks.fetch_add(seen.tasks.len(), core::sync::atomic::Ordering::Relaxed);
+        Poll::Ready(seen)
+    }
+}
+
+impl<D> Drop for Follower<'_, D> {
+    fn drop(&mut self) {
+        let unseen = self.view.state.lock().followers.remove(&self.number);
+        drop(unseen);
     }
 }
 

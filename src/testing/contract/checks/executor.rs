@@ -14,8 +14,8 @@ use core::future::Future;
 
 pub(super) async fn list_existing<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let executor = reconciler(run)?;
-    for life in lives(run) {
-        let task = life.task(run).await?;
+    for case in orphan_cases(run) {
+        let task = case.task(run).await?;
         let Observation { running, remains, .. } = task.observe();
         if !running && !remains {
             continue;
@@ -34,8 +34,8 @@ pub(super) async fn list_removed<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict 
     task.must(Call::Remove).await?;
     require_unlisted(run, &executor, &task.task).await?;
 
-    for life in lives(run) {
-        let task = life.orphan(run).await?;
+    for case in orphan_cases(run) {
+        let task = case.orphan(run).await?;
         reconcile(run, &executor, &task).await?;
         require_unlisted(run, &executor, &task).await?;
     }
@@ -44,8 +44,8 @@ pub(super) async fn list_removed<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict 
 
 pub(super) async fn reconcile_removes<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let executor = reconciler(run)?;
-    for life in lives(run) {
-        let task = life.orphan(run).await?;
+    for case in orphan_cases(run) {
+        let task = case.orphan(run).await?;
         reconcile(run, &executor, &task).await?;
         require_removed(run, &task)?;
     }
@@ -54,10 +54,10 @@ pub(super) async fn reconcile_removes<S: Subject>(run: &ClauseRun<'_, S>) -> Ver
 
 pub(super) async fn reconcile_repeated<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let executor = reconciler(run)?;
-    let nothing = Life { workload: run.any_workload()?, calls: &[], ends: false };
+    let nothing = OrphanCase { workload: run.any_workload()?, calls: &[], ends: false };
     reconcile(run, &executor, &nothing.orphan(run).await?).await?;
-    for life in lives(run) {
-        let task = life.orphan(run).await?;
+    for case in orphan_cases(run) {
+        let task = case.orphan(run).await?;
         reconcile(run, &executor, &task).await?;
         reconcile(run, &executor, &task).await?;
         require_removed(run, &task)?;
@@ -68,8 +68,8 @@ pub(super) async fn reconcile_repeated<S: Subject>(run: &ClauseRun<'_, S>) -> Ve
 pub(super) async fn reconcile_dropped<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let executor = reconciler(run)?;
     for polls in 0..=run.settings.max_polls {
-        let life = Life { workload: Workload::Runs, calls: STARTED, ends: false };
-        let task = life.orphan(run).await?;
+        let case = OrphanCase { workload: Workload::Runs, calls: STARTED, ends: false };
+        let task = case.orphan(run).await?;
         let limit = Limit { polls, ..run.limit() };
         if !matches!(try_reconcile(run, &executor, &task, limit).await, Ended::Dropped) {
             break;
@@ -89,8 +89,8 @@ pub(super) async fn reconcile_other_tasks<S: Subject>(run: &ClauseRun<'_, S>) ->
     let mut running = TestedTask::new(run, Workload::Runs).await?;
     running.after(STARTED).await?;
 
-    for life in lives(run) {
-        let task = life.orphan(run).await?;
+    for case in orphan_cases(run) {
+        let task = case.orphan(run).await?;
         // Whether it succeeds is another clause.
         _ = try_reconcile(run, &executor, &task, run.limit()).await;
         running.require_running()?;
@@ -107,26 +107,26 @@ pub(super) async fn reconcile_other_tasks<S: Subject>(run: &ClauseRun<'_, S>) ->
     prepared.require_running()
 }
 
-/// How far a task is when nobody knows it any more.
-struct Life {
+/// How far a task is that no controller knows any more.
+struct OrphanCase {
     workload: Workload,
     calls: &'static [Call],
     ends: bool,
 }
 
 /// A task that is prepared, one that runs, and one that has ended.
-fn lives<S: Subject>(run: &ClauseRun<'_, S>) -> Vec<Life> {
+fn orphan_cases<S: Subject>(run: &ClauseRun<'_, S>) -> Vec<OrphanCase> {
     let workload = Workload::Runs;
-    let mut lives = Vec::from([
-        Life { workload, calls: PREPARED, ends: false },
-        Life { workload, calls: STARTED, ends: false },
+    let mut cases = Vec::from([
+        OrphanCase { workload, calls: PREPARED, ends: false },
+        OrphanCase { workload, calls: STARTED, ends: false },
     ]);
     let ending = run.endings().ok().and_then(|endings| endings.first().copied());
-    lives.extend(ending.map(|workload| Life { workload, calls: STARTED, ends: true }));
-    lives
+    cases.extend(ending.map(|workload| OrphanCase { workload, calls: STARTED, ends: true }));
+    cases
 }
 
-impl Life {
+impl OrphanCase {
     async fn task<'a, S: Subject>(
         &self,
         run: &'a ClauseRun<'a, S>,

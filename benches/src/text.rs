@@ -1,0 +1,24 @@
+//! Numbers as text.
+
+/// A ratio, as text.
+pub(crate) fn ratio(value: f64) -> String {
+    format!("{value:.2} ×")
+}
+
+/// A whole number with its thousands apart.
+pub(crate) fn whole(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its thousands apart.
+pub(crate) fn thousands(number: u64) -> String {
+    u32::try_from(number).map_or_else(|_| number.to_string(), |small| whole(small.into()))
+}
