@@ -27,12 +27,12 @@ const WRITES: u32 = 20_000;
 const COMMITS: u32 = 60;
 
 /// A directory on the disk that the program is on: one in memory would flush nothing.
-fn place() -> Result<TempDir> {
+pub(crate) fn place() -> Result<TempDir> {
     let exe = std::env::current_exe()?;
     Ok(tempfile::tempdir_in(exe.parent().context("the program is in no directory")?)?)
 }
 
-async fn open(place: &TempDir) -> Result<RedbStore<()>> {
+pub(crate) async fn open(place: &TempDir) -> Result<RedbStore<()>> {
     let elsewhere = |work| drop(tokio::task::spawn_blocking(work));
     Ok(RedbStore::open(place.path().join("tasks"), elsewhere).await?)
 }

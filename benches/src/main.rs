@@ -5,6 +5,7 @@ mod build;
 mod chart;
 mod child;
 mod count;
+mod crowd;
 mod decide;
 mod durable;
 mod fleet;
@@ -73,6 +74,7 @@ enum Name {
     Shutdown,
     Lives,
     Memory,
+    Crowd,
     Idle,
     Durable,
     Updates,
@@ -81,9 +83,11 @@ enum Name {
 }
 
 /// The parts of measurements that need a process of their own; [`child::part`] runs one.
-const PARTS: [(&str, fn(u64) -> Result<Vec<f64>>); 6] = [
+const PARTS: [(&str, fn(u64) -> Result<Vec<f64>>); 8] = [
     ("memory", memory::heap),
     ("resident", memory::resident),
+    ("crowd", crowd::in_memory),
+    ("crowd-in-a-file", crowd::in_file),
     ("idle", fleet::idle),
     ("lives", lives::lives),
     ("updates", updates::updates),
@@ -122,6 +126,7 @@ impl Name {
             Self::Shutdown => shutdown::run(scale),
             Self::Lives => lives::run(scale),
             Self::Memory => memory::run(scale),
+            Self::Crowd => crowd::run(scale),
             Self::Idle => idle::run(scale),
             Self::Durable => durable::run(scale),
             Self::Updates => updates::run(scale),
