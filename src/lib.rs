@@ -12,10 +12,9 @@
 //! [`step`] takes the task one step further with it. It is async, and has no runtime
 //! of its own.
 //!
-//! [`agent`] is what goes on: a [`Driver`](agent::Driver) takes one task through
-//! its whole life, with retries, deadlines and a way out of every hang; a
-//! [`Worker`](agent::Worker) has one for every task, and keeps in a
-//! [`Store`](agent::Store) what must outlive the agent; a
+//! [`agent`] drives tasks over time. A [`Driver`](agent::Driver) takes one task through
+//! its whole life, with retries and deadlines. A [`Worker`](agent::Worker) runs many
+//! tasks, stores them in a [`Store`](agent::Store), and resumes them after a restart. A
 //! [`Reporter`](agent::Reporter) delivers statuses.
 //!
 //! # Two forms of a task

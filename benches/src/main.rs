@@ -82,8 +82,11 @@ enum Name {
     Build,
 }
 
-/// The parts of measurements that need a process of their own; [`child::part`] runs one.
-const PARTS: [(&str, fn(u64) -> Result<Vec<f64>>); 8] = [
+/// A part of a measurement with so many tasks. It returns its figures.
+type Part = fn(u64) -> Result<Vec<f64>>;
+
+/// The parts that need a process of their own, by their names. [`child::part`] runs one.
+const PARTS: [(&str, Part); 8] = [
     ("memory", memory::heap),
     ("resident", memory::resident),
     ("crowd", crowd::in_memory),

@@ -120,6 +120,10 @@ pub trait Store<D>: Send + Sync {
     /// # Errors
     ///
     /// It cannot be read or decoded. Nothing is changed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, nothing is changed. It can be called again.
     fn load(&self) -> impl Future<Output = Result<Vec<StoredTask<D>>, StoreError>> + Send;
 
     /// Makes these changes durable, in their order: all of them or, on an error,
@@ -161,7 +165,7 @@ where
     }
 }
 
-/// All that is stored of one task. Whoever has it shares it.
+/// All that is stored of one task. Its parts are shared, so a clone is cheap.
 #[derive(PartialEq, Debug)]
 #[non_exhaustive]
 pub struct StoredTask<D> {
@@ -204,8 +208,12 @@ pub struct TaskRecord<D> {
     pub removing: bool,
     /// A task of the same id that was assigned meanwhile. It begins when this one is removed.
     pub next: Option<Box<NextTask<D>>>,
-    /// The assignment whose definition the controller was made with, or has taken last. None
-    /// while there was no controller.
+    /// The assignment whose definition the controller was made with, or has taken last.
+    ///
+    /// If the wanted definition changes before there is a controller, this is the assignment that
+    /// the executor is being asked for: the call may still return a controller, and its workload
+    /// may outlive the agent. None if there is neither, or if the executor has refused that
+    /// definition for good.
     pub applied: Option<Arc<Assignment<D>>>,
 }
 

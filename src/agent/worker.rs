@@ -86,6 +86,10 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
     /// # Errors
     ///
     /// The store could not be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// If you drop its future, nothing happens. The executor and the store are dropped with it.
     pub async fn open(
         executor: E,
         store: S,

@@ -83,10 +83,10 @@ use futures::future::BoxFuture;
 /// # }
 /// ```
 ///
-/// Some of what was begun cannot be dropped with the future: what a thread of a
-/// pool does goes on, and so does a request that was sent. For the thread, keep a
-/// handle where the next operation waits for it, also that of another instance.
-/// For the request, let whatever ends or removes a task forbid what may come late.
+/// Dropping a future does not stop a thread-pool job or a request already sent.
+/// Store the job's handle where the next operation can await it, even on a new
+/// controller. Make `shutdown` and `remove` leave a marker so that a late request is
+/// rejected.
 ///
 /// **Restarts.** An agent that comes up again makes a new controller for a
 /// task that another instance prepared or started, and calls what its state asks
@@ -104,8 +104,8 @@ use futures::future::BoxFuture;
 /// undone, as a transaction is, may it be begun anew: that is its first start then.
 /// `examples/11_threads.rs` has all of that.
 ///
-/// An id may be assigned again after `remove`. Whoever takes it for a key, so that
-/// nothing is done twice, has forgotten it by then.
+/// Ids can be reused after `remove`. If you use the id as an idempotency key, discard
+/// that key in `remove`.
 ///
 /// **Errors.** [Temporary](ControllerError::temporary) ones and
 /// [interruptions](ControllerError::interrupted) are tried again; what else each

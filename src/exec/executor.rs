@@ -137,6 +137,10 @@ pub trait Executor: Send + Sync {
     ///
     /// The list is not available now. It is called again when there are new
     /// assignments.
+    ///
+    /// # Cancel safety
+    ///
+    /// Its future is dropped if the worker is closed or dropped. The next worker calls it again.
     fn list(&self) -> impl Future<Output = Result<Vec<String>, ControllerError>> + Send {
         future::ready(Ok(Vec::new()))
     }
@@ -150,6 +154,12 @@ pub trait Executor: Send + Sync {
     /// # Errors
     ///
     /// Something is left. It is listed again when there are new assignments.
+    ///
+    /// # Cancel safety
+    ///
+    /// Its future is dropped if a task of this id is to be shut down or removed, because its
+    /// controller does that then. It is also dropped if the worker is closed or dropped. It can be
+    /// called again for the id, and must then remove what is left.
     fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {
         let _ = id;
         future::ready(Ok(()))

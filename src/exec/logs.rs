@@ -103,6 +103,11 @@ pub trait LogPublisher: Send {
     /// # Errors
     ///
     /// The message cannot be delivered, nor can any after it.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, the message is delivered or not, and it is not published again.
+    /// That happens if the reader of the logs is dropped.
     fn publish(
         &mut self,
         message: LogMessage,
@@ -135,6 +140,11 @@ pub trait LogPublisherProvider: Send + Sync {
     /// # Errors
     ///
     /// Nobody takes logs for this subscription.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, the publisher is closed if it was opened. It can be called
+    /// again.
     fn publisher(
         &self,
         subscription_id: &str,

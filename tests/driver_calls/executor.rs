@@ -14,7 +14,7 @@ fn an_executor_that_fails_for_now_is_asked_again_after_a_delay() {
     let early = life.until(500);
     assert_eq!((early.status.state, life.err().as_str()), (TaskState::Assigned, "busy"));
     assert_eq!(early.last_error.as_deref(), Some("busy"));
-    assert_eq!((early.attempt, early.next_attempt), (2, Some(seconds(1))));
+    assert_eq!((early.attempt, early.next_attempt), (Some(2), Some(seconds(1))));
     assert_eq!(early.definition, DefinitionStatus::Pending);
     assert_eq!(life.until(1_500).next_attempt, Some(seconds(3)));
     let late = life.until(3_500);

@@ -54,12 +54,21 @@ fn the_last_error_is_shown_only_while_that_call_is_to_be_tried_again() {
     assert_eq!(life.until(1_000).last_error, None);
     life.handle.update(update(2)).unwrap();
     let early = life.until(1_500);
-    assert_eq!((early.last_error.as_deref(), early.attempt), (Some("busy"), 2));
+    assert_eq!((early.last_error.as_deref(), early.attempt), (Some("busy"), Some(2)));
     life.handle.update(shutdown(2)).unwrap();
     assert_eq!(life.until(3_000).last_error, None);
     life.handle.remove();
     assert_eq!(life.until(3_500).last_error.as_deref(), Some("busy"));
     assert_eq!(life.until(5_000).last_error, None);
+}
+
+#[test]
+fn a_task_that_is_at_no_call_has_no_attempt() {
+    let life = Life::of(policy(), |_| waits());
+    assert_eq!(life.until(1_000).attempt, Some(1));
+    life.handle.update(shutdown(1)).unwrap();
+    let ended = life.until(2_000);
+    assert_eq!((ended.status.state, ended.attempt), (TaskState::Shutdown, None));
 }
 
 /// Reports progress in `prepare`, and again when it is too late.

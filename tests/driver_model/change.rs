@@ -16,9 +16,9 @@ pub(crate) fn exceeded(phase: &str, deadline: Option<Duration>, error: Option<St
 }
 
 impl Model {
-    /// Which attempt of its call the task is at, from 1; 0 where it has none.
-    pub(crate) fn attempt(&self) -> u32 {
-        self.course().map_or(0, |op| self.retries[op as usize] + 1)
+    /// Which attempt of its call the task is at, from 1. None if it has none.
+    pub(crate) fn attempt(&self) -> Option<u32> {
+        self.course().map(|op| self.retries[op as usize] + 1)
     }
 
     /// When the task waits for another attempt of that call, if it does.

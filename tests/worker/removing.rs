@@ -35,7 +35,7 @@ fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
     agent.run(10_000);
     let view = agent.view("t");
     assert!(view.record.removing && view.removal_error.is_none());
-    assert!(view.snapshot.attempt > 2 && view.snapshot.next_attempt.is_some());
+    assert!(view.snapshot.attempt > Some(2) && view.snapshot.next_attempt.is_some());
     agent.world.lock().trouble = None;
     agent.run(30_000);
     assert!(agent.handle.tasks().is_empty());

@@ -18,8 +18,8 @@ pub struct Row {
     pub since: Instant,
     /// The last line of progress of the operation in flight.
     pub progress: Option<String>,
-    /// How often the operation of this state has been tried, from 1; 0 where none has.
-    pub attempt: u32,
+    /// How often the operation of this state has been tried, from 1. None if there is none.
+    pub attempt: Option<u32>,
     /// When it is tried again, if it is to be.
     pub retry_at: Option<Instant>,
     /// What else is to be said of it: a change that it has refused, what is left of it.
@@ -31,7 +31,7 @@ impl Row {
     pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
         let (name, progress) = (name.into(), None);
-        Self { name, status, since, progress, attempt: 0, retry_at: None, note }
+        Self { name, status, since, progress, attempt: None, retry_at: None, note }
     }
 }
 

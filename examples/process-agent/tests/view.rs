@@ -59,14 +59,14 @@ fn plain_lines_tell_a_life_once() {
     };
     look(&rows, 0.0);
     rows[0].status = container(status(Running, "started", ""), 4711, 0);
-    rows[1].attempt = 1;
+    rows[1].attempt = Some(1);
     look(&rows, 1.234);
     for attempt in 1..=2 {
         rows[1].status.err = Some("no route".into());
         rows[1].retry_at = Some(start + seconds(f64::from(attempt) + 1.5));
         look(&rows, f64::from(attempt) + 0.5);
         rows[1].retry_at = None;
-        rows[1].attempt += 1;
+        rows[1].attempt = Some(attempt + 1);
         look(&rows, f64::from(attempt) + 1.5);
     }
     rows[1].status.err = Some("no route at all".into());
@@ -99,7 +99,7 @@ fn plain_lines_tell_a_life_once() {
 fn a_first_failure_that_comes_with_its_state_is_told_after_it() {
     let now = Instant::now() + seconds(1000.0);
     let mut row = row(now, "a", 0.0, status(TaskState::Starting, "starting", "busy"));
-    (row.attempt, row.retry_at) = (1, Some(now + seconds(1.0)));
+    (row.attempt, row.retry_at) = (Some(1), Some(now + seconds(1.0)));
     assert_eq!(
         Plain::new(now).look(&[row], &[], now),
         "   0.000  a  starting\n   0.000  a  starting   attempt 1 failed, next in 1.0s: busy\n"

@@ -61,8 +61,17 @@ impl<D> DriverHandle<D> {
     where
         D: PartialEq,
     {
-        // The worker refuses what cannot be. A driver that ends takes nothing more.
-        drop(self.try_update(assignment, is_removed));
+        match self.try_update(assignment, is_removed) {
+            Ok(()) => {}
+            // The worker learns of that end, and drives the task anew if it must.
+            Err(error @ UpdateError::Ended) => {
+                tracing::debug!(task.id = self.id(), %error, "assignment not passed to the driver");
+            }
+            // The worker refuses such an assignment before it comes here.
+            Err(error) => {
+                tracing::error!(task.id = self.id(), %error, "driver refused an accepted assignment");
+            }
+        }
         self.shared.tell(|state| state.core.ask_again());
     }
 

@@ -25,8 +25,9 @@ pub struct Snapshot {
     /// `pulling layer 3 of 7`. None once the task has moved on.
     pub progress: Option<String>,
     /// Which attempt this is of the call that the task is at, from 1. A call is an operation,
-    /// an update, a removal, or making the controller. 0 if the task is at none.
-    pub attempt: u32,
+    /// an update, a removal, or making the controller. None if the task is at none, or if the
+    /// call is made only once.
+    pub attempt: Option<u32>,
     /// When the next attempt is made, in the time of [`Runtime::now`](crate::agent::Runtime::now),
     /// if the task waits for it.
     #[cfg_attr(

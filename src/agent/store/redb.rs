@@ -114,7 +114,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
     /// one. A new file can be read by its owner only.
     ///
     /// Work that blocks is given to `offload`, which has it run and need not wait for
-    /// it. What it drops instead is an error to whoever waits.
+    /// it. If it drops the work instead, the call that waits for it fails.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
         Self { shared, definition: PhantomData }
     }
 
-    /// Has this done, alone, by whoever blocks.
+    /// Does this work with the state locked, on the thread that `offload` chooses.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&StoreFile, &mut State) -> Result<T, OpenStoreError> + Send + 'static,
@@ -176,7 +176,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
             }
             let result = work(&shared, &mut state);
             drop(state);
-            // Whoever hears of it may be the last one to have the store.
+            // The receiver of the result may drop the last clone of the store.
             drop(shared);
             _ = sender.send(result);
         }));
@@ -260,8 +260,8 @@ impl RedbOptions {
 const RECORDS: &[Migration] = &[];
 
 impl StoreFile {
-    /// Does this with the database. After a failure it is opened again, by whoever is
-    /// next: a database is of no use after an error of its file.
+    /// Does this work with the database. After a failure, the next call opens the database
+    /// again: it is of no use after an error of its file.
     fn with<D: DeserializeOwned, T>(
         &self,
         state: &mut State,

@@ -80,27 +80,27 @@ clauses! {
         "`prepare`, `start` and `wait`, called in this order, succeed for a workload that exits with 0, and start it once."
     PrepareStartsNothing "prepare-starts-nothing" after PrepareSucceeds [] "Controller::prepare"
         "`prepare` does not start the workload: a task can wait in READY."
-    PrepareDropped "prepare-dropped" after Life [] "Controller::prepare"
+    PrepareDropped "prepare-dropped" after StartRuns [] "Controller::prepare"
         "If the future of `prepare` is dropped after any number of polls, the next call of `prepare` succeeds, and so does the rest of the task's life."
-    PrepareRepeated "prepare-repeated" after Life [] "Controller::prepare"
+    PrepareRepeated "prepare-repeated" after StartRuns [] "Controller::prepare"
         "`prepare` succeeds if it has succeeded before."
-    PrepareNewController "prepare-new-controller" after Life [PrepareDropped PrepareRepeated] "Controller#the-contract"
+    PrepareNewController "prepare-new-controller" after StartRuns [PrepareDropped PrepareRepeated] "Controller#the-contract"
         "`prepare` of a new controller succeeds if another one has prepared the task, or was dropped while it did."
-    StartDropped "start-dropped" after Life [] "Controller::start"
+    StartDropped "start-dropped" after StartRuns [] "Controller::start"
         "If the future of `start` is dropped after any number of polls, the next call of `start` succeeds. The workload is never started twice."
-    StartRepeated "start-repeated" after Life [] "Controller::start"
+    StartRepeated "start-repeated" after StartRuns [] "Controller::start"
         "`start` succeeds if it has succeeded before, and does not start the workload again."
-    StartNewController "start-new-controller" after Life [StartDropped StartRepeated] "Controller#the-contract"
+    StartNewController "start-new-controller" after StartRuns [StartDropped StartRepeated] "Controller#the-contract"
         "`start` of a new controller succeeds if another one has prepared or started the task, or was dropped while it started it. The workload is never started twice."
     WaitWhileRunning "wait-while-running" after StartRuns [] "Controller::wait"
         "`wait` does not return while the workload runs."
     WaitReportsFailure "wait-reports-failure" after StartRuns [] "Controller::wait"
         "`wait` fails with an error that is not temporary if the workload has failed."
-    WaitDropped "wait-dropped" after Life [WaitWhileRunning] "Controller::wait"
+    WaitDropped "wait-dropped" after StartRuns [WaitWhileRunning] "Controller::wait"
         "If the future of `wait` is dropped after any number of polls, the workload runs on, and the next call returns the same as without the drop."
-    WaitRepeated "wait-repeated" after Life [] "Controller::wait"
+    WaitRepeated "wait-repeated" after StartRuns [] "Controller::wait"
         "`wait` returns the same result each time it is called."
-    WaitNewController "wait-new-controller" after Life [WaitRepeated WaitDropped] "Controller#the-contract"
+    WaitNewController "wait-new-controller" after StartRuns [WaitRepeated WaitDropped] "Controller#the-contract"
         "`wait` of a new controller returns the same result, whether the workload ended before or after the controller was made."
     WaitExitCode "wait-exit-code" after StartRuns [WaitReportsFailure] "Controller::wait"
         "The error of `wait` has the exit code of a workload that has failed."
@@ -136,13 +136,13 @@ clauses! {
         "`remove` of a new controller leaves nothing of the task that another one has started, also if that was dropped while it removed the task."
     RemoveAfterDroppedCall "remove-after-dropped-call" after StartRuns [RemoveLeavesNothing RemoveOfNothing] "Controller::remove"
         "`remove` after a dropped `prepare` or a dropped `start` leaves nothing of what that call has begun."
-    CloseKeepsWorkload "close-keeps-workload" after Life [StartNewController] "Controller::close"
+    CloseKeepsWorkload "close-keeps-workload" after StartRuns [StartNewController] "Controller::close"
         "`close` keeps the workload and everything that `prepare` has made: a new controller continues the task."
     CallsAfterClose "calls-after-close" after StartRuns [CloseKeepsWorkload] "Controller::close"
         "After `close`, either every operation fails with `closed`, or all work as before."
-    RestartKeepsResult "restart-keeps-result" after Life [StartDropped StartRepeated StartNewController WaitRepeated WaitDropped WaitNewController] "Controller#the-contract"
+    RestartKeepsResult "restart-keeps-result" after StartRuns [StartDropped StartRepeated StartNewController WaitRepeated WaitDropped WaitNewController] "Controller#the-contract"
         "If the agent's process dies after the workload has ended, `wait` returns the same result afterwards, and `start` does not start the workload again."
-    RestartStartsOnce "restart-starts-once" after Life [StartDropped StartRepeated StartNewController] "Controller#the-contract"
+    RestartStartsOnce "restart-starts-once" after StartRuns [StartDropped StartRepeated StartNewController] "Controller#the-contract"
         "If the agent's process dies after any number of polls of `start`, the next `start` does not start the workload a second time."
     RestartReportsLostWorkload "restart-reports-lost-workload" after StartRuns [RestartStartsOnce StartDropped StartRepeated StartNewController ShutdownEnds ShutdownNewController TerminateEnds RemoveLeavesNothing RemoveNewController] "Controller#the-contract"
         "If a workload dies with the agent's process, `wait` fails with an error that is not temporary, `start` does not start the workload again, and `shutdown`, `terminate` and `remove` succeed."
@@ -152,7 +152,7 @@ clauses! {
         "`inspect` returns soon and without an error in every state of the task."
     InspectExitCode "inspect-exit-code" after StartRuns [] "Controller::inspect"
         "When the workload has ended, `inspect` returns the exit code that `wait` returned."
-    UpdateUnchanged "update-unchanged" after Life [] "Controller::update"
+    UpdateUnchanged "update-unchanged" after StartRuns [] "Controller::update"
         "`update` with an equal definition succeeds or fails with `update_rejected`, and the task goes on."
     UpdateTaken "update-taken" after StartRuns [] "Controller::update"
         "`update` succeeds with a definition that the controller can change to. All of that definition is in force afterwards, and the task goes on."
@@ -179,10 +179,9 @@ clauses! {
 }
 
 impl Clause {
-    /// The clauses about the plain life of a task, in their order. Most other clauses need the
-    /// ones up to a certain point.
-    const BASIC: [Self; 4] =
-        [Self::ControllerMade, Self::PrepareSucceeds, Self::StartRuns, Self::Life];
+    /// The clauses about the beginning of a task's life, in their order. Most other clauses need
+    /// the ones up to a certain point. None needs `life`.
+    const BASIC: [Self; 3] = [Self::ControllerMade, Self::PrepareSucceeds, Self::StartRuns];
 
     /// The first of the broken clauses without which this one cannot be checked.
     pub(super) fn blocked_by(self, broken: &[Self]) -> Option<Self> {

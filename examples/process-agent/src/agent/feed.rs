@@ -88,7 +88,8 @@ fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: 
     // The snapshot has the runtime's time, the row has the program's.
     row.retry_at = snapshot.next_attempt.and_then(|at| origin.checked_add(at));
     // While the task waits for the next attempt, one attempt less has been made.
-    row.attempt = snapshot.attempt.saturating_sub(row.retry_at.is_some().into());
+    let made = |attempt: u32| attempt.checked_sub(row.retry_at.is_some().into());
+    row.attempt = snapshot.attempt.and_then(made);
 }
 
 /// Why a task is not as wanted, if its status does not show it: its removal failed, or its

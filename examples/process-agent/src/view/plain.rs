@@ -30,11 +30,11 @@ pub struct Plain {
 struct Said {
     state: Option<TaskState>,
     pid: Option<i32>,
-    attempt: u32,
+    attempt: Option<u32>,
     retry_at: Option<Instant>,
     error: String,
     /// The attempt with which the error was said: the same one again is a new one.
-    error_of: u32,
+    error_of: Option<u32>,
     note: String,
 }
 
@@ -95,8 +95,10 @@ impl Said {
             // The error of an attempt that will be repeated is said with the attempt.
             let first = if retry.is_some() { "" } else { &error };
             news.push(outcome(&row.status, first));
-        } else if row.attempt > self.attempt && row.attempt > 1 {
-            news.push(format!("attempt {}", row.attempt));
+        } else if let Some(attempt) = row.attempt.filter(|attempt| *attempt > 1)
+            && row.attempt > self.attempt
+        {
+            news.push(format!("attempt {attempt}"));
         }
         // It may be known a moment after the task runs.
         let pid = pid(&row.status).filter(|_| row.status.state == TaskState::Running);
@@ -106,7 +108,8 @@ impl Said {
         let new = error != self.error;
         if let Some(at) = retry {
             let wait = duration(at.saturating_duration_since(now));
-            let text = format!("attempt {} failed, next in {wait}", row.attempt);
+            let attempt = row.attempt.unwrap_or(1);
+            let text = format!("attempt {attempt} failed, next in {wait}");
             let said = !came && !new && row.attempt == self.error_of;
             news.push(joined([&text, if said { "" } else { &error }]));
         } else if new && !came && !error.is_empty() {

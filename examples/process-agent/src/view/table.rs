@@ -169,11 +169,10 @@ fn chosen(rows: &[Row], room: usize) -> Vec<usize> {
 
 /// How often the operation has been tried, where once was not enough.
 fn tries(row: &Row, now: Instant) -> String {
+    let Some(attempt) = row.attempt else { return String::new() };
     match row.retry_at {
-        Some(at) => {
-            format!("{}, next in {}", row.attempt, duration(at.saturating_duration_since(now)))
-        }
-        None if row.attempt > 1 => row.attempt.to_string(),
+        Some(at) => format!("{attempt}, next in {}", duration(at.saturating_duration_since(now))),
+        None if attempt > 1 => attempt.to_string(),
         None => String::new(),
     }
 }

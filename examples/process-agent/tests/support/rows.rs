@@ -41,7 +41,7 @@ pub(crate) fn rows(now: Instant) -> Vec<Row> {
         row(now, "nothing", 9.0, status(Rejected, "preparing", "`nothing` is no program")),
         row(now, "cron", 0.0, container(status(Shutdown, "shutdown", ""), 0, 143)),
     ];
-    rows[1].attempt = 2;
+    rows[1].attempt = Some(2);
     rows[1].retry_at = Some(now + seconds(0.8));
     rows
 }

@@ -75,11 +75,11 @@ impl Core {
         }
     }
 
-    /// Which attempt of its call the task is at, from 1, and when the next one is made; 0 if it
+    /// Which attempt of its call the task is at, from 1, and when the next one is made. None if it
     /// has nothing to call, or calls it only once.
-    pub(in crate::agent::driver) fn attempt(&self) -> (u32, Option<Duration>) {
-        let Course::Call(call) = self.course() else { return (0, None) };
-        let attempt = self.rare().retries.of(call).map_or(0, |retries| u32::from(retries) + 1);
+    pub(in crate::agent::driver) fn attempt(&self) -> (Option<u32>, Option<Duration>) {
+        let Course::Call(call) = self.course() else { return (None, None) };
+        let attempt = self.rare().retries.of(call).map(|retries| u32::from(retries) + 1);
         (attempt, self.retry_of(call))
     }
 

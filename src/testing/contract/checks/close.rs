@@ -1,6 +1,6 @@
 //! Checks of `close`.
 
-use super::steps::{PREPARED, STARTED, succeeds};
+use super::steps::{PREPARED, STARTED, lives};
 use crate::exec::ErrorKind;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::ClauseRun;
@@ -18,7 +18,7 @@ pub(super) async fn keeps_workload<S: Subject>(run: &ClauseRun<'_, S>) -> Verdic
     close(&mut task).await?;
     task.new_controller().await?;
     task.must(Call::Start).await?;
-    succeeds(&mut task).await?;
+    lives(&mut task).await?;
 
     let mut task = TestedTask::new(run, Workload::Runs).await?;
     task.after(STARTED).await?;

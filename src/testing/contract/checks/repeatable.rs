@@ -1,7 +1,7 @@
 //! Checks of operations that may be called again: after a drop, after a success, and on a new
 //! controller.
 
-use super::steps::{PREPARED, STARTED, succeeds};
+use super::steps::{PREPARED, STARTED, lives};
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
@@ -94,5 +94,5 @@ async fn works<S: Subject>(task: &mut TestedTask<'_, S>, case: &Repeatable) -> V
     for call in case.then {
         task.must(*call).await?;
     }
-    succeeds(task).await
+    lives(task).await
 }

@@ -1,6 +1,6 @@
 //! Checks of `update`.
 
-use super::steps::{PREPARED, STARTED, succeeds};
+use super::steps::{PREPARED, STARTED, lives};
 use crate::exec::ErrorKind;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::ClauseRun;
@@ -17,7 +17,7 @@ pub(super) async fn unchanged<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
         update_equal(&mut task).await?;
         task.must(*call).await?;
     }
-    succeeds(&mut task).await?;
+    lives(&mut task).await?;
 
     let mut task = TestedTask::new(run, Workload::Runs).await?;
     task.after(STARTED).await?;
