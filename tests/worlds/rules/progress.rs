@@ -1,6 +1,6 @@
 //! Rules 17 and 19: a shutdown is urgent, and nothing stands still.
 
-use super::super::facts::Facts;
+use super::super::facts::{Facts, Life};
 use super::super::input::{COMPLETE, Event, Printed, SHUTDOWN, Stored, rank};
 use super::super::report::Report;
 use super::Rule;
@@ -88,8 +88,10 @@ impl Rule for Progress {
             let life = facts.life(&id);
             // A library may end a task that gets no controller. Its end is stored, or on
             // the way to the store.
-            let is_stored = facts.has_ended(&id) || facts.commit.is_some();
-            let has_ended = life.was_ended || life.may_have_ended || life.was_put_off && is_stored;
+            let is_stored = facts.has_ended(&id) || facts.is_storing();
+            let is_late = was_late(facts, &life);
+            let has_ended =
+                life.was_ended || life.may_have_ended || (life.was_put_off || is_late) && is_stored;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
                 report.broken(17, facts.now, format!("`{id}` is not shut down at once"));
             }
@@ -127,6 +129,13 @@ impl Rule for Progress {
             }
         }
     }
+}
+
+/// The deadline of `prepare` was over before, so it may have ended the task.
+fn was_late(facts: &Facts<'_>, life: &Life) -> bool {
+    let allowed = facts.world.policy.prepare_deadline_ms;
+    let (Some(since), Some(allowed)) = (life.prepared_at, allowed) else { return false };
+    since.saturating_add(allowed) < facts.now
 }
 
 /// A task without a stored status is ASSIGNED.
