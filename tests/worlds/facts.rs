@@ -196,6 +196,13 @@ impl<'a> Facts<'a> {
         self.commit.is_some() || self.commit_failed_at == Some(self.now)
     }
 
+    /// The deadline of `prepare` was over before, so it may have ended the task.
+    pub(crate) fn was_late(&self, life: &Life) -> bool {
+        let allowed = self.world.policy.prepare_deadline_ms;
+        let (Some(since), Some(allowed)) = (life.prepared_at, allowed) else { return false };
+        since.saturating_add(allowed) < self.now
+    }
+
     /// The time in which no commit was in flight, from the beginning until then.
     pub(crate) fn quiet(&self, at: u64) -> u64 {
         let since = self.commit.as_ref().map_or(0, |commit| at.saturating_sub(commit.since));

@@ -490,7 +490,7 @@ fn rule_14_a_shutdown_may_wait_for_the_next_task_of_an_id_that_is_to_end_too() {
 }
 
 #[test]
-fn rule_17_only_a_deadline_that_is_over_has_ended_a_task() {
+fn rules_14_and_17_only_a_deadline_that_is_over_has_ended_a_task() {
     let interrupted = json!([{ "error": { "kind": "canceled", "message": "interrupted" } }]);
     let down = json!([{ "id": "a", "definition": "A", "desired_state": "shutdown" }]);
     let script = json!([{ "at_ms": 0, "assign": a_runs() }, { "at_ms": 10, "assign": down }]);
@@ -498,6 +498,16 @@ fn rule_17_only_a_deadline_that_is_over_has_ended_a_task() {
     world["policy"]["prepare_deadline_ms"] = json!(700);
     world["store_at"] = json!([{ "from_ms": 10, "to_ms": 11, "takes_ms": 900 }]);
     right_world(world.clone());
+    let mut shut_down = world.clone();
+    shut_down["script"][1] = json!({ "at_ms": 10, "shut_down": true });
+    right_world(shut_down.clone());
+    // It is not over yet.
     world["store_at"][0]["takes_ms"] = json!(600);
     right_world(world).without(&of("shutdown")).breaks(17);
+    shut_down["store_at"][0]["takes_ms"] = json!(600);
+    shut_down["definitions"]["A"]["shutdown"] = json!([{ "takes_ms": 50 }]);
+    let mut early = right_world(shut_down);
+    let place = early.at(&json!({ "event": "answer", "index": 1 }));
+    let answer = early.trace().remove(place);
+    early.with(&call("shutdown"), answer).breaks(14);
 }

@@ -182,7 +182,9 @@ impl Answers {
                 |want: &super::super::ledger::Want| want.as_ref().is_some_and(|w| !w.removing);
             let stays =
                 facts.life_number(id) == *life && facts.ledger.wants(id).iter().all(is_there);
-            if stays && !facts.has_ended(id) && !facts.life(id).may_have_ended {
+            let life = facts.life(id);
+            let may_have_ended = life.may_have_ended || facts.was_late(&life) && facts.is_storing();
+            if stays && !facts.has_ended(id) && !may_have_ended {
                 report.broken(14, facts.now, format!("{index} is ok, and `{id}` has not ended"));
             }
         }

@@ -1,6 +1,6 @@
 //! Rules 17 and 19: a shutdown is urgent, and nothing stands still.
 
-use super::super::facts::{Facts, Life};
+use super::super::facts::Facts;
 use super::super::input::{COMPLETE, Event, Printed, SHUTDOWN, Stored, rank};
 use super::super::report::Report;
 use super::Rule;
@@ -89,7 +89,7 @@ impl Rule for Progress {
             // A library may end a task that gets no controller. Its end is stored, or on
             // the way to the store.
             let is_stored = facts.has_ended(&id) || facts.is_storing();
-            let is_late = was_late(facts, &life);
+            let is_late = facts.was_late(&life);
             let has_ended =
                 life.was_ended || life.may_have_ended || (life.was_put_off || is_late) && is_stored;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
@@ -129,13 +129,6 @@ impl Rule for Progress {
             }
         }
     }
-}
-
-/// The deadline of `prepare` was over before, so it may have ended the task.
-fn was_late(facts: &Facts<'_>, life: &Life) -> bool {
-    let allowed = facts.world.policy.prepare_deadline_ms;
-    let (Some(since), Some(allowed)) = (life.prepared_at, allowed) else { return false };
-    since.saturating_add(allowed) < facts.now
 }
 
 /// A task without a stored status is ASSIGNED.
