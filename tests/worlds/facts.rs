@@ -108,6 +108,8 @@ pub(crate) struct Life {
     /// Something has failed for good, so that it may have ended.
     pub(crate) may_have_ended: bool,
     pub(crate) statuses: Vec<Value>,
+    /// When this agent called `prepare` first.
+    pub(crate) prepared_at: Option<u64>,
 }
 
 /// An operation that can take effect when it begins.
@@ -187,6 +189,18 @@ impl<'a> Facts<'a> {
     pub(crate) fn has_ended(&self, id: &str) -> bool {
         let is_terminal = |stored: &Stored| stored.state().is_some_and(|state| state >= COMPLETE);
         self.life(id).has_ended || self.durable.get(id).is_some_and(is_terminal)
+    }
+
+    /// The status of a task is on the way to the store, or was until just now.
+    pub(crate) fn is_storing(&self) -> bool {
+        self.commit.is_some() || self.commit_failed_at == Some(self.now)
+    }
+
+    /// The deadline of `prepare` was over before, so it may have ended the task.
+    pub(crate) fn was_late(&self, life: &Life) -> bool {
+        let allowed = self.world.policy.prepare_deadline_ms;
+        let (Some(since), Some(allowed)) = (life.prepared_at, allowed) else { return false };
+        since.saturating_add(allowed) < self.now
     }
 
     /// The time in which no commit was in flight, from the beginning until then.
@@ -300,7 +314,6 @@ impl<'a> Facts<'a> {
         }
         self.durable_lives = self.actual_lives.clone();
         self.durable.clone_from(&stored);
-        self.agents += 1;
         self.doubtful_statuses.clear();
         self.last_opened = self.now;
         for id in stored.keys() {
@@ -311,7 +324,10 @@ impl<'a> Facts<'a> {
             // What is not stored, the new agent cannot know.
             (life.has_ended, life.may_have_ended) = (is_terminal, is_terminal);
             (life.was_ended, life.was_put_off) = (false, false);
+            life.prepared_at = None;
         }
+        // What is found is of an earlier agent, which may have done more than is stored.
+        self.agents += 1;
         self.agent = Some(Agent { opened_with: stored, ..Agent::default() });
     }
 
@@ -482,6 +498,9 @@ impl<'a> Facts<'a> {
         }
         if event.operation == "controller" {
             self.life_mut(&event.id).was_asked = true;
+        }
+        if event.operation == "prepare" {
+            self.life_mut(&event.id).prepared_at.get_or_insert(now);
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct World {
 pub(crate) struct Policy {
     #[serde(default = "retry_max")]
     pub(crate) retry_max_ms: u64,
+    #[serde(default)]
+    pub(crate) prepare_deadline_ms: Option<u64>,
 }
 
 /// The library's default.
@@ -60,7 +62,7 @@ fn retry_max() -> u64 {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { retry_max_ms: retry_max() }
+        Self { retry_max_ms: retry_max(), prepare_deadline_ms: None }
     }
 }
 

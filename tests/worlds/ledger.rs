@@ -81,6 +81,8 @@ struct Path {
 enum Failed<'a> {
     Never,
     Perhaps,
+    /// Those that were sent after this message, perhaps.
+    After(usize),
     /// Just these messages count, of those that are open or have failed.
     Only(&'a BTreeSet<usize>),
 }
@@ -278,6 +280,7 @@ impl Ledger {
         let (takes, skips) = match (&message.answer, failed) {
             (Answer::Ok(_), _) => (true, false),
             (Answer::Over, _) | (Answer::Failed, Failed::Never) => (false, true),
+            (Answer::Failed, Failed::After(answered)) => (number > answered, true),
             (Answer::Open | Answer::Failed, Failed::Only(counted)) => {
                 (counted.contains(&number), !counted.contains(&number))
             }
@@ -373,7 +376,8 @@ impl Ledger {
         self.messages[number].answer = Answer::Ok(refused.to_vec());
         for id in &ids {
             let now = want(stored.get(id));
-            let right = self.extended(id, self.paths(id), half_deleted(id), Failed::Never);
+            let failed = Failed::After(number);
+            let right = self.extended(id, self.paths(id), half_deleted(id), failed);
             if right.iter().any(|path| path.want == now) {
                 continue;
             }

@@ -12,6 +12,8 @@ struct Remains {
     /// The definitions to which it belongs: none is known of a stray.
     owners: BTreeSet<String>,
     is_stray: bool,
+    /// It was there from the beginning: no task has started it.
+    was_found: bool,
     workload: Option<Workload>,
 }
 
@@ -22,8 +24,10 @@ enum Workload {
 
 impl Place {
     pub(crate) fn with(strays: &[String]) -> Self {
-        let stray =
-            || Remains { is_stray: true, workload: Some(Workload::Running), ..Remains::default() };
+        let stray = || {
+            let workload = Some(Workload::Running);
+            Remains { is_stray: true, was_found: true, workload, ..Remains::default() }
+        };
         Self(strays.iter().map(|id| (id.clone(), stray())).collect())
     }
 
@@ -37,6 +41,11 @@ impl Place {
 
     pub(crate) fn is_stray(&self, id: &str) -> bool {
         self.0.get(id).is_some_and(|remains| remains.is_stray)
+    }
+
+    /// No task has started the workload.
+    pub(crate) fn was_found(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|remains| remains.was_found)
     }
 
     pub(crate) fn belongs_to(&self, id: &str, definition: &str) -> bool {

@@ -377,3 +377,137 @@ fn rule_19_what_stands_still_is_found() {
     (world.printed["stored"], world.printed["tasks"]) = (stored.clone(), stored);
     world.breaks(19);
 }
+
+/// What an executor refuses for good.
+fn refused() -> Value {
+    json!({ "executor": [{ "error": { "kind": "failure", "message": "unknown kind of task" } }] })
+}
+
+#[test]
+fn rule_2_a_task_that_an_agent_has_found_may_be_terminated_before_its_end() {
+    let error = json!({ "kind": "failure", "message": "broken" });
+    let script = json!([
+        { "at_ms": 0, "assign": a_runs() },
+        { "at_ms": 100, "crash": { "restart_ms": 10 } },
+    ]);
+    let mut world = plain(&json!({ "prepare": [{ "error": error }] }), &script);
+    // The record is of a message that failed.
+    world["store"] = json!([{ "fails": true, "written": "all" }]);
+    right_world(world).with_call(&returned("terminate"), &of_a("terminate")).breaks(2);
+}
+
+#[test]
+fn rule_7_only_a_message_that_failed_before_leaves_nothing() {
+    let script = json!([
+        { "at_ms": 0, "assign": a_runs() },
+        { "at_ms": 1_000, "shut_down": true },
+        { "at_ms": 1_050, "assign": [] },
+    ]);
+    let mut world = plain(&json!({ "shutdown": [{ "takes_ms": 100 }] }), &script);
+    let failure = json!({ "from_ms": 1_050, "to_ms": 1_051, "fails": true, "written": "all" });
+    world["store_at"] = json!([failure]);
+    // `shut_down` is ok while the set that failed after it is still stored.
+    let mut right = right_world(world.clone());
+    let place = right.at(&json!({ "event": "answer", "index": 1 }));
+    assert_eq!(right.trace()[place]["ok"], true);
+    // What failed before it is not.
+    world["script"][1] = json!({ "at_ms": 1_050, "update": [{ "id": "b", "definition": "A" }] });
+    world["script"][2] = json!({ "at_ms": 1_060, "shut_down": true });
+    let mut world = right_world(world);
+    let place = world.at(&json!({ "event": "committed", "at_ms": 1_060 }));
+    let stored = world.trace()[place]["stored"].as_object_mut().unwrap();
+    assert_eq!(stored.remove("b"), Some(Value::Null));
+    world.breaks(7);
+}
+
+#[test]
+fn rule_9_only_a_commit_that_began_before_stores_what_no_controller_took() {
+    let script = json!([
+        { "at_ms": 0, "assign": [{ "id": "a", "definition": "X" }] },
+        { "at_ms": 10, "assign": a_runs() },
+        { "at_ms": 1_000, "assign": [] },
+    ]);
+    let mut world = plain(&json!({}), &script);
+    world["definitions"]["X"] = refused();
+    world["definitions"]["X"]["executor"][0]["takes_ms"] = json!(1_050);
+    world["store_at"] = json!([{ "from_ms": 1_000, "to_ms": 1_001, "takes_ms": 100 }]);
+    // A was taken at 1,050, while X was stored.
+    let stored = json!({ "event": "committed", "at_ms": 1_100 });
+    let mut world = right_world(world);
+    let place = world.at(&stored);
+    assert_eq!(world.trace()[place]["stored"]["a"]["applied"], "X");
+    let mut next = world.trace().iter_mut().skip(place + 1);
+    let next = next.find(|entry| has(entry, &stored) && entry["stored"]["a"].is_object());
+    next.unwrap()["stored"]["a"]["applied"] = json!("X");
+    world.breaks(9);
+}
+
+#[test]
+fn rule_9_a_definition_that_was_refused_is_not_stored_beside_another_one() {
+    let script = json!([
+        { "at_ms": 0, "assign": [{ "id": "a", "definition": "X" }] },
+        { "at_ms": 100, "assign": a_runs() },
+    ]);
+    let mut world = plain(&json!({}), &script);
+    world["definitions"]["X"] = refused();
+    let mut world = right_world(world);
+    world.entry(&json!({ "event": "committed", "at_ms": 100 }))["stored"]["a"]["applied"] =
+        json!("X");
+    world.breaks(9);
+}
+
+#[test]
+fn rule_11_what_was_found_is_no_workload_of_a_task_that_was_not_started() {
+    let interrupted = json!([{ "error": { "kind": "canceled", "message": "interrupted" } }]);
+    let b = json!([{ "id": "a", "definition": "B" }]);
+    let script = json!([{ "at_ms": 0, "assign": a_runs() }, { "at_ms": 500, "assign": b }]);
+    let mut world = plain(&json!({ "prepare": interrupted }), &script);
+    world["definitions"]["B"]["prepare"] = interrupted;
+    world["policy"]["prepare_deadline_ms"] = json!(700);
+    world["found"] = json!({ "strays": ["a"] });
+    right_world(world.clone());
+    // It is started, and so is the workload its own.
+    world["definitions"] = json!({ "A": {}, "B": {} });
+    let running =
+        json!({ "event": "status", "status": { "Message": "started", "State": "running" } });
+    let failed = json!({ "event": "status", "listener": "first", "id": "a", "status": { "State": "failed" } });
+    right_world(world).with(&running, failed).breaks(11);
+}
+
+#[test]
+fn rule_14_a_shutdown_may_wait_for_the_next_task_of_an_id_that_is_to_end_too() {
+    let next = json!([{ "id": "a", "definition": "B", "desired_state": "shutdown" }]);
+    let script = json!([
+        { "at_ms": 0, "assign": a_runs() },
+        { "at_ms": 100, "shut_down": true },
+        { "at_ms": 110, "assign": [] },
+        { "at_ms": 120, "assign": next },
+    ]);
+    let mut world = plain(&json!({}), &script);
+    world["definitions"]["B"]["executor"] = json!([{ "takes_ms": 500 }]);
+    world["store_at"] = json!([{ "from_ms": 100, "to_ms": 101, "takes_ms": 100 }]);
+    right_world(world).without(&json!({ "event": "answer", "index": 1 })).breaks(14);
+}
+
+#[test]
+fn rules_14_and_17_only_a_deadline_that_is_over_has_ended_a_task() {
+    let interrupted = json!([{ "error": { "kind": "canceled", "message": "interrupted" } }]);
+    let down = json!([{ "id": "a", "definition": "A", "desired_state": "shutdown" }]);
+    let script = json!([{ "at_ms": 0, "assign": a_runs() }, { "at_ms": 10, "assign": down }]);
+    let mut world = plain(&json!({ "prepare": interrupted }), &script);
+    world["policy"]["prepare_deadline_ms"] = json!(700);
+    world["store_at"] = json!([{ "from_ms": 10, "to_ms": 11, "takes_ms": 900 }]);
+    right_world(world.clone());
+    let mut shut_down = world.clone();
+    shut_down["script"][1] = json!({ "at_ms": 10, "shut_down": true });
+    right_world(shut_down.clone());
+    // It is not over yet.
+    world["store_at"][0]["takes_ms"] = json!(600);
+    right_world(world).without(&of("shutdown")).breaks(17);
+    shut_down["store_at"][0]["takes_ms"] = json!(600);
+    shut_down["definitions"]["A"]["shutdown"] = json!([{ "takes_ms": 50 }]);
+    let mut early = right_world(shut_down);
+    let place = early.at(&json!({ "event": "answer", "index": 1 }));
+    let answer = early.trace().remove(place);
+    early.with(&call("shutdown"), answer).breaks(14);
+}

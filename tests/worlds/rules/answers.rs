@@ -1,7 +1,7 @@
 //! Rules 14 and 15: every message is answered, and `close` ends the agent.
 
 use super::super::facts::Facts;
-use super::super::input::{COMPLETE, Event, Stored};
+use super::super::input::{COMPLETE, Event, SHUTDOWN, Stored, rank};
 use super::super::ledger::Message;
 use super::super::report::Report;
 use super::Rule;
@@ -153,11 +153,15 @@ impl Answers {
         })
     }
 
-    /// Each of the tasks that were there is gone or has ended.
+    /// Each of the tasks that were there is gone or has ended, and so has a next task of its id
+    /// that is to end too.
     fn these_have_ended(&self, facts: &Facts<'_>, index: usize) -> bool {
         self.shut_down.get(&index).into_iter().flatten().all(|(id, life)| {
             let is_gone = facts.life_number(id) != *life;
-            is_gone || facts.durable.get(id).is_some_and(|stored| has_ended(facts, id, stored))
+            facts.durable.get(id).map_or(is_gone, |stored| {
+                let runs_on = rank(&stored.desired_state) < SHUTDOWN;
+                has_ended(facts, id, stored) || is_gone && (runs_on || stored.removing)
+            })
         })
     }
 
@@ -178,7 +182,9 @@ impl Answers {
                 |want: &super::super::ledger::Want| want.as_ref().is_some_and(|w| !w.removing);
             let stays =
                 facts.life_number(id) == *life && facts.ledger.wants(id).iter().all(is_there);
-            if stays && !facts.has_ended(id) && !facts.life(id).may_have_ended {
+            let life = facts.life(id);
+            let may_have_ended = life.may_have_ended || facts.was_late(&life) && facts.is_storing();
+            if stays && !facts.has_ended(id) && !may_have_ended {
                 report.broken(14, facts.now, format!("{index} is ok, and `{id}` has not ended"));
             }
         }

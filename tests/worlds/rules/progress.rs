@@ -88,8 +88,10 @@ impl Rule for Progress {
             let life = facts.life(&id);
             // A library may end a task that gets no controller. Its end is stored, or on
             // the way to the store.
-            let is_stored = facts.has_ended(&id) || facts.commit.is_some();
-            let has_ended = life.was_ended || life.may_have_ended || life.was_put_off && is_stored;
+            let is_stored = facts.has_ended(&id) || facts.is_storing();
+            let is_late = facts.was_late(&life);
+            let has_ended =
+                life.was_ended || life.may_have_ended || (life.was_put_off || is_late) && is_stored;
             if ends(facts, &id) && !is_terminating && !has_ended && facts.is_open() {
                 report.broken(17, facts.now, format!("`{id}` is not shut down at once"));
             }

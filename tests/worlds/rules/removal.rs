@@ -75,7 +75,7 @@ impl Workloads {
             || life.terminate_failed
             || life.last_refused.is_some()
             || controllers.is_none_or(|controllers| !controllers.contains_key(id))
-            || facts.place.is_stray(id) && !life.was_started;
+            || facts.place.was_found(id) && !life.was_started;
         if facts.place.runs(id) && !is_excused {
             report.broken(11, facts.now, format!("`{id}` is told to have ended, and runs"));
         }

@@ -69,6 +69,10 @@ impl Core {
         let again = problem.is_temporary || (removing && problem.is_panic);
         self.retry_at = self.delay(Call::Controller, now, again).into();
         if again {
+            if !self.definitions.is_taken && !self.may_run {
+                // Nothing was made of it.
+                self.definitions.applied = 0;
+            }
             self.rare_mut().last_error = Some(problem.error.clone());
             if self.task.state().is_terminal() || removing {
                 return Log::CallDelayed("controller", problem.error).into();

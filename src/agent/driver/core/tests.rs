@@ -108,3 +108,13 @@ fn no_update_is_late_on_the_way_to_the_end() {
     assert_eq!(call(&mut core).0, Call::Operate(Operation::Shutdown));
     assert!(core.rare().refusal.is_none(), "the controller has refused nothing");
 }
+
+#[test]
+fn a_definition_that_the_executor_did_not_take_for_the_moment_is_applied_by_none() {
+    let mut core = core(TaskState::Assigned, Applied::Nothing);
+    assert_eq!(call(&mut core), (Call::Controller, Definition::Wanted));
+    assert_eq!(core.definitions.applied, 1, "a controller may be made of it");
+    let later = Problem { error: "busy".into(), is_temporary: true, is_panic: false };
+    drop(core.resolved(Err(later), 1, now()));
+    assert_eq!(core.definitions.applied, 0, "else it is stored beside the next definition");
+}

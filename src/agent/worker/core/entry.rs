@@ -79,7 +79,8 @@ impl<D: PartialEq, H> Entry<D, H> {
         match (&self.applied, &self.record.applied) {
             (Some(applied), Some(stored)) => self.is_taken && !is_same(applied, stored),
             (Some(_), None) => self.is_taken,
-            (None, Some(_)) => self.is_refused,
+            // The executor has made no controller of it.
+            (None, Some(_)) => true,
             (None, None) => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Action, Core, Input, Message, Next};
 use crate::agent::driver::{Changes, DriverExit};
+use crate::agent::store::StoreChange;
 use crate::agent::worker::task::AssignedTask;
 use crate::exec::Assignment;
 use alloc::sync::Arc;
@@ -18,6 +19,16 @@ fn act(core: &mut Worker) -> usize {
         begun += actions.iter().filter(is_begin).count();
     }
     begun
+}
+
+/// The definition that each record of the next commit has as applied.
+fn stored(core: &mut Worker) -> Vec<Option<&'static str>> {
+    let Next::Commit(changes) = core.next(Duration::ZERO) else { return Vec::new() };
+    let records = changes.iter().filter_map(|change| match change {
+        StoreChange::Record(record) => Some(record.applied.as_ref().map(|of| of.definition)),
+        _ => None,
+    });
+    records.collect()
 }
 
 #[test]
@@ -52,4 +63,33 @@ fn a_removal_that_fails_while_a_full_set_is_stored_is_tried_again() {
     let error = "in use".into();
     core.input(Input::Ended("a".into(), DriverExit::RemovalFailed { error }));
     assert_eq!(act(&mut core), 1, "the removal is tried again");
+}
+
+#[test]
+fn a_refused_definition_is_not_stored_as_applied_when_another_one_is_wanted() {
+    let task = |definition| -> AssignedTask<&str> { Assignment::new("a", definition).into() };
+    let (x, a) = (task("X"), task("A"));
+    let changed = |applied, is_refused| Changes {
+        status: None,
+        applied,
+        is_taken: false,
+        is_refused,
+        is_removal_failed: false,
+        has_logs: false,
+    };
+    let mut core = Worker::new(Vec::new(), Arc::new(|_, _, _| ()));
+    let applied = Some(Arc::clone(&x.assignment));
+    core.input(Input::Message(1, Message::Assign([x].into())));
+    act(&mut core);
+    core.committed(Ok(()), Duration::ZERO);
+    act(&mut core);
+    core.input(Input::Changed("a".into(), changed(applied, false)));
+    core.input(Input::Message(2, Message::Assign([a].into())));
+    act(&mut core);
+    assert_eq!(stored(&mut core), [Some("X")], "a controller may be made of it meanwhile");
+
+    core.input(Input::Changed("a".into(), changed(None, true)));
+    core.committed(Ok(()), Duration::ZERO);
+    act(&mut core);
+    assert_eq!(stored(&mut core), [None], "no controller took it");
 }
