@@ -11,6 +11,7 @@ mod faults {
     mod closing;
     mod definitions;
     mod driving;
+    mod escapes;
     mod failed_commits;
     mod locks;
     mod orphans;
@@ -19,4 +20,5 @@ mod faults {
     mod runtimes;
     mod statuses;
     mod streams;
+    mod time;
 }

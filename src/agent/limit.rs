@@ -1,5 +1,6 @@
 //! A fair limit on how many operations run at once.
 
+use super::panic::wake;
 use super::sync::Mutex;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -92,7 +93,7 @@ impl Drop for Permit {
         drop(state);
         drop(own);
         for waker in next {
-            waker.wake();
+            wake(waker);
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn life<E: Executor + 'static>(
         async move {
             // Taken in as a whole, so that its fields are dropped in their order.
             let Life { driver, report } = &mut life;
-            report.exit = Some(driver.run().await);
+            report.exit = Some(driver.run_contained().await);
         }
         .instrument(span),
     )
