@@ -9,6 +9,7 @@ mod faults {
     pub(crate) mod world;
 
     mod closing;
+    mod comparisons;
     mod definitions;
     mod driving;
     mod escapes;
