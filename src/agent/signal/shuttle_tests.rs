@@ -37,7 +37,7 @@ impl Place {
     }
 
     fn waiting(&self) -> usize {
-        self.signal.0.lock().waiting.len()
+        self.signal.0.lock().waiting.as_ref().map_or(0, |waiting| waiting.0.len())
     }
 }
 

@@ -65,7 +65,7 @@ fn store() -> RedbStore<String> {
 }
 
 fn record(id: &str, definition: &str) -> [StoreChange<String>; 1] {
-    [StoreChange::Record(TaskRecord::new(Assignment::new(id, definition.to_owned())))]
+    [StoreChange::Record(TaskRecord::new(Assignment::new(id, definition.to_owned())).into())]
 }
 
 fn definitions(store: &RedbStore<String>) -> Vec<String> {

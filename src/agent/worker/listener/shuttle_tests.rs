@@ -15,7 +15,7 @@ fn status() -> TaskStatus {
 /// Calls the sink a few times, until nobody listens.
 fn call(cell: &Cell) {
     let mut calls = 0;
-    while calls < 3 && cell.changed("x", status()) && cell.removed("x") {
+    while calls < 3 && cell.changed("x", &status()) && cell.removed("x") {
         calls += 1;
     }
 }
@@ -56,7 +56,7 @@ fn a_listener_can_be_dropped_by_its_own_sink_or_by_another_thread() {
         drop(listener);
         calling.join().unwrap();
         assert!(place.lock().is_none());
-        assert!(!cell.changed("x", status()), "nobody listens any more");
+        assert!(!cell.changed("x", &status()), "nobody listens any more");
     });
 }
 
