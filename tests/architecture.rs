@@ -102,6 +102,23 @@ fn nothing_in_the_library_can_panic_by_a_word_of_its_own() {
 }
 
 #[test]
+fn a_runtime_and_its_panics_are_met_in_one_file() {
+    for (path, text) in sources("agent") {
+        let is = |file: &str| path.ends_with(file);
+        if is("agent/runtime.rs") || is("runtime/tokio.rs") || is("agent/panic.rs") {
+            continue;
+        }
+        for line in code(&text) {
+            let calls = [".now()", ".utc_now()", ".sleep_until(", "runtime.spawn("];
+            let calls = calls.iter().any(|call| line.contains(call));
+            let is_own = line.contains("race.now()") || line.contains("Instant::now()");
+            assert!(!calls || is_own, "{}: {line}", path.display());
+            assert!(!line.contains("catch_unwind"), "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
 fn tasks_are_not_cloned_and_not_serialized() {
     for file in ["lifecycle/task.rs", "lifecycle/any_task.rs"] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file));

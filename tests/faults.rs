@@ -9,8 +9,10 @@ mod faults {
     pub(crate) mod world;
 
     mod closing;
+    mod comparisons;
     mod definitions;
     mod driving;
+    mod escapes;
     mod failed_commits;
     mod locks;
     mod orphans;
@@ -19,4 +21,5 @@ mod faults {
     mod runtimes;
     mod statuses;
     mod streams;
+    mod time;
 }

@@ -14,5 +14,6 @@ mod threads {
 
     mod drivers;
     mod reporters;
+    mod two_runtimes;
     mod workers;
 }

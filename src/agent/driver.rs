@@ -13,18 +13,20 @@ mod wire;
 
 use self::core::{Call, Core, Exit, Logs, Next};
 use super::limit::{Limit, Permit};
-use super::panic::caught;
+use super::panic::{caught, discard, drop_caught, poll_caught};
 use super::policy::Policy;
-use super::runtime::{Now, Runtime};
+use super::runtime::{self, Now, Runtime, Sleep};
 use super::sink::{StatusSink, deliver};
 use crate::exec::{Assignment, Controller, Executor};
 use crate::lifecycle::{AnyTask, Operation};
 use ::core::fmt;
 use ::core::future::poll_fn;
-use ::core::task::Poll;
+use ::core::mem;
+use ::core::pin::{Pin, pin};
+use ::core::task::{Poll, ready};
 use ::core::time::Duration;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use race::{Race, race};
 
@@ -122,7 +124,7 @@ impl<E: Executor> Driver<E> {
     ) -> Self {
         let assignment = assignment.into();
         let id = Arc::clone(&assignment.id);
-        let now = runtime.utc_now();
+        let now = runtime::utc_now(&*runtime);
         let shared = Shared::new(id, task.into(), assignment, None, now);
         Self::over(Arc::new(shared), executor, runtime, Reports::Nobody)
     }
@@ -190,11 +192,12 @@ impl<E: Executor> Driver<E> {
     /// then is called again, except for `close`.
     pub async fn run(&mut self) -> DriverExit {
         // Read after whatever takes time. What is done at once is done at one time.
-        let mut now = Now::read(&*self.runtime);
+        let mut now = Now::read(&*self.runtime, Duration::ZERO);
         loop {
             now = match self.advance(now) {
                 Pause::Call(call) => {
-                    let place = if self.needs_place(call) { self.place().await } else { Ok(now) };
+                    let place =
+                        if self.needs_place(call) { self.place(now).await } else { Ok(now) };
                     match place {
                         Ok(now) => {
                             let now = self.call(call, now).await;
@@ -204,7 +207,7 @@ impl<E: Executor> Driver<E> {
                         Err(now) => now,
                     }
                 }
-                Pause::Wait(until) => self.wait(until).await,
+                Pause::Wait(until) => self.wait(until, now).await,
                 Pause::Ended => break,
             };
         }
@@ -246,21 +249,25 @@ impl<E: Executor> Driver<E> {
     }
 
     /// Waits for news, or until a moment. Gives the time after it, as [`call`](Self::call) does.
-    async fn wait(&mut self, until: Option<Duration>) -> Now {
+    async fn wait(&mut self, until: Option<Duration>, before: Now) -> Now {
         self.permit = None;
         let (shared, runtime) = (&*self.shared, &*self.runtime);
         // Made when it waits: most tasks wait without end.
         let mut sleep = None;
+        let mut before = before.monotonic;
         poll_fn(|context| {
             if shared.look(context, |core| core.news) {
                 return Poll::Ready(());
             }
             let Some(until) = until else { return Poll::Pending };
-            let sleep = sleep.get_or_insert_with(|| runtime.sleep_until(until));
-            sleep.as_mut().poll(context).map(|()| shared.with(|state| state.core.woke(until)))
+            let sleep = sleep.get_or_insert_with(|| Sleep::until(runtime, until));
+            ready!(Pin::new(sleep).poll(context));
+            before = before.max(until);
+            shared.with(|state| state.core.woke(until));
+            Poll::Ready(())
         })
         .await;
-        Now::read(runtime)
+        Now::read(runtime, before)
     }
 
     /// Whether this call needs a place. One that needs none gives up the place of the last.
@@ -276,9 +283,9 @@ impl<E: Executor> Driver<E> {
 
     /// Waits for a place, where a worker limits how many operations run at once. An error if
     /// there is news first. Both are the time after it.
-    async fn place(&mut self) -> Result<Now, Now> {
+    async fn place(&mut self, before: Now) -> Result<Now, Now> {
         let (shared, runtime) = (&*self.shared, &*self.runtime);
-        let Some(permit) = &mut self.permit else { return Ok(Now::read(runtime)) };
+        let Some(permit) = &mut self.permit else { return Ok(before) };
         let mut since = None;
         let has_place = poll_fn(|context| {
             if shared.look(context, |core| core.news) {
@@ -286,12 +293,12 @@ impl<E: Executor> Driver<E> {
             }
             let place = permit.poll(context).map(|()| true);
             if place.is_pending() {
-                since.get_or_insert_with(|| runtime.now());
+                since.get_or_insert_with(|| runtime::now(runtime, before.monotonic));
             }
             place
         })
         .await;
-        let now = Now::read(runtime);
+        let now = Now::read(runtime, before.monotonic);
         // Waiting for a place does not count against a deadline that runs already.
         if let Some(since) = since {
             let waited = now.monotonic.saturating_sub(since);
@@ -345,10 +352,46 @@ impl<E: Executor> Driver<E> {
                     (Logs::default(), now)
                 }
                 // The core calls none of these without a controller.
-                (_, None) => (Logs::default(), Now::read(race.runtime)),
+                (_, None) => (Logs::default(), race.now()),
             };
             logs.write();
             now
+        }
+    }
+
+    /// As [`run`](Self::run), for a worker. A panic that escapes from it fails the task, as one
+    /// of an operation does. If there is another one, or the task cannot fail any more, the
+    /// driver ends.
+    pub(super) async fn run_contained(&mut self) -> DriverExit {
+        loop {
+            let panic = {
+                let mut run = pin!(Some(self.run()));
+                let result = poll_fn(|context| match run.as_mut().as_pin_mut() {
+                    Some(run) => poll_caught(run, context),
+                    None => Poll::Pending,
+                });
+                let result = result.await;
+                if let Err(panic) = drop_caught(run) {
+                    tracing::error!(%panic, "driver panicked when dropped");
+                }
+                match result {
+                    Ok(exit) => return exit,
+                    Err(panic) => panic,
+                }
+            };
+            let error = panic.of("driver").to_string();
+            tracing::error!(task.id = &*self.shared.id, error, "driver panicked");
+            self.permit = None;
+            let now = Now::read(&*self.runtime, Duration::ZERO);
+            let logs = self.shared.with(|state| state.core.panicked(error, now));
+            let goes_on = logs.is_some();
+            logs.unwrap_or_default().write();
+            if !goes_on {
+                self.drop_controller();
+                self.shared.end();
+                self.report();
+                return self.shared.with(|state| DriverExit::of(&state.core));
+            }
         }
     }
 
@@ -388,6 +431,9 @@ impl<E: Executor> Drop for Driver<E> {
             self.shared.abandon();
         } else {
             self.shared.end();
+        }
+        if let Reports::Sink(sink) = mem::replace(&mut self.reports, Reports::Nobody) {
+            discard("status sink", sink);
         }
     }
 }

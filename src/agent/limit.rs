@@ -1,5 +1,6 @@
 //! A fair limit on how many operations run at once.
 
+use super::panic::wake;
 use super::sync::Mutex;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -111,7 +112,7 @@ impl Drop for Permit {
         drop(state);
         drop(own);
         if let Some(next) = next {
-            next.wake();
+            wake(next);
         }
     }
 }

@@ -1,4 +1,7 @@
 //! A panic of an embedder's code, as an error.
+//!
+//! Whatever this layer calls, polls, drops, compares or formats of an embedder's goes through
+//! one of these functions, or through those of `runtime.rs`.
 
 use crate::exec::ControllerError;
 use alloc::boxed::Box;
@@ -7,8 +10,9 @@ use alloc::string::String;
 use core::any::Any;
 use core::fmt;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a panic said.
@@ -17,15 +21,16 @@ pub(crate) struct Panic(Box<dyn Any + Send>);
 impl Panic {
     /// The panic as an error that is not temporary. `whose` is a noun: "controller".
     pub(crate) fn of(self, whose: &str) -> ControllerError {
-        let error = ControllerError::new(format!("the {whose} panicked: {self}"));
-        self.discard();
-        error
+        ControllerError::new(format!("the {whose} panicked: {self}"))
     }
+}
 
+impl Drop for Panic {
     /// Drops what was thrown. That may panic too, and what it throws then is leaked.
-    fn discard(self) {
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
-            core::mem::forget(again);
+    fn drop(&mut self) {
+        let thrown = mem::replace(&mut self.0, Box::new(()));
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(thrown))) {
+            mem::forget(again);
         }
     }
 }
@@ -57,4 +62,33 @@ pub(crate) fn poll_caught<F: Future>(
 /// Drops a future in its place. The drop may panic.
 pub(crate) fn drop_caught<F>(mut future: Pin<&mut Option<F>>) -> Result<(), Panic> {
     caught(|| future.set(None))
+}
+
+/// Drops a value of the embedder's, which may panic. `whose` is a noun: "status sink".
+pub(crate) fn discard<T>(whose: &str, value: T) {
+    if let Err(panic) = caught(|| drop(value)) {
+        tracing::error!(%panic, "{whose} panicked when dropped");
+    }
+}
+
+/// Wakes, which may panic.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = caught(|| waker.wake()) {
+        tracing::error!(%panic, "waker panicked");
+    }
+}
+
+/// The text of an error of the embedder's, with its causes. Making it may panic.
+pub(crate) fn text_of(error: &dyn fmt::Display) -> String {
+    let text = caught(|| format!("{error:#}"));
+    text.unwrap_or_else(|panic| format!("its error panicked when shown: {panic}"))
+}
+
+/// Whether two definitions are equal. A comparison that panics counts as unequal, so that the
+/// controller is offered the definition.
+pub(crate) fn are_equal<D: PartialEq>(a: &D, b: &D) -> bool {
+    caught(|| a == b).unwrap_or_else(|panic| {
+        tracing::error!(%panic, "definitions panicked when compared");
+        false
+    })
 }

@@ -2,9 +2,9 @@
 
 mod queue;
 
-use super::panic::poll_caught;
+use super::panic::{discard, drop_caught, poll_caught, text_of};
 use super::policy::Backoff;
-use super::runtime::Runtime;
+use super::runtime::{self, Runtime, Sleep};
 use super::sink::StatusSink;
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
@@ -17,7 +17,7 @@ use core::error::Error;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::iter;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
 use queue::{Batch, StatusQueue};
@@ -150,13 +150,16 @@ pub struct Reporter<R> {
     shared: Arc<StatusQueue>,
     upstream: R,
     runtime: Arc<dyn Runtime>,
+    /// The last reading of the runtime's clock.
+    now: Duration,
     backoff: Backoff,
 }
 
 impl<R: StatusReporter> Reporter<R> {
     /// A reporter with the default [`Backoff`].
     pub fn new(upstream: R, runtime: Arc<dyn Runtime>) -> Self {
-        Self { shared: Arc::default(), upstream, runtime, backoff: Backoff::default() }
+        let (now, backoff) = (Duration::ZERO, Backoff::default());
+        Self { shared: Arc::default(), upstream, runtime, now, backoff }
     }
 
     /// Sets the delays between two attempts.
@@ -204,10 +207,10 @@ impl<R: StatusReporter> Reporter<R> {
     ///
     /// If you drop its future, nothing is lost. Call it again.
     pub async fn flush(&mut self, until: Duration) -> Result<(), Vec<StatusUpdate>> {
-        let mut late = self.runtime.sleep_until(until);
+        let mut late = Sleep::until(&*self.runtime, until);
         let mut is_late = false;
         let mut is_late = |context: &mut Context<'_>| {
-            is_late = is_late || late.as_mut().poll(context).is_ready();
+            is_late = is_late || Pin::new(&mut late).poll(context).is_ready();
             is_late
         };
         self.try_each(&mut is_late).await;
@@ -264,7 +267,8 @@ impl<R: StatusReporter> Reporter<R> {
     /// Reports everything that is due.
     async fn deliver(&mut self) {
         loop {
-            let batch = self.shared.due(self.runtime.now(), BATCH);
+            let now = self.read_clock();
+            let batch = self.shared.due(now, BATCH);
             if batch.updates.is_empty() {
                 return;
             }
@@ -294,7 +298,8 @@ impl<R: StatusReporter> Reporter<R> {
             match reported {
                 Ok(()) => self.shared.delivered(batch, part),
                 Err(ReportError::Unreachable(error)) => {
-                    tracing::warn!(%error, "statuses not delivered");
+                    tracing::warn!(error = text_of(&error), "statuses not delivered");
+                    discard("error", error);
                     return false;
                 }
                 Err(ReportError::Refused(_)) => {
@@ -321,28 +326,36 @@ impl<R: StatusReporter> Reporter<R> {
         true
     }
 
-    fn refused(&self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
+    fn refused(&mut self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
         if let Some(update) = batch.updates.get(index) {
-            tracing::warn!(task.id = &*update.id, %error, "status refused");
+            tracing::warn!(task.id = &*update.id, error = text_of(&error), "status refused");
         }
-        self.shared.refused(batch, index, self.runtime.now(), &self.backoff);
+        let now = self.read_clock();
+        self.shared.refused(batch, index, now, &self.backoff);
+    }
+
+    fn read_clock(&mut self) -> Duration {
+        self.now = runtime::now(&*self.runtime, self.now);
+        self.now
     }
 
     /// Waits until something is due.
-    async fn wait(&self) {
-        let (shared, runtime) = (&*self.shared, &*self.runtime);
+    async fn wait(&mut self) {
+        let Self { shared, runtime, now, .. } = self;
         let mut watching = shared.changes.watch();
         let mut sleep = None;
         poll_fn(|context| {
             // Registered first: what comes afterwards wakes it.
             while watching.poll(context).is_ready() {}
             let Some(due) = shared.next_due() else { return Poll::Pending };
-            if due <= runtime.now() {
+            *now = runtime::now(&**runtime, *now);
+            if due <= *now {
                 return Poll::Ready(());
             }
             // What comes meanwhile is due at once, or not before this either: the connection has
             // failed, and something waits for it already.
-            sleep.get_or_insert_with(|| runtime.sleep_until(due)).as_mut().poll(context)
+            let sleep = sleep.get_or_insert_with(|| (due, Sleep::until(&**runtime, due)));
+            Pin::new(&mut sleep.1).poll(context).map(|()| *now = sleep.0.max(*now))
         })
         .await;
     }
@@ -353,8 +366,16 @@ async fn contained<R: StatusReporter>(
     upstream: &mut R,
     updates: &[StatusUpdate],
 ) -> Result<(), ReportError> {
-    let mut call = pin!(async { upstream.report(updates).await });
-    match poll_fn(|context| poll_caught(call.as_mut(), context)).await {
+    let mut call = pin!(Some(async { upstream.report(updates).await }));
+    let reported = poll_fn(|context| match call.as_mut().as_pin_mut() {
+        Some(call) => poll_caught(call, context),
+        None => Poll::Pending,
+    });
+    let reported = reported.await;
+    if let Err(panic) = drop_caught(call) {
+        tracing::error!(%panic, "reporter panicked when a call was dropped");
+    }
+    match reported {
         Ok(reported) => reported,
         Err(panic) => {
             let error = panic.of("reporter").to_string();

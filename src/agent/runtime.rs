@@ -3,6 +3,11 @@
 #[cfg(feature = "tokio")]
 mod tokio;
 
+use super::panic::{Panic, caught, discard, poll_caught, text_of};
+use alloc::string::{String, ToString};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use futures::future::BoxFuture;
 use time::UtcDateTime;
@@ -13,6 +18,11 @@ pub use self::tokio::TokioRuntime;
 /// What a [`Driver`](super::Driver), a [`Worker`](super::Worker) and a
 /// [`Reporter`](super::Reporter) need of the program around them: monotonic time,
 /// sleeping, the time of day, and a place to run futures.
+///
+/// A panic of it is contained. A `spawn` that panics has refused the future. A sleep that panics
+/// never ends, so deadlines and retries wait for ever, and everything that needs no time is still
+/// done. A `now` that panics returns the last time that is known, and `utc_now` that of the
+/// operating system. Each panic is logged.
 ///
 /// It is object-safe. An agent shares one as `Arc<dyn Runtime>`. The feature `tokio` has
 /// `TokioRuntime`; the feature `testing` has `VirtualPool`, in virtual time.
@@ -113,13 +123,83 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// Reads both clocks. Call it outside of every lock: a runtime is the embedder's code.
-    pub(crate) fn read(runtime: &dyn Runtime) -> Self {
-        Self { monotonic: runtime.now(), utc: runtime.utc_now() }
+    /// Reads both clocks. Call it outside of every lock: a runtime is the embedder's code. If
+    /// [`Runtime::now`] panics, the time is what it was `before`. If [`Runtime::utc_now`]
+    /// panics, the time of day is the operating system's.
+    pub(crate) fn read(runtime: &dyn Runtime, before: Duration) -> Self {
+        Self { monotonic: now(runtime, before), utc: utc_now(runtime) }
     }
 
     /// The moment that is `delay` away, or none if there is no such moment.
     pub(crate) fn after(self, delay: Duration) -> Option<Duration> {
         self.monotonic.checked_add(delay)
+    }
+}
+
+/// [`Runtime::now`], or the time `before` if that panics.
+pub(crate) fn now(runtime: &dyn Runtime, before: Duration) -> Duration {
+    caught(|| runtime.now()).unwrap_or_else(|panic| {
+        tracing::error!(%panic, "clock of the runtime panicked");
+        before
+    })
+}
+
+/// [`Runtime::utc_now`], or the operating system's time of day if that panics.
+pub(crate) fn utc_now(runtime: &dyn Runtime) -> UtcDateTime {
+    caught(|| runtime.utc_now()).unwrap_or_else(|panic| {
+        tracing::error!(%panic, "clock of the runtime panicked");
+        UtcDateTime::now()
+    })
+}
+
+/// [`Runtime::spawn`]. A panic is a refusal.
+pub(crate) fn spawn(runtime: &dyn Runtime, future: BoxFuture<'static, ()>) -> Result<(), String> {
+    match caught(|| runtime.spawn(future)) {
+        Ok(spawned) => spawned.map_err(|error| text_of(&error)),
+        Err(panic) => Err(panic.of("runtime").to_string()),
+    }
+}
+
+/// A sleep of a runtime. If it panics, it never ends: without time, only what needs no time is
+/// done.
+pub(crate) struct Sleep(Option<BoxFuture<'static, ()>>);
+
+impl Sleep {
+    /// [`Runtime::sleep_until`].
+    pub(crate) fn until(runtime: &dyn Runtime, moment: Duration) -> Self {
+        let sleep = caught(|| runtime.sleep_until(moment));
+        Self(sleep.map_err(|panic| Self::log(&panic)).ok())
+    }
+
+    /// Whether it has panicked.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn log(panic: &Panic) {
+        tracing::error!(%panic, "sleep of the runtime panicked, and never ends");
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(sleep) = &mut self.0 else { return Poll::Pending };
+        match poll_caught(Pin::new(sleep), context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(panic)) => {
+                Self::log(&panic);
+                discard("sleep", self.0.take());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        discard("sleep", self.0.take());
     }
 }

@@ -1,5 +1,6 @@
 //! The one watch of this layer: a counter of changes, and those who wait for the next one.
 
+use super::panic::wake;
 use super::sync::Mutex;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -68,7 +69,7 @@ impl Signal {
         drop(state);
         // Outside of the lock: whoever is woken may look at once.
         for (_, waker) in waiting.map(|waiting| waiting.0).unwrap_or_default() {
-            waker.wake();
+            wake(waker);
         }
     }
 

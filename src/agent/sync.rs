@@ -1,8 +1,9 @@
 //! The one mutex of this layer, and what goes with it.
 //!
 //! Under it runs only code of this library: no controller, executor, runtime, sink, waker,
-//! tracing subscriber, and no `Drop` of an embedder's value. With `--cfg shuttle` it is the
-//! mutex of the model checker `shuttle`, which then explores the threads that use it.
+//! tracing subscriber, no comparison or reading of a definition, and no `Drop` of an embedder's
+//! value. With `--cfg shuttle` it is the mutex of the model checker `shuttle`, which then explores
+//! the threads that use it.
 
 use core::fmt;
 

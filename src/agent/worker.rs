@@ -14,16 +14,16 @@ mod view;
 
 use self::core::Next;
 use super::limit::Limit;
-use super::panic::poll_caught;
+use super::panic::{drop_caught, poll_caught, text_of};
 use super::policy::Policy;
-use super::runtime::Runtime;
+use super::runtime::{Runtime, Sleep};
 use super::sink::StatusSink;
 use super::store::{Store, StoreChange, StoreError};
 use crate::exec::Executor;
 use ::core::fmt;
 use ::core::future::poll_fn;
 use ::core::num::NonZeroUsize;
-use ::core::pin::pin;
+use ::core::pin::{Pin, pin};
 use ::core::task::Poll;
 use ::core::time::Duration;
 use alloc::string::ToString;
@@ -157,10 +157,12 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
     /// Makes changes durable. What happens meanwhile is taken in.
     async fn commit(&mut self, changes: &[StoreChange<E::Definition>]) {
         let Self { store, desk } = self;
-        let mut commit = pin!(async { store.commit(changes).await });
+        let mut commit = pin!(Some(async { store.commit(changes).await }));
         let result = loop {
             let result = poll_fn(|context| {
-                if let Poll::Ready(result) = poll_caught(commit.as_mut(), context) {
+                if let Some(commit) = commit.as_mut().as_pin_mut()
+                    && let Poll::Ready(result) = poll_caught(commit, context)
+                {
                     return Poll::Ready(Some(result));
                 }
                 desk.poll(context).map(|()| None)
@@ -172,8 +174,11 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
                 Some(Err(panic)) => break Err(StoreError::new(panic.of("store").to_string())),
             }
         };
+        if let Err(panic) = drop_caught(commit) {
+            tracing::error!(%panic, "store panicked when a commit was dropped");
+        }
         if let Err(error) = &result {
-            tracing::error!(%error, "store not written");
+            tracing::error!(error = text_of(error), "store not written");
         }
         desk.committed(result);
     }
@@ -181,14 +186,18 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
     /// Waits for news, or until a moment.
     async fn wait(&mut self, until: Option<Duration>) {
         let desk = &mut self.desk;
-        let mut sleep = until.map(|until| desk.runtime.sleep_until(until));
+        let mut sleep = until.map(|until| Sleep::until(&*desk.runtime, until));
         poll_fn(|context| {
             if desk.poll(context).is_ready() {
                 return Poll::Ready(());
             }
-            sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(context))
+            let (Some(sleep), Some(until)) = (&mut sleep, until) else { return Poll::Pending };
+            Pin::new(sleep).poll(context).map(|()| desk.woke(until))
         })
         .await;
+        if sleep.is_some_and(|sleep| sleep.is_broken()) {
+            desk.wait_no_longer();
+        }
     }
 }
 

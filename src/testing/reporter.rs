@@ -92,13 +92,15 @@ impl ScriptedReporter {
 
     /// Says what becomes of the next calls, after what was said before.
     pub fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
+        let replies: Vec<_> = replies.into_iter().collect();
         self.lock().replies.extend(replies);
     }
 
     /// Says how the statuses of the task of this id are taken from now on, where a reply
     /// does not say it.
     pub fn set_taken(&self, id: impl Into<String>, taken: Taken) {
-        self.lock().taken.insert(id.into(), taken);
+        let id = id.into();
+        self.lock().taken.insert(id, taken);
     }
 
     /// What was called since this was asked last, and when.

@@ -294,7 +294,8 @@ impl<D> ScriptedExecutor<D> {
 
     /// Lets it find something of the task of this id, until that is reconciled.
     pub fn leave(&self, id: impl Into<String>) {
-        self.known().found.insert(id.into());
+        let id = id.into();
+        self.known().found.insert(id);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

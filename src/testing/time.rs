@@ -129,6 +129,8 @@ impl Future for VirtualSleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let time = self.time.clone();
+        // A waker is foreign code: it is cloned and dropped outside of the lock.
+        let waker = context.waker().clone();
         let mut events = time.lock();
         let event = match self.event {
             // It has come, and been taken out.
@@ -139,7 +141,9 @@ impl Future for VirtualSleep {
                 (self.moment.max(events.now), self.turn, events.count)
             }
         };
-        events.waiting.insert(event, context.waker().clone());
+        let before = events.waiting.insert(event, waker);
+        drop(events);
+        drop(before);
         self.event = Some(event);
         Poll::Pending
     }
@@ -148,7 +152,8 @@ impl Future for VirtualSleep {
 impl Drop for VirtualSleep {
     fn drop(&mut self) {
         if let Some(event) = &self.event {
-            self.time.lock().waiting.remove(event);
+            let waker = self.time.lock().waiting.remove(event);
+            drop(waker);
         }
     }
 }

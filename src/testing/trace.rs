@@ -191,6 +191,6 @@ impl TraceEntry {
 impl fmt::Display for Trace {
     /// Writes one line an entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lock().iter().try_for_each(|entry| writeln!(f, "{} {entry}", entry.id))
+        self.entries().iter().try_for_each(|entry| writeln!(f, "{} {entry}", entry.id))
     }
 }

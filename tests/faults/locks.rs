@@ -4,8 +4,8 @@
 
 use super::agent::within;
 use super::world::{Act, World, runs};
-use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use onward::agent::driver::Watch;
 use onward::agent::policy::Backoff;
 use onward::agent::reporter::ReporterHandle;
@@ -13,7 +13,8 @@ use onward::agent::runtime::SpawnError;
 use onward::agent::{Driver, DriverHandle, Policy, Reporter, Runtime, StatusSink};
 use onward::exec::Assignment;
 use onward::lifecycle::{Task, TaskState, TaskStatus};
-use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
+use onward::testing::{Reply, ScriptedReporter, Taken, Turn, VirtualPool, VirtualTime};
+use std::future::Future;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
@@ -232,5 +233,106 @@ fn a_tracing_subscriber_may_ask_the_handle_of_a_reporter() {
             _ = within(&pool, "flush returns", reporter.flush(until));
             *place.lock().unwrap() = None;
         });
+    });
+}
+
+/// A definition that looks at its store when it is dropped.
+struct Looks(Option<onward::agent::MemoryStore<Looks>>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        if let Some(store) = &self.0 {
+            _ = store.get("x");
+        }
+    }
+}
+
+#[test]
+fn a_definition_may_look_at_the_store_in_memory_when_it_is_dropped() {
+    use futures::executor::block_on;
+    use onward::agent::store::{StoreChange, StoreFault, StoredTask, TaskRecord};
+    use onward::agent::{MemoryStore, Store};
+    assert_returns("a definition asks the store", || {
+        let store = MemoryStore::new();
+        let record = || {
+            let definition = Looks(Some(store.clone()));
+            Arc::new(TaskRecord::new(Assignment::new("x", definition)))
+        };
+        let replace = StoreChange::Replace(StoredTask::new(record(), None));
+        let delete = || StoreChange::Delete { id: "x".into() };
+        let store_it = |change| block_on(store.commit(&[change]));
+        store_it(StoreChange::Record(record())).unwrap();
+        store_it(StoreChange::Record(record())).unwrap();
+        store_it(replace).unwrap();
+        store_it(delete()).unwrap();
+        store_it(StoreChange::Record(record())).unwrap();
+        // What is planned to go wrong is the embedder's too.
+        let (first, second) = (Looks(Some(store.clone())), Looks(Some(store.clone())));
+        store.set_faults(move |_| {
+            _ = &first;
+            Some(StoreFault::Fails { written: 1 })
+        });
+        store_it(delete()).unwrap_err();
+        let replacing = store.clone();
+        store.set_faults(move |_| {
+            _ = &second;
+            replacing.set_faults(|_| None);
+            None
+        });
+        store_it(StoreChange::Record(record())).unwrap();
+        store_it(delete()).unwrap();
+    });
+}
+
+#[test]
+fn a_waker_may_look_at_virtual_time_when_it_is_cloned_replaced_and_dropped() {
+    struct Asks(VirtualTime);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            _ = self.0.now();
+        }
+    }
+    assert_returns("a waker asks the time", || {
+        let time = VirtualTime::new();
+        let mut sleep = Box::pin(time.sleep_until(Duration::from_secs(1), Turn::Timer));
+        for _ in 0..3 {
+            let waker = Waker::from(Arc::new(Asks(time.clone())));
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(sleep);
+    });
+}
+
+#[test]
+fn a_definition_may_use_the_store_in_a_file_when_it_is_read_from_it() {
+    use futures::executor::block_on;
+    use onward::agent::store::{StoreChange, TaskRecord};
+    use onward::agent::{RedbStore, Store};
+    use std::sync::OnceLock;
+
+    #[derive(serde::Serialize)]
+    struct Reads;
+    static STORE: OnceLock<RedbStore<Reads>> = OnceLock::new();
+    impl<'de> serde::Deserialize<'de> for Reads {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            <()>::deserialize(from)?;
+            if let Some(store) = STORE.get() {
+                // It is done here and now.
+                store.commit(&[]).now_or_never().unwrap().unwrap();
+            }
+            Ok(Self)
+        }
+    }
+    assert_returns("a definition uses its store", || {
+        let directory = tempfile::tempdir().unwrap();
+        let here = |work: Box<dyn FnOnce() + Send>| work();
+        let store = block_on(RedbStore::open(directory.path().join("tasks"), here)).unwrap();
+        let record = TaskRecord::new(Assignment::new("x", Reads));
+        block_on(store.commit(&[StoreChange::Record(record.into())])).unwrap();
+        _ = STORE.set(store.clone());
+        assert_eq!(block_on(store.load()).unwrap().len(), 1);
     });
 }

@@ -37,6 +37,8 @@ pub(crate) fn fail_statuses(store: &MemoryStore<String>) {
 pub(crate) enum Spawning {
     /// It refuses them.
     Refuses,
+    /// It panics.
+    Panics,
     /// It accepts and drops them, as tokio does when it is shut down.
     Drops,
     /// It runs them until they are aborted.
@@ -76,8 +78,10 @@ impl Runtime for Unreliable {
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
-        match *self.spawning.lock().unwrap() {
+        let spawning = *self.spawning.lock().unwrap();
+        match spawning {
             Spawning::Refuses => return Err(SpawnError::new("the runtime is full")),
+            Spawning::Panics => panic!("spawn panics as planned"),
             Spawning::Drops => return Ok(()),
             Spawning::Runs => {}
         }

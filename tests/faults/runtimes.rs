@@ -1,4 +1,4 @@
-//! A runtime that refuses or drops the futures of drivers. (6)
+//! A runtime that refuses or drops the futures of drivers, or panics. (6)
 
 use super::agent::{Agent, task};
 use super::place::{Spawning, Unreliable};
@@ -7,6 +7,8 @@ use onward::agent::MemoryStore;
 use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::TaskState;
 use std::sync::Arc;
+
+const ALL: [Spawning; 4] = [Spawning::Refuses, Spawning::Panics, Spawning::Drops, Spawning::Runs];
 
 struct Place {
     world: World,
@@ -33,7 +35,7 @@ fn until_ended(call: &str) -> Act {
 
 #[test]
 fn close_returns_whatever_the_runtime_does_with_the_futures() {
-    for spawning in [Spawning::Refuses, Spawning::Drops, Spawning::Runs] {
+    for spawning in ALL {
         let place = Place::new(spawning, until_ended);
         place.agent.assign([task("x", "A"), task("y", "A")]);
         place.agent.close();
@@ -42,7 +44,7 @@ fn close_returns_whatever_the_runtime_does_with_the_futures() {
 
 #[test]
 fn a_task_runs_and_is_removed_whatever_the_runtime_does_with_its_future() {
-    for spawning in [Spawning::Refuses, Spawning::Drops, Spawning::Runs] {
+    for spawning in ALL {
         let Place { world, store, agent, .. } = Place::new(spawning, until_ended);
         agent.assign([task("x", "A")]);
         agent.until("x runs", || agent.status("x").state == TaskState::Running);
@@ -57,7 +59,7 @@ fn a_task_runs_and_is_removed_whatever_the_runtime_does_with_its_future() {
 
 #[test]
 fn shut_down_returns_if_the_runtime_drops_the_futures() {
-    for spawning in [Spawning::Refuses, Spawning::Drops] {
+    for spawning in [Spawning::Refuses, Spawning::Panics, Spawning::Drops] {
         let Place { agent, .. } = Place::new(spawning, until_ended);
         agent.assign([task("x", "A"), task("y", "A")]);
         agent.wait("shut_down returns", agent.handle.shut_down()).unwrap();
@@ -107,5 +109,17 @@ fn a_task_that_begins_after_the_runtime_has_recovered_runs_on_it() {
     assert!(agent.view("x").is_driven_by_worker);
     assert!(!agent.view("y").is_driven_by_worker);
     assert_eq!(agent.status("y").state, TaskState::Running);
+    agent.close();
+}
+
+#[test]
+fn every_task_of_a_set_is_driven_if_each_spawn_panics() {
+    let Place { agent, .. } = Place::new(Spawning::Panics, until_ended);
+    agent.assign([task("x", "A"), task("y", "A"), task("z", "A")]);
+    agent.run(100);
+    for id in ["x", "y", "z"] {
+        assert_eq!(agent.status(id).state, TaskState::Running, "{id}");
+        assert!(agent.view(id).is_driven_by_worker, "{id}");
+    }
     agent.close();
 }

@@ -19,6 +19,8 @@ pub(crate) enum Act {
     Hangs,
     Fails(&'static str),
     FailsForNow(&'static str),
+    /// It fails, and the error panics when it is shown.
+    FailsWithBomb,
     Panics,
     /// It hangs, and panics when its future is dropped.
     PanicsWhenDropped,
@@ -115,6 +117,7 @@ impl World {
             Act::Hangs => pending().await,
             Act::Fails(error) => Err(ControllerError::new(error)),
             Act::FailsForNow(error) => Err(ControllerError::new(error).temporary()),
+            Act::FailsWithBomb => Err(ControllerError::new("it failed").with_source(BombError)),
             Act::Panics => panic!("{call} panics as planned"),
             Act::PanicsWhenDropped => {
                 let _bomb = Bomb;
@@ -132,12 +135,24 @@ impl fmt::Debug for World {
     }
 }
 
+/// An error that panics when it is shown.
+#[derive(Debug)]
+struct BombError;
+
+impl fmt::Display for BombError {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("an error panics as planned")
+    }
+}
+
+impl std::error::Error for BombError {}
+
 /// Panics when it is dropped.
-struct Bomb;
+pub(crate) struct Bomb;
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        assert!(std::thread::panicking(), "a dropped operation panics as planned");
+        assert!(std::thread::panicking(), "a drop panics as planned");
     }
 }
 
@@ -216,11 +231,12 @@ impl Controller for Operator {
         _ = self.call("inspect").await;
         Inspection::default()
     }
-    /// Logs that never end, if the plan says that `logs` hangs.
+    /// Logs that never end, if the plan says that `logs` hangs. They may panic when dropped.
     fn logs(&self) -> Option<SharedLogs> {
         match self.plans("logs") {
             Act::Panics => panic!("logs panics as planned"),
-            Act::Hangs => Some(SharedLogs::new(Silent)),
+            Act::Hangs => Some(SharedLogs::new(Silent(None))),
+            Act::PanicsWhenDropped => Some(SharedLogs::new(Silent(Some(Bomb)))),
             _ => None,
         }
     }
@@ -234,7 +250,7 @@ impl Drop for Operator {
 }
 
 /// Logs in which nothing comes.
-struct Silent;
+struct Silent(#[expect(dead_code, reason = "it is dropped")] Option<Bomb>);
 
 impl ControllerLogs for Silent {
     async fn logs<P: LogPublisher>(

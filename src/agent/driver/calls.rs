@@ -4,7 +4,7 @@
 use super::core::{Logs, Problem};
 use super::race::Outcome;
 use super::shared::{Shared, Subject};
-use crate::agent::panic::{Panic, caught};
+use crate::agent::panic::{Panic, caught, discard};
 use crate::agent::runtime::Now;
 use crate::exec::{
     Controller, ControllerError, Executor, Inspection, ProgressReporter, known, trace,
@@ -13,15 +13,18 @@ use crate::lifecycle::{Answer, Operation};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
-use core::mem;
 
 /// What a call of the controller returns.
 type Returned = Result<(), ControllerError>;
 
 impl Problem {
-    fn of(error: &ControllerError) -> Self {
-        let is_temporary = error.is_retryable();
-        Self { error: format!("{error:#}").into(), is_temporary, is_panic: false }
+    /// Reads and drops an error. Both may panic.
+    fn of(error: ControllerError, whose: &str) -> Self {
+        let read = caught(move || {
+            let is_temporary = error.is_retryable();
+            Self { error: format!("{error:#}").into(), is_temporary, is_panic: false }
+        });
+        read.unwrap_or_else(|panic| Self::of_panic(panic, whose))
     }
 
     fn of_panic(panic: Panic, whose: &str) -> Self {
@@ -41,7 +44,7 @@ pub(super) fn take_up<E: Executor>(
         Outcome::Panicked(panic) | Outcome::DropPanicked(panic) => {
             return Some(Err(Problem::of_panic(panic, "executor")));
         }
-        Outcome::Answer(Err(error)) => return Some(Err(Problem::of(&error))),
+        Outcome::Answer(Err(error)) => return Some(Err(Problem::of(error, "executor"))),
         Outcome::Answer(Ok(controller)) => controller,
     };
     let weak = Arc::downgrade(shared);
@@ -61,9 +64,7 @@ pub(super) fn take_up<E: Executor>(
         }
         Err(panic) => {
             let problem = Problem::of_panic(panic, "controller");
-            if let Err(again) = caught(|| drop(controller)) {
-                mem::drop(Problem::of_panic(again, "controller"));
-            }
+            discard("controller", controller);
             Some(Err(problem))
         }
     }
@@ -110,7 +111,10 @@ pub(super) fn operated<D>(
             return shared.with(|state| state.core.broke(error, now));
         }
         Outcome::Answer(Ok(())) => (Answer::Succeeded, false),
-        Outcome::Answer(Err(error)) => (error.into_answer(operation), false),
+        Outcome::Answer(Err(error)) => match caught(move || error.into_answer(operation)) {
+            Ok(answer) => (answer, false),
+            Err(panic) => (panic.of("controller").into_answer(operation), true),
+        },
         Outcome::Panicked(panic) => (panic.of("controller").into_answer(operation), true),
     };
     shared.with(|state| state.core.operated(operation, answer, is_panic, now))
@@ -159,8 +163,15 @@ pub(super) fn inspected<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Inspec
             Inspection::default()
         }
     };
-    trace::inspected(&inspection);
-    let known = known(inspection);
+    // It may have errors of the embedder's.
+    let known = caught(move || {
+        trace::inspected(&inspection);
+        known(inspection)
+    });
+    let known = known.unwrap_or_else(|panic| {
+        tracing::error!(error = %panic.of("controller"), "container status unavailable");
+        None
+    });
     shared.with(|state| state.core.inspected(known, now));
 }
 
@@ -174,7 +185,7 @@ fn answer_of(outcome: Outcome<Returned>) -> Option<Result<(), Problem>> {
     match outcome {
         Outcome::Dropped => None,
         Outcome::Answer(Ok(())) => Some(Ok(())),
-        Outcome::Answer(Err(error)) => Some(Err(Problem::of(&error))),
+        Outcome::Answer(Err(error)) => Some(Err(Problem::of(error, "controller"))),
         Outcome::Panicked(panic) | Outcome::DropPanicked(panic) => {
             Some(Err(Problem::of_panic(panic, "controller")))
         }

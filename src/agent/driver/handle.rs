@@ -4,6 +4,7 @@ use super::core::Refusal;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::update_error::UpdateError;
+use crate::agent::panic::are_equal;
 use crate::agent::policy::Policy;
 use crate::agent::signal::Watcher;
 use crate::exec::{Assignment, SharedLogs};
@@ -96,7 +97,8 @@ impl<D> DriverHandle<D> {
                 self.shared.with(|state| (Arc::clone(&state.wanted), state.applied.clone()));
             // Compared outside of the lock: it is the embedder's code.
             let same = |other: &Arc<Assignment<D>>| {
-                Arc::ptr_eq(other, assignment) || other.definition == assignment.definition
+                Arc::ptr_eq(other, assignment)
+                    || are_equal(&other.definition, &assignment.definition)
             };
             let (is_wanted, is_applied) = (same(&wanted), applied.as_ref().is_some_and(same));
             let told = self.shared.tell(|state| {

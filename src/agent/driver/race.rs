@@ -3,7 +3,7 @@
 use super::core::Call;
 use super::shared::{Shared, Span};
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
-use crate::agent::runtime::Runtime;
+use crate::agent::runtime::{Now, Runtime, Sleep};
 use crate::lifecycle::Operation;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -12,7 +12,6 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use futures::future::BoxFuture;
 
 /// Awaits a call that may be interrupted, take too long, or panic.
 ///
@@ -24,7 +23,7 @@ macro_rules! race {
         // Called inside of it, where a panic is caught.
         let mut call = ::core::pin::pin!(Some(async { $call.await }));
         let outcome = ::core::future::poll_fn(|context| $race.poll(call.as_mut(), context)).await;
-        (outcome, $crate::agent::runtime::Now::read($race.runtime))
+        (outcome, $race.now())
     }};
 }
 pub(super) use race;
@@ -48,7 +47,7 @@ const REMINDER: Duration = Duration::from_secs(30);
 /// A call in flight.
 pub(super) struct Race<'a, D> {
     pub(super) shared: &'a Arc<Shared<D>>,
-    pub(super) runtime: &'a dyn Runtime,
+    runtime: &'a dyn Runtime,
     pub(super) call: Call,
     span: Span,
     /// Whether the call was not ready once. Most are at once, and then no sleep is made.
@@ -62,7 +61,7 @@ struct Timer {
     /// Since when the call lasts.
     since: Duration,
     at: Duration,
-    sleep: BoxFuture<'static, ()>,
+    sleep: Sleep,
 }
 
 impl<'a, D> Race<'a, D> {
@@ -73,6 +72,11 @@ impl<'a, D> Race<'a, D> {
         span: Span,
     ) -> Self {
         Self { shared, runtime, call, span, is_slow: false, timer: None }
+    }
+
+    /// The time now.
+    pub(super) fn now(&self) -> Now {
+        Now::read(self.runtime, self.span.began.get().unwrap_or_default())
     }
 
     /// What the call returns comes first, then what else is wanted, then the deadline.
@@ -109,7 +113,7 @@ impl<'a, D> Race<'a, D> {
             self.timer = at.map(|at| Box::new(Timer::new(runtime, began, at)));
         }
         while let Some(timer) = &mut self.timer {
-            ready!(timer.sleep.as_mut().poll(context));
+            ready!(Pin::new(&mut timer.sleep).poll(context));
             let Timer { since, at, .. } = **timer;
             if !is_terminate {
                 shared.with(|state| state.core.woke(at));
@@ -126,6 +130,6 @@ impl<'a, D> Race<'a, D> {
 
 impl Timer {
     fn new(runtime: &dyn Runtime, since: Duration, at: Duration) -> Self {
-        Self { since, at, sleep: runtime.sleep_until(at) }
+        Self { since, at, sleep: Sleep::until(runtime, at) }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::DriverExit;
 use super::core::{Applied, At, Call, Core, Definition, Definitions, Exit, Goal, Has};
+use crate::agent::panic::{are_equal, discard, wake};
 use crate::agent::runtime::Now;
 use crate::agent::signal::Signal;
 use crate::agent::sync::Mutex;
@@ -50,6 +51,7 @@ pub(super) struct Span {
 }
 
 /// What has changed since it was collected last.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::agent) struct Changes<D> {
     pub(in crate::agent) status: Option<TaskStatus>,
     pub(in crate::agent) applied: Option<Arc<Assignment<D>>>,
@@ -85,11 +87,11 @@ impl<D> Shared<D> {
     /// A workload may run, whatever the status says: an earlier agent may have started it, and
     /// died before that was stored.
     pub(in crate::agent) fn may_run(&self) {
-        self.with(|state| {
-            if state.core.may_run() {
-                state.applied = Some(Arc::clone(&state.wanted));
-            }
+        let before = self.with(|state| {
+            let wanted = Arc::clone(&state.wanted);
+            state.core.may_run().then(|| state.applied.replace(wanted))
         });
+        drop(before);
     }
 
     /// Does something to the state. Nothing of an embedder's may be called or dropped in it.
@@ -104,7 +106,7 @@ impl<D> Shared<D> {
         let waker = if state.core.news { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         result
     }
@@ -164,7 +166,7 @@ impl<D> Shared<D> {
         let (wanted, number) =
             self.with(|state| (Arc::clone(&state.wanted), state.core.definitions.wanted));
         // Compared outside of the lock: it is the embedder's code.
-        let is_equal = wanted.definition == offered.assignment.definition;
+        let is_equal = are_equal(&wanted.definition, &offered.assignment.definition);
         if is_equal { number } else { offered.number }
     }
 
@@ -201,7 +203,7 @@ impl<D> Shared<D> {
 
     pub(super) fn set_logs(&self, logs: Option<SharedLogs>) {
         let before = self.with(|state| mem::replace(&mut state.logs, logs));
-        drop(before);
+        discard("logs", before);
     }
 
     pub(in crate::agent) fn logs(&self) -> Option<SharedLogs> {

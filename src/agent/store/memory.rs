@@ -45,31 +45,38 @@ impl<D: Send + Sync> Store<D> for MemoryStore<D> {
     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
         #[cfg(feature = "testing")]
         self.fault(&StoreCall::Commit(changes)).await?;
-        self.lock().write(changes);
+        let before = self.lock().write(changes);
+        drop(before);
         Ok(())
     }
 }
 
 impl<D> Inner<D> {
-    fn write(&mut self, changes: &[StoreChange<D>]) {
+    /// Returns what it has replaced, to be dropped outside of the lock: definitions are the
+    /// embedder's.
+    fn write(&mut self, changes: &[StoreChange<D>]) -> Vec<StoredTask<D>> {
+        let mut before = Vec::new();
         for change in changes {
             match change {
                 StoreChange::Replace(task) => {
-                    self.tasks.insert(Arc::clone(&task.record.assignment.id), task.clone());
+                    let id = Arc::clone(&task.record.assignment.id);
+                    before.extend(self.tasks.insert(id, task.clone()));
                 }
                 StoreChange::Record(record) => {
-                    let task = || StoredTask::new(Arc::clone(record), None);
-                    let id = Arc::clone(&record.assignment.id);
-                    self.tasks.entry(id).or_insert_with(task).record = Arc::clone(record);
+                    let id = &record.assignment.id;
+                    let status = self.tasks.get(id).and_then(|task| task.status.clone());
+                    let task = StoredTask { record: Arc::clone(record), status };
+                    before.extend(self.tasks.insert(Arc::clone(id), task));
                 }
                 StoreChange::Status { id, status } => {
                     if let Some(task) = self.tasks.get_mut(id) {
                         task.status = Some(Arc::clone(status));
                     }
                 }
-                StoreChange::Delete { id } => _ = self.tasks.remove(id),
+                StoreChange::Delete { id } => before.extend(self.tasks.remove(id)),
             }
         }
+        before
     }
 }
 
@@ -148,7 +155,9 @@ mod faults {
             &self,
             faults: impl FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static,
         ) {
-            self.lock().faults = Some(Box::new(faults));
+            let before = self.lock().faults.replace(Box::new(faults));
+            // Outside of the lock: it is the embedder's.
+            drop(before);
         }
 
         pub(super) async fn fault(&self, call: &StoreCall<'_, D>) -> Result<(), StoreError> {
@@ -167,11 +176,19 @@ mod faults {
             drop(inner);
             let fault = faults(call);
             inner = self.lock();
-            inner.faults.get_or_insert(faults);
+            let unused = if inner.faults.is_none() {
+                inner.faults = Some(faults);
+                None
+            } else {
+                Some(faults)
+            };
+            let mut before = Vec::new();
             if let (StoreCall::Commit(changes), Some(fault)) = (call, fault) {
                 let (StoreFault::Fails { written } | StoreFault::Hangs { written }) = fault;
-                inner.write(changes.get(..written).unwrap_or(changes));
+                before = inner.write(changes.get(..written).unwrap_or(changes));
             }
+            drop(inner);
+            drop((unused, before));
             fault
         }
     }

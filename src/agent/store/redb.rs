@@ -20,11 +20,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem;
-use database::{Expected, Opened, panicked};
+use database::{Expected, JsonTask, Opened, panicked, unreadable};
 use futures::channel::oneshot;
-use record::{Steps, Writes};
+use record::{Steps, Writes, read_task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -148,11 +149,12 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
     ///
     /// Dropped, it is closed or not.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.run(|shared, state| match mem::replace(state, State::Closed) {
+        let close = |shared: &StoreFile, state: &mut State| match mem::replace(state, State::Closed)
+        {
             State::Open(opened) => opened.close(&shared.path),
             State::Failed(_) | State::Closed => Ok(()),
-        })
-        .await
+        };
+        self.run(close, |_, ()| Ok(())).await
     }
 
     fn new(path: PathBuf, steps: Steps, offload: Offload, opened: Opened) -> Self {
@@ -161,10 +163,12 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
         Self { shared, definition: PhantomData }
     }
 
-    /// Does this work with the state locked, on the thread that `offload` chooses.
-    async fn run<T: Send + 'static>(
+    /// Does this on the thread that `offload` chooses: `work` with the state locked, and without
+    /// the embedder's code; `then` after it.
+    async fn run<W, T: Send + 'static>(
         &self,
-        work: impl FnOnce(&StoreFile, &mut State) -> Result<T, OpenStoreError> + Send + 'static,
+        work: impl FnOnce(&StoreFile, &mut State) -> Result<W, OpenStoreError> + Send + 'static,
+        then: impl FnOnce(&Path, W) -> Result<T, OpenStoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
@@ -176,6 +180,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
             }
             let result = work(&shared, &mut state);
             drop(state);
+            let result = result.and_then(|done| then(&shared.path, done));
             // The receiver of the result may drop the last clone of the store.
             drop(shared);
             _ = sender.send(result);
@@ -262,14 +267,17 @@ const RECORDS: &[Migration] = &[];
 impl StoreFile {
     /// Does this work with the database. After a failure, the next call opens the database
     /// again: it is of no use after an error of its file.
-    fn with<D: DeserializeOwned, T>(
+    ///
+    /// The definitions were read as the embedder's when the file was opened first. Here, under
+    /// the lock, they are JSON.
+    fn with<T>(
         &self,
         state: &mut State,
         work: impl FnOnce(&Opened, &Path) -> Result<T, OpenStoreError>,
     ) -> Result<T, OpenStoreError> {
         if let State::Failed(file) = state {
             let file = Arc::clone(file);
-            let opened = Opened::new::<D>(&self.path, file, &self.steps, Expected::Store)?;
+            let opened = Opened::new::<Value>(&self.path, file, &self.steps, Expected::Store)?;
             *state = State::Open(opened);
         }
         let State::Open(opened) = state else {
@@ -286,16 +294,26 @@ impl StoreFile {
 
 impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> Store<D> for RedbStore<D> {
     async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
-        self.run(|shared, state| shared.with::<D, _>(state, Opened::load::<D>)).await
+        self.run(|shared, state| shared.with(state, Opened::load), stored).await
     }
 
     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
         let changes = Writes::new(changes)?;
-        self.run(move |shared, state| {
-            shared.with::<D, _>(state, |opened, path| opened.commit(path, &changes))
-        })
-        .await
+        let commit = move |shared: &StoreFile, state: &mut State| {
+            shared.with(state, |opened, path| opened.commit(path, &changes))
+        };
+        self.run(commit, |_, ()| Ok(())).await
     }
+}
+
+/// The tasks that are stored as JSON. Their definitions are the embedder's code.
+fn stored<D: DeserializeOwned>(
+    path: &Path,
+    tasks: Vec<JsonTask>,
+) -> Result<Vec<StoredTask<D>>, OpenStoreError> {
+    let read = |task: JsonTask| read_task(path, &task.id, &task.record, task.status.as_deref());
+    caught(|| tasks.into_iter().map(read).collect())
+        .unwrap_or_else(|panic| Err(unreadable(path, &panic)))
 }
 
 impl<D> Clone for RedbStore<D> {

@@ -2,11 +2,11 @@
 //! and the drivers that its runtime did not take.
 
 use super::inbox::Event;
-use crate::agent::panic::{caught, poll_caught};
+use crate::agent::panic::{caught, discard, drop_caught, poll_caught, text_of};
 use crate::exec::{ControllerError, Executor};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::Future;
@@ -37,7 +37,6 @@ impl Background {
             match contained(async { executor.list().await }).await {
                 Ok(ids) => Some(ids),
                 Err(error) => {
-                    let error = format_args!("{error:#}");
                     tracing::error!(error, "cannot list existing workloads");
                     None
                 }
@@ -53,7 +52,6 @@ impl Background {
             match contained(async { executor.reconcile(&of).await }).await {
                 Ok(()) => true,
                 Err(error) => {
-                    let error = format_args!("{error:#}");
                     tracing::error!(task.id = of, error, "unassigned workload not removed");
                     false
                 }
@@ -65,17 +63,17 @@ impl Background {
     /// Drops what ends an id.
     pub(super) fn stop(&mut self, id: &str) {
         if let Some(future) = self.reconciling.remove(id) {
-            discard(future);
+            stop(future);
         }
     }
 
     /// Drops everything but the drivers.
     pub(super) fn clear(&mut self) {
         if let Some(listing) = self.listing.take() {
-            discard(listing);
+            stop(listing);
         }
         for (_, future) in core::mem::take(&mut self.reconciling) {
-            discard(future);
+            stop(future);
         }
     }
 
@@ -96,22 +94,42 @@ impl Background {
             }
         });
         // The end of a driver is told by its report.
-        while let Poll::Ready(Some(())) = self.drivers.poll_next_unpin(context) {}
+        loop {
+            match caught(|| self.drivers.poll_next_unpin(context)) {
+                Ok(Poll::Ready(Some(()))) => {}
+                Ok(Poll::Ready(None) | Poll::Pending) => break,
+                // That driver is dropped.
+                Err(panic) => tracing::error!(%panic, "driver of a task panicked, and is dropped"),
+            }
+        }
         events
     }
 }
 
-/// Awaits a call of the executor, whose panics are errors.
-async fn contained<T>(
-    call: impl Future<Output = Result<T, ControllerError>>,
-) -> Result<T, ControllerError> {
-    let mut call = core::pin::pin!(call);
-    let answer = core::future::poll_fn(|context| poll_caught(call.as_mut(), context)).await;
-    answer.unwrap_or_else(|panic| Err(panic.of("executor")))
+/// Awaits a call of the executor. Its panics and its errors come as texts.
+async fn contained<T>(call: impl Future<Output = Result<T, ControllerError>>) -> Result<T, String> {
+    let mut call = core::pin::pin!(Some(call));
+    let answer = core::future::poll_fn(|context| match call.as_mut().as_pin_mut() {
+        Some(call) => poll_caught(call, context),
+        None => Poll::Pending,
+    });
+    let answer = answer.await;
+    if let Err(panic) = drop_caught(call) {
+        tracing::error!(%panic, "executor panicked when a call was dropped");
+    }
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            let text = text_of(&error);
+            discard("error", error);
+            Err(text)
+        }
+        Err(panic) => Err(panic.of("executor").to_string()),
+    }
 }
 
 /// Drops a future of the embedder's, which may panic.
-fn discard<F>(future: F) {
+fn stop<F>(future: F) {
     if let Err(panic) = caught(|| drop(future)) {
         tracing::error!(%panic, "executor panicked when a call was dropped");
     }

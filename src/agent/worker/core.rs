@@ -270,6 +270,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
+    /// There is no time: what failed is written again at once.
+    pub(super) fn wait_no_longer(&mut self) {
+        self.retry_at = None;
+    }
+
     /// A new listener hears everything that is stored (8).
     fn introduce(&mut self, number: u64) {
         let status =
@@ -316,6 +321,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                     self.drive(id);
                 }
             }
+            // It has panicked before it could hear of the removal.
+            DriverExit::Closed if entry.record.removing => self.drive(id),
             DriverExit::Closed => {}
         }
         self.actions.push(Action::Show(Arc::clone(id)));

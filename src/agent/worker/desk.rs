@@ -8,8 +8,9 @@ use super::life::life;
 use super::view::{Phase, Row};
 use crate::agent::driver::{Driver, DriverExit, DriverHandle, Notice, Shared};
 use crate::agent::limit::Limit;
+use crate::agent::panic::{are_equal, caught};
 use crate::agent::policy::Policy;
-use crate::agent::runtime::Runtime;
+use crate::agent::runtime::{Runtime, now, spawn, utc_now};
 use crate::agent::store::{StoreError, StoredTask, TaskRecord};
 use crate::exec::Executor;
 use crate::lifecycle::{AnyTask, TaskState, TaskStatus};
@@ -18,6 +19,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use futures::channel::oneshot;
 
 /// A worker without its store.
@@ -26,6 +28,8 @@ pub(super) struct Desk<E: Executor> {
     pub(super) common: Arc<Common<E::Definition>>,
     executor: Arc<E>,
     pub(super) runtime: Arc<dyn Runtime>,
+    /// The last reading of the runtime's clock.
+    now: Duration,
     policy: Arc<Policy>,
     pub(super) limit: Option<Limit>,
     background: Background,
@@ -57,10 +61,10 @@ impl<E: Executor + 'static> Desk<E> {
                 let wanted = Arc::clone(&record.assignment);
                 // Equal definitions are one.
                 let applied = record.applied.as_ref().map(|applied| {
-                    let is_same = applied.definition == wanted.definition;
+                    let is_same = are_equal(&applied.definition, &wanted.definition);
                     Arc::clone(if is_same { &wanted } else { applied })
                 });
-                Arc::new(Shared::new(Arc::clone(id), task, wanted, applied, clock.utc_now()))
+                Arc::new(Shared::new(Arc::clone(id), task, wanted, applied, utc_now(&*clock)))
             },
         );
         let core = Core::new(stored, make);
@@ -70,6 +74,7 @@ impl<E: Executor + 'static> Desk<E> {
             common: Arc::new(Common::new()),
             executor: Arc::new(executor),
             runtime,
+            now: Duration::ZERO,
             policy: Arc::default(),
             limit: None,
             background: Background::new(),
@@ -102,12 +107,24 @@ impl<E: Executor + 'static> Desk<E> {
 
     /// What to do next.
     pub(super) fn next(&mut self) -> Next<E::Definition, Seat<E>> {
-        self.core.next(self.runtime.now())
+        self.now = now(&*self.runtime, self.now);
+        self.core.next(self.now)
     }
 
     /// A commit has returned.
     pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
-        self.core.committed(result, self.runtime.now());
+        self.now = now(&*self.runtime, self.now);
+        self.core.committed(result, self.now);
+    }
+
+    /// A sleep of the runtime is over, so time is at least this far.
+    pub(super) fn woke(&mut self, moment: Duration) {
+        self.now = self.now.max(moment);
+    }
+
+    /// The runtime's sleeps panic: what waits for a moment is done with the next event.
+    pub(super) fn wait_no_longer(&mut self) {
+        self.core.wait_no_longer();
     }
 
     /// Takes in what has happened, and does what follows at once.
@@ -122,13 +139,15 @@ impl<E: Executor + 'static> Desk<E> {
         let mut events = self.common.inbox.take();
         events.append(&mut self.events);
         for event in events {
-            if matches!(event, Event::Listen) {
-                for number in self.common.listeners.see_newcomers() {
-                    self.core.input(Input::Listen(number));
+            contain(|| {
+                if matches!(event, Event::Listen) {
+                    for number in self.common.listeners.see_newcomers() {
+                        self.core.input(Input::Listen(number));
+                    }
+                } else if let Some(input) = self.input(event) {
+                    self.core.input(input);
                 }
-            } else if let Some(input) = self.input(event) {
-                self.core.input(input);
-            }
+            });
         }
     }
 
@@ -168,46 +187,55 @@ impl<E: Executor + 'static> Desk<E> {
     pub(super) fn act(&mut self, actions: Vec<Action<E::Definition, Seat<E>>>) {
         let (mut is_changed, mut has_others) = (false, false);
         for action in actions {
-            match action {
-                Action::Drive(seat, record) => {
-                    seat.restart();
-                    self.tell(&seat, &record);
-                    self.spawn(&seat);
+            contain(|| self.act_once(action, &mut is_changed, &mut has_others));
+        }
+        self.notify(&mut is_changed, &mut has_others);
+    }
+
+    fn act_once(
+        &mut self,
+        action: Action<E::Definition, Seat<E>>,
+        is_changed: &mut bool,
+        has_others: &mut bool,
+    ) {
+        match action {
+            Action::Drive(seat, record) => {
+                seat.restart();
+                self.tell(&seat, &record);
+                self.spawn(&seat);
+            }
+            Action::Tell(seat, record) => self.tell(&seat, &record),
+            Action::Close(seat) => DriverHandle::new(seat).close(),
+            Action::List => self.background.list(Arc::clone(&self.executor)),
+            Action::Reconcile(id) => {
+                self.background.reconcile(Arc::clone(&self.executor), id);
+            }
+            Action::StopReconciling(id) => self.background.stop(&id),
+            Action::Introduce(number, statuses) => self.introduce(number, statuses),
+            Action::Report(id, status) => {
+                for cell in self.common.listeners.all().values() {
+                    cell.changed(&id, &status);
                 }
-                Action::Tell(seat, record) => self.tell(&seat, &record),
-                Action::Close(seat) => DriverHandle::new(seat).close(),
-                Action::List => self.background.list(Arc::clone(&self.executor)),
-                Action::Reconcile(id) => {
-                    self.background.reconcile(Arc::clone(&self.executor), id);
+            }
+            Action::ReportRemoved(id) => {
+                for cell in self.common.listeners.all().values() {
+                    cell.removed(&id);
                 }
-                Action::StopReconciling(id) => self.background.stop(&id),
-                Action::Introduce(number, statuses) => self.introduce(number, statuses),
-                Action::Report(id, status) => {
-                    for cell in self.common.listeners.all().values() {
-                        cell.changed(&id, &status);
-                    }
-                }
-                Action::ReportRemoved(id) => {
-                    for cell in self.common.listeners.all().values() {
-                        cell.removed(&id);
-                    }
-                }
-                Action::Show(id) => {
-                    has_others |= self.show(&id);
-                    is_changed = true;
-                }
-                Action::Notify => is_changed = true,
-                Action::Answer(number, answer) => {
-                    // Seen before it is answered.
-                    self.notify(&mut is_changed, &mut has_others);
-                    if let Some(sender) = self.answers.remove(&number) {
-                        // Whoever asked may be gone.
-                        drop(sender.send(*answer));
-                    }
+            }
+            Action::Show(id) => {
+                *has_others |= self.show(&id);
+                *is_changed = true;
+            }
+            Action::Notify => *is_changed = true,
+            Action::Answer(number, answer) => {
+                // Seen before it is answered.
+                contain(|| self.notify(is_changed, has_others));
+                if let Some(sender) = self.answers.remove(&number) {
+                    // Whoever asked may be gone.
+                    drop(sender.send(*answer));
                 }
             }
         }
-        self.notify(&mut is_changed, &mut has_others);
     }
 
     fn notify(&self, is_changed: &mut bool, has_others: &mut bool) {
@@ -255,8 +283,8 @@ impl<E: Executor + 'static> Desk<E> {
 
     fn spawn(&self, seat: &Seat<E>) {
         let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(seat));
-        if let Err(error) = self.runtime.spawn(future) {
-            tracing::error!(task.id = &*seat.id, %error, "driver not spawned");
+        if let Err(error) = spawn(&*self.runtime, future) {
+            tracing::error!(task.id = &*seat.id, error, "driver not spawned");
         }
     }
 
@@ -278,5 +306,13 @@ impl<E: Executor + 'static> Desk<E> {
         self.common.view.set_phase(Phase::Ended);
         self.common.inbox.close();
         self.common.listeners.close();
+    }
+}
+
+/// Does one thing of several. If the embedder's code panics in it, the others are done
+/// nevertheless.
+fn contain(act: impl FnOnce()) {
+    if let Err(panic) = caught(act) {
+        tracing::error!(%panic, "worker caught a panic");
     }
 }

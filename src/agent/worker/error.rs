@@ -18,6 +18,12 @@ pub enum AssignError {
     /// It could not be stored. It can be tried again.
     #[error("the assignment could not be stored: {0}")]
     Store(#[from] StoreError),
+    /// A definition panicked when it was compared or cloned.
+    #[error("the assignment was not taken: {error}")]
+    Panicked {
+        /// The text of the panic.
+        error: String,
+    },
     /// The worker was closed or dropped.
     #[error("the worker is closed")]
     Closed,

@@ -2,6 +2,7 @@
 
 use super::core::{Answer, Message};
 use crate::agent::driver::{DriverExit, Notice};
+use crate::agent::panic::wake;
 use crate::agent::sync::Mutex;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -50,7 +51,7 @@ impl<D> Inbox<D> {
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         None
     }

@@ -47,7 +47,7 @@ pub(super) fn life<E: Executor + 'static>(
         async move {
             // Taken in as a whole, so that its fields are dropped in their order.
             let DriverFuture { driver, report } = &mut whole;
-            driver.run().await;
+            driver.run_contained().await;
             report.has_ended = true;
         }
         .instrument(span),

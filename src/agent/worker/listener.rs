@@ -1,5 +1,6 @@
 //! Listeners to the statuses of all tasks of a worker.
 
+use crate::agent::panic::discard;
 use crate::agent::sink::{StatusSink, deliver, deliver_removed};
 use crate::agent::sync::{Condvar, Mutex, ThreadId, current};
 use crate::lifecycle::TaskStatus;
@@ -136,7 +137,8 @@ impl Listeners {
 
 /// A sink, and whether it is called.
 pub(super) struct Cell {
-    sink: Box<dyn StatusSink>,
+    /// Always there, until it is dropped.
+    sink: Option<Box<dyn StatusSink>>,
     state: Mutex<State>,
     is_over: Condvar,
 }
@@ -151,7 +153,7 @@ struct State {
 impl Cell {
     pub(super) fn new(sink: impl StatusSink + 'static) -> Self {
         let state = Mutex::new(State::default());
-        Self { sink: Box::new(sink), state, is_over: Condvar::default() }
+        Self { sink: Some(Box::new(sink)), state, is_over: Condvar::default() }
     }
 
     /// The status of a task has changed. Returns false if its listener was dropped.
@@ -171,7 +173,9 @@ impl Cell {
         }
         state.caller = Some(current().id());
         drop(state);
-        call(&*self.sink);
+        if let Some(sink) = &self.sink {
+            call(&**sink);
+        }
         self.state.lock().caller = None;
         self.is_over.notify_all();
         true
@@ -185,6 +189,12 @@ impl Cell {
         while state.caller.is_some_and(|caller| caller != own) {
             state = self.is_over.wait(state);
         }
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        discard("status sink", self.sink.take());
     }
 }
 

@@ -74,14 +74,19 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         };
         let (assignment, trace) = (Assignment::new(id, definition), Trace::new());
         let existing = Existing { assignment, process: None, trace };
-        self.tasks().existing.push(existing.clone());
+        let registered = existing.clone();
+        self.tasks().existing.push(registered);
         Ok(existing)
     }
 
     /// Changes what is known of a task.
     pub(super) fn change(&self, id: &str, change: impl Fn(&mut Existing<S>)) {
+        // Outside of the lock: definitions and processes are the embedder's.
+        let mut existing = mem::take(&mut self.tasks().existing);
+        existing.iter_mut().filter(|task| *task.assignment.id == *id).for_each(change);
         let mut tasks = self.tasks();
-        tasks.existing.iter_mut().filter(|task| *task.assignment.id == *id).for_each(change);
+        existing.append(&mut tasks.existing);
+        tasks.existing = existing;
     }
 
     /// The tasks of which something may exist. They are not in the list afterwards.

@@ -45,6 +45,30 @@ impl Core {
         Logs::from(log).and(self.resort(failure))
     }
 
+    /// The driver has panicked outside of a call. The task has failed, after a `terminate`
+    /// (12). Returns none if the driver ends: it has panicked again, or the task can fail no
+    /// more.
+    pub(in crate::agent::driver) fn panicked(&mut self, error: String, now: Now) -> Option<Logs> {
+        self.over(now);
+        self.touched = true;
+        let is_removed = self.goal == Goal::Remove || self.remove_later;
+        let has_ended = self.task.state().is_terminal();
+        if self.goal == Goal::Live && !is_removed && !has_ended && self.last_resort().is_none() {
+            let failure = LastResort::Failure(Box::new(Failure::new(error)));
+            return Some(self.resort(failure).into());
+        }
+        self.rare_mut().last_error = Some(error.as_str().into());
+        if is_removed {
+            self.rare_mut().removal_error = Some(error.as_str().into());
+            self.exit = Exit::RemovalFailed;
+        }
+        // Its failure is logged with the panic.
+        if self.goal < Goal::Close && !has_ended {
+            _ = self.unresolved(error, now);
+        }
+        None
+    }
+
     /// The executor has answered. `wanted` is the number of the definition that it was asked
     /// for (15).
     pub(in crate::agent::driver) fn resolved(

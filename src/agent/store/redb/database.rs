@@ -10,7 +10,7 @@ use ::redb::{
     StorageBackend, TableDefinition, TableError,
 };
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::de::DeserializeOwned;
@@ -101,11 +101,11 @@ impl Opened {
     }
 
     /// Everything that is stored.
-    pub(super) fn load<D: DeserializeOwned>(
-        &self,
-        path: &Path,
-    ) -> Result<Vec<StoredTask<D>>, OpenStoreError> {
-        self.reader(path)?.tasks()
+    pub(super) fn load(&self, path: &Path) -> Result<Vec<JsonTask>, OpenStoreError> {
+        self.reader(path)?.each(|id, record, status| {
+            let (id, record) = (id.into(), record.into());
+            Ok(JsonTask { id, record, status: status.map(Into::into) })
+        })
     }
 
     /// Writes all of these changes, or none.
@@ -189,6 +189,13 @@ impl Drop for Opened {
         let database = self.database.take();
         _ = caught(|| drop(database));
     }
+}
+
+/// A task as it is stored, as JSON in the current versions.
+pub(super) struct JsonTask {
+    pub(super) id: String,
+    pub(super) record: Vec<u8>,
+    pub(super) status: Option<Vec<u8>>,
 }
 
 /// What reads a store, at one moment.
@@ -327,6 +334,6 @@ pub(super) fn panicked(path: &Path, panic: &Panic) -> OpenStoreError {
     OpenStoreError::Io { path: path.into(), error }
 }
 
-fn unreadable(path: &Path, panic: &Panic) -> OpenStoreError {
+pub(super) fn unreadable(path: &Path, panic: &Panic) -> OpenStoreError {
     OpenStoreError::corrupt(path, format!("reading it panicked: {panic}"))
 }

@@ -411,7 +411,7 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
 
     let steps = Steps { records: RECORDS, definitions };
     let opened = disk.open::<Value>(steps)?;
-    let tasks = opened.load::<Value>(path())?;
+    let tasks = super::stored::<Value>(path(), opened.load(path())?)?;
     drop(opened);
     let expected = |id: &str| {
         let definition = json!({ "image": id });
@@ -423,7 +423,8 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
         [StoredTask::new(expected("a"), Some(starting)), StoredTask::new(expected("b"), None)]
     );
     // Each step is taken once.
-    assert_eq!(disk.open::<Value>(steps)?.load::<Value>(path())?, tasks);
+    let again = disk.open::<Value>(steps)?.load(path())?;
+    assert_eq!(super::stored::<Value>(path(), again)?, tasks);
     // And whoever does not know them leaves it alone.
     let bytes = disk.bytes();
     let error = disk.open::<Value>(Steps::default()).err().map(|error| error.to_string());

@@ -4,6 +4,7 @@ use super::entry::{Entry, Stage};
 use super::{Accepted, Answer, Core, Message};
 use crate::agent::driver::UpdateError;
 use crate::agent::ids::ById;
+use crate::agent::panic::caught;
 use crate::agent::policy::Policy;
 use crate::agent::store::{NextTask, TaskRecord};
 use crate::agent::worker::error::{AssignError, RefusedTask};
@@ -12,10 +13,13 @@ use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 /// What is wanted of one task, by messages that are not stored yet.
+#[derive(Clone)]
 pub(super) struct Draft<D> {
     pub(super) record: Arc<TaskRecord<D>>,
     /// The status that came with a new task.
@@ -34,6 +38,8 @@ pub(super) struct Drafts<D> {
     pub(super) has_full_set: bool,
     /// The policy of tasks that have none of their own.
     policy: Arc<Policy>,
+    /// What the message in hand has replaced.
+    undo: Vec<(Arc<str>, Option<Draft<D>>)>,
 }
 
 impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
@@ -41,11 +47,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     pub(super) fn draft(&mut self) -> Drafts<D> {
         let (tasks, answers) = (BTreeMap::new(), Vec::new());
         let policy = Arc::clone(&self.policy);
-        let mut drafts = Drafts { tasks, answers, has_full_set: false, policy };
-        for (number, message) in core::mem::take(&mut self.messages) {
+        let mut drafts = Drafts { tasks, answers, has_full_set: false, policy, undo: Vec::new() };
+        for (number, message) in mem::take(&mut self.messages) {
             let answer = match message.duplicate() {
                 Some(id) => Err(AssignError::DuplicateTask { id: id.into() }),
-                None => Ok(drafts.take(&self.entries, message)),
+                None => drafts.try_take(&self.entries, message),
             };
             drafts.answers.push((number, answer));
         }
@@ -65,6 +71,24 @@ struct Present<'a, D, H> {
 type Entries<D, H> = ById<Entry<D, H>>;
 
 impl<D: Clone + PartialEq> Drafts<D> {
+    /// Returns what is answered to a message. If a definition panics when it is compared or
+    /// cloned, nothing of the message is wanted.
+    fn try_take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Answer {
+        let has_full_set = self.has_full_set;
+        let taken = caught(|| self.take(entries, message));
+        let undo = mem::take(&mut self.undo);
+        taken.map_err(|panic| {
+            for (id, before) in undo.into_iter().rev() {
+                match before {
+                    Some(draft) => self.tasks.insert(id, draft),
+                    None => self.tasks.remove(&id),
+                };
+            }
+            self.has_full_set = has_full_set;
+            AssignError::Panicked { error: panic.of("definition").to_string() }
+        })
+    }
+
     /// Returns what is answered to a message.
     fn take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Accepted {
         let Accepted { mut refused, mut shut_down } = Accepted::default();
@@ -131,7 +155,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
             let AssignedTask { assignment, policy, status } = task;
             let id = Arc::clone(&assignment.id);
             let record = Arc::new(TaskRecord { policy, ..TaskRecord::new(assignment) });
-            self.tasks.insert(id, Draft { record, status, is_new: true, is_changed: true });
+            self.put(id, Draft { record, status, is_new: true, is_changed: true });
             return None;
         };
         let before = if record.removing {
@@ -224,9 +248,10 @@ impl<D: Clone + PartialEq> Drafts<D> {
     /// This is wanted of a task from now on.
     fn want<H>(&mut self, Present { id, record, entry }: Present<'_, D, H>) {
         let Some(entry) = entry else {
-            if let Some(draft) = self.tasks.get_mut(&id) {
-                draft.is_changed |= *draft.record != record;
-                draft.record = Arc::new(record);
+            if let Some(draft) = self.tasks.get(&id) {
+                let is_changed = draft.is_changed || *draft.record != record;
+                let draft = Draft { record: Arc::new(record), is_changed, ..draft.clone() };
+                self.put(id, draft);
             }
             return;
         };
@@ -235,8 +260,13 @@ impl<D: Clone + PartialEq> Drafts<D> {
         let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
         if is_changed || is_stuck {
             let record = Arc::new(record);
-            self.tasks.insert(id, Draft { record, status: None, is_new: false, is_changed });
+            self.put(id, Draft { record, status: None, is_new: false, is_changed });
         }
+    }
+
+    fn put(&mut self, id: Arc<str>, draft: Draft<D>) {
+        let before = self.tasks.insert(Arc::clone(&id), draft);
+        self.undo.push((id, before));
     }
 }
 
@@ -267,6 +297,6 @@ impl<D> Message<D> {
     fn duplicate(&self) -> Option<&str> {
         let mut ids: Vec<_> = self.ids().collect();
         ids.sort_unstable();
-        ids.array_windows().find(|[a, b]| a == b).map(|[id, _]| *id)
+        ids.iter().zip(ids.iter().skip(1)).find(|(a, b)| a == b).map(|(id, _)| *id)
     }
 }

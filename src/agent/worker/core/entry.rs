@@ -1,5 +1,6 @@
 //! What a worker knows of one task.
 
+use crate::agent::panic::are_equal;
 use crate::agent::store::TaskRecord;
 use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
@@ -108,7 +109,7 @@ impl<D: PartialEq, H> Entry<D, H> {
 
 /// Whether two assignments have the same definition.
 pub(super) fn is_same<D: PartialEq>(a: &Arc<Assignment<D>>, b: &Arc<Assignment<D>>) -> bool {
-    Arc::ptr_eq(a, b) || a.definition == b.definition
+    Arc::ptr_eq(a, b) || are_equal(&a.definition, &b.definition)
 }
 
 /// An assignment, or another one of the same definition, so that both are one.
