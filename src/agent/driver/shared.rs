@@ -49,6 +49,7 @@ pub(super) struct Span {
 }
 
 /// What has changed since it was collected last.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::agent) struct Changes<D> {
     pub(in crate::agent) status: Option<TaskStatus>,
     pub(in crate::agent) applied: Option<Arc<Assignment<D>>>,

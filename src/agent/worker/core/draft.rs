@@ -256,6 +256,6 @@ impl<D> Message<D> {
     fn duplicate(&self) -> Option<&str> {
         let mut ids: Vec<_> = self.ids().collect();
         ids.sort_unstable();
-        ids.array_windows().find(|[a, b]| a == b).map(|[id, _]| *id)
+        ids.iter().zip(ids.iter().skip(1)).find(|(a, b)| a == b).map(|(id, _)| *id)
     }
 }
