@@ -244,14 +244,15 @@ impl<R: StatusReporter> Reporter<R> {
             .await;
         }
         if !is_reachable {
-            self.shared.unreachable(self.runtime.now(), &self.backoff);
+            let now = self.read_clock();
+            self.shared.unreachable(now, &self.backoff);
         }
     }
 
     /// Delivers statuses until nothing waits, or until a moment.
     async fn deliver_before(&mut self, until: Duration) {
         while !self.shared.is_empty() {
-            let now = self.runtime.now();
+            let now = self.read_clock();
             if now >= until {
                 return;
             }
@@ -279,7 +280,8 @@ impl<R: StatusReporter> Reporter<R> {
     /// Reports a batch. If the connection fails, the back-off begins.
     async fn attempt(&mut self, batch: &Batch) {
         if !self.report(batch).await {
-            self.shared.unreachable(self.runtime.now(), &self.backoff);
+            let now = self.read_clock();
+            self.shared.unreachable(now, &self.backoff);
         }
     }
 
