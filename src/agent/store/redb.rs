@@ -48,6 +48,7 @@ pub use record::Migration;
 /// use onward::agent::store::{StoreChange, TaskRecord};
 /// use onward::agent::{RedbStore, Store};
 /// use onward::exec::Assignment;
+/// use std::sync::Arc;
 ///
 /// # futures::executor::block_on(async {
 /// # let directory = tempfile::tempdir()?;
@@ -56,8 +57,8 @@ pub use record::Migration;
 /// let elsewhere = |work| drop(std::thread::spawn(work));
 ///
 /// let store = RedbStore::<String>::open(&path, elsewhere).await?;
-/// let task = TaskRecord::new(Assignment::new("a-task", "alpine:3".to_owned()));
-/// store.commit(&[StoreChange::Record(task.clone())]).await?;
+/// let task = Arc::new(TaskRecord::new(Assignment::new("a-task", "alpine:3".to_owned())));
+/// store.commit(&[StoreChange::Record(Arc::clone(&task))]).await?;
 /// store.close().await?;
 ///
 /// let store = RedbStore::<String>::open(&path, elsewhere).await?;
