@@ -232,7 +232,10 @@ impl Core {
         let log = Log::DefinitionRefused(reason.clone());
         // If another one is wanted meanwhile, that one was not refused.
         if offered == self.definitions.wanted {
-            self.definitions.refused = offered;
+            // If the wish changed and changed back meanwhile, it is offered once more (5).
+            if !self.definitions.is_changed {
+                self.definitions.refused = offered;
+            }
             self.rare_mut().refusal = Some(reason);
         }
         self.ease(|rare| rare.update_deadline = None);
