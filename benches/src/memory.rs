@@ -37,8 +37,8 @@ fn running(number: u64, runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, 
     (run, handle)
 }
 
-/// The heap in bytes that each of so many running tasks has; then what the future of `run` is
-/// of that, what the driver is of the future, and what the task's record is.
+/// Sizes in bytes, for so many running tasks: the heap of each, its future of `run`, the driver in
+/// that future, and the task's record.
 pub(crate) fn heap(tasks: u64) -> Result<Vec<f64>> {
     let tokio = fleet::runtime()?;
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::new(tokio.handle().clone()));

@@ -153,7 +153,7 @@ impl Trace {
         self.lock().clone()
     }
 
-    /// What was called, of whichever task, whatever became of it.
+    /// Every call of every task, whether it returned or not.
     pub fn calls(&self) -> Vec<Call> {
         self.lock()
             .iter()

@@ -118,3 +118,17 @@ fn a_definition_that_the_executor_did_not_take_for_the_moment_is_applied_by_none
     drop(core.resolved(Err(later), 1, now()));
     assert_eq!(core.definitions.applied, 0, "else it is stored beside the next definition");
 }
+
+#[test]
+fn a_definition_that_changed_and_changed_back_while_it_was_refused_is_offered_to_a_new_controller()
+{
+    let mut core = core(TaskState::Preparing, Applied::Other);
+    make(&mut core);
+    assert_eq!(call(&mut core).0, Call::Update);
+    core.want(TaskState::Running, 1).unwrap();
+    core.want(TaskState::Running, 3).unwrap();
+    drop(core.updated(3, refusal(false), now()));
+    core.abandoned();
+    make(&mut core);
+    assert_eq!(call(&mut core), (Call::Update, Definition::Wanted));
+}

@@ -10,8 +10,8 @@ use std::io;
 /// What every redb file begins with.
 pub(super) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// What a file begins with until it is whole for the first time: whoever finds
-/// this finds what a crash has left of a store in which nothing was stored yet.
+/// What a file begins with until it is whole for the first time. A file that begins with it was
+/// left by a crash, and nothing was stored in it yet.
 pub(super) const CREATING: [u8; 9] = *b"onward\x1A\x0A\xA9";
 
 /// The file under a database. Clones are the same gate.
