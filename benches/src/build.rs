@@ -97,8 +97,9 @@ const BUILT: &[Package] = &[
 ];
 
 /// The `store.rs` of an agent whose tasks go with it.
-const IN_MEMORY: &str = "use onward::agent::{MemoryStore, StoreError};
-pub(crate) async fn open() -> Result<MemoryStore<String>, StoreError> {
+const IN_MEMORY: &str = "use onward::agent::MemoryStore;
+use std::convert::Infallible;
+pub(crate) async fn open() -> Result<MemoryStore<String>, Infallible> {
     Ok(MemoryStore::new())
 }
 ";

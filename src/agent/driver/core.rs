@@ -146,6 +146,8 @@ pub(super) struct Core {
     /// The last moment that has passed. A moment passes when the runtime's sleep says so, so
     /// that what else comes at the same moment comes first.
     passed: At,
+    /// Since when the workload is asked to end.
+    pub(super) shutting_down: Option<UtcDateTime>,
     rare: Option<Box<Rare>>,
     pub(super) history: History,
     jitter: Jitter,
@@ -181,6 +183,7 @@ impl Core {
             definitions,
             may_run: false,
             remove_later: false,
+            shutting_down: None,
             rare: None,
             retry_at: At::NEVER,
             deadline: At::NEVER,

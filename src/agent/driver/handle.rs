@@ -85,16 +85,18 @@ impl<D> DriverHandle<D> {
     where
         D: PartialEq,
     {
-        if self.shared.with(|state| state.core.takes_no_update()) {
-            return Err(UpdateError::Ended);
-        }
-        if *assignment.id != *self.shared.id {
-            let (id, given) = (String::from(self.id()), String::from(&*assignment.id));
-            return Err(UpdateError::OtherTask { id, given });
-        }
         loop {
-            let (wanted, applied) =
-                self.shared.with(|state| (Arc::clone(&state.wanted), state.applied.clone()));
+            let (wanted, applied, is_over) = self.shared.with(|state| {
+                let is_over = state.core.takes_no_update();
+                (Arc::clone(&state.wanted), state.applied.clone(), is_over)
+            });
+            if is_over {
+                return Err(UpdateError::Ended);
+            }
+            if *assignment.id != *self.shared.id {
+                let (id, given) = (String::from(self.id()), String::from(&*assignment.id));
+                return Err(UpdateError::OtherTask { id, given });
+            }
             // Compared outside of the lock: it is the embedder's code.
             let same = |other: &Arc<Assignment<D>>| {
                 Arc::ptr_eq(other, assignment)

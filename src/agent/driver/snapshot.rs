@@ -81,7 +81,7 @@ impl Snapshot {
             attempt,
             next_attempt,
             last_error: rare.last_error.as_deref().map(Into::into),
-            shutting_down_since: rare.shutting_down,
+            shutting_down_since: core.shutting_down,
             terminating_since: rare.terminating,
             definition: DefinitionStatus::of(state),
             history: core.history.to_vec(),

@@ -76,7 +76,7 @@ impl Core {
             Operation::Shutdown => {
                 self.urgent = false;
                 // The grace runs from the first call to this controller.
-                self.rare_mut().shutting_down.get_or_insert(now.utc);
+                self.shutting_down.get_or_insert(now.utc);
                 self.limit(self.policy.shutdown_grace, now);
             }
             Operation::Terminate => {

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 use time::UtcDateTime;
 
-/// What a task has that is retried late, updated, shut down or removed.
+/// What a task has that is retried late, updated, ended by force or removed.
 #[derive(Clone, Default, Debug)]
 pub(in crate::agent::driver) struct Rare {
     /// What the controller said when it refused a definition.
@@ -18,8 +18,6 @@ pub(in crate::agent::driver) struct Rare {
     pub(in crate::agent::driver) removal_error: Option<Box<str>>,
     /// A line of progress of the operation in flight.
     pub(in crate::agent::driver) progress: Option<Cow<'static, str>>,
-    /// Since when the workload is asked to end.
-    pub(in crate::agent::driver) shutting_down: Option<UtcDateTime>,
     /// Since when the workload is being ended by force.
     pub(in crate::agent::driver) terminating: Option<UtcDateTime>,
     /// How often each call has been tried again.
@@ -35,7 +33,6 @@ static NONE: Rare = Rare {
     last_error: None,
     removal_error: None,
     progress: None,
-    shutting_down: None,
     terminating: None,
     retries: Retries::NONE,
     last_resort: None,

@@ -61,7 +61,7 @@ impl State {
             (core.task.state(), core.desired, core.goal as u8, core.has as u8, exit, last_resort),
             (self.wanted, self.applied, definitions.is_taken, definitions.wanted == definitions.applied),
             (self.number(definitions.refused), self.number(definitions.unresolvable)),
-            (core.may_run, core.remove_later, core.rare().shutting_down.is_some(), core.rare().terminating.is_some()),
+            (core.may_run, core.remove_later, core.shutting_down.is_some(), core.rare().terminating.is_some()),
             (self.away(core.retry_at.get()), self.away(core.rare().update_retry_at)),
             (self.away(core.deadline.get()), self.away(core.rare().update_deadline)),
             (core.inspection_due, core.urgent, core.news),
