@@ -55,7 +55,7 @@
 //! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
 //!   policies.
 //! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
-//! - `tokio`: tokio's timer and its runtime, for drivers and workers.
+//! - `tokio`: `agent::TokioRuntime`, which runs drivers, workers and reporters on tokio.
 //! - `testing`: virtual time, scripted controllers, strategies for `proptest`, and the
 //!   contract of a controller, to hold one's own against.
 //!

@@ -273,11 +273,14 @@ fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
 }
 
 #[test]
-fn the_error_of_one_status_has_the_reason_as_its_source() {
-    let reason = std::io::Error::other("busy");
+fn the_error_of_one_status_names_the_reason_and_has_its_cause_as_the_source() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("busy")]
+    struct Busy(#[source] std::io::Error);
+    let reason = Busy(std::io::Error::other("no quorum"));
     let error: Box<dyn Error> = Box::new(TaskReportError::Refused(reason.into()));
     assert_eq!(error.to_string(), "the status was refused: busy");
-    assert_eq!(error.source().unwrap().to_string(), "busy");
+    assert_eq!(error.source().unwrap().to_string(), "no quorum");
     let unknown: Box<dyn Error> = Box::new(TaskReportError::UnknownTask);
     assert_eq!(unknown.to_string(), "the manager does not know the task");
     assert!(unknown.source().is_none());

@@ -125,7 +125,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let six = rounds.seconds(0) / 1e3 * 1e9;
     table.note(format!(
         "Six readings of the clock took {six:.0} ns in this run. The boxed controller is called \
-         seven times: `prepare`, `start`, `wait`, and an inquiry after each of the last four steps."
+         seven times: `prepare`, `start`, `wait`, and an `inspect` after each of the last four steps."
     ));
     Ok(Report::of(table))
 }

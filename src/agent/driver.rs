@@ -101,7 +101,7 @@ pub enum DriverExit {
 enum Reports {
     Nobody,
     Sink(Arc<dyn StatusSink>),
-    /// Whoever collects the changes of many tasks.
+    /// The worker, which collects the changes of many tasks.
     Notice(Arc<dyn Notice>),
 }
 
@@ -191,7 +191,7 @@ impl<E: Executor> Driver<E> {
     /// If you drop its future, nothing is lost. Call it again, and it goes on: what was called
     /// then is called again, except for `close`.
     pub async fn run(&mut self) -> DriverExit {
-        // Read after whatever takes time. What is done at once is done at one time.
+        // Read again after each await. Everything between two awaits has the same time.
         let mut now = Now::read(&*self.runtime, Duration::ZERO);
         loop {
             now = match self.advance(now) {

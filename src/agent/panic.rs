@@ -1,6 +1,6 @@
 //! A panic of an embedder's code, as an error.
 //!
-//! Whatever this layer calls, polls, drops, compares or formats of an embedder's goes through
+//! Every call, poll, drop, comparison and formatting of an embedder's value goes through
 //! one of these functions, or through those of `runtime.rs`.
 
 use crate::exec::ControllerError;

@@ -73,15 +73,31 @@ pub enum ReportError {
 }
 
 /// Why one status was not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskReportError {
     /// The manager does not know the task any more. The status counts as delivered.
-    #[error("the manager does not know the task")]
     UnknownTask,
     /// Any other reason. This status is reported again, and holds up no other.
-    #[error("the status was refused: {0}")]
-    Refused(#[source] Box<dyn Error + Send + Sync>),
+    Refused(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for TaskReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTask => f.write_str("the manager does not know the task"),
+            Self::Refused(error) => write!(f, "the status was refused: {error}"),
+        }
+    }
+}
+
+impl Error for TaskReportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(error) => error.source(),
+            Self::UnknownTask => None,
+        }
+    }
 }
 
 impl fmt::Display for ReportError {

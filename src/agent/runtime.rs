@@ -103,8 +103,8 @@ pub trait Runtime: Send + Sync {
 
 /// Why a runtime did not take a future.
 #[derive(Debug, thiserror::Error)]
-#[error("spawn failed: {0}")]
-pub struct SpawnError(#[source] alloc::boxed::Box<dyn core::error::Error + Send + Sync>);
+#[error(transparent)]
+pub struct SpawnError(alloc::boxed::Box<dyn core::error::Error + Send + Sync>);
 
 impl SpawnError {
     /// The runtime did not take a future, for this reason.

@@ -67,7 +67,7 @@ impl Signal {
         state.changes = state.changes.wrapping_add(1);
         let waiting = mem::take(&mut state.waiting);
         drop(state);
-        // Outside of the lock: whoever is woken may look at once.
+        // Outside of the lock: a waker may poll its task at once.
         for (_, waker) in waiting.map(|waiting| waiting.0).unwrap_or_default() {
             wake(waker);
         }

@@ -14,7 +14,7 @@ mod view;
 
 use self::core::Next;
 use super::limit::Limit;
-use super::panic::{drop_caught, poll_caught, text_of};
+use super::panic::{discard, drop_caught, poll_caught, text_of};
 use super::policy::Policy;
 use super::runtime::{Runtime, Sleep};
 use super::sink::StatusSink;
@@ -29,7 +29,6 @@ use ::core::time::Duration;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use desk::Desk;
-use view::Phase;
 
 pub use error::{AssignError, RefusedTask};
 pub use handle::{Changes, WorkerHandle};
@@ -146,7 +145,10 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
             self.desk.absorb();
             match self.desk.next() {
                 Next::Act(actions) => self.desk.act(actions),
-                Next::Commit(changes) => self.commit(&changes).await,
+                Next::Commit(changes) => {
+                    self.commit(&changes).await;
+                    discard("definition", changes);
+                }
                 Next::Wait(until) => self.wait(until).await,
                 Next::Nothing => break,
             }
@@ -204,9 +206,7 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
 impl<E: Executor, S> Drop for Worker<E, S> {
     /// Every driver is closed, and those who wait for an answer are told that none will come.
     fn drop(&mut self) {
-        self.desk.common.view.set_phase(Phase::Ended);
-        self.desk.common.inbox.close();
-        self.desk.common.listeners.close();
+        self.desk.end();
         for seat in self.desk.common.view.seats() {
             super::driver::DriverHandle::new(seat).close();
         }

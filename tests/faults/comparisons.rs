@@ -1,7 +1,8 @@
-//! Definitions that panic when they are compared or cloned. (10)
+//! Definitions that panic when they are compared, cloned or dropped. (10)
 
 use super::agent::within;
 use onward::agent::AssignError;
+use onward::agent::store::{StoreCall, StoreFault};
 use onward::agent::worker::AssignmentChange;
 use onward::agent::worker::RefusedTask;
 use onward::agent::{AssignedTask, MemoryStore, Worker, WorkerHandle};
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 const NOTHING: u8 = 0;
 const COMPARES: u8 = 1;
 const CLONES: u8 = 2;
+const DROPS: u8 = 3;
 
 /// A definition, and what panics of it.
 #[derive(Debug)]
@@ -36,6 +38,13 @@ impl Clone for Touchy {
         let panics = self.panics.load(Ordering::Relaxed) == CLONES;
         assert!(!panics, "a clone panics as planned");
         Self { name: self.name, panics: Arc::clone(&self.panics) }
+    }
+}
+
+impl Drop for Touchy {
+    fn drop(&mut self) {
+        let panics = self.panics.load(Ordering::Relaxed) == DROPS;
+        assert!(!panics || std::thread::panicking(), "a drop panics as planned");
     }
 }
 
@@ -84,6 +93,15 @@ impl Place {
         let until = self.pool.time().now() + std::time::Duration::from_secs(1);
         let sleep = self.pool.time().sleep_until(until, onward::testing::Turn::Timer);
         self.pool.run_until(sleep).unwrap();
+    }
+
+    #[track_caller]
+    fn assert_all_works(&self) {
+        self.assign([self.task("x", "C"), self.task("new", "A")]);
+        let running = |id: &str, name| (id.to_owned(), name, TaskState::Running);
+        assert_eq!(self.tasks(), [running("new", "A"), running("x", "C")]);
+        self.handle.close();
+        self.wait(self.handle.until(|_| false)).unwrap_err();
     }
 
     #[track_caller]
@@ -190,4 +208,42 @@ fn a_task_whose_definitions_panic_when_the_driver_compares_them_goes_on() {
     assert_eq!(shown, onward::agent::driver::DefinitionStatus::Applied);
     handle.remove();
     assert!(pool.run_until(driver.run()).is_some());
+}
+
+#[test]
+fn a_definition_that_panics_when_a_failed_message_is_dropped_stops_nothing() {
+    let place = Place::new();
+    place.assign([place.task("x", "A")]);
+    let update = |id, name| place.handle.update([AssignmentChange::Update(place.task(id, name))]);
+    place.store.set_faults(|call| {
+        let is_commit = matches!(call, StoreCall::Commit(_));
+        is_commit.then_some(StoreFault::Fails { written: 0 })
+    });
+    place.set(DROPS);
+    let answer = place.wait(update("z", "A"));
+    assert!(matches!(answer, Err(AssignError::Store(_))), "{answer:?}");
+    place.settle();
+    place.store.set_faults(|_| None);
+    place.set(NOTHING);
+    place.assert_all_works();
+}
+
+#[test]
+fn a_definition_that_panics_when_it_is_replaced_or_removed_stops_nothing() {
+    let place = Place::new();
+    place.assign([place.task("x", "A"), place.task("y", "A"), place.task("z", "A")]);
+    place.set(DROPS);
+    let changes = [
+        AssignmentChange::Update(place.task("x", "B")),
+        AssignmentChange::Remove("y".into()),
+        AssignmentChange::DesiredState { id: "z".into(), desired_state: TaskState::Shutdown },
+    ];
+    // The store in memory drops the old definitions too, so it may have failed.
+    _ = place.wait(place.handle.update(changes));
+    place.settle();
+    place.set(NOTHING);
+    place.settle();
+    let shown: Vec<_> = place.tasks().into_iter().map(|task| (task.0, task.1)).collect();
+    assert!(shown.contains(&("x".to_owned(), "B")), "{shown:?}");
+    place.assert_all_works();
 }

@@ -1,10 +1,13 @@
 //! What exists and is not assigned holds up only its own id. (5, 7)
 
-use super::agent::{Agent, SlowStore, shut_down, task};
+use super::agent::{Agent, SlowStore, shut_down, task, within};
 use super::world::{Act, World, runs};
-use onward::agent::MemoryStore;
+use futures::future::join;
 use onward::agent::worker::AssignmentChange;
+use onward::agent::{AssignedTask, MemoryStore, Worker};
 use onward::lifecycle::TaskState;
+use onward::testing::VirtualPool;
+use std::sync::Arc;
 
 /// x is assigned by a message whose commit is in progress when x is listed.
 fn assigned_while_it_is_listed(message: impl FnOnce(&Agent)) -> World {
@@ -114,4 +117,24 @@ fn a_task_whose_id_is_being_reconciled_can_be_shut_down_and_removed() {
     agent.update(AssignmentChange::Remove("x".into()));
     agent.until("x is removed", || agent.handle.tasks().iter().all(|task| task.id() != "x"));
     agent.close();
+}
+
+#[test]
+fn a_worker_is_dropped_while_calls_that_panic_when_dropped_are_in_flight() {
+    for hanging in ["list", "reconcile"] {
+        let plan = move |_: &str, _: &str, call: &str| {
+            if call == hanging { Act::PanicsWhenDropped } else { Act::Returns }
+        };
+        let world = World::new(plan).with_existing(&["x"]);
+        let pool = VirtualPool::new(world.time().clone(), 1);
+        let opened = Worker::open(world.clone(), MemoryStore::new(), Arc::new(pool.clone()));
+        let mut worker = within(&pool, "the worker opens", opened).unwrap();
+        let handle = worker.handle();
+        let nothing: [AssignedTask<String>; 0] = [];
+        assert!(pool.run_until(join(worker.run(), handle.assign(nothing))).is_none());
+        let begun = if hanging == "list" { "/ list" } else { "x/ reconcile" };
+        world.assert_called(begun);
+        drop(worker);
+        assert!(pool.run_until(handle.until(|_| false)).is_some_and(|until| until.is_err()));
+    }
 }

@@ -3,6 +3,7 @@
 use super::agent::{Agent, shut_down, task};
 use super::world::{Act, World};
 use onward::agent::MemoryStore;
+use onward::agent::driver::DefinitionStatus;
 use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::{TaskState, TaskStatus};
 use std::sync::Arc;
@@ -71,7 +72,7 @@ fn a_panic_of_inspect_close_or_remove_is_contained() {
 }
 
 #[test]
-fn a_definition_whose_update_panics_fails_its_task_or_is_refused() {
+fn a_definition_whose_update_panics_is_refused_with_the_text() {
     let (world, store, agent) = start(|call| match call {
         "update" => Act::Panics,
         "wait" => Act::Hangs,
@@ -81,8 +82,9 @@ fn a_definition_whose_update_panics_fails_its_task_or_is_refused() {
     agent.run(1000);
     world.assert_called("x/B update");
     let view = agent.view("x");
-    let shown = format!("{:?}", (&view.snapshot.definition, &view.snapshot.status));
-    assert!(shown.contains("update panics as planned"), "{shown}");
+    let DefinitionStatus::Refused(reason) = &view.snapshot.definition else { panic!("{view:?}") };
+    assert!(reason.contains("update panics as planned"), "{reason}");
+    assert_eq!(view.snapshot.status.state, TaskState::Running);
     assert_all_else_works(&world, &store, &agent);
 }
 

@@ -83,14 +83,33 @@ fn streams_of_a_driver_that_are_dropped_leave_nothing() {
     assert_leaves_nothing(|context| poll_to_its_wait(handle.snapshots(), context));
 }
 
+/// Counts how often it is woken.
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn the_end_of_a_driver_wakes_the_streams_that_wait() {
+    let world = World::new(runs);
+    let pool = VirtualPool::new(world.time().clone(), 1);
+    let assignment = Assignment::new("x", "A".to_owned());
+    let driver = Driver::new(Task::new(), assignment, world, Arc::new(pool));
+    let mut watch = driver.handle().watch();
+    let woken = Arc::new(Woken(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    poll_to_its_wait(&mut watch, &mut context);
+    drop(driver);
+    assert!(woken.0.load(Ordering::Relaxed) > 0, "a stream that waits is not woken");
+    assert_eq!(watch.poll_next_unpin(&mut context), Poll::Ready(None));
+}
+
 #[test]
 fn a_stream_wakes_the_task_that_polled_it_last() {
-    struct Woken(AtomicUsize);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let agent = idle();
     let wakers = [(); 2].map(|()| Arc::new(Woken(AtomicUsize::new(0))));
     let mut changes = agent.handle.changes();

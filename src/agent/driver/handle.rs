@@ -171,7 +171,7 @@ impl<D> DriverHandle<D> {
     /// Stops the driver: it closes the controller, leaves the task as it is, and ends. Another
     /// driver can go on from there.
     ///
-    /// Whatever you tell the handle afterwards is ignored.
+    /// Every later call of the handle is ignored.
     pub fn close(&self) {
         self.shared.tell(|state| state.core.close());
     }

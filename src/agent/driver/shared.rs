@@ -33,7 +33,7 @@ pub(super) struct State<D> {
     logs: Option<SharedLogs>,
     /// Wakes the driver.
     waker: Option<Waker>,
-    /// Whether whoever collects changes knows that there are some.
+    /// Whether the worker knows that there are changes to be collected.
     is_flagged: bool,
 }
 

@@ -67,8 +67,11 @@ impl Background {
         }
     }
 
-    /// Drops everything but the drivers.
+    /// Drops everything.
     pub(super) fn clear(&mut self) {
+        for driver in core::mem::take(&mut self.drivers) {
+            discard("driver", driver);
+        }
         if let Some(listing) = self.listing.take() {
             stop(listing);
         }

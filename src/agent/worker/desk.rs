@@ -108,13 +108,18 @@ impl<E: Executor + 'static> Desk<E> {
     /// What to do next.
     pub(super) fn next(&mut self) -> Next<E::Definition, Seat<E>> {
         self.now = now(&*self.runtime, self.now);
-        self.core.next(self.now)
+        let Self { core, now, .. } = self;
+        let next = caught(|| core.next(*now));
+        next.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "worker caught a panic");
+            Next::Act(self.core.actions())
+        })
     }
 
     /// A commit has returned.
     pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
         self.now = now(&*self.runtime, self.now);
-        self.core.committed(result, self.now);
+        contain(|| self.core.committed(result, self.now));
     }
 
     /// A sleep of the runtime is over, so time is at least this far.
@@ -231,7 +236,7 @@ impl<E: Executor + 'static> Desk<E> {
                 // Seen before it is answered.
                 contain(|| self.notify(is_changed, has_others));
                 if let Some(sender) = self.answers.remove(&number) {
-                    // Whoever asked may be gone.
+                    // The caller may have dropped its future.
                     drop(sender.send(*answer));
                 }
             }
@@ -299,7 +304,9 @@ impl<E: Executor + 'static> Desk<E> {
         self.show(id);
         self.common.view.changes.notify();
     }
+}
 
+impl<E: Executor> Desk<E> {
     /// The run is over.
     pub(super) fn end(&mut self) {
         self.background.clear();

@@ -3,30 +3,49 @@
 use crate::agent::driver::UpdateError;
 use crate::agent::store::StoreError;
 use alloc::string::String;
+use core::error::Error;
 use core::fmt;
 
 /// Why a set of assignments was not taken. The old assignments stay in force.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AssignError {
     /// Two tasks of it have the same id.
-    #[error("two tasks have the id `{id}`: each task needs an id of its own")]
     DuplicateTask {
         /// The id.
         id: String,
     },
     /// It could not be stored. It can be tried again.
-    #[error("the assignment could not be stored: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// A definition panicked when it was compared or cloned.
-    #[error("the assignment was not taken: {error}")]
     Panicked {
         /// The text of the panic.
         error: String,
     },
     /// The worker was closed or dropped.
-    #[error("the worker is closed")]
     Closed,
+}
+
+impl fmt::Display for AssignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateTask { id } => {
+                write!(f, "two tasks have the id `{id}`: each task needs an id of its own")
+            }
+            Self::Store(error) => write!(f, "the assignment could not be stored: {error}"),
+            Self::Panicked { error } => write!(f, "the assignment was not taken: {error}"),
+            Self::Closed => f.write_str("the worker is closed"),
+        }
+    }
+}
+
+impl Error for AssignError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            Self::DuplicateTask { .. } | Self::Panicked { .. } | Self::Closed => None,
+        }
+    }
 }
 
 /// A task of a set that stays as it is, because what is wanted of it is not possible. The other

@@ -2,7 +2,7 @@
 
 use super::core::{Answer, Message};
 use crate::agent::driver::{DriverExit, Notice};
-use crate::agent::panic::wake;
+use crate::agent::panic::{discard, wake};
 use crate::agent::sync::Mutex;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -92,7 +92,10 @@ impl<D> Inbox<D> {
         state.is_closed = true;
         let (events, waker) = (mem::take(&mut state.events), state.waker.take());
         drop(state);
-        drop((events, waker));
+        for event in events {
+            discard("message", event);
+        }
+        discard("waker", waker);
     }
 }
 

@@ -39,8 +39,8 @@ enum Unseen {
     Some(Vec<Arc<str>>),
 }
 
-/// Follows which tasks there are. Each change of a task is looked at once, whatever the number
-/// of tasks.
+/// Follows which tasks there are. It looks at each change once, so a change costs the same with
+/// any number of tasks.
 pub(super) struct Follower<'a, D> {
     view: &'a View<D>,
     number: u64,

@@ -54,7 +54,7 @@ impl Gate {
         Self(Arc::new(Inner { file, fresh, state: Mutex::new(State::Held(Vec::new())) }))
     }
 
-    /// Writes what was held back, and whatever comes from now on.
+    /// Writes what was held back, and everything from now on.
     ///
     /// The order is that in which the database has written it, with its flushes, so
     /// that the file survives a crash at any moment as it does without a gate.

@@ -3,12 +3,15 @@
 use super::draft::{Draft, Drafts};
 use super::entry::{Stage, is_same, shared};
 use super::{Action, Answer, Core};
+use crate::agent::panic::discard;
 use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
+use crate::exec::Assignment;
 use crate::lifecycle::TaskStatus;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 /// What goes into one commit.
 #[cfg_attr(test, derive(Clone))]
@@ -30,6 +33,10 @@ pub(super) struct Written<D> {
     /// A message wants something of it.
     origin: Origin,
 }
+
+/// A record that is no longer stored, and what its controller had. Their definitions are the
+/// embedder's, and may panic when they are dropped.
+type Replaced<D> = (Arc<TaskRecord<D>>, Option<Arc<Assignment<D>>>);
 
 /// Why an id is in a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +151,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             if written.is_deleted {
                 self.deleted(&written.id, written.record);
             } else {
-                self.stored(written);
+                let replaced = self.stored(written);
+                discard("definition", replaced);
             }
         }
         if batch.has_full_set {
@@ -177,7 +185,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     /// The record of a task has ended. The next task of its id begins (7).
     fn deleted(&mut self, id: &Arc<str>, next: Option<Arc<TaskRecord<D>>>) {
         self.due.remove(id);
-        let was_told = self.entries.remove(id).is_some_and(|entry| entry.status.is_some());
+        let entry = self.entries.remove(id);
+        let was_told = entry.as_ref().is_some_and(|entry| entry.status.is_some());
         if was_told {
             self.actions.push(Action::ReportRemoved(Arc::clone(id)));
         }
@@ -191,10 +200,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             None if is_orphan => self.reconcile(String::from(&**id)),
             None => {}
         }
+        discard("definition", entry);
     }
 
-    /// A record, a status, or both are stored.
-    fn stored(&mut self, written: Written<D>) {
+    /// A record, a status, or both are stored. Returns what is to be dropped.
+    fn stored(&mut self, written: Written<D>) -> Option<Replaced<D>> {
         let Written { id, record, status, origin, .. } = written;
         self.orphans.settle(&id);
         if let (Origin::NewTask, Some(record)) = (origin, record.as_ref())
@@ -204,7 +214,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             let report = |status: &Arc<_>| Action::Report(Arc::clone(&id), Arc::clone(status));
             self.actions.extend(status.as_ref().map(report));
         }
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let mut replaced = None;
+        let entry = self.entries.get_mut(&id)?;
         if let Some(status) = status {
             if entry.newest.as_ref() == Some(&status) {
                 entry.newest = None;
@@ -218,9 +229,9 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             // Of another definition the executor has said nothing yet.
             entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
             if !Arc::ptr_eq(&entry.record, &record) {
-                let applied = entry.applied.take();
-                entry.applied = applied.map(|applied| shared(applied, &record.assignment));
-                entry.record = record;
+                let applied = entry.applied.clone();
+                entry.applied = entry.applied.take().map(|own| shared(own, &record.assignment));
+                replaced = Some((mem::replace(&mut entry.record, record), applied));
                 self.actions.push(Action::Show(Arc::clone(&id)));
             }
         }
@@ -240,5 +251,6 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             }
             Stage::Idle | Stage::Driven | Stage::Removed => {}
         }
+        replaced
     }
 }
