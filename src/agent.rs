@@ -51,4 +51,4 @@ pub use store::RedbStore;
 #[doc(no_inline)]
 pub use store::{MemoryStore, Store};
 #[doc(no_inline)]
-pub use worker::{AssignError, AssignedTask, Worker, WorkerHandle};
+pub use worker::{AssignError, AssignedTask, AssignmentChange, TaskView, Worker, WorkerHandle};

@@ -408,7 +408,7 @@ fn ids_differ_in_every_run_and_are_the_same_for_a_seed() {
     let (first, seed) = id(None);
     assert_ne!(id(None).0, first);
     assert_eq!(id(Some(seed)), (first, seed));
-    assert_eq!(id(Some(36)).0, "shutdown-ends-10-00001");
+    assert_eq!(id(Some(36)).0, "shutdown-ends-10.00001");
 }
 
 #[test]
@@ -427,7 +427,7 @@ reconcile-removes: broken in repetition 1
   documented at: onward::Executor::reconcile
   expected: nothing runs after `reconcile`
   found: the workload runs
-  calls for the task reconcile-removes-7-00002:
+  calls for the task reconcile-removes-7.00002:
 ";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.ends_with("90ms reconcile begun\n    90ms reconcile succeeded\n"), "{text}");

@@ -395,7 +395,7 @@ fn shut_down_and_remove(explosive: Explosive) -> (Vec<&'static str>, TaskStatus)
     handle.remove();
     pool.run();
     assert_eq!(*exit.lock().unwrap(), Some(DriverExit::Removed));
-    assert!(handle.snapshot().has_ended);
+    assert!(handle.snapshot().driver_has_ended);
     (calls.lock().unwrap().clone(), status)
 }
 

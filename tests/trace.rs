@@ -201,7 +201,7 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
         told,
         [
             r#"DEBUG task{task.id="t1"}: update delayed error="busy""#,
-            r#"WARN task{task.id="t1"}: task is terminated reason="its shutdown did not succeed""#,
+            r#"WARN task{task.id="t1"}: task is terminated reason="its shutdown took too long""#,
             r#"DEBUG task{task.id="t1"}: removal delayed error="busy""#,
         ]
     );

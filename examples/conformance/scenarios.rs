@@ -154,7 +154,7 @@ fn live(scenario: Scenario) -> (Vec<Value>, Value) {
             None => _ = time.advance(),
         }
     }
-    if handle.snapshot().has_ended {
+    if handle.snapshot().driver_has_ended {
         trace.put("ended", json!({}));
     }
     // What is in flight now is dropped by nobody but the end of this function.

@@ -292,8 +292,9 @@ impl<E: Executor> Driver<E> {
                 return Poll::Ready(false);
             }
             let place = permit.poll(context).map(|()| true);
-            if place.is_pending() {
-                since.get_or_insert_with(|| runtime::now(runtime, before.monotonic));
+            if place.is_pending() && since.is_none() {
+                since = Some(runtime::now(runtime, before.monotonic));
+                shared.set_queued(true);
             }
             place
         })
@@ -301,6 +302,7 @@ impl<E: Executor> Driver<E> {
         let now = Now::read(runtime, before.monotonic);
         // Waiting for a place does not count against a deadline that runs already.
         if let Some(since) = since {
+            shared.set_queued(false);
             let waited = now.monotonic.saturating_sub(since);
             shared.with(|state| state.core.waited(waited));
         }

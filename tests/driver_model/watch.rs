@@ -109,7 +109,7 @@ pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
     equal("snapshot: terminating", &snapshot.terminating_since, &record.terminating)?;
     let history: Vec<_> = snapshot.history.iter().map(|entry| (entry.at, entry.event)).collect();
     equal("snapshot: history", &history, &record.history)?;
-    equal("snapshot: has ended", &snapshot.has_ended, &model.ended)?;
+    equal("snapshot: has ended", &snapshot.driver_has_ended, &model.ended)?;
     if !model.ended {
         equal("snapshot: attempt", &snapshot.attempt, &model.attempt())?;
         next_attempt(model, snapshot)?;

@@ -70,7 +70,7 @@ fn a_close_at_any_moment_wakes_the_driver() {
         let (handle, driver) = driving(Runs::Slowly);
         handle.close();
         assert_eq!(driver.join().unwrap(), DriverExit::Closed);
-        assert!(handle.snapshot().has_ended);
+        assert!(handle.snapshot().driver_has_ended);
     });
 }
 

@@ -36,7 +36,7 @@ fn hammer(handle: &DriverHandle<u64>, chance: &Chance, is_last: bool) {
             6 => {
                 // The first status is there at once. The next one may never come.
                 let mut watch = handle.watch();
-                assert!(block_on(watch.next()).is_some() || handle.snapshot().has_ended);
+                assert!(block_on(watch.next()).is_some() || handle.snapshot().driver_has_ended);
             }
             _ => thread::yield_now(),
         }
@@ -75,7 +75,7 @@ fn round(seed: u64, workers: usize) {
         let states = block_on(watching.watch().map(|status| status.state).collect::<Vec<_>>());
         assert!(states.is_sorted(), "the state fell: {states:?}");
         let snapshots = block_on(watching.snapshots().collect::<Vec<_>>());
-        assert!(snapshots.last().is_none_or(|last| last.has_ended));
+        assert!(snapshots.last().is_none_or(|last| last.driver_has_ended));
     });
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
@@ -88,7 +88,7 @@ fn round(seed: u64, workers: usize) {
     }
     let driver = main.block_on(run).expect("run has not panicked");
     watcher.join().expect("the watcher has found nothing wrong");
-    assert!(handle.snapshot().has_ended);
+    assert!(handle.snapshot().driver_has_ended);
     drop(driver);
     main.shutdown_timeout(Duration::from_secs(20));
     let (made, dropped) = (&factory.counts.made, &factory.counts.dropped);

@@ -176,7 +176,7 @@ fn a_worker_that_is_dropped_closes_its_drivers() {
     drop(worker);
     pool.run();
     let tasks = handle.tasks();
-    assert!(tasks[0].snapshot.has_ended);
+    assert!(tasks[0].snapshot.driver_has_ended);
     assert_eq!(tasks[0].snapshot.status.state, TaskState::Running);
 }
 

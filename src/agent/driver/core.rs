@@ -152,6 +152,8 @@ pub(super) struct Core {
     pub(super) history: History,
     jitter: Jitter,
     inspection_due: bool,
+    /// The next call waits for a place in the worker's limit.
+    pub(super) is_queued: bool,
     /// What the last failure told of the container: it comes before an inspection.
     from_error: FromError,
     /// The end is wanted, and `shutdown` was not called yet.
@@ -191,6 +193,7 @@ impl Core {
             history: History::default(),
             jitter: Jitter::of(id),
             inspection_due: was_started && desired < TaskState::Shutdown,
+            is_queued: false,
             from_error: FromError::default(),
             urgent: false,
             news: false,
@@ -204,6 +207,7 @@ impl Core {
         if self.goal == Goal::Ended {
             return;
         }
+        self.is_queued = false;
         if matches!(self.has, Has::Controller | Has::ClosedController) {
             self.has = Has::Nothing;
             self.may_run = true;

@@ -216,6 +216,12 @@ impl<D> Shared<D> {
         self.steps.notify();
     }
 
+    /// Whether the next call waits for a place in the worker's limit.
+    pub(super) fn set_queued(&self, is_queued: bool) {
+        self.with(|state| state.core.is_queued = is_queued);
+        self.steps.notify();
+    }
+
     /// Forgets what the controller of a driver that is gone had.
     pub(super) fn abandon(&self) {
         self.with(|state| state.core.abandoned());

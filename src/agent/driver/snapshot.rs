@@ -35,6 +35,9 @@ pub struct Snapshot {
         serde(rename = "next_attempt_ms", default, with = "super::wire::optional_millis")
     )]
     pub next_attempt: Option<Duration>,
+    /// Whether the call waits for a place in the limit of its worker: see
+    /// [`Worker::with_limit`](crate::agent::Worker::with_limit).
+    pub is_queued: bool,
     /// The error of the last attempt of an update, a removal, or making the controller, if that
     /// is to be tried again.
     pub last_error: Option<String>,
@@ -48,8 +51,8 @@ pub struct Snapshot {
     pub definition: DefinitionStatus,
     /// The last events, the oldest first, 8 at most.
     pub history: Vec<HistoryEntry>,
-    /// Whether the driver has ended.
-    pub has_ended: bool,
+    /// Whether the driver has ended: the task was removed, or the driver was closed.
+    pub driver_has_ended: bool,
 }
 
 /// Whether the controller has the definition that is wanted.
@@ -62,7 +65,8 @@ pub enum DefinitionStatus {
     Pending,
     /// The controller has it.
     Applied,
-    /// The controller has an older one, and is to be offered this one.
+    /// The controller has an older one. It is offered this one, unless the task ends or shuts
+    /// down first: then it keeps the older one.
     Outdated,
     /// The controller has an older one and has refused this one, for this reason.
     Refused(String),
@@ -80,12 +84,13 @@ impl Snapshot {
             progress: rare.progress.as_deref().map(Into::into),
             attempt,
             next_attempt,
+            is_queued: core.is_queued,
             last_error: rare.last_error.as_deref().map(Into::into),
             shutting_down_since: core.shutting_down,
             terminating_since: rare.terminating,
             definition: DefinitionStatus::of(state),
             history: core.history.to_vec(),
-            has_ended: core.goal == Goal::Ended,
+            driver_has_ended: core.goal == Goal::Ended,
         }
     }
 }

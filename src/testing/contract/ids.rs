@@ -18,14 +18,15 @@ impl Ids {
         Self { run: base_36(seed), next: AtomicU64::new(1) }
     }
 
-    /// An id that was not used in this run. No id is the beginning of another one.
+    /// An id that was not used in this run. No id is the beginning of another one. It has a dot,
+    /// as those of services often have: a file that is named after it has no extension.
     pub(super) fn next(&self, clause: Clause) -> String {
-        format!("{clause}-{}-{:05}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+        format!("{clause}-{}.{:05}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// An id of this run that no task gets: for asking which definitions there are.
     pub(super) fn unused(&self, clause: Clause) -> String {
-        format!("{clause}-{}-00000", self.run)
+        format!("{clause}-{}.00000", self.run)
     }
 }
 
@@ -60,7 +61,8 @@ mod tests {
             let longest = Ids { run: base_36(u64::MAX), next: AtomicU64::new(99_999_999) };
             let id = longest.next(*clause);
             assert!(id.len() <= 63, "{id}");
-            assert!(id.chars().all(|c| c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit()));
+            let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            assert!(id.chars().all(|c| letters(c) || c == '-' || c == '.'));
         }
         assert_ne!(random_seed(), random_seed());
     }

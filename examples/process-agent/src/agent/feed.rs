@@ -40,7 +40,7 @@ pub(super) async fn feed(tasks: Tasks, board: Arc<Board>, origin: Instant) {
             }
         };
         show(&board, &views, origin);
-        for view in views.iter().filter(|view| !view.snapshot.has_ended) {
+        for view in views.iter().filter(|view| !view.snapshot.driver_has_ended) {
             let name = view.record.id().to_owned();
             let snapshots = tasks.snapshots(&name).filter(|_| !followed.contains(&name));
             let Some(snapshots) = snapshots else { continue };

@@ -41,8 +41,7 @@ impl Core {
             return Log::Panicked(error.into()).into();
         }
         let log = Log::Panicked(error.as_str().into());
-        let failure = LastResort::Failure(Box::new(Failure::new(error)));
-        Logs::from(log).and(self.resort(failure))
+        Logs::from(log).and(self.fail_after_terminate(Box::new(Failure::new(error))))
     }
 
     /// The driver has panicked outside of a call. The task has failed, after a `terminate`
@@ -54,8 +53,7 @@ impl Core {
         let is_removed = self.goal == Goal::Remove || self.remove_later;
         let has_ended = self.task.state().is_terminal();
         if self.goal == Goal::Live && !is_removed && !has_ended && self.last_resort().is_none() {
-            let failure = LastResort::Failure(Box::new(Failure::new(error)));
-            return Some(self.resort(failure).into());
+            return Some(self.fail_after_terminate(Box::new(Failure::new(error))).into());
         }
         self.rare_mut().last_error = Some(error.as_str().into());
         if is_removed {
@@ -179,8 +177,15 @@ impl Core {
             (answer, _, _) => answer,
         };
         let logs = self.record(operation, answer, now);
-        if let Some(last_resort) = resorts {
-            return logs.and(self.resort(last_resort));
+        match resorts {
+            Some(LastResort::Shutdown) => {
+                let reason = "its shutdown did not succeed";
+                return logs.and(self.resort(LastResort::Shutdown, reason));
+            }
+            Some(LastResort::Failure(failure)) => {
+                return logs.and(self.fail_after_terminate(failure));
+            }
+            None => {}
         }
         // What is called instead does not wait (3, 9).
         let superseded = self.urgent && operation != Operation::Terminate;

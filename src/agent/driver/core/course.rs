@@ -96,11 +96,11 @@ impl Core {
             return self.unresolved(exceeded, now);
         }
         if self.is_shutting_down() {
-            return self.resort(LastResort::Shutdown).into();
+            return self.resort(LastResort::Shutdown, "its shutdown took too long").into();
         }
         let failure = Failure::new(exceeded);
         if self.task.state() == TaskState::Starting || self.may_run {
-            return self.resort(LastResort::Failure(Box::new(failure))).into();
+            return self.fail_after_terminate(Box::new(failure)).into();
         }
         self.record(Operation::Prepare, Answer::Failed(Box::new(failure)), now)
     }
@@ -124,11 +124,7 @@ impl Core {
     }
 
     /// From here on nothing but `terminate` is called, until it has succeeded.
-    pub(super) fn resort(&mut self, last_resort: LastResort) -> Log {
-        let reason = match &last_resort {
-            LastResort::Shutdown => "its shutdown did not succeed",
-            LastResort::Failure(_) => "it failed, and its workload may run",
-        };
+    pub(super) fn resort(&mut self, last_resort: LastResort, reason: &'static str) -> Log {
         self.rare_mut().last_resort = Some(last_resort);
         // An inspection may take its time.
         self.inspection_due = false;
@@ -137,6 +133,11 @@ impl Core {
         self.forget_update();
         self.touched = true;
         Log::Terminating(reason)
+    }
+
+    /// The task has failed. Its workload may run, so `terminate` is called first.
+    pub(super) fn fail_after_terminate(&mut self, failure: Box<Failure>) -> Log {
+        self.resort(LastResort::Failure(failure), "it failed, and its workload may run")
     }
 
     pub(super) fn last_resort(&self) -> Option<&LastResort> {
