@@ -67,12 +67,18 @@ pub trait ControllerLogs: Send + Sync + 'static {
 
 /// Takes log messages, one after the other.
 ///
-/// A closure is a publisher. Its argument needs its type; one that changes what
-/// it captures is not written as an `async` closure but returns a future that is
-/// ready:
+/// A closure is a publisher. Its argument needs a type. An `async` closure is a
+/// publisher if it captures nothing, or only reads through references.
+///
+/// An `async` closure that owns a captured value is not a publisher, even if it only
+/// reads the value. One that changes a captured value is not a publisher either. The
+/// compiler reports "async closure does not implement `FnMut` because it captures
+/// state from its environment". Write an ordinary closure that returns a future. The
+/// future gets its own clone of the value, or it is ready at once:
 ///
 /// ```
 /// use onward::exec::{ControllerError, LogMessage, LogPublisher};
+/// use std::sync::Arc;
 ///
 /// async fn show(mut publisher: impl LogPublisher) -> Result<(), ControllerError> {
 ///     publisher.publish(LogMessage::stdout("hello")).await
@@ -82,6 +88,17 @@ pub trait ControllerLogs: Send + Sync + 'static {
 /// show(async |message: LogMessage| {
 ///     println!("{}", String::from_utf8_lossy(&message.data));
 ///     Ok(())
+/// })
+/// .await?;
+///
+/// // Not `async move |message: LogMessage|`: it owns `task`.
+/// let task: Arc<str> = "web.1".into();
+/// show(move |message: LogMessage| {
+///     let task = Arc::clone(&task);
+///     async move {
+///         println!("{task}: {}", String::from_utf8_lossy(&message.data));
+///         Ok(())
+///     }
 /// })
 /// .await?;
 ///
