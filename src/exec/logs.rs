@@ -148,15 +148,15 @@ where
 ///
 /// In SwarmKit: `exec.LogPublisherProvider`.
 pub trait LogPublisherProvider: Send + Sync {
-    /// What is made. Dropping it closes it: whoever subscribed is told that no
-    /// more will come.
+    /// The type of the publishers. Dropping a publisher closes it: the subscriber
+    /// learns that no more messages will come.
     type Publisher: LogPublisher;
 
     /// Opens a publisher for the subscription of this id.
     ///
     /// # Errors
     ///
-    /// Nobody takes logs for this subscription.
+    /// No subscriber takes logs for this subscription.
     ///
     /// # Cancel safety
     ///
@@ -290,7 +290,7 @@ impl LogSubscriptionOptions {
 
     /// Whether a message is wanted, by its stream and its time.
     ///
-    /// One without a time is wanted whatever `since` says.
+    /// A message without a time is wanted for each value of `since`.
     pub fn accepts(&self, message: &LogMessage) -> bool {
         let recent = match (self.since, message.timestamp) {
             (Some(since), Some(timestamp)) => timestamp >= since,

@@ -37,9 +37,9 @@ pub use record::Migration;
 /// Keeps tasks in a file, which is a [redb] database: for an agent that comes back.
 /// Clones are the same store.
 ///
-/// A commit is written with one flush, all of its changes or none. Whatever happens
-/// to the agent or its machine then, the file has every commit that was confirmed.
-/// One store at a time has it open.
+/// A commit is written with one flush, all of its changes or none. If the agent is
+/// killed or its machine fails, the file has every commit that was confirmed.
+/// Only one store at a time can have the file open.
 ///
 /// It starts no thread. Work that blocks is given to a function of the embedder's,
 /// which has it run wherever blocking does no harm:
