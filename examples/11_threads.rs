@@ -108,6 +108,10 @@ impl Executor for Threads {
 
     async fn controller(&self, task: &Assignment<Rounds>) -> Result<Thread, ControllerError> {
         let (id, rounds) = (task.id.to_string(), task.definition.clone());
+        // The id can be any text, and here it is the name of a file.
+        if Path::new(&id).file_name() != Some(id.as_ref()) {
+            return Err(ControllerError::new(format!("the id {id:?} is not a file name")));
+        }
         Ok(Thread { threads: self.clone(), file: self.folder.join(&id), id, rounds })
     }
 

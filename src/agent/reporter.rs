@@ -205,7 +205,7 @@ impl<R: StatusReporter> Reporter<R> {
     /// Delivers what there is, until a moment in the runtime's time, for example
     /// `runtime.now() + Duration::from_secs(5)`. Call it at the end of an agent.
     ///
-    /// First it reports every status that waits once, in batches, whatever back-off is in
+    /// First it reports every status that waits once, in batches, also while a back-off is in
     /// progress. If a batch fails, it goes on with the next one at once. Then, until that moment,
     /// it works as [`run`](Self::run) does: it tries again what has failed, after the back-off,
     /// and reports what is new. It returns as soon as nothing waits any more.

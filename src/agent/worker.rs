@@ -116,8 +116,10 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
 
     /// Limits how many `prepare` and `start` run at once, over all tasks. Default: no limit.
     ///
-    /// The others wait in the order in which they came, and that time does not count against a
-    /// deadline. A retry gives up its place and waits for a new one.
+    /// The others wait in the order in which their drivers ask for a place. Among tasks that are
+    /// assigned together, the runtime decides that order: it polls their drivers. The time in the
+    /// queue does not count against a deadline. A retry gives up its place and waits for a new
+    /// one.
     #[must_use]
     pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
         self.desk.limit = Some(Limit::new(most.get()));

@@ -41,8 +41,8 @@ use futures::future::BoxFuture;
 /// # The contract
 ///
 /// **Who calls.** [`step`](super::step) calls `prepare`, `start`, `wait`,
-/// `shutdown` and `inspect`. The others, and `logs`, are called by whoever drives
-/// the task.
+/// `shutdown` and `inspect`. The driver of the task (`agent::Driver`, or a loop of
+/// yours) calls the others, and `logs`.
 ///
 /// **Order.** `prepare`, `start` and `wait` are called in this order, each
 /// until it succeeds or fails for good. `update` may come before any of them.
@@ -250,7 +250,7 @@ pub trait Controller: Send {
     /// still runs, and all that `prepare` made.
     ///
     /// *Called* when the task is no longer assigned, after the last other
-    /// operation, in whatever state. *Must* succeed where there is nothing.
+    /// operation, in any state. *Must* succeed if there is nothing.
     /// The default ends the workload, by [`terminate`](Self::terminate): all
     /// that a controller with no `prepare` of its own can have.
     ///

@@ -102,7 +102,7 @@ impl ControllerError {
 
     /// Any other error, as one of this type: it has that one's text and causes,
     /// and all that its chain says. It is still there, in
-    /// [`get_ref`](Self::get_ref). Of itself it is not temporary, whatever it is.
+    /// [`get_ref`](Self::get_ref). It is not temporary by itself.
     ///
     /// ```
     /// use onward::ControllerError;
@@ -181,8 +181,7 @@ impl ControllerError {
         self
     }
 
-    /// Adds what the workload exited with, whatever that is to its kind; 0 says nothing
-    /// and is left out.
+    /// Adds the exit code of the workload, if its kind has one. 0 is left out.
     ///
     /// ```
     /// use onward::ControllerError;

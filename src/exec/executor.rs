@@ -14,6 +14,9 @@ use core::future::{self, Future};
 #[non_exhaustive]
 pub struct Assignment<D> {
     /// The task's id, unique in its cluster.
+    ///
+    /// The library does not restrict its form. It may be empty, and it may have dots, spaces, `/`
+    /// or `..` in it. An executor that uses it as a file name must check or encode it.
     pub id: Arc<str>,
     /// The state to bring the task to.
     pub desired_state: TaskState,

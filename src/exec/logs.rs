@@ -67,12 +67,18 @@ pub trait ControllerLogs: Send + Sync + 'static {
 
 /// Takes log messages, one after the other.
 ///
-/// A closure is a publisher. Its argument needs its type; one that changes what
-/// it captures is not written as an `async` closure but returns a future that is
-/// ready:
+/// A closure is a publisher. Its argument needs a type. An `async` closure is a
+/// publisher if it captures nothing, or only reads through references.
+///
+/// An `async` closure that owns a captured value is not a publisher, even if it only
+/// reads the value. One that changes a captured value is not a publisher either. The
+/// compiler reports "async closure does not implement `FnMut` because it captures
+/// state from its environment". Write an ordinary closure that returns a future. The
+/// future gets its own clone of the value, or it is ready at once:
 ///
 /// ```
 /// use onward::exec::{ControllerError, LogMessage, LogPublisher};
+/// use std::sync::Arc;
 ///
 /// async fn show(mut publisher: impl LogPublisher) -> Result<(), ControllerError> {
 ///     publisher.publish(LogMessage::stdout("hello")).await
@@ -82,6 +88,17 @@ pub trait ControllerLogs: Send + Sync + 'static {
 /// show(async |message: LogMessage| {
 ///     println!("{}", String::from_utf8_lossy(&message.data));
 ///     Ok(())
+/// })
+/// .await?;
+///
+/// // Not `async move |message: LogMessage|`: it owns `task`.
+/// let task: Arc<str> = "web.1".into();
+/// show(move |message: LogMessage| {
+///     let task = Arc::clone(&task);
+///     async move {
+///         println!("{task}: {}", String::from_utf8_lossy(&message.data));
+///         Ok(())
+///     }
 /// })
 /// .await?;
 ///
@@ -131,15 +148,15 @@ where
 ///
 /// In SwarmKit: `exec.LogPublisherProvider`.
 pub trait LogPublisherProvider: Send + Sync {
-    /// What is made. Dropping it closes it: whoever subscribed is told that no
-    /// more will come.
+    /// The type of the publishers. Dropping a publisher closes it: the subscriber
+    /// learns that no more messages will come.
     type Publisher: LogPublisher;
 
     /// Opens a publisher for the subscription of this id.
     ///
     /// # Errors
     ///
-    /// Nobody takes logs for this subscription.
+    /// No subscriber takes logs for this subscription.
     ///
     /// # Cancel safety
     ///
@@ -273,7 +290,7 @@ impl LogSubscriptionOptions {
 
     /// Whether a message is wanted, by its stream and its time.
     ///
-    /// One without a time is wanted whatever `since` says.
+    /// A message without a time is wanted for each value of `since`.
     pub fn accepts(&self, message: &LogMessage) -> bool {
         let recent = match (self.since, message.timestamp) {
             (Some(since), Some(timestamp)) => timestamp >= since,

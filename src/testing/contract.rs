@@ -161,7 +161,11 @@
 //! - that an error has its cause as its source, and which errors are temporary,
 //! - that a stream of logs ends,
 //! - that a `start` which fails leaves nothing running,
-//! - what happens when the agent's process dies, if [`Subject::restarted`] returns `None`.
+//! - what happens when the agent's process dies, if [`Subject::restarted`] returns `None`,
+//! - a death of the process between two system calls: the kit only drops an operation where it
+//!   waits. For example, if an operation writes a file and renames it without an `.await` in
+//!   between, no check stops it in between,
+//! - ids of other forms: an empty id, an id with `/`, and `..`.
 
 mod call;
 mod checks;

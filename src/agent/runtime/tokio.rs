@@ -37,7 +37,8 @@ impl TokioRuntime {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, as [`Handle::current`] does. Use [`new`](Self::new) there.
+    /// Outside of a tokio runtime, as tokio's `Handle::current` does. Use [`new`](Self::new)
+    /// there.
     pub fn current() -> Self {
         Self::new(Handle::current())
     }

@@ -37,9 +37,9 @@ pub use record::Migration;
 /// Keeps tasks in a file, which is a [redb] database: for an agent that comes back.
 /// Clones are the same store.
 ///
-/// A commit is written with one flush, all of its changes or none. Whatever happens
-/// to the agent or its machine then, the file has every commit that was confirmed.
-/// One store at a time has it open.
+/// A commit is written with one flush, all of its changes or none. If the agent is
+/// killed or its machine fails, the file has every commit that was confirmed.
+/// Only one store at a time can have the file open.
 ///
 /// It starts no thread. Work that blocks is given to a function of the embedder's,
 /// which has it run wherever blocking does no harm:
@@ -136,11 +136,15 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
 
     /// Closes the store and all its clones.
     ///
-    /// It is for a file that somebody keeps or carries away: any damage to a closed
-    /// one is noticed when it is opened. In one that was not closed, because its
-    /// store was dropped or its agent killed, nothing is missing either; but damage
-    /// to what the very last commit has written looks like a commit that was
-    /// interrupted, which counts as none.
+    /// Closing is optional. If the store is dropped or its agent is killed, the file
+    /// also has every confirmed commit. Close the store if the file is kept or copied
+    /// afterwards: if a closed file is damaged later, opening it fails. In a file that
+    /// was not closed, damage to the last commit looks like an interrupted commit, and
+    /// the store opens without that commit.
+    ///
+    /// A [`Worker`](crate::agent::Worker) owns its store. Keep a clone of the store, and
+    /// close that after [`run`](crate::agent::Worker::run) has returned. Until then the
+    /// worker needs the store: a commit to a closed store fails.
     ///
     /// # Errors
     ///

@@ -42,8 +42,9 @@ macro_rules! clauses {
                 }
             }
 
-            /// The method whose documentation has this part of the contract, for example
-            /// `onward::Controller::start`.
+            /// The place in the documentation that has this part of the contract. It is a
+            /// method, for example `onward::Controller::start`, a section, for example
+            /// `onward::Controller#the-contract`, or a trait, for example `onward::Executor`.
             pub const fn documented_at(self) -> &'static str {
                 match self {
                     $(Self::$clause => concat!("onward::", $source),)*

@@ -26,8 +26,8 @@ pub trait Subject: Send + Sync {
     fn executor(&self) -> &Self::Executor;
 
     /// A definition for the task `id` whose workload behaves like `workload` soon after it was
-    /// started. `None` if there is no such workload. Two calls with the same arguments return
-    /// equal definitions.
+    /// started. `None` if there is no such workload: [`Workload`] lists the clauses that are not
+    /// checked then. Two calls with the same arguments return equal definitions.
     ///
     /// Ids differ in every run of the kit. They begin with a letter, have only lower-case
     /// letters, digits and hyphens, and at most 63 of them. No id is the beginning of another one.
@@ -39,6 +39,12 @@ pub trait Subject: Send + Sync {
 
     /// The executor of the next agent process, after this process was killed. It knows only
     /// what survives the process. Workloads that lived in this process have ended.
+    ///
+    /// The real process goes on. So end the workloads that live in it here. The kit drops
+    /// operations before it calls this method. A job that such an operation has given to a thread
+    /// pool runs on in the kit, but would end with a real process. If an operation uses a thread
+    /// pool, wait here for the jobs of dropped operations. Otherwise they take effect after the
+    /// restart. This method may block.
     ///
     /// The kit uses it for one task. It uses [`executor`](Self::executor) for other tasks
     /// afterwards, and [`observe`](Self::observe) must see what both have started.
@@ -94,6 +100,28 @@ pub trait Subject: Send + Sync {
 pub type DefinitionOf<S> = <<S as Subject>::Executor as Executor>::Definition;
 
 /// How a workload behaves.
+///
+/// The kit asks [`Subject::definition`] for these workloads. If it returns `None`, the clauses
+/// that need the workload are not checked, and [`Report::unchecked`](super::Report::unchecked)
+/// names them with the reason. That is not a breach.
+///
+/// - `Runs`: most clauses need it.
+/// - `IgnoresShutdown`: `terminate-forces` needs it.
+/// - `Exits(0)`: `life`, `prepare-dropped`, `prepare-repeated`, `prepare-new-controller`,
+///   `start-dropped`, `start-repeated`, `start-new-controller`, `shutdown-of-nothing`,
+///   `terminate-of-nothing`, `remove-leaves-nothing`, `close-keeps-workload` and
+///   `update-unchanged` need it.
+/// - `Exits(3)`: `wait-exit-code` and `inspect-exit-code` need it. For other clauses the kit uses
+///   `Fails` instead if there is no `Exits(3)`.
+/// - `Fails`: the kit uses it only if there is no `Exits(3)`. `wait-reports-failure` needs one of
+///   the two.
+/// - `DiesOfSignal(9)`: `wait-signal-exit-code` needs it. `wait` must return the exit code 137.
+///
+/// If there is none of `Exits(0)`, `Exits(3)` and `Fails`, no clause is checked that needs a
+/// workload that ends by itself.
+///
+/// The kit asks for no other exit code and no other signal. A later version may do so: use the
+/// number that it passes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Workload {
