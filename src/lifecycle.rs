@@ -26,6 +26,8 @@ pub use decision::{Decision, Operation, decide};
 pub use edge::{Actor, EDGES, Edge, Live, Transition};
 pub use event::{Event, EventKind, Failure};
 pub use state::{State, TaskState, UnknownStateError};
+#[cfg(feature = "serde")]
+pub use status::stored as stored_status;
 pub use status::{
     ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus,
     UnknownProtocolError, UnknownPublishModeError,

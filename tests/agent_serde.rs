@@ -9,8 +9,10 @@ use onward::agent::{
     WorkerHandle,
 };
 use onward::exec::{Assignment, ControllerError};
-use onward::lifecycle::{TaskState, TaskStatus};
+use onward::lifecycle::{ContainerStatus, TaskState, TaskStatus, stored_status};
+use onward::testing::strategy::task_status;
 use onward::testing::{Behavior, Call, Script, ScriptedExecutor, VirtualPool, VirtualTime};
+use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -127,5 +129,24 @@ fn every_definition_status_can_be_read_again() {
         DefinitionStatus::Refused("not that".into()),
     ] {
         json_of(&status);
+    }
+}
+
+#[test]
+fn an_exit_code_of_0_and_one_that_is_not_known_are_read_again_as_they_were() {
+    for exit_code in [None, Some(0), Some(3)] {
+        let mut status = TaskStatus::new(TaskState::Failed);
+        let container_id = "web.1".into();
+        status.container_status = Some(ContainerStatus { container_id, pid: None, exit_code });
+        json_of(&assigned().with_status(status));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stored_status_is_read_again_as_it_was(status in task_status()) {
+        let json = stored_status::serialize(&status, serde_json::value::Serializer).unwrap();
+        let read = stored_status::deserialize(&json).unwrap();
+        prop_assert_eq!(&read, &status, "{}", json);
     }
 }

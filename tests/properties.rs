@@ -73,9 +73,16 @@ proptest! {
     }
 
     #[test]
-    fn a_status_survives_its_json_and_its_task(status in task_status()) {
+    fn a_status_survives_its_json_but_for_an_exit_code_of_0_and_its_task(status in task_status()) {
         let json = serde_json::to_string(&status).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<TaskStatus>(&json).unwrap(), &status);
+        let mut expected = status.clone();
+        if let Some(container) = &mut expected.container_status {
+            // The API prints 0 for an exit code that is not known, too.
+            let known = container.exit_code.filter(|code| *code != 0);
+            container.exit_code = known.or((status.state == TaskState::Complete).then_some(0));
+        }
+        expected.container_status = expected.container_status.filter(|container| !container.is_empty());
+        prop_assert_eq!(&serde_json::from_str::<TaskStatus>(&json).unwrap(), &expected);
         prop_assert_eq!(AnyTask::resume(status.clone()).status(), status);
     }
 

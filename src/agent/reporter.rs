@@ -56,6 +56,7 @@ pub struct StatusUpdate {
     /// The task's id.
     pub id: Arc<str>,
     /// Its status.
+    #[cfg_attr(feature = "serde", serde(with = "crate::lifecycle::stored_status"))]
     pub status: TaskStatus,
 }
 

@@ -39,9 +39,10 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 /// use std::collections::BTreeMap;
 /// use std::io::Write;
 /// use std::path::PathBuf;
+/// use std::sync::Arc;
 /// use std::{fs, io};
 ///
-/// type Tasks<D> = BTreeMap<String, (TaskRecord<D>, Option<TaskStatus>)>;
+/// type Tasks<D> = BTreeMap<String, StoredTask<D>>;
 ///
 /// struct FileStore(PathBuf);
 ///
@@ -67,8 +68,7 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///
 /// impl<D: Clone + Serialize + DeserializeOwned + Send + Sync> Store<D> for FileStore {
 ///     async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
-///         let tasks = self.read()?.into_values();
-///         Ok(tasks.map(|(record, status)| StoredTask::new(record, status)).collect())
+///         Ok(self.read()?.into_values().collect())
 ///     }
 ///
 ///     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
@@ -78,18 +78,18 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///             match change {
 ///                 // The status stays as it is.
 ///                 StoreChange::Record(record) => {
-///                     let status = tasks.remove(record.id()).and_then(|(_, status)| status);
-///                     tasks.insert(record.id().into(), ((**record).clone(), status));
+///                     let mut task = StoredTask::new(Arc::clone(record), None);
+///                     task.status = tasks.remove(record.id()).and_then(|before| before.status);
+///                     tasks.insert(record.id().into(), task);
 ///                 }
 ///                 StoreChange::Status { id, status } => {
 ///                     if let Some(task) = tasks.get_mut(&**id) {
-///                         task.1 = Some((**status).clone());
+///                         task.status = Some(Arc::clone(status));
 ///                     }
 ///                 }
 ///                 StoreChange::Delete { id } => _ = tasks.remove(&**id),
 ///                 StoreChange::Replace(task) => {
-///                     let status = task.status.as_deref().cloned();
-///                     tasks.insert(task.record.id().into(), ((*task.record).clone(), status));
+///                     tasks.insert(task.record.id().into(), task.clone());
 ///                 }
 ///             }
 ///         }
@@ -167,11 +167,16 @@ where
 
 /// All that is stored of one task. Its parts are shared, so a clone is cheap.
 #[derive(PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct StoredTask<D> {
     /// What is wanted of it.
     pub record: Arc<TaskRecord<D>>,
     /// The last status that was stored, if one was.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, with = "crate::lifecycle::stored_status::shared")
+    )]
     pub status: Option<Arc<TaskStatus>>,
 }
 

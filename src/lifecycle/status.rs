@@ -9,6 +9,8 @@ use core::str::FromStr;
 use time::UtcDateTime;
 
 #[cfg(feature = "serde")]
+pub mod stored;
+#[cfg(feature = "serde")]
 mod wire;
 
 /// The status of a task, as it is reported, stored and resumed.
@@ -17,7 +19,8 @@ mod wire;
 /// feature `serde` it is printed and read in that API's JSON, which has no `null`:
 /// a pid or an exit code that is not known is printed as 0, an error that is not
 /// there is left out. An exit code of 0 is read as `Some(0)` if the task is
-/// COMPLETE, and as `None` in any other state.
+/// COMPLETE, and as `None` in any other state. `lifecycle::stored_status` is a form for a
+/// store, in which nothing is lost.
 ///
 /// A status is plain data and can hold any combination of values. A
 /// [`Task`](super::Task) cannot.

@@ -109,7 +109,8 @@ pub fn port_status() -> impl Strategy<Value = PortStatus> {
     vec_of(port, 0..3).prop_map(|ports| PortStatus { ports })
 }
 
-/// Any status: in any state, with anything in it that can be stored and read again.
+/// Any status: in any state, with anything in it that can be stored and read again as
+/// [`stored_status`](crate::lifecycle::stored_status).
 pub fn task_status() -> impl Strategy<Value = TaskStatus> {
     let container = option::of(container_status());
     (task_state(), option::of(timestamp()), text(), text(), container, port_status()).prop_map(
@@ -118,22 +119,10 @@ pub fn task_status() -> impl Strategy<Value = TaskStatus> {
             state,
             message: message.into(),
             err: Some(err).filter(|err| !err.is_empty()).map(Into::into),
-            container_status: container_status.and_then(|status| stored(state, status)),
+            container_status: container_status.filter(|status| !status.is_empty()),
             port_status,
         },
     )
-}
-
-/// The container status of a task in this state after it was stored and read: the
-/// stored form has no exit code of 0, except if the task is complete.
-fn stored(state: TaskState, status: ContainerStatus) -> Option<ContainerStatus> {
-    let mut status = Some(status).filter(|status| !status.is_empty())?;
-    if state == TaskState::Complete {
-        status.exit_code.get_or_insert(0);
-    } else {
-        status.exit_code = status.exit_code.filter(|exit_code| *exit_code != 0);
-    }
-    Some(status)
 }
 
 /// Any failure.

@@ -113,7 +113,7 @@ prop_compose! {
         timestamp in option::of(31_536_001..253_402_300_800_i64),
         message in ".{0,5}",
         err in ".{0,5}",
-        container in option::of((".{1,3}", any::<i32>(), any::<i32>())),
+        container in option::of((".{1,3}", option::of(any::<i32>()), option::of(-1..2))),
         ports in vec((".{0,3}", any::<u16>(), any::<u16>()), 0..3),
     ) -> TaskStatus {
         let mut status = TaskStatus::new(state);
@@ -121,15 +121,8 @@ prop_compose! {
         status.timestamp = timestamp.map(time).filter(|time| time.ordinal() != 1);
         status.message = message.into();
         status.err = Some(err).filter(|err| !err.is_empty()).map(Into::into);
-        // A stored 0 is an exit code if the task is complete; else it is not known.
-        let known = |number: i32| Some(number).filter(|number| *number != 0);
-        let unknown = (state == TaskState::Complete).then_some(0);
-        status.container_status =
-            container.map(|(container_id, pid, exit_code)| ContainerStatus {
-                container_id,
-                pid: known(pid),
-                exit_code: known(exit_code).or(unknown),
-            });
+        status.container_status = container
+            .map(|(container_id, pid, exit_code)| ContainerStatus { container_id, pid, exit_code });
         let port = |(name, target_port, published_port)| {
             let (protocol, publish_mode) = (Protocol::Udp, PublishMode::Host);
             PortConfig { name, protocol, target_port, published_port, publish_mode }

@@ -15,6 +15,7 @@ use time::UtcDateTime;
 #[non_exhaustive]
 pub struct Snapshot {
     /// The status. Its `err` is the error of the last operation.
+    #[cfg_attr(feature = "serde", serde(with = "crate::lifecycle::stored_status"))]
     pub status: TaskStatus,
     /// The desired state.
     pub desired_state: TaskState,

@@ -31,6 +31,10 @@ pub struct AssignedTask<D> {
     /// The task's own policy. If it has none, it has the worker's.
     pub policy: Option<Arc<Policy>>,
     /// The status that the manager knows. It counts only if the store has none of the task.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, with = "crate::lifecycle::stored_status::shared")
+    )]
     pub status: Option<Arc<TaskStatus>>,
 }
 

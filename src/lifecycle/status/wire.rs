@@ -65,16 +65,26 @@ impl<'de> Deserialize<'de> for PublishMode {
 
 impl Serialize for TaskStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = PrintedStatus {
-            timestamp: print_time::<S>(self.timestamp)?,
-            state: self.state,
-            message: &self.message,
-            err: self.err.as_deref().unwrap_or_default(),
-            container_status: self.container_status.as_ref().filter(|c| !c.is_empty()),
-            port_status: &self.port_status,
-        };
-        fields.serialize(serializer)
+        print(self, self.container_status.as_ref(), serializer)
     }
+}
+
+/// Prints a status with its container status in this form.
+pub(super) fn print<S: Serializer>(
+    status: &TaskStatus,
+    container_status: Option<impl Serialize>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let is_known = status.container_status.as_ref().is_some_and(|c| !c.is_empty());
+    let fields = PrintedStatus {
+        timestamp: print_time::<S>(status.timestamp)?,
+        state: status.state,
+        message: &status.message,
+        err: status.err.as_deref().unwrap_or_default(),
+        container_status: container_status.filter(|_| is_known),
+        port_status: &status.port_status,
+    };
+    fields.serialize(serializer)
 }
 
 impl Serialize for ContainerStatus {
@@ -106,7 +116,7 @@ impl Serialize for PortConfig {
 
 #[derive(serde::Serialize)]
 #[serde(rename = "TaskStatus", rename_all = "PascalCase")]
-struct PrintedStatus<'a> {
+struct PrintedStatus<'a, C> {
     timestamp: Cow<'static, str>,
     state: TaskState,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -114,7 +124,7 @@ struct PrintedStatus<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     err: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    container_status: Option<&'a ContainerStatus>,
+    container_status: Option<C>,
     port_status: &'a PortStatus,
 }
 
@@ -158,7 +168,7 @@ fn print_time<S: Serializer>(time: Option<UtcDateTime>) -> Result<Cow<'static, s
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct StatusFields {
+struct StatusFields<C> {
     #[serde(default, deserialize_with = "read_time")]
     timestamp: Option<UtcDateTime>,
     state: TaskState,
@@ -166,8 +176,8 @@ struct StatusFields {
     message: String,
     #[serde(default)]
     err: String,
-    #[serde(default)]
-    container_status: Option<ContainerStatus>,
+    #[serde(default = "Option::default")]
+    container_status: Option<C>,
     #[serde(default)]
     port_status: Option<PortStatus>,
 }
@@ -206,21 +216,31 @@ struct PortFields {
 
 impl<'de> Deserialize<'de> for TaskStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields: StatusFields = object(deserializer, "a task status, an object")?;
-        let mut container_status = fields.container_status.filter(|c| !c.is_empty());
-        if let (TaskState::Complete, Some(container)) = (fields.state, &mut container_status) {
+        let mut status = read::<_, ContainerStatus>(deserializer)?;
+        if let (TaskState::Complete, Some(container)) = (status.state, &mut status.container_status)
+        {
             // A workload whose task is complete has exited with 0.
             container.exit_code.get_or_insert(0);
         }
-        Ok(Self {
-            timestamp: fields.timestamp,
-            state: fields.state,
-            message: fields.message.into(),
-            err: Some(fields.err).filter(|err| !err.is_empty()).map(Cow::Owned),
-            container_status,
-            port_status: fields.port_status.unwrap_or_default(),
-        })
+        Ok(status)
     }
+}
+
+/// Reads a status whose container status has this form.
+pub(super) fn read<'de, D, C>(deserializer: D) -> Result<TaskStatus, D::Error>
+where
+    D: Deserializer<'de>,
+    C: Deserialize<'de> + Into<ContainerStatus>,
+{
+    let fields: StatusFields<C> = object(deserializer, "a task status, an object")?;
+    Ok(TaskStatus {
+        timestamp: fields.timestamp,
+        state: fields.state,
+        message: fields.message.into(),
+        err: Some(fields.err).filter(|err| !err.is_empty()).map(Cow::Owned),
+        container_status: fields.container_status.map(C::into).filter(|c| !c.is_empty()),
+        port_status: fields.port_status.unwrap_or_default(),
+    })
 }
 
 impl<'de> Deserialize<'de> for ContainerStatus {

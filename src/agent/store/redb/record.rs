@@ -4,6 +4,7 @@ use super::super::{StoreChange, StoreError, StoredTask, TaskRecord};
 use super::error::OpenStoreError;
 use crate::agent::panic::caught;
 use crate::lifecycle::TaskStatus;
+use crate::lifecycle::stored_status::{Status, StatusRef};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -152,7 +153,7 @@ impl RawTask {
         let record = read(path, &self.id, "record", &self.record)?;
         let status = self.status.as_ref();
         let status = status.map(|status| read(path, &self.id, "status", status)).transpose()?;
-        checked(path, &self.id, record, status)
+        checked(path, &self.id, record, status.map(|Status(status)| status))
     }
 }
 
@@ -165,7 +166,7 @@ pub(super) fn read_task<D: DeserializeOwned>(
 ) -> Result<StoredTask<D>, OpenStoreError> {
     let record = read_json(path, id, "record", record)?;
     let status = status.map(|status| read_json(path, id, "status", status)).transpose()?;
-    checked(path, id, record, status)
+    checked(path, id, record, status.map(|Status(status)| status))
 }
 
 fn checked<D>(
@@ -270,13 +271,13 @@ impl Writes {
         record: &TaskRecord<D>,
     ) -> Result<(), StoreError> {
         let id = &record.assignment.id;
-        let place = write(&mut self.json, id, "record", record)?;
+        let place = write::<TaskRecord<D>>(&mut self.json, id, "record", record)?;
         self.all.push((Arc::clone(id), Kind::Record(place)));
         Ok(())
     }
 
     fn status(&mut self, id: &Arc<str>, status: &TaskStatus) -> Result<(), StoreError> {
-        let place = write(&mut self.json, id, "status", status)?;
+        let place = write::<Status>(&mut self.json, id, "status", &StatusRef(status))?;
         self.all.push((Arc::clone(id), Kind::Status(place)));
         Ok(())
     }
@@ -297,11 +298,11 @@ impl Writes {
 
 /// Appends the JSON of a value, and says where it is. What could be written and not be read
 /// again would be lost, and all that is stored with it.
-fn write<T: Serialize + DeserializeOwned>(
+fn write<T: DeserializeOwned>(
     all: &mut Vec<u8>,
     id: &str,
     what: &str,
-    value: &T,
+    value: &impl Serialize,
 ) -> Result<Range<usize>, StoreError> {
     let refused = |why: &str| StoreError::new(format!("task {id:?}: its {what} {why}"));
     let start = all.len();
