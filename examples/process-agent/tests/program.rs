@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
+#[path = "support/child.rs"]
+mod child;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -23,6 +26,7 @@ impl Run {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        child::with_default_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_process-agent"));
         command.arg("run").args(arguments).current_dir(self.home.path());
         command.env("TMPDIR", self.home.path()).env("TEST_HOME", self.home.path());
@@ -31,7 +35,7 @@ impl Run {
     }
 
     fn output(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        child::output(&mut self.command(arguments))
     }
 
     /// What is left of the run when it is over: processes, and files of the agent's own. A keeper
@@ -185,7 +189,7 @@ fn a_first_signal_asks_and_a_second_one_kills() {
         signal(&child, signal_);
         wait_for(&run.home.path().join("asked"));
         signal(&child, signal_);
-        let output = child.wait_with_output().unwrap();
+        let output = child::ended(child);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let ends = ends(&output);
         assert!(ends[0].starts_with("meek shutdown"), "{ends:?}");
@@ -200,7 +204,7 @@ fn a_closed_output_does_not_stop_the_tasks_nor_panic() {
     let mut child = run.command(&["--logs", "tasks.toml"]).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child::ended(child);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     assert_eq!(run.left(), nothing());
 }
@@ -208,7 +212,7 @@ fn a_closed_output_does_not_stop_the_tasks_nor_panic() {
 #[test]
 fn a_place_that_cannot_be_written_to_is_told() {
     let run = Run::new(MIXED);
-    let output = run.command(&["tasks.toml"]).env("TMPDIR", "/no/such").output().unwrap();
+    let output = child::output(run.command(&["tasks.toml"]).env("TMPDIR", "/no/such"));
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(error.contains("set TMPDIR to a directory that can be written to"), "{error}");
@@ -219,7 +223,7 @@ fn a_log_that_nobody_reads_does_not_stop_the_tasks() {
     let run = Run::new(MIXED);
     let mut child = run.command(&["tasks.toml"]).env("RUST_LOG", "debug").spawn().unwrap();
     drop(child.stderr.take());
-    let output = child.wait_with_output().unwrap();
+    let output = child::ended(child);
     assert_eq!((output.status.code(), ends(&output).len()), (Some(0), 4));
     assert_eq!(run.left(), nothing());
 }
@@ -233,11 +237,13 @@ fn an_output_that_nobody_reads_stops_neither_signals_nor_the_end() {
     wait_for(&run.home.path().join("up"));
     signal(&child, Signal::INT);
     // Until it has taken the first; a second one that comes too early would be the same one.
+    let given_up = Instant::now() + Duration::from_secs(60);
     while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < given_up, "the agent does not end");
         signal(&child, Signal::INT);
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child::ended(child).status.code(), Some(0));
     assert_eq!(run.left(), nothing());
 }
 
@@ -249,7 +255,7 @@ fn a_signal_ends_the_reading_of_a_file_that_never_comes() {
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let child = run.command(&["fifo"]).spawn().unwrap();
     signal(&child, Signal::INT);
-    let status = child.wait_with_output().unwrap().status;
+    let status = child::ended(child).status;
     assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
     assert_eq!(run.left(), nothing());
 }
@@ -270,7 +276,7 @@ fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
     wait_for(&run.home.path().join("up"));
     signal(&child, Signal::HUP);
     std::fs::write(&go, "x\n").unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child::ended(child);
     assert!(ends(&output)[0].starts_with("x complete"), "{:?}", ends(&output));
     assert_eq!(run.left(), nothing());
 }

@@ -1,5 +1,8 @@
 //! An agent with a state, which is killed and swept when the test is over.
 
+#[path = "child.rs"]
+pub(crate) mod child;
+
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -45,6 +48,7 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        child::with_default_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_process-agent"));
         command.args(arguments).current_dir(self.home.path()).stdin(Stdio::null());
         command.env("TEST_HOME", self.home.path()).env("PROCESS_AGENT_STATE", "state");
@@ -52,7 +56,7 @@ impl Home {
     }
 
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        child::output(&mut self.command(arguments))
     }
 
     /// Runs a command of the program; says what it said.
@@ -94,7 +98,7 @@ impl Home {
 
     /// Waits for the agent's end; says its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
-        self.agent.take().unwrap().wait().unwrap().code()
+        child::ended(self.agent.take().unwrap()).status.code()
     }
 
     /// Kills the agent with `KILL`.
