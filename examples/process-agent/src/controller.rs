@@ -7,6 +7,7 @@ mod removal;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{fs, io};
 
 use onward::exec::{
@@ -15,6 +16,7 @@ use onward::exec::{
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
 use rustix::io::Errno;
+use tokio::time::timeout;
 
 use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
@@ -22,6 +24,9 @@ use crate::task_file::is_name;
 use logs::ProcessLogs;
 pub(crate) use logs::log_record;
 use removal::remove_dir;
+
+/// How much longer than the grace a keeper may take to end its workload.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Hands out the controllers of process tasks, each with a directory of its own.
 #[derive(Clone, Debug)]
@@ -202,8 +207,16 @@ impl Controller for ProcessController {
         Err(self.ended_badly(end, "").await)
     }
 
+    /// The keeper kills the workload when its grace is over. A keeper that does not is ended by
+    /// force, by the grace of the definition that is in force.
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        self.end(false).await
+        let Some(patience) = self.definition.stop_grace.checked_add(MARGIN) else {
+            return self.end(false).await;
+        };
+        match timeout(patience, self.end(false)).await {
+            Ok(ended) => ended,
+            Err(_) => self.end(true).await,
+        }
     }
 
     async fn terminate(&mut self) -> Result<(), ControllerError> {

@@ -211,7 +211,7 @@ fn read_task(
     let policy: Option<PolicyEntry> = take(place, at, &mut table, "policy")?;
     let definition: ProcessDefinition =
         deserialize(place, at, Spanned::new(span, DeValue::Table(table)))?;
-    let policy = policy.unwrap_or_default().policy(definition.stop_grace).map_err(|error| {
+    let policy = policy.unwrap_or_default().policy().map_err(|error| {
         place.invalid(policy_span, Some(format!("{at}.policy")), error.to_string())
     })?;
     let entry = TaskEntry {

@@ -19,14 +19,14 @@ fn check_line(line: &str, expected: &str) {
 }
 
 #[test]
-fn a_policy_has_defaults_and_a_grace_beyond_the_tasks_own() {
+fn a_policy_has_defaults() {
     let policy = |more: &str| {
         let text = format!("[[task]]\nname = 'x'\ncommand = ['true']\nstop_grace = '3s'\n{more}");
         TaskFile::parse("f", &text).map(|file| file.tasks[0].policy.clone())
     };
     let grace = |seconds| Some(std::time::Duration::from_secs(seconds));
     let given = onward::agent::Policy::default();
-    assert_eq!(policy("").unwrap(), given.clone().with_shutdown_grace(grace(13)));
+    assert_eq!(policy("").unwrap(), given.clone().with_shutdown_grace(None));
     let set =
         policy("policy = { shutdown_grace = '1s', start_deadline = '5s', retry_jitter = 0.0 }");
     let backoff = given.backoff.with_jitter(0.0).unwrap();

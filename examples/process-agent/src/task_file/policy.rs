@@ -1,14 +1,8 @@
-use std::time::Duration;
-
 use onward::agent::Policy;
 use onward::agent::policy::{Backoff, BackoffError};
 use serde::Deserialize;
 
 use super::Span;
-
-/// How much longer than its own grace a task may take to shut down, before it is killed from
-/// outside. Its keeper kills it when the grace is over, so this is for a keeper that does not.
-const MARGIN: Duration = Duration::from_secs(10);
 
 /// Retry delays and deadlines of a task, as a user writes them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,8 +18,8 @@ pub(super) struct PolicyEntry {
 }
 
 impl PolicyEntry {
-    /// The policy, for a task with this grace of its own.
-    pub(super) fn policy(self, stop_grace: Duration) -> Result<Policy, BackoffError> {
+    /// The policy.
+    pub(super) fn policy(self) -> Result<Policy, BackoffError> {
         let of = |span: Option<Span>| span.map(|span| span.0);
         let default = Backoff::default();
         let initial = of(self.retry_initial).unwrap_or(default.initial());
@@ -33,11 +27,10 @@ impl PolicyEntry {
         let backoff = Backoff::new(initial, max)
             .with_factor(self.retry_factor.unwrap_or(default.factor()))?
             .with_jitter(self.retry_jitter.unwrap_or(default.jitter()))?;
-        let grace = of(self.shutdown_grace).or_else(|| stop_grace.checked_add(MARGIN));
         Ok(Policy::default()
             .with_backoff(backoff)
             .with_prepare_deadline(of(self.prepare_deadline))
             .with_start_deadline(of(self.start_deadline))
-            .with_shutdown_grace(grace))
+            .with_shutdown_grace(of(self.shutdown_grace)))
     }
 }
