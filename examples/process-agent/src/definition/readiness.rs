@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use humantime::format_duration;
 use serde::{Deserialize, Serialize};
 
 use super::values;
@@ -62,6 +63,11 @@ impl TryFrom<RawReadiness> for Readiness {
                 );
             }
         };
+        if raw.interval < SHORTEST_INTERVAL {
+            let (given, least) =
+                (format_duration(raw.interval), format_duration(SHORTEST_INTERVAL));
+            return Err(format!("the interval is {given}; give at least {least}"));
+        }
         Ok(Self { probe, interval: raw.interval, timeout: raw.timeout })
     }
 }
@@ -75,6 +81,9 @@ impl From<Readiness> for RawReadiness {
         Self { command, tcp, interval: ready.interval, timeout: ready.timeout }
     }
 }
+
+/// The shortest time between two tries. Each try of a command starts a keeper and a process.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 fn is_host_and_port(address: &str) -> bool {
     address
