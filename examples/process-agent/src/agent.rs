@@ -7,6 +7,7 @@
 mod assigner;
 mod feed;
 mod logs;
+mod spec;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +27,12 @@ use crate::output::Output;
 use crate::task_file::{TaskFile, TaskFileError};
 use assigner::Assigner;
 pub(crate) use assigner::check_names;
-pub(crate) use feed::note;
+pub(crate) use feed::{is_redefined, note};
 pub use logs::publish_logs;
+pub use spec::{SpecController, SpecExecutor, TaskSpec};
 
 /// How others see the tasks of an agent.
-pub type Tasks = WorkerHandle<ProcessDefinition>;
+pub type Tasks = WorkerHandle<TaskSpec<ProcessDefinition>>;
 
 /// What an agent is told.
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl Agent {
     ///
     /// The store cannot be read. Nothing was begun.
     pub async fn start(
-        store: impl Store<ProcessDefinition> + 'static,
+        store: impl Store<TaskSpec<ProcessDefinition>> + 'static,
         setup: Setup,
         board: Arc<Board>,
     ) -> Result<Self, StoreError> {
@@ -109,12 +111,13 @@ impl Agent {
         let executor = ProcessExecutor::new(root);
         let (runtime, origin) = (Arc::new(TokioRuntime::current()), std::time::Instant::now());
         let store = Noted { store, board: Arc::clone(&board) };
-        let mut worker = Worker::open(executor.clone(), store, runtime).await?;
+        let mut worker = Worker::open(SpecExecutor(executor.clone()), store, runtime).await?;
         let tasks = worker.handle();
         let worker = tokio::spawn(async move { worker.run().await });
         let shown = Arc::clone(&board);
         let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
         assigner.assign(&[]).await;
+        assigner.show_new(&tasks.tasks());
         Ok(Self { assigner, ending, executor, tasks, board, origin, worker })
     }
 
@@ -155,9 +158,7 @@ impl Agent {
                 // It ends only when it is closed, below.
                 Some(changed) = changes.next() => {
                     views = changed;
-                    if assigner.has_left(&views) {
-                        assigner.assign(&[]).await;
-                    }
+                    assigner.show_new(&views);
                 }
                 () = until(due) => assigner.assign(&[]).await,
                 Some(order) = orders.recv() => match order {
@@ -199,7 +200,7 @@ impl Agent {
     }
 }
 
-fn have_ended(tasks: &[TaskView<ProcessDefinition>]) -> bool {
+fn have_ended(tasks: &[TaskView<TaskSpec<ProcessDefinition>>]) -> bool {
     tasks.iter().all(TaskView::has_ended)
 }
 
@@ -217,12 +218,15 @@ struct Noted<S> {
     board: Arc<Board>,
 }
 
-impl<S: Store<ProcessDefinition>> Store<ProcessDefinition> for Noted<S> {
-    async fn load(&self) -> Result<Vec<StoredTask<ProcessDefinition>>, StoreError> {
+impl<S: Store<TaskSpec<ProcessDefinition>>> Store<TaskSpec<ProcessDefinition>> for Noted<S> {
+    async fn load(&self) -> Result<Vec<StoredTask<TaskSpec<ProcessDefinition>>>, StoreError> {
         self.store.load().await
     }
 
-    async fn commit(&self, changes: &[StoreChange<ProcessDefinition>]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        changes: &[StoreChange<TaskSpec<ProcessDefinition>>],
+    ) -> Result<(), StoreError> {
         let result = self.store.commit(changes).await;
         self.board.notice("store", result.as_ref().err().map(ToString::to_string));
         result

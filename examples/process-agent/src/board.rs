@@ -22,6 +22,8 @@ pub struct Row {
     pub attempt: Option<u32>,
     /// When it is tried again, if it is to be.
     pub retry_at: Option<Instant>,
+    /// Whether the file has another definition than the task was begun with.
+    pub is_redefined: bool,
     /// What else is to be said of it: a change that it has refused, what is left of it.
     pub note: String,
 }
@@ -31,7 +33,8 @@ impl Row {
     pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
         let (name, progress) = (name.into(), None);
-        Self { name, status, since, progress, attempt: None, retry_at: None, note }
+        let (attempt, retry_at, is_redefined) = (None, None, false);
+        Self { name, status, since, progress, attempt, retry_at, is_redefined, note }
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::agent::note;
+use crate::agent::{TaskSpec, is_redefined, note};
 use crate::definition::ProcessDefinition;
 
 /// A task, and what its form has no place for.
@@ -31,7 +31,7 @@ pub struct ListedTask {
     pub id: String,
     /// Its version.
     pub version: Version,
-    /// Not known here, which the API writes as the year 1.
+    /// When it was first assigned.
     pub created_at: String,
     /// When its status has changed last.
     pub updated_at: String,
@@ -121,25 +121,28 @@ pub struct ContainerSpec {
 impl Listed {
     /// What there is to tell of a task.
     #[must_use]
-    pub fn of(view: &TaskView<ProcessDefinition>) -> Self {
+    pub fn of(view: &TaskView<TaskSpec<ProcessDefinition>>) -> Self {
         let record = &view.record;
         // The definition that the controller has, if it has not taken the wanted one.
         let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
         let status = &view.snapshot.status;
-        let desired =
-            if record.removing { TaskState::Remove } else { record.assignment.desired_state };
+        // A task that is no longer in the file is shut down first.
+        let is_removed = record.removing && view.has_ended();
+        let desired = if is_removed { TaskState::Remove } else { record.assignment.desired_state };
         let task = ListedTask {
             id: assignment.id.to_string(),
             version: Version { index: 1 },
-            created_at: time(None),
+            created_at: time(Some(assignment.definition.assigned_at)),
             updated_at: time(status.timestamp),
             name: assignment.id.to_string(),
             labels: BTreeMap::new(),
-            spec: Spec { container_spec: ContainerSpec::of(&assignment.definition) },
+            spec: Spec { container_spec: ContainerSpec::of(&assignment.definition.definition) },
             status: ListedStatus::of(status),
             desired_state: desired.as_str().to_owned(),
         };
-        Self { task, note: note(&view.snapshot, view.removal_error.as_deref()) }
+        let is_redefined = is_redefined(record);
+        let note = note(&view.snapshot, view.removal_error.as_deref(), is_redefined);
+        Self { task, note }
     }
 }
 

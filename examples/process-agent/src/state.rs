@@ -16,6 +16,7 @@ use onward::agent::RedbStore;
 use onward::agent::store::OpenStoreError;
 use tokio::time::{Instant, sleep};
 
+use crate::agent::TaskSpec;
 use crate::definition::ProcessDefinition;
 
 /// How long a store may be locked by an agent that has just been killed: until the system has
@@ -64,7 +65,7 @@ pub struct State {
     /// The directory, as an absolute path without symbolic links: keepers are known by it.
     pub dir: PathBuf,
     /// What is stored there.
-    pub store: RedbStore<ProcessDefinition>,
+    pub store: RedbStore<TaskSpec<ProcessDefinition>>,
 }
 
 impl State {

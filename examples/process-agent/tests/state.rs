@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use agent::{Home, RUNS, task, text};
+use agent::{Home, RUNS, child, task, text};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Waits until somebody writes to this file, and exits with that.
@@ -251,12 +251,13 @@ fn the_json_is_that_of_the_engine_api() {
     container.remove("ContainerStatus");
     assert!(web["UpdatedAt"].as_str().unwrap().starts_with("20"));
     web.as_object_mut().unwrap().remove("UpdatedAt");
+    let created = web.as_object_mut().unwrap().remove("CreatedAt").unwrap();
+    assert!(created.as_str().unwrap().starts_with("20"), "{created}");
     let command = web["Spec"]["ContainerSpec"].as_object_mut().unwrap().remove("Command").unwrap();
     assert_eq!(command[0], "sh");
     let expected = serde_json::json!({
         "ID": "web",
         "Version": { "Index": 1 },
-        "CreatedAt": "0001-01-01T00:00:00Z",
         "Name": "web",
         "Labels": {},
         "Spec": { "ContainerSpec": {
@@ -308,7 +309,7 @@ fn logs_are_followed_until_the_task_has_ended() {
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "down\n");
-    assert!(follower.wait().unwrap().success());
+    assert!(child::ended(follower).status.success());
 }
 
 #[test]
@@ -320,7 +321,7 @@ fn logs_that_are_followed_end_with_the_agent_and_say_so() {
     let mut said = BufReader::new(follower.stdout.take().unwrap());
     said.read_line(&mut String::new()).unwrap();
     home.kill();
-    let output = follower.wait_with_output().unwrap();
+    let output = child::ended(follower);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output.stderr), "process-agent: the agent on state has ended\n");
 }
@@ -445,7 +446,7 @@ fn a_state_needs_a_file_and_an_option_for_a_state_needs_one() {
     let error = home.refused(&["run", "/dev/stdin"]);
     assert!(error.contains("there is no task in it"), "{error}");
     let mut command = home.command(&["run", "tasks.toml", "--on-exit", "stop"]);
-    let output = command.env_remove("PROCESS_AGENT_STATE").output().unwrap();
+    let output = child::output(command.env_remove("PROCESS_AGENT_STATE"));
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--state"), "{output:?}");
 }
@@ -470,4 +471,69 @@ fn who_does_not_speak_as_the_agent_does_is_told_how() {
         assert!(told.contains("this is no request: "), "{told}");
     }
     assert!(answer(&home, r#"{"version":1,"request":"ps"}"#).contains("web"));
+}
+
+/// Ends only when `go` is there, after it was asked to.
+const STUBBORN: &str = "trap 'while ! test -e $TEST_HOME/go; do sleep 0.01; done; exit 0' TERM; while :; do sleep 0.05; done";
+
+/// A task that ends slowly was taken out of the file and put in again, and waits for its
+/// predecessor's end.
+fn waits_for_its_predecessor(arguments: &[&str]) -> Home {
+    let mut home = Home::new(&task("web", STUBBORN));
+    home.up(arguments);
+    home.until("web", "running");
+    home.save("task = []\n");
+    home.wait(|home| home.task("web").unwrap()["DesiredState"] == "shutdown");
+    home.save(&[task("web", RUNS), task("other", RUNS)].concat());
+    home.until("other", "running");
+    home
+}
+
+#[test]
+fn a_task_that_waits_for_its_predecessor_begins_after_a_restart_of_the_agent() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let mut home = waits_for_its_predecessor(&[]);
+        home.signal(signal);
+        home.ended();
+        home.up(&[]);
+        assert_eq!(home.starts("web"), 1);
+        fs::write(home.path("go"), "").unwrap();
+        home.wait(|home| home.starts("web") == 2);
+        home.until("web", "running");
+    }
+}
+
+#[test]
+fn a_stop_of_a_task_that_waits_for_its_predecessor_holds() {
+    let home = waits_for_its_predecessor(&[]);
+    home.ask(&["stop", "web"]);
+    fs::write(home.path("go"), "").unwrap();
+    home.ask(&["stop", "--wait", "web"]);
+    assert_eq!((home.state("web").as_str(), home.starts("web")), ("shutdown", 1));
+}
+
+#[test]
+fn a_change_of_a_task_that_has_ended_is_shown_to_have_no_effect() {
+    let mut home = Home::new("task = [{ name = 'web', command = ['/bin/slep'] }]\n");
+    home.up(&[]);
+    home.until("web", "rejected");
+    home.save("task = [{ name = 'web', command = ['/bin/sleep', '9'] }]\n");
+    home.wait(|home| home.ask(&["ps"]).contains("it has ended, so its change has no effect"));
+}
+
+#[test]
+fn tasks_that_an_agent_has_stopped_and_not_forgotten_are_begun_anew() {
+    let mut home = Home::new(&[task("web", STUBBORN), task("other", RUNS)].concat());
+    home.up(&["--on-exit", "stop"]);
+    home.until("web", "running");
+    home.until("other", "running");
+    home.signal(Signal::TERM);
+    home.wait(|home| home.ps().is_none() || home.state("other") == "shutdown");
+    home.kill();
+    fs::write(home.path("go"), "").unwrap();
+    home.up(&[]);
+    for name in ["web", "other"] {
+        home.wait(|home| home.starts(name) == 2);
+        home.until(name, "running");
+    }
 }

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward::agent::store::TaskRecord;
-use onward::agent::worker::{AssignmentChange, TaskView};
-use onward::agent::{AssignError, AssignedTask};
-use onward::{Assignment, Controller as _, Executor as _, TaskState, TaskStatus};
+use onward::agent::{AssignError, AssignedTask, AssignmentChange, TaskView};
+use onward::{Assignment, Controller as _, Executor as _, TaskState};
 use time::UtcDateTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::spec::TaskSpec;
 use super::{Order, Tasks};
 use crate::board::Board;
 use crate::controller::ProcessExecutor;
@@ -20,12 +19,16 @@ use crate::definition::ProcessDefinition;
 use crate::output::Output;
 use crate::task_file::{TaskEntry, TaskFile, TaskFileError};
 
-type View = TaskView<ProcessDefinition>;
+type Definition = TaskSpec<ProcessDefinition>;
+type View = TaskView<Definition>;
 
 /// How long it takes to another try of an assignment that could not be stored.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The only one who tells the worker what is assigned: always all of it.
+///
+/// What it must know after a restart is in the worker's store: a task that was taken out of the
+/// file and put in again waits there as the next one of its id, and a [`TaskSpec`] has the rest.
 #[derive(Debug)]
 pub(super) struct Assigner {
     tasks: Tasks,
@@ -33,22 +36,28 @@ pub(super) struct Assigner {
     file: TaskFile,
     board: Arc<Board>,
     output: Output,
-    /// Everything is to be shut down.
-    ending: bool,
-    /// The tasks that run only until then.
-    stopped_by_end: BTreeSet<String>,
-    /// Since when each task of the file has been there, for `stop_after`.
-    begun: BTreeMap<String, Instant>,
-    /// The tasks that are shut down since they are no longer in the file.
-    leaving: BTreeSet<String>,
-    /// The tasks whose time is over, and of which the worker knows that.
-    over: BTreeSet<String>,
-    /// The tasks of which it is not shown yet what they say, and whether an earlier agent had
-    /// them.
-    new: Vec<(String, bool)>,
+    /// When this agent began.
+    began: UtcDateTime,
+    /// Everything is to be shut down, since the agent ends.
+    is_ending: bool,
+    /// When each task of the file was first assigned.
+    assigned: BTreeMap<String, AssignedAt>,
+    /// The tasks whose output is being shown, by when they were first assigned.
+    followed: BTreeMap<String, UtcDateTime>,
     /// What the tasks say, while it is being shown.
     shown: JoinSet<()>,
+    /// When what could not be stored is assigned again.
     retry_at: Option<Instant>,
+    /// When the time of the next task is over.
+    stop_at: Option<Instant>,
+}
+
+/// When a task was first assigned, by both clocks. The one cannot be set, the other one is
+/// stored.
+#[derive(Clone, Copy, Debug)]
+struct AssignedAt {
+    utc: UtcDateTime,
+    instant: Instant,
 }
 
 impl Assigner {
@@ -65,14 +74,13 @@ impl Assigner {
             file,
             board,
             output,
-            ending: false,
-            stopped_by_end: BTreeSet::new(),
-            begun: BTreeMap::new(),
-            leaving: BTreeSet::new(),
-            over: BTreeSet::new(),
-            new: Vec::new(),
+            began: UtcDateTime::now(),
+            is_ending: false,
+            assigned: BTreeMap::new(),
+            followed: BTreeMap::new(),
             shown: JoinSet::new(),
             retry_at: None,
+            stop_at: None,
         }
     }
 
@@ -85,54 +93,69 @@ impl Assigner {
 
     async fn try_assign(&mut self, stopped: &[String]) -> Result<(), AssignError> {
         self.board.arrange(self.file.tasks.iter().map(|entry| &*entry.name));
-        let views = self.tasks.tasks();
-        self.begin(&views);
         let now = Instant::now();
-        let leaving = self.leaving(&views);
-        let stays = |entry: &&TaskEntry| !self.leaving.contains(&entry.name);
-        let wanted = self.file.tasks.iter().filter(stays).map(|entry| {
-            let stop = self.ending
-                || stopped.contains(&entry.name)
-                || self.stop_at(entry).is_some_and(|at| at <= now);
-            let known = views.iter().find(|view| view.id() == entry.name);
-            wanted(entry, stop, known.map(|view| &*view.record))
+        self.retry_at = Some(now + AGAIN);
+        self.replace_stopped().await?;
+        let views = self.tasks.tasks();
+        self.begin(&views, now);
+        let over = |entry: &TaskEntry| self.end_of(entry).is_some_and(|at| at <= now);
+        let wanted = self.file.tasks.iter().map(|entry| {
+            let stops = stopped.contains(&entry.name) || over(entry);
+            let exits = self.is_ending && !has_ended(&views, &entry.name);
+            self.wanted(entry, known(&views, &entry.name), stops, exits)
         });
-        let wanted = wanted.chain(leaving.iter().map(|record| stopped_task(record)));
-        let assigned = self.tasks.assign(wanted).await;
-        self.retry_at = assigned.is_err().then(|| now + AGAIN);
-        let refused = assigned?;
-        let is_over = |entry: &&TaskEntry| self.stop_at(entry).is_some_and(|at| at <= now);
-        let over = self.file.tasks.iter().filter(is_over);
-        self.over = over.map(|entry| entry.name.clone()).collect();
-        let leaving = leaving.iter().map(|record| record.id().to_owned()).collect();
-        let before = std::mem::replace(&mut self.leaving, leaving);
-        let comes_back =
-            |entry: &TaskEntry| before.contains(&entry.name) && !self.leaving.contains(&entry.name);
-        if self.file.tasks.iter().any(comes_back) {
-            // It was left out just now, and so is another task from now on.
-            self.retry_at = Some(now);
-        }
-        self.show_new();
+        let refused = self.tasks.assign(wanted).await?;
+        self.retry_at = None;
+        let later = self.file.tasks.iter().filter_map(|entry| self.end_of(entry));
+        self.stop_at = later.filter(|at| *at > now).min();
         let refused = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         self.board.notice("refused", Some(refused).filter(|refused| !refused.is_empty()));
         Ok(())
     }
 
-    /// What is no longer in the file and has not ended: it is shut down first, and removed then.
-    /// If it is in the file again meanwhile, that is another task, which has to wait.
-    fn leaving<'a>(&self, views: &'a [View]) -> Vec<&'a TaskRecord<ProcessDefinition>> {
-        let leaves = |view: &&View| {
-            let name = view.id();
-            let is_in_file = self.file.tasks.iter().any(|entry| entry.name == name);
-            !(view.record.removing || view.has_ended())
-                && (!is_in_file || self.leaving.contains(name))
-        };
-        views.iter().filter(leaves).map(|view| &*view.record).collect()
+    /// Removes the tasks that an earlier agent has shut down only since it ended itself. They are
+    /// in the file, so they are assigned anew.
+    async fn replace_stopped(&self) -> Result<(), AssignError> {
+        if self.is_ending {
+            return Ok(());
+        }
+        let views = self.tasks.tasks();
+        let stopped = views.iter().filter(|view| {
+            !view.record.removing && view.record.assignment.definition.is_stopped_by_exit
+        });
+        let removals: Vec<_> =
+            stopped.map(|view| AssignmentChange::Remove(view.id().to_owned())).collect();
+        if removals.is_empty() {
+            return Ok(());
+        }
+        self.tasks.update(removals).await.map(drop)
     }
 
-    /// Whether something that is leaving has ended, so that there is something to be assigned.
-    pub(super) fn has_left(&self, views: &[View]) -> bool {
-        !self.leaving.is_empty() && self.leaving(views).len() < self.leaving.len()
+    /// What is wanted of a task of the file: never less than what is wanted of it already, which
+    /// a user may have ordered. `stops`: it is to be shut down. `exits`: also, but only because the
+    /// agent ends.
+    fn wanted(
+        &self,
+        entry: &TaskEntry,
+        known: Option<&Assignment<Definition>>,
+        stops: bool,
+        exits: bool,
+    ) -> AssignedTask<Definition> {
+        let before = known.map_or(TaskState::New, |known| known.desired_state);
+        let stops_by_exit = exits && before < TaskState::Shutdown && !stops;
+        let least = if stops || exits { TaskState::Shutdown } else { TaskState::New };
+        let desired = TaskState::from(entry.desired).max(least).max(before);
+        let assigned_at = self.assigned.get(&entry.name).map_or(self.began, |at| at.utc);
+        let was_stopped_by_exit = known.is_some_and(|known| known.definition.is_stopped_by_exit);
+        let spec = TaskSpec {
+            definition: entry.definition.clone(),
+            assigned_at,
+            is_stopped_by_exit: stops_by_exit || was_stopped_by_exit,
+        };
+        let assignment = Assignment::new(entry.name.as_str(), spec).with_desired_state(desired);
+        // What is no longer in the file is shut down first.
+        let policy = entry.policy.clone().with_shutdown_before_removal(true);
+        AssignedTask::new(assignment).with_policy(policy)
     }
 
     /// The file says something else now. What it said before stays in force where it cannot be
@@ -176,13 +199,7 @@ impl Assigner {
 
     /// Has all tasks shut down.
     pub(super) async fn end(&mut self) {
-        self.ending = true;
-        let views = self.tasks.tasks();
-        let stopped = views.iter().filter(|view| {
-            let wanted = view.record.assignment.desired_state;
-            wanted < TaskState::Shutdown && !view.has_ended()
-        });
-        self.stopped_by_end.extend(stopped.map(|view| view.id().to_owned()));
+        self.is_ending = true;
         self.assign(&[]).await;
     }
 
@@ -194,7 +211,9 @@ impl Assigner {
             let executor = self.executor.clone();
             tokio::spawn(async move {
                 let assignment = record.applied.as_ref().unwrap_or(&record.assignment);
-                let kill = async { executor.controller(assignment).await?.terminate().await };
+                let definition = assignment.definition.definition.clone();
+                let inner = Assignment::new(&*assignment.id, definition);
+                let kill = async { executor.controller(&inner).await?.terminate().await };
                 if let Err(error) = kill.await {
                     let error = format_args!("{error:#}");
                     tracing::error!(task.id = &*assignment.id, error, "could not be killed");
@@ -205,9 +224,7 @@ impl Assigner {
 
     /// When there is something to be assigned again.
     pub(super) fn due(&self) -> Option<Instant> {
-        let waiting = self.file.tasks.iter().filter(|entry| !self.over.contains(&entry.name));
-        let next = || waiting.filter_map(|entry| self.stop_at(entry)).min();
-        self.retry_at.or_else(next)
+        self.retry_at.or(self.stop_at)
     }
 
     /// Waits until what the tasks have said is shown, unless they are killed.
@@ -230,8 +247,11 @@ impl Assigner {
 
     /// Removes those tasks that were shut down only since the agent ends.
     pub(super) async fn forget_ended(&mut self) -> Vec<(String, String)> {
-        let stopped = std::mem::take(&mut self.stopped_by_end);
-        self.remove(stopped).await
+        let all = self.tasks.tasks();
+        let stopped = all.iter().filter(|view| {
+            !view.record.removing && view.record.assignment.definition.is_stopped_by_exit
+        });
+        self.remove(stopped.map(|view| view.id().to_owned()).collect()).await
     }
 
     async fn remove(&mut self, names: BTreeSet<String>) -> Vec<(String, String)> {
@@ -247,69 +267,64 @@ impl Assigner {
         views.into_iter().filter_map(error).collect()
     }
 
-    /// Begins to count the time of those that are new in the file.
-    fn begin(&mut self, views: &[View]) {
-        let Self { file, begun, leaving, .. } = self;
-        begun.retain(|name, _| file.tasks.iter().any(|entry| entry.name == *name));
-        for entry in &file.tasks {
-            if begun.contains_key(&entry.name) || leaving.contains(&entry.name) {
-                continue;
-            }
-            let known = views.iter().find(|view| view.id() == entry.name);
-            let status = known.map(|view| &view.snapshot.status);
-            let now = Instant::now();
-            let at = now.checked_sub(status.map_or(Duration::ZERO, age)).unwrap_or(now);
-            begun.insert(entry.name.clone(), at);
-            self.new.push((entry.name.clone(), status.is_some()));
+    /// Takes over when each task of the file was first assigned. A new one is assigned now.
+    fn begin(&mut self, views: &[View], now: Instant) {
+        let mut before = std::mem::take(&mut self.assigned);
+        for TaskEntry { name, .. } in &self.file.tasks {
+            let stored = known(views, name).map(|known| known.definition.assigned_at);
+            let own = before.remove(name);
+            let at = match (own, stored) {
+                (Some(own), None) => own,
+                (Some(own), Some(stored)) if own.utc == stored => own,
+                (_, Some(stored)) => AssignedAt { utc: stored, instant: before_now(now, stored) },
+                (None, None) => AssignedAt { utc: UtcDateTime::now(), instant: now },
+            };
+            self.assigned.insert(name.clone(), at);
         }
     }
 
-    /// Shows what those say that are new, now that they are assigned.
-    fn show_new(&mut self) {
+    /// Shows the output of those tasks whose output is not shown yet. Of a task that an earlier
+    /// agent had, only what is new.
+    pub(super) fn show_new(&mut self, views: &[View]) {
         while self.shown.try_join_next().is_some() {}
-        for (name, was_there) in self.new.drain(..) {
+        for view in views.iter().filter(|view| !view.record.removing) {
+            let (name, at) = (view.id(), view.record.assignment.definition.assigned_at);
+            if self.followed.insert(name.to_owned(), at) == Some(at) {
+                continue;
+            }
             let (tasks, executor) = (self.tasks.clone(), self.executor.clone());
-            let shown = self.output.follow(tasks, executor, &name, was_there);
+            let shown = self.output.follow(tasks, executor, name, at < self.began);
             if let Some(shown) = shown {
                 self.shown.spawn(shown);
             }
         }
     }
 
-    fn stop_at(&self, entry: &TaskEntry) -> Option<Instant> {
-        self.begun.get(&entry.name)?.checked_add(entry.stop_after?)
+    /// When the time of a task is over.
+    fn end_of(&self, entry: &TaskEntry) -> Option<Instant> {
+        self.assigned.get(&entry.name)?.instant.checked_add(entry.stop_after?)
     }
 }
 
-/// A task that is to be shut down.
-fn stopped_task(record: &TaskRecord<ProcessDefinition>) -> AssignedTask<ProcessDefinition> {
-    let before = record.assignment.desired_state;
-    AssignedTask::from(record.clone()).with_desired_state(before.max(TaskState::Shutdown))
+/// What is wanted of a task so far: if it is being removed, of the next one of its name.
+fn known<'a>(views: &'a [View], name: &str) -> Option<&'a Assignment<Definition>> {
+    let record = &*views.iter().find(|view| view.id() == name)?.record;
+    if record.removing {
+        return record.next.as_ref().map(|next| &*next.assignment);
+    }
+    Some(&record.assignment)
 }
 
-/// What is wanted of a task of the file: never less than what is wanted of it already, which
-/// somebody may have ordered.
-fn wanted(
-    entry: &TaskEntry,
-    stop: bool,
-    known: Option<&TaskRecord<ProcessDefinition>>,
-) -> AssignedTask<ProcessDefinition> {
-    let known = known.and_then(|record| match &record.next {
-        // The next task of this name begins when this one is removed.
-        next if record.removing => next.as_ref().map(|next| &next.assignment),
-        _ => Some(&record.assignment),
-    });
-    let least = if stop { TaskState::Shutdown } else { TaskState::New };
-    let before = known.map_or(TaskState::New, |assignment| assignment.desired_state);
-    let desired = TaskState::from(entry.desired).max(least).max(before);
-    let assignment = Assignment::new(entry.name.as_str(), entry.definition.clone());
-    AssignedTask::new(assignment.with_desired_state(desired)).with_policy(entry.policy.clone())
+/// Whether a task has ended, and no other one of its name follows.
+fn has_ended(views: &[View], name: &str) -> bool {
+    let view = views.iter().find(|view| view.id() == name);
+    view.is_some_and(|view| view.has_ended() && !view.record.removing)
 }
 
-/// How long a task has been in its state, by the clock that can be set: never less than nothing.
-fn age(status: &TaskStatus) -> Duration {
-    let since = status.timestamp.map_or(time::Duration::ZERO, |since| UtcDateTime::now() - since);
-    since.try_into().unwrap_or_default()
+/// A moment as long ago as a time of day is, by the clock that can be set; never in the future.
+fn before_now(now: Instant, since: UtcDateTime) -> Instant {
+    let age = Duration::try_from(UtcDateTime::now() - since).unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
 }
 
 /// Says which of these is no task, and which there are.

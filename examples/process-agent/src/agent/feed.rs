@@ -9,14 +9,15 @@ use futures::{StreamExt as _, future};
 use onward::TaskStatus;
 use onward::agent::Snapshot;
 use onward::agent::driver::DefinitionStatus;
+use onward::agent::store::TaskRecord;
 use onward::agent::worker::TaskView;
 use time::UtcDateTime;
 
-use super::Tasks;
+use super::{TaskSpec, Tasks};
 use crate::board::{Board, Row};
 use crate::definition::ProcessDefinition;
 
-type View = TaskView<ProcessDefinition>;
+type View = TaskView<TaskSpec<ProcessDefinition>>;
 
 /// Shows all tasks, and each of their steps, until the worker ends. The time of its runtime began
 /// at `origin`.
@@ -63,6 +64,7 @@ pub(super) fn show(board: &Board, views: &[View], origin: Instant) {
                 Some(index) => before.swap_remove(index),
                 None => found_row(name, view.snapshot.status.clone()),
             };
+            row.is_redefined = is_redefined(&view.record);
             step(&mut row, view.snapshot.clone(), view.removal_error.as_deref(), origin);
             rows.push(row);
         }
@@ -82,7 +84,7 @@ fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: 
     if snapshot.status.state != row.status.state {
         row.since = Instant::now();
     }
-    row.note = note(&snapshot, removal_error);
+    row.note = note(&snapshot, removal_error, row.is_redefined);
     row.status = snapshot.status;
     row.progress = snapshot.progress;
     // The snapshot has the runtime's time, the row has the program's.
@@ -92,12 +94,26 @@ fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: 
     row.attempt = snapshot.attempt.and_then(made);
 }
 
-/// Why a task is not as wanted, if its status does not show it: its removal failed, or its
-/// controller refused the definition.
-pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>) -> String {
+/// Whether the file has another definition than the task was begun with.
+pub(crate) fn is_redefined(record: &TaskRecord<TaskSpec<ProcessDefinition>>) -> bool {
+    let wanted = &record.assignment.definition.definition;
+    record.applied.as_ref().is_some_and(|applied| applied.definition.definition != *wanted)
+}
+
+/// Why a task is not as wanted, if its status does not show it: its removal failed, its
+/// controller refused the definition, or the task has ended before it was redefined.
+pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>, is_redefined: bool) -> String {
     match (removal_error, &snapshot.definition) {
         (Some(error), _) => format!("could not be removed: {error}"),
         (None, DefinitionStatus::Refused(reason)) => format!("its change was refused: {reason}"),
+        (None, _) if is_redefined && snapshot.status.state.is_terminal() => {
+            let err = snapshot.status.err.as_deref().map(|err| format!("{err}; "));
+            format!(
+                "{}it has ended, so its change has no effect: leave it out of the file, save, and \
+                 put it in again",
+                err.unwrap_or_default()
+            )
+        }
         (None, _) => String::new(),
     }
 }

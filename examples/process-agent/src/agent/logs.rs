@@ -4,7 +4,7 @@ use onward::ControllerError;
 use onward::agent::worker::TaskView;
 use onward::exec::{LogPublisher, LogSubscriptionOptions};
 
-use super::Tasks;
+use super::{TaskSpec, Tasks};
 use crate::controller::ProcessExecutor;
 use crate::definition::ProcessDefinition;
 
@@ -31,7 +31,7 @@ pub async fn publish_logs(
         if !follow {
             return futures::future::pending().await;
         }
-        let never_ran = |view: &TaskView<ProcessDefinition>| {
+        let never_ran = |view: &TaskView<TaskSpec<ProcessDefinition>>| {
             view.has_ended() && view.snapshot.status.container_status.is_none()
         };
         // Nothing comes from a worker that is closed either.

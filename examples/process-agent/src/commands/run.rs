@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use onward::agent::{MemoryStore, Store};
 use onward::{TaskState, TaskStatus};
-use process_agent::agent::{Agent, Ending, Order, Report, Setup};
+use process_agent::agent::{Agent, Ending, Order, Report, Setup, TaskSpec};
 use process_agent::board::Board;
 use process_agent::definition::ProcessDefinition;
 use process_agent::output::Output;
@@ -143,7 +143,7 @@ async fn with_state(
 }
 
 async fn start(
-    store: impl Store<ProcessDefinition> + 'static,
+    store: impl Store<TaskSpec<ProcessDefinition>> + 'static,
     setup: Setup,
 ) -> anyhow::Result<(Agent, Arc<Board>)> {
     let board = Arc::new(Board::default());

@@ -191,10 +191,19 @@ impl Talk {
         answer.await.map_err(|_| ends())??;
         if wait {
             let is_named = |id: &str| names.iter().any(|name| name == id);
-            let have_ended = self.tasks.until(|views| {
-                views.iter().filter(|view| is_named(view.id())).all(TaskView::has_ended)
+            // A task that is being removed is followed by another one of its name.
+            let is_over = |view: &TaskView<_>| {
+                (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+            };
+            let are_over = self
+                .tasks
+                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_over));
+            let views = are_over.await.map_err(|_| ends())?;
+            let failed = views.iter().filter(|view| is_named(view.id())).find_map(|view| {
+                let error = view.removal_error.as_deref().filter(|_| view.record.removing)?;
+                Some(format!("the task {} could not be removed: {error}", view.id()))
             });
-            have_ended.await.map_err(|_| ends())?;
+            failed.map_or(Ok(()), Err)?;
         }
         Ok(())
     }
