@@ -127,10 +127,11 @@ pub trait Controller: Send {
 
     /// Takes a changed definition.
     ///
-    /// *Called* before the next operation when the definition has changed, once
-    /// for however many changes; not after the task has ended, nor on the way
-    /// to it. *Must* take all of it or nothing: what it cannot change it
-    /// refuses. *May* be called in any state before the end.
+    /// *Called* before the next operation if the definition has changed. Several
+    /// changes may come in one call. It is not called after the task has ended,
+    /// nor on the way to its end. *Must* take all of the definition or nothing. If
+    /// it cannot change something, it refuses all of it. *May* be called in any
+    /// state before the end.
     ///
     /// The default refuses: a controller that knows nothing of updates must not
     /// be believed to have taken one.
