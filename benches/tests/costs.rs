@@ -119,6 +119,7 @@ fn instructions() -> BTreeMap<String, f64> {
 }
 
 #[test]
+#[ignore = "it builds the benches in release, which takes minutes"]
 fn the_instructions_are_what_they_were() {
     let counts = instructions();
     if counts.is_empty() {
