@@ -33,7 +33,7 @@ fn what_runs_when_the_agent_is_killed_is_found_again_and_what_has_ended_has_its_
     for name in ["web", "now", "later"] {
         home.until(name, "running");
     }
-    let pid = home.pid("web");
+    let (pid, created) = (home.pid("web"), home.task("web").unwrap()["CreatedAt"].take());
     home.kill();
     tell(&home, "now", 7);
     home.wait(|home| !home.alive().iter().any(|(_, line)| line.contains("now")));
@@ -41,6 +41,8 @@ fn what_runs_when_the_agent_is_killed_is_found_again_and_what_has_ended_has_its_
     home.until("now", "failed");
     assert_eq!(home.task("now").unwrap()["Status"]["ContainerStatus"]["ExitCode"], 7);
     assert_eq!((home.state("web").as_str(), home.pid("web")), ("running", pid));
+    // `stop_after` counts from here.
+    assert_eq!(home.task("web").unwrap()["CreatedAt"], created);
     tell(&home, "later", 0);
     home.until("later", "complete");
     for name in ["web", "now", "later"] {

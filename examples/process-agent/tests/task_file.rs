@@ -193,6 +193,16 @@ fn both_readiness_kinds_are_refused() {
 }
 
 #[test]
+fn an_interval_that_is_too_short_is_refused() {
+    for given in ["0s", "9ms"] {
+        check_line(
+            &format!(r#"ready = {{ tcp = "127.0.0.1:80", interval = "{given}" }}"#),
+            &format!("tasks.toml:4:9: task[0].ready: the interval is {given}; give at least 10ms"),
+        );
+    }
+}
+
+#[test]
 fn neither_readiness_kind_is_refused() {
     check_line(
         r#"ready = { interval = "1s" }"#,

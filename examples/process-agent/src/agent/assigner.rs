@@ -116,19 +116,20 @@ impl Assigner {
     /// Removes the tasks that an earlier agent has shut down only since it ended itself. They are
     /// in the file, so they are assigned anew.
     async fn replace_stopped(&self) -> Result<(), AssignError> {
-        if self.is_ending {
+        let stopped = self.stopped_by_exit();
+        if self.is_ending || stopped.is_empty() {
             return Ok(());
         }
+        self.tasks.update(stopped.into_iter().map(AssignmentChange::Remove)).await.map(drop)
+    }
+
+    /// The tasks that were shut down only since an agent ended.
+    fn stopped_by_exit(&self) -> BTreeSet<String> {
         let views = self.tasks.tasks();
         let stopped = views.iter().filter(|view| {
             !view.record.removing && view.record.assignment.definition.is_stopped_by_exit
         });
-        let removals: Vec<_> =
-            stopped.map(|view| AssignmentChange::Remove(view.id().to_owned())).collect();
-        if removals.is_empty() {
-            return Ok(());
-        }
-        self.tasks.update(removals).await.map(drop)
+        stopped.map(|view| view.id().to_owned()).collect()
     }
 
     /// What is wanted of a task of the file: never less than what is wanted of it already, which
@@ -247,11 +248,7 @@ impl Assigner {
 
     /// Removes those tasks that were shut down only since the agent ends.
     pub(super) async fn forget_ended(&mut self) -> Vec<(String, String)> {
-        let all = self.tasks.tasks();
-        let stopped = all.iter().filter(|view| {
-            !view.record.removing && view.record.assignment.definition.is_stopped_by_exit
-        });
-        self.remove(stopped.map(|view| view.id().to_owned()).collect()).await
+        self.remove(self.stopped_by_exit()).await
     }
 
     async fn remove(&mut self, names: BTreeSet<String>) -> Vec<(String, String)> {
@@ -287,6 +284,7 @@ impl Assigner {
     /// agent had, only what is new.
     pub(super) fn show_new(&mut self, views: &[View]) {
         while self.shown.try_join_next().is_some() {}
+        self.followed.retain(|name, _| view(views, name).is_some());
         for view in views.iter().filter(|view| !view.record.removing) {
             let (name, at) = (view.id(), view.record.assignment.definition.assigned_at);
             if self.followed.insert(name.to_owned(), at) == Some(at) {
@@ -306,9 +304,15 @@ impl Assigner {
     }
 }
 
+/// A task by its name. The worker shows its tasks in the order of their names.
+fn view<'a>(views: &'a [View], name: &str) -> Option<&'a View> {
+    let place = views.binary_search_by(|view| view.id().cmp(name)).ok()?;
+    views.get(place)
+}
+
 /// What is wanted of a task so far: if it is being removed, of the next one of its name.
 fn known<'a>(views: &'a [View], name: &str) -> Option<&'a Assignment<Definition>> {
-    let record = &*views.iter().find(|view| view.id() == name)?.record;
+    let record = &*view(views, name)?.record;
     if record.removing {
         return record.next.as_ref().map(|next| &*next.assignment);
     }
@@ -317,8 +321,7 @@ fn known<'a>(views: &'a [View], name: &str) -> Option<&'a Assignment<Definition>
 
 /// Whether a task has ended, and no other one of its name follows.
 fn has_ended(views: &[View], name: &str) -> bool {
-    let view = views.iter().find(|view| view.id() == name);
-    view.is_some_and(|view| view.has_ended() && !view.record.removing)
+    view(views, name).is_some_and(|view| view.has_ended() && !view.record.removing)
 }
 
 /// A moment as long ago as a time of day is, by the clock that can be set; never in the future.
