@@ -10,9 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, io};
 
+use agent_kit::TaskExecutor;
+use agent_kit::task_file::is_name;
 use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, ProgressReporter,
-    SharedLogs,
+    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, LogPublisher,
+    LogSubscriptionOptions, ProgressReporter, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
 use rustix::io::Errno;
@@ -20,9 +22,7 @@ use tokio::time::timeout;
 
 use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
-use crate::task_file::is_name;
 use logs::ProcessLogs;
-pub(crate) use logs::log_record;
 use removal::remove_dir;
 
 /// How much longer than the grace a keeper may take to end its workload.
@@ -45,17 +45,6 @@ impl ProcessExecutor {
     #[must_use]
     pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
-    }
-
-    /// What the task of this id says, as long as it has its directory.
-    ///
-    /// # Errors
-    ///
-    /// No task can have this id.
-    pub fn logs(&self, id: &str) -> Result<SharedLogs, ControllerError> {
-        // They do not depend on what it is.
-        let controller = self.operate(id, ProcessDefinition::new([""]))?;
-        Ok(SharedLogs::new(ProcessLogs::new(controller.keeper)))
     }
 
     fn operate(
@@ -115,6 +104,20 @@ impl Executor for ProcessExecutor {
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
         // Neither needs to know what it was.
         self.operate(id, ProcessDefinition::new([""]))?.remove().await
+    }
+}
+
+impl TaskExecutor for ProcessExecutor {
+    async fn logs(
+        &self,
+        id: &str,
+        definition: &ProcessDefinition,
+        publisher: impl LogPublisher,
+        options: LogSubscriptionOptions,
+        ended: impl Future<Output = ()> + Send,
+    ) -> Result<(), ControllerError> {
+        let keeper = self.operate(id, definition.clone())?.keeper;
+        ProcessLogs::new(keeper).publish(publisher, options, ended).await
     }
 }
 

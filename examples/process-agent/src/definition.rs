@@ -1,16 +1,21 @@
 //! What a process task is, as a user writes it and as a keeper reads it.
 
+mod log_limits;
 mod readiness;
-mod values;
 
-use std::{collections::BTreeMap, num::NonZeroU16, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use agent_kit::values::{self, StopSignal};
+use agent_kit::{Definition, Keys};
 use onward::lifecycle::Protocol;
 use serde::{Deserialize, Serialize};
 
 pub use readiness::{Probe, Readiness};
-pub(crate) use values::duration;
-pub use values::{ParseSignalError, StopSignal};
 
 /// One process to run, and how it is to be started, watched and stopped.
 ///
@@ -44,10 +49,10 @@ pub struct ProcessDefinition {
     #[serde(default)]
     pub ready: Option<Readiness>,
     /// Bytes after which the log is rotated; at least 4096 and at most 2^60.
-    #[serde(default = "default_log_max_size", with = "values::size")]
+    #[serde(default = "default_log_max_size", with = "log_limits::size")]
     pub log_max_size: u64,
     /// How many rotated files are kept beside the current one; at most 1000.
-    #[serde(default = "default_log_files", deserialize_with = "values::log_files")]
+    #[serde(default = "default_log_files", deserialize_with = "log_limits::files")]
     pub log_files: u32,
     /// The ports that the task publishes.
     #[serde(default)]
@@ -67,6 +72,46 @@ pub const KEYS: [&str; 10] = [
     "log_files",
     "ports",
 ];
+
+impl Definition for ProcessDefinition {
+    fn keys(_: &[&str]) -> Keys {
+        Keys { known: &KEYS, required: &[("command", "[\"sleep\", \"60\"]")] }
+    }
+
+    /// A command with a slash in it is a path, too.
+    fn resolve_paths(&mut self, base: &Path) {
+        if let Some(dir) = &mut self.dir {
+            *dir = base.join(&*dir);
+        }
+    }
+
+    fn container_spec(&self) -> serde_json::Value {
+        let Self { command, env, dir, stop_signal, stop_grace, .. } = self;
+        let spec = ContainerSpec {
+            command,
+            env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            dir: dir.as_deref(),
+            stop_signal: format!("SIG{stop_signal}"),
+            stop_grace_period: u64::try_from(stop_grace.as_nanos()).unwrap_or(u64::MAX),
+        };
+        // A path that is no text has no form there, and no definition has one.
+        serde_json::to_value(spec).unwrap_or_default()
+    }
+}
+
+/// A process in the Engine API's words: a container without an image.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerSpec<'a> {
+    command: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dir: Option<&'a Path>,
+    stop_signal: String,
+    /// In nanoseconds.
+    stop_grace_period: u64,
+}
 
 impl ProcessDefinition {
     /// A definition with this command and the defaults for all else.

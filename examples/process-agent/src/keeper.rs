@@ -47,7 +47,6 @@ mod sweep;
 mod workload;
 
 pub use client::{End, Keeper, KeeperError, Spawned, State};
-pub(crate) use control::address;
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
 pub use run::{Stage, run};

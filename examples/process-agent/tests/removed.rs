@@ -107,7 +107,7 @@ fn what_a_workload_has_protected_is_removed_with_its_task() {
     fs::write(home.path().join("tasks.toml"), PROTECTS).unwrap();
     let tmp = home.path().join("tmp");
     fs::create_dir(&tmp).unwrap();
-    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o1777)).unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
 
     let mut command = if rustix::process::geteuid().is_root() {

@@ -448,7 +448,7 @@ fn a_state_needs_a_file_and_an_option_for_a_state_needs_one() {
     let error = home.refused(&["run", "/dev/stdin"]);
     assert!(error.contains("there is no task in it"), "{error}");
     let mut command = home.command(&["run", "tasks.toml", "--on-exit", "stop"]);
-    let output = child::output(command.env_remove("PROCESS_AGENT_STATE"));
+    let output = child::output(command.env_remove("ONWARD_STATE"));
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--state"), "{output:?}");
 }

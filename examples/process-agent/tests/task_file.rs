@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
-use process_agent::{
-    definition::Probe,
-    task_file::{Desired, TaskFile},
-};
+use std::path::Path;
+
+use agent_kit::task_file::{Desired, TaskFile, TaskFileError};
+use process_agent::definition::{Probe, ProcessDefinition};
+
+fn parse(file: &str, text: &str) -> Result<TaskFile<ProcessDefinition>, TaskFileError> {
+    TaskFile::parse(file, text, Path::new("/base"))
+}
 
 fn check(text: &str, expected: &str) {
-    let error = TaskFile::parse("tasks.toml", text).unwrap_err();
+    let error = parse("tasks.toml", text).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 
@@ -22,7 +26,7 @@ fn check_line(line: &str, expected: &str) {
 fn a_policy_has_defaults() {
     let policy = |more: &str| {
         let text = format!("[[task]]\nname = 'x'\ncommand = ['true']\nstop_grace = '3s'\n{more}");
-        TaskFile::parse("f", &text).map(|file| file.tasks[0].policy.clone())
+        parse("f", &text).map(|file| file.tasks[0].policy.clone())
     };
     let grace = |seconds| Some(std::time::Duration::from_secs(seconds));
     let given = onward::agent::Policy::default();
@@ -55,7 +59,7 @@ fn a_file_is_read_with_its_defaults() {
         desired = "complete"
         stop_after = "2s"
     "#;
-    let tasks = TaskFile::parse("tasks.toml", text).unwrap().tasks;
+    let tasks = parse("tasks.toml", text).unwrap().tasks;
     let [web, job] = tasks.as_slice() else { panic!("{tasks:?}") };
     assert_eq!((web.desired, web.stop_after), (Desired::Running, None));
     let ready = web.definition.ready.clone().unwrap();
@@ -68,7 +72,7 @@ fn a_file_is_read_with_its_defaults() {
 
 #[test]
 fn a_file_without_tasks_says_so() {
-    assert_eq!(TaskFile::parse("x", "task = []").unwrap().tasks, []);
+    assert_eq!(parse("x", "task = []").unwrap().tasks, []);
     let emptied = "tasks.toml:1:1: there is no task in it; write [[task]] and its keys below, \
                    or task = [] if there is to be none";
     check("", emptied);
@@ -378,7 +382,7 @@ fn a_file_that_is_too_large_or_has_no_end_is_refused() {
     let path = dir.path().join("tasks.toml");
     std::fs::write(&path, "#".repeat((16 << 20) + 1)).unwrap();
     for path in [path.as_path(), "/dev/zero".as_ref()] {
-        let error = TaskFile::read(path).unwrap_err();
+        let error = TaskFile::<ProcessDefinition>::read(path).unwrap_err();
         let expected = format!(
             "{}: the task file is larger than 16777216 bytes; split it into several",
             path.display()
@@ -386,7 +390,7 @@ fn a_file_that_is_too_large_or_has_no_end_is_refused() {
         assert_eq!(error.to_string(), expected);
     }
     std::fs::write(&path, "task = []".to_owned() + &"#".repeat((16 << 20) - 9)).unwrap();
-    assert_eq!(TaskFile::read(&path).unwrap().tasks, []);
+    assert_eq!(TaskFile::<ProcessDefinition>::read(&path).unwrap().tasks, []);
 }
 
 #[test]
@@ -399,7 +403,7 @@ fn an_unknown_desired_state_is_refused() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = TaskFile::read("/nowhere/tasks.toml".as_ref()).unwrap_err();
+    let error = TaskFile::<ProcessDefinition>::read("/nowhere/tasks.toml".as_ref()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "/nowhere/tasks.toml: the task file cannot be read: No such file or directory (os error 2)"
@@ -411,7 +415,7 @@ fn a_file_that_is_not_utf8_is_placed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tasks.toml");
     std::fs::write(&path, b"[[task]]\nname = \"w\xe4b\"\n").unwrap();
-    let error = TaskFile::read(&path).unwrap_err();
+    let error = TaskFile::<ProcessDefinition>::read(&path).unwrap_err();
     let expected =
         format!("{}:2:10: the byte 0xe4 is not UTF-8; save the file as UTF-8", path.display());
     assert_eq!(error.to_string(), expected);

@@ -1,15 +1,14 @@
+use std::future::pending;
+
+use agent_kit::LOG_SOURCE;
 use onward::exec::{
     ControllerError, ControllerLogs, LogMessage, LogPublisher, LogStream, LogSubscriptionOptions,
     LogTail,
 };
-use time::UtcDateTime;
 use tokio::sync::watch;
 
 use crate::keeper::Keeper;
 use crate::log::{Follow, Options, Record, Stream, records};
-
-/// The attribute of a message that is not the workload's own.
-const SOURCE: &str = "source";
 
 /// The output of a process, as its keeper has written it down.
 pub(super) struct ProcessLogs {
@@ -22,18 +21,20 @@ impl ProcessLogs {
     }
 }
 
-impl ControllerLogs for ProcessLogs {
-    async fn logs<P: LogPublisher>(
+impl ProcessLogs {
+    /// Publishes what is in the log; with *follow*, until `ended` is ready and all is published.
+    pub(super) async fn publish<P: LogPublisher>(
         &self,
         mut publisher: P,
         options: LogSubscriptionOptions,
+        ended: impl Future<Output = ()> + Send,
     ) -> Result<(), ControllerError> {
-        let (end, ended) = watch::channel(false);
+        let (end, is_over) = watch::channel(false);
         let mut skipped = match options.tail {
             LogTail::Skip(records) => records,
             LogTail::All | LogTail::Last(_) => 0,
         };
-        let mut records = records(self.keeper.dir(), reader_options(&options, ended));
+        let mut records = records(self.keeper.dir(), reader_options(&options, is_over));
         let reading = async {
             while let Some(record) = records.next().await {
                 let record = record.map_err(ControllerError::wrap)?;
@@ -45,17 +46,31 @@ impl ControllerLogs for ProcessLogs {
             }
             Ok(())
         };
-        // The keeper, not the log, knows when no more will come.
         let watching = async {
-            if options.follow && self.keeper.wait().await.is_ok() {
-                end.send_replace(true);
-            }
-            std::future::pending().await
+            ended.await;
+            end.send_replace(true);
+            pending().await
         };
         tokio::select! {
             read = reading => read,
             never = watching => never,
         }
+    }
+}
+
+impl ControllerLogs for ProcessLogs {
+    async fn logs<P: LogPublisher>(
+        &self,
+        publisher: P,
+        options: LogSubscriptionOptions,
+    ) -> Result<(), ControllerError> {
+        // The keeper, not the log, knows when no more will come.
+        let ended = async {
+            if self.keeper.wait().await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        self.publish(publisher, options, ended).await
     }
 }
 
@@ -82,22 +97,8 @@ fn message(record: Record) -> LogMessage {
         Stream::Stdout => LogMessage::stdout(bytes).at(at),
         Stream::Stderr => LogMessage::stderr(bytes).at(at),
         // What the keeper says of the log itself.
-        Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute(SOURCE, "keeper"),
+        Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute(LOG_SOURCE, "keeper"),
     }
-}
-
-/// The record of which [`message`] has made this.
-pub(crate) fn log_record(message: LogMessage) -> Record {
-    let is_note = message.attributes.iter().any(|a| a.key == SOURCE);
-    let stream = match message.stream {
-        _ if is_note => Stream::Note,
-        LogStream::Stdout => Stream::Stdout,
-        LogStream::Stderr => Stream::Stderr,
-    };
-    let at = message.timestamp.unwrap_or(UtcDateTime::UNIX_EPOCH);
-    let mut bytes = message.data;
-    let partial = bytes.pop_if(|byte| *byte == b'\n').is_none();
-    Record { at, stream, bytes, partial }
 }
 
 /// The last line that a process has said, with a colon before it; empty where there is none.

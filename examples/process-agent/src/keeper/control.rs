@@ -1,16 +1,14 @@
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, BufRead as _, BufReader, Write as _},
-    os::{
-        fd::AsRawFd as _,
-        unix::net::{UnixListener, UnixStream},
-    },
-    path::{Path, PathBuf},
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
+pub(super) use agent_kit::socket::address;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,14 +29,6 @@ pub(super) struct Request {
     /// `KILL` now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) kill: bool,
-}
-
-/// A path to a socket in a directory that is short enough for an address, as long as the returned
-/// directory is open. An address has room for 108 bytes, a path may have 4096.
-pub(crate) fn address(dir: &Path, name: &str) -> io::Result<(File, PathBuf)> {
-    let dir = File::open(dir)?;
-    let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()));
-    Ok((dir, path))
 }
 
 /// The keeper's end of its socket.

@@ -51,7 +51,7 @@ impl Home {
         child::with_default_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_process-agent"));
         command.args(arguments).current_dir(self.home.path()).stdin(Stdio::null());
-        command.env("TEST_HOME", self.home.path()).env("PROCESS_AGENT_STATE", "state");
+        command.env("TEST_HOME", self.home.path()).env("ONWARD_STATE", "state");
         command
     }
 

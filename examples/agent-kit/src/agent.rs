@@ -1,0 +1,226 @@
+//! The agent: a worker with the tasks of a file, until it is told to end.
+//!
+//! What it is to do comes in as [`Order`]s. From the file, the time and the orders, the
+//! `Assigner` makes one full set of assignments, again and again, and the worker makes it true.
+
+mod assigner;
+mod feed;
+mod logs;
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use onward::TaskStatus;
+use onward::agent::store::{StoreChange, StoreError, StoredTask};
+use onward::agent::worker::TaskView;
+use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::board::Board;
+use crate::kind::TaskExecutor;
+use crate::output::Output;
+use crate::spec::{SpecExecutor, TaskSpec};
+use crate::task_file::{TaskFile, TaskFileError};
+use assigner::Assigner;
+pub(crate) use assigner::check_names;
+pub(crate) use feed::{is_redefined, note};
+pub use logs::{PublishError, publish_logs};
+
+/// How others see the tasks of an agent.
+pub type Tasks<D> = WorkerHandle<TaskSpec<D>>;
+
+/// What an agent is told.
+#[derive(Debug)]
+pub enum Order<D> {
+    /// What the file of tasks says now, or why it says nothing.
+    File(Result<TaskFile<D>, TaskFileError>),
+    /// Shut these tasks down. Answered when that is durable.
+    Stop(Vec<String>, oneshot::Sender<Result<(), String>>),
+    /// End, as [`Ending`] says.
+    End,
+    /// Kill what still runs.
+    Kill,
+}
+
+/// How an agent ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// When all tasks have ended, by themselves or since it was told to end. All of them are
+    /// removed then.
+    WithTasks,
+    /// When it is told to. It shuts all tasks down first, and forgets those, so that the next
+    /// agent begins them anew.
+    StopTasks,
+    /// When it is told to. All tasks go on; the next agent finds them.
+    LeaveTasks,
+}
+
+/// What an agent begins with.
+#[derive(Debug)]
+pub struct Setup<E: TaskExecutor> {
+    /// Makes the controllers of the tasks.
+    pub executor: E,
+    /// The tasks.
+    pub file: TaskFile<E::Definition>,
+    /// How it ends.
+    pub ending: Ending,
+    /// Where it is shown what the tasks say.
+    pub output: Output,
+}
+
+/// What has become of the tasks.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Their last statuses.
+    pub statuses: Vec<TaskStatus>,
+    /// The tasks whose removal failed: the name of each and the error.
+    pub removal_errors: Vec<(String, String)>,
+}
+
+/// An agent that has taken up what its store has, and what its file says.
+#[derive(Debug)]
+pub struct Agent<E: TaskExecutor> {
+    assigner: Assigner<E>,
+    ending: Ending,
+    executor: E,
+    tasks: Tasks<E::Definition>,
+    board: Arc<Board>,
+    /// When the time of the worker's runtime began.
+    origin: std::time::Instant,
+    worker: tokio::task::JoinHandle<()>,
+}
+
+impl<E: TaskExecutor + 'static> Agent<E> {
+    /// Takes up every task that is stored, and those of the file. Must be called on a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read. Nothing was begun.
+    pub async fn start(
+        store: impl Store<TaskSpec<E::Definition>> + 'static,
+        setup: Setup<E>,
+        board: Arc<Board>,
+    ) -> Result<Self, StoreError> {
+        let Setup { executor, file, ending, output } = setup;
+        let (runtime, origin) = (Arc::new(TokioRuntime::current()), std::time::Instant::now());
+        let store = Noted { store, board: Arc::clone(&board) };
+        let mut worker = Worker::open(SpecExecutor(executor.clone()), store, runtime).await?;
+        let tasks = worker.handle();
+        let worker = tokio::spawn(async move { worker.run().await });
+        let shown = Arc::clone(&board);
+        let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
+        assigner.assign(&[]).await;
+        assigner.show_new(&tasks.tasks());
+        Ok(Self { assigner, ending, executor, tasks, board, origin, worker })
+    }
+
+    /// What runs its tasks.
+    #[must_use]
+    pub fn executor(&self) -> E {
+        self.executor.clone()
+    }
+
+    /// How others see its tasks.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks<E::Definition> {
+        self.tasks.clone()
+    }
+
+    /// Does what it is told until its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the tasks go on, and their drivers until the runtime ends.
+    pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order<E::Definition>>) -> Report {
+        let Self { mut assigner, ending, executor: _, tasks, board, origin, worker } = self;
+        let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
+        let mut changes = tasks.changes();
+        let mut views = tasks.tasks();
+        let (mut told_to_end, mut killed) = (false, false);
+        loop {
+            let is_over = match ending {
+                Ending::WithTasks => have_ended(&views),
+                Ending::StopTasks => told_to_end && have_ended(&views),
+                Ending::LeaveTasks => told_to_end,
+            };
+            if is_over {
+                break;
+            }
+            let due = assigner.due();
+            tokio::select! {
+                // It ends only when it is closed, below.
+                Some(changed) = changes.next() => {
+                    views = changed;
+                    assigner.show_new(&views);
+                }
+                () = until(due) => assigner.assign(&[]).await,
+                Some(order) = orders.recv() => match order {
+                    Order::File(file) => assigner.reload(file).await,
+                    Order::Stop(names, told) => _ = told.send(assigner.stop(&names).await),
+                    Order::End => {
+                        told_to_end = true;
+                        if ending != Ending::LeaveTasks {
+                            assigner.end().await;
+                        }
+                    }
+                    Order::Kill => {
+                        killed = true;
+                        assigner.kill();
+                    }
+                },
+            }
+        }
+        // From here on the board shows what has become of the tasks.
+        feed.abort();
+        _ = feed.await;
+        feed::show(&board, &views, origin);
+        let statuses = views.into_iter().map(|task| task.snapshot.status).collect();
+        let removal_errors = match ending {
+            Ending::WithTasks => {
+                if !killed {
+                    assigner.show_all(&mut orders).await;
+                }
+                assigner.remove_all().await
+            }
+            Ending::StopTasks => assigner.forget_ended().await,
+            Ending::LeaveTasks => Vec::new(),
+        };
+        tasks.close();
+        if let Err(panic) = worker.await {
+            tracing::error!("the worker has ended before its time: {panic}");
+        }
+        Report { statuses, removal_errors }
+    }
+}
+
+fn have_ended<D>(tasks: &[TaskView<D>]) -> bool {
+    tasks.iter().all(TaskView::has_ended)
+}
+
+/// Ready at that moment; never where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => futures::future::pending().await,
+    }
+}
+
+/// A store of which it is shown when it cannot be written.
+struct Noted<S> {
+    store: S,
+    board: Arc<Board>,
+}
+
+impl<D: Send + Sync, S: Store<D>> Store<D> for Noted<S> {
+    async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
+        self.store.load().await
+    }
+
+    async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
+        let result = self.store.commit(changes).await;
+        self.board.notice("store", result.as_ref().err().map(ToString::to_string));
+        result
+    }
+}

@@ -1,0 +1,268 @@
+use std::fs::Permissions;
+use std::io::{IsTerminal as _, stdout};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use onward::agent::{MemoryStore, Store};
+use onward::{TaskState, TaskStatus};
+use tokio::runtime::Builder;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::{OnExit, Run};
+use crate::agent::{Agent, Ending, Order, Report, Setup};
+use crate::board::Board;
+use crate::kind::TaskExecutor;
+use crate::output::Output;
+use crate::program::Program;
+use crate::signals::{Signals, Told};
+use crate::socket::Server;
+use crate::spec::TaskSpec;
+use crate::state::{State, lock_temporary};
+use crate::task_file::TaskFile;
+use crate::view::{self, Form};
+use crate::watcher::Watcher;
+
+pub(super) fn run<E: TaskExecutor + 'static>(
+    program: Program,
+    arguments: Run,
+    executor: impl FnOnce(PathBuf) -> E,
+) -> anyhow::Result<ExitCode> {
+    let Run { file, state, on_exit, strict, logs } = arguments;
+    let shown = Shown { program, logging: log_to_stderr(), logs };
+    // While a signal still ends the program: it may be a pipe that nobody writes to.
+    let tasks = match (&file, &state) {
+        (Some(path), _) => TaskFile::read(path)?,
+        (None, None) => TaskFile::parse("demo.toml", program.demo, &std::env::current_dir()?)?,
+        (None, Some(dir)) => {
+            let (name, dir) = (program.name, dir.display());
+            anyhow::bail!("a state needs a file of tasks: {name} run FILE --state {dir}");
+        }
+    };
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        // The first thread for blocking work stays: where the system gives no more, work waits
+        // for it instead of failing.
+        .thread_keep_alive(Duration::from_secs(u64::from(u32::MAX)))
+        .build()
+        .context("the runtime cannot be started")?;
+    let ran = runtime.block_on(async {
+        tokio::task::spawn_blocking(|| {}).await?;
+        match (file, state) {
+            (Some(file), Some(dir)) => {
+                let ending = match on_exit.unwrap_or(OnExit::Leave) {
+                    OnExit::Leave => Ending::LeaveTasks,
+                    OnExit::Stop => Ending::StopTasks,
+                };
+                with_state(&file, tasks, &dir, executor, ending, shown).await
+            }
+            _ => without_state(tasks, executor, shown).await,
+        }
+    });
+    // Something may still be writing where nobody reads.
+    runtime.shutdown_background();
+    let (ending, report) = ran?;
+    Ok(exit_code(ending, &report, strict))
+}
+
+fn exit_code(ending: Ending, report: &Report, strict: bool) -> ExitCode {
+    let bad = |status: &TaskStatus| matches!(status.state, TaskState::Failed | TaskState::Rejected);
+    let Report { statuses, removal_errors } = report;
+    let have_ended = statuses.iter().all(|status| status.state.is_terminal());
+    if !removal_errors.is_empty() || !(have_ended || ending == Ending::LeaveTasks) {
+        ExitCode::from(3)
+    } else if strict && statuses.iter().any(bad) {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Until all tasks have ended. Everything is in a temporary directory.
+async fn without_state<E: TaskExecutor + 'static>(
+    file: TaskFile<E::Definition>,
+    executor: impl FnOnce(PathBuf) -> E,
+    shown: Shown,
+) -> anyhow::Result<(Ending, Report)> {
+    // Before anything is begun that a signal would leave behind.
+    let signals = Signals::new(Told::End)?;
+    let root = tempfile::Builder::new()
+        .prefix(&format!("{}-", shown.program.name))
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .context("the tasks have no place; set TMPDIR to a directory that can be written to")?;
+    let locked = lock_temporary(root.path())?;
+    let (ending, output) = (Ending::WithTasks, shown.output());
+    let setup = Setup { executor: executor(locked.path.clone()), file, ending, output };
+    let (agent, board) = start(MemoryStore::new(), setup).await?;
+    let (sender, orders) = mpsc::unbounded_channel();
+    let reread = Arc::new(Notify::new());
+    let report = shown.show(agent, board, orders, sender, ending, signals, reread).await?;
+    for (name, error) in &report.removal_errors {
+        shown.program.complain(&format!("the task {name} could not be removed: {error}"));
+    }
+    if !report.removal_errors.is_empty() {
+        shown.program.complain(&format!("what is left is in {}", root.keep().display()));
+    }
+    Ok((ending, report))
+}
+
+/// Until it is told to end. Everything is in `dir`.
+async fn with_state<E: TaskExecutor + 'static>(
+    path: &Path,
+    file: TaskFile<E::Definition>,
+    dir: &Path,
+    executor: impl FnOnce(PathBuf) -> E,
+    ending: Ending,
+    shown: Shown,
+) -> anyhow::Result<(Ending, Report)> {
+    if !path.metadata().is_ok_and(|found| found.is_file()) {
+        let path = path.display();
+        anyhow::bail!("{path}: it is to be read again when it changes, so it must be a file");
+    }
+    // Before anything is begun that a signal would leave in the middle.
+    let signals = Signals::new(Told::Reread)?;
+    let state = State::open(dir).await?;
+    let mut watcher = Watcher::new(path);
+    let reread = watcher.trigger();
+    let executor = executor(state.tasks_dir());
+    let setup = Setup { executor, file, ending, output: shown.output() };
+    let (agent, board) = start(state.store.clone(), setup).await?;
+    let mut server = Server::bind(state.dir())?;
+    let (sender, orders) = mpsc::unbounded_channel();
+    let watching = tokio::spawn({
+        let sender = sender.clone();
+        async move { while sender.send(Order::File(watcher.next().await)).is_ok() {} }
+    });
+    let serving = tokio::spawn({
+        let (tasks, executor, sender) = (agent.tasks(), agent.executor(), sender.clone());
+        let board = Arc::clone(&board);
+        async move { server.serve(tasks, executor, board, sender).await }
+    });
+    let report = shown.show(agent, board, orders, sender, ending, signals, reread).await;
+    watching.abort();
+    serving.abort();
+    // The socket is taken away while the state is still this agent's.
+    _ = serving.await;
+    if let Err(error) = state.store.close().await {
+        shown.program.complain(&error.to_string());
+    }
+    let report = report?;
+    for (name, error) in &report.removal_errors {
+        shown.program.complain(&format!("the task {name} could not be removed: {error}"));
+    }
+    Ok((ending, report))
+}
+
+async fn start<E: TaskExecutor + 'static>(
+    store: impl Store<TaskSpec<E::Definition>> + 'static,
+    setup: Setup<E>,
+) -> anyhow::Result<(Agent<E>, Arc<Board>)> {
+    let board = Arc::new(Board::default());
+    Ok((Agent::start(store, setup, Arc::clone(&board)).await?, board))
+}
+
+/// How the tasks are shown.
+#[derive(Clone, Copy)]
+struct Shown {
+    program: Program,
+    /// What happens is logged on standard error.
+    logging: bool,
+    /// What the tasks say is shown.
+    logs: bool,
+}
+
+impl Shown {
+    fn output(self) -> Output {
+        if self.logs { Output::shown() } else { Output::hidden() }
+    }
+
+    /// Shows what the agent does, and tells it what signals mean, until its end.
+    #[expect(clippy::too_many_arguments, reason = "what is in the hands of the agent, once")]
+    async fn show<E: TaskExecutor + 'static>(
+        self,
+        agent: Agent<E>,
+        board: Arc<Board>,
+        orders: mpsc::UnboundedReceiver<Order<E::Definition>>,
+        sender: mpsc::UnboundedSender<Order<E::Definition>>,
+        ending: Ending,
+        mut signals: Signals,
+        reread: Arc<Notify>,
+    ) -> anyhow::Result<Report> {
+        let hints = match ending {
+            Ending::WithTasks | Ending::StopTasks => {
+                ["Ctrl-C: shut down", "Ctrl-C again: kill", "killing"]
+            }
+            Ending::LeaveTasks => ["Ctrl-C: leave the tasks", "leaving", "leaving"],
+        };
+        let mut hints = hints.into_iter();
+        let hint = watch::Sender::new(hints.next().unwrap_or_default());
+        let mut running = tokio::spawn(agent.run(orders));
+        let (done, is_done) = oneshot::channel::<()>();
+        let had_terminal = stdout().is_terminal();
+        // Lines of text between the pictures would tear them apart.
+        let plain = self.logs || (self.logging && std::io::stderr().is_terminal());
+        let form = if plain { Form::Plain } else { Form::of_stdout() };
+        let (showing, shown) = (Arc::clone(&board), hint.subscribe());
+        let view = tokio::spawn(view::show(showing, tokio::io::stdout(), form, shown, is_done));
+        let mut count = 0;
+        let report = loop {
+            tokio::select! {
+                report = &mut running => break report?,
+                told = signals.next() => match told {
+                    Told::End => count += 1,
+                    Told::Reread => {
+                        reread.notify_one();
+                        // A terminal that is closed sends the same signal.
+                        let is_closed = had_terminal && !stdout().is_terminal();
+                        board.notice("terminal", is_closed.then(without_terminal));
+                        continue;
+                    }
+                },
+            }
+            hint.send_replace(hints.next().unwrap_or("ending"));
+            match (ending, count) {
+                (_, 1) => _ = sender.send(Order::End),
+                (Ending::WithTasks | Ending::StopTasks, 2) => _ = sender.send(Order::Kill),
+                (Ending::WithTasks, _) => {}
+                (Ending::StopTasks | Ending::LeaveTasks, _) => {
+                    running.abort();
+                    anyhow::bail!("ended at once; the next agent on this state finds the tasks");
+                }
+            }
+        };
+        drop(done);
+        tokio::select! {
+            shown = view => if let Err(error) = shown? {
+                // The tasks have ended well enough without.
+                self.program.complain(&format!("the tasks could not be shown: {error}"));
+            },
+            // Nobody reads it.
+            _ = signals.next() => {}
+        }
+        Ok(report)
+    }
+}
+
+/// For those who ask the agent that goes on.
+fn without_terminal() -> String {
+    let pid = std::process::id();
+    format!("the agent's terminal was closed, and it goes on; to end it: kill {pid}")
+}
+
+/// With `RUST_LOG` set, what happens is logged on standard error; says whether it is.
+fn log_to_stderr() -> bool {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    filter.is_ok_and(|filter| {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            // It would say so on standard error, and panic.
+            .log_internal_errors(false)
+            .try_init()
+            .is_ok()
+    })
+}

@@ -1,0 +1,166 @@
+//! A task as the agent tells of it, in the form of the Docker Engine API's `GET /tasks`.
+
+use std::collections::BTreeMap;
+
+use onward::agent::worker::TaskView;
+use onward::lifecycle::{ContainerStatus, PortStatus};
+use onward::{TaskState, TaskStatus};
+use serde::{Deserialize, Serialize};
+use time::UtcDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::agent::{is_redefined, note};
+use crate::kind::Definition;
+use crate::spec::TaskSpec;
+
+/// A task, and what its form has no place for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// The task.
+    pub task: ListedTask,
+    /// Why it is not as wanted, if its status does not show it; empty in most cases.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// A task in the Engine API's form, with what is known of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListedTask {
+    /// Its name, which is its id here.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its version.
+    pub version: Version,
+    /// When it was first assigned.
+    pub created_at: String,
+    /// When its status has changed last.
+    pub updated_at: String,
+    /// It has its name, and no labels.
+    pub name: String,
+    /// None.
+    pub labels: BTreeMap<String, String>,
+    /// What it is.
+    pub spec: Spec,
+    /// How far it is.
+    pub status: ListedStatus,
+    /// The state that it is wanted in; `remove` if it is no longer in the file.
+    pub desired_state: String,
+}
+
+/// The version of a task, which the API requires. This agent does not count versions.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Version {
+    /// Always 1.
+    pub index: u64,
+}
+
+/// The status of a task in the Engine API's form. A process id or an exit code that is not known
+/// is left out, so that it does not read as 0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListedStatus {
+    /// When it has changed last.
+    pub timestamp: String,
+    /// The state.
+    pub state: TaskState,
+    /// The last step.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// The last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub err: Option<String>,
+    /// The process, if one was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_status: Option<ListedProcess>,
+    /// The ports that are published now.
+    pub port_status: PortStatus,
+}
+
+/// A process: the API's `ContainerStatus`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListedProcess {
+    /// The task's name, because a process has no id that is never used again.
+    #[serde(rename = "ContainerID")]
+    pub container_id: String,
+    /// The process id, while the process runs.
+    #[serde(rename = "PID", default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// The exit code, if the process has ended and its exit code is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
+
+/// What a task is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Spec {
+    /// What [`Definition::container_spec`] says.
+    pub container_spec: serde_json::Value,
+}
+
+impl Listed {
+    /// What there is to tell of a task.
+    #[must_use]
+    pub fn of<D: Definition>(view: &TaskView<TaskSpec<D>>) -> Self {
+        let record = &view.record;
+        // The definition that the controller has, if it has not taken the wanted one.
+        let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
+        let status = &view.snapshot.status;
+        // A task that is no longer in the file is shut down first.
+        let is_removed = record.removing && view.has_ended();
+        let desired = if is_removed { TaskState::Remove } else { record.assignment.desired_state };
+        let task = ListedTask {
+            id: assignment.id.to_string(),
+            version: Version { index: 1 },
+            created_at: time(Some(assignment.definition.assigned_at)),
+            updated_at: time(status.timestamp),
+            name: assignment.id.to_string(),
+            labels: BTreeMap::new(),
+            spec: Spec { container_spec: assignment.definition.definition.container_spec() },
+            status: ListedStatus::of(status),
+            desired_state: desired.as_str().to_owned(),
+        };
+        let is_redefined = is_redefined(record);
+        let note = note(&view.snapshot, view.removal_error.as_deref(), is_redefined);
+        Self { task, note }
+    }
+}
+
+impl ListedStatus {
+    fn of(status: &TaskStatus) -> Self {
+        Self {
+            timestamp: time(status.timestamp),
+            state: status.state,
+            message: status.message.to_string(),
+            err: status.err.as_deref().map(str::to_owned),
+            container_status: status.container_status.as_ref().map(ListedProcess::of),
+            port_status: status.port_status.clone(),
+        }
+    }
+
+    /// When it has changed last, if that is known.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<UtcDateTime> {
+        let at = UtcDateTime::parse(&self.timestamp, &Rfc3339).ok();
+        at.filter(|_| self.timestamp != NO_TIME)
+    }
+}
+
+impl ListedProcess {
+    fn of(container: &ContainerStatus) -> Self {
+        let ContainerStatus { container_id, pid, exit_code } = container.clone();
+        Self { container_id, pid, exit_code }
+    }
+}
+
+/// A time that is not known, as the API writes it.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// A time as the API writes it.
+fn time(at: Option<UtcDateTime>) -> String {
+    let none = || NO_TIME.to_owned();
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(none)
+}

@@ -1,0 +1,73 @@
+//! The signals that the program listens to.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// The program is to end: `INT`, `TERM`, and `HUP` where nothing can be read again.
+    End,
+    /// The file is to be read again: `HUP`.
+    Reread,
+}
+
+/// The signals that the program listens to. A signal that it was started to ignore stays ignored,
+/// as `nohup` wants it.
+#[derive(Debug)]
+pub struct Signals {
+    end: [Option<Signal>; 2],
+    hangup: Option<Signal>,
+    /// What a hangup asks for.
+    hangup_means: Told,
+}
+
+impl Signals {
+    /// Listens from now on: a signal that comes before [`next`](Self::next) is called is not
+    /// lost.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no handler.
+    pub fn new(hangup_means: Told) -> io::Result<Self> {
+        let ignored = ignored();
+        let listen = |kind: SignalKind| {
+            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            Some(kind).filter(|_| !is_ignored).map(signal).transpose()
+        };
+        let end = [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?];
+        Ok(Self { end, hangup: listen(SignalKind::hangup())?, hangup_means })
+    }
+
+    /// The next signal that has come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, no signal is lost.
+    pub async fn next(&mut self) -> Told {
+        poll_fn(|context| {
+            if self.end.iter_mut().any(|signal| has_come(signal, context)) {
+                Poll::Ready(Told::End)
+            } else if has_come(&mut self.hangup, context) {
+                Poll::Ready(self.hangup_means)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+fn has_come(signal: &mut Option<Signal>, context: &mut Context<'_>) -> bool {
+    signal.as_mut().is_some_and(|signal| signal.poll_recv(context).is_ready())
+}
+
+/// The signals that this process ignores, one bit each, the first for signal 1.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}

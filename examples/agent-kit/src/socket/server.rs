@@ -1,0 +1,376 @@
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use onward::ControllerError;
+use onward::agent::worker::TaskView;
+use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Deserialize;
+use time::UtcDateTime;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep};
+
+use super::{Answer, Message, NAME, Request, VERSION};
+use crate::agent::{Order, PublishError, Tasks, check_names, publish_logs};
+use crate::board::Board;
+use crate::kind::TaskExecutor;
+use crate::listing::Listed;
+
+/// Bytes of the longest request that is read.
+const MAX_REQUEST: u64 = 1 << 20;
+
+/// Time between two looks for what tells nothing by itself.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many answers may wait for a client that reads slowly.
+const WAITING: usize = 1024;
+
+/// Bytes of answers that are written at once.
+const BLOCK: usize = 64 * 1024;
+
+/// The socket could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct SocketError {
+    /// The socket.
+    path: PathBuf,
+    /// What the system said.
+    error: io::Error,
+}
+
+/// The agent's end of the socket, which is taken away when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// The state's directory.
+    dir: File,
+    listener: UnixListener,
+    /// Which file the socket is.
+    identity: (u64, u64),
+}
+
+impl Server {
+    /// Makes the socket in this state, which must be the caller's alone: what an agent has left
+    /// there that was killed is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The system makes none.
+    pub fn bind(dir: &Path) -> Result<Self, SocketError> {
+        let failed = |error| SocketError { path: dir.join(NAME), error };
+        let opened = File::open(dir).map_err(failed)?;
+        let (listener, identity) = bind(&opened).map_err(failed)?;
+        Ok(Self { dir: opened, listener, identity })
+    }
+
+    /// Answers until it is dropped. A socket that is removed, by a cleaner of old files for
+    /// example, is made again.
+    pub async fn serve<E: TaskExecutor + 'static>(
+        &mut self,
+        tasks: Tasks<E::Definition>,
+        executor: E,
+        board: Arc<Board>,
+        orders: mpsc::UnboundedSender<Order<E::Definition>>,
+    ) {
+        let mut clients = JoinSet::new();
+        let mut look = interval(LOOK);
+        loop {
+            tokio::select! {
+                // Those that have ended are forgotten.
+                Some(_) = clients.join_next() => {}
+                client = self.listener.accept() => match client {
+                    Ok((client, _)) => {
+                        let talk = Talk {
+                            tasks: tasks.clone(),
+                            executor: executor.clone(),
+                            board: Arc::clone(&board),
+                            orders: orders.clone(),
+                        };
+                        clients.spawn(talk.with(client));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a client cannot be let in");
+                        sleep(LOOK).await;
+                    }
+                },
+                _ = look.tick() => self.bind_again(),
+            }
+        }
+    }
+
+    /// Makes the socket again if it is no longer there.
+    fn bind_again(&mut self) {
+        if identity(&self.dir).is_ok_and(|found| found == self.identity) {
+            return;
+        }
+        match bind(&self.dir) {
+            Ok((listener, identity)) => {
+                (self.listener, self.identity) = (listener, identity);
+                tracing::warn!("the agent's socket was gone, and was made again");
+            }
+            Err(error) => tracing::warn!(%error, "the agent's socket is gone"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Not another agent's.
+        if identity(&self.dir).is_ok_and(|found| found == self.identity) {
+            _ = fs::remove_file(in_dir(&self.dir));
+        }
+    }
+}
+
+/// The socket's path by way of the open directory. It is short enough for an address, and leads
+/// to the same directory when that is moved.
+fn in_dir(dir: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd()))
+}
+
+fn identity(dir: &File) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(in_dir(dir))?;
+    Ok((found.dev(), found.ino()))
+}
+
+fn bind(dir: &File) -> io::Result<(UnixListener, (u64, u64))> {
+    let path = in_dir(dir);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    // Until here nobody else could enter the directory.
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok((listener, identity(dir)?))
+}
+
+/// Says to another user's client that this is not its agent.
+fn check_user(client: &UnixStream) -> Result<(), String> {
+    let me = rustix::process::geteuid().as_raw();
+    match client.peer_cred() {
+        Ok(peer) if peer.uid() == me => Ok(()),
+        Ok(peer) => Err(format!(
+            "this agent belongs to user {me}, and was asked by user {}; only its owner can talk to it",
+            peer.uid()
+        )),
+        Err(error) => Err(format!("the client's user is not known: {error}")),
+    }
+}
+
+/// One client.
+struct Talk<E: TaskExecutor> {
+    tasks: Tasks<E::Definition>,
+    executor: E,
+    board: Arc<Board>,
+    orders: mpsc::UnboundedSender<Order<E::Definition>>,
+}
+
+impl<E: TaskExecutor> Talk<E> {
+    /// Until all is said, or the client is gone.
+    async fn with(self, client: UnixStream) {
+        let allowed = check_user(&client);
+        let (reader, writer) = client.into_split();
+        let mut reader = BufReader::new(reader.take(MAX_REQUEST));
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line).await.is_err() {
+            return;
+        }
+        let (out, answers) = mpsc::channel(WAITING);
+        let answering = async move {
+            let out = Out(out);
+            let last = match allowed.and_then(|()| read(&line)) {
+                Ok(request) => self.answer(request, &out).await,
+                Err(refused) => Some(Answer::Refused(refused)),
+            };
+            if let Some(last) = last {
+                _ = out.send(&last).await;
+            }
+        };
+        tokio::select! {
+            _ = futures::future::join(answering, write(answers, writer)) => {}
+            () = gone(reader.into_inner().into_inner()) => {}
+        }
+    }
+
+    /// The last answer. None if the agent has ended before.
+    async fn answer(&self, request: Request, out: &Out) -> Option<Answer> {
+        let done = match request {
+            Request::Ps => {
+                let tasks = self.tasks.tasks().iter().map(Listed::of).collect();
+                _ = out.send(&Answer::Tasks(tasks)).await;
+                for notice in self.board.notices() {
+                    _ = out.send(&Answer::Notice(notice)).await;
+                }
+                Ok(())
+            }
+            Request::Logs { names, follow, tail, since } => {
+                let options = log_options(follow, tail, since);
+                match self.logs(&names, &options, out).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => return None,
+                    Err(refused) => Err(refused),
+                }
+            }
+            Request::Stop { names, wait } => self.stop(names, wait).await,
+        };
+        Some(done.map_or_else(Answer::Refused, |()| Answer::Done))
+    }
+
+    /// Whether the tasks have said all, and not only what they said until the agent's end.
+    async fn logs(
+        &self,
+        names: &[String],
+        options: &LogSubscriptionOptions,
+        out: &Out,
+    ) -> Result<bool, String> {
+        let views = self.tasks.tasks();
+        check_names(names, &views.iter().map(|view| view.record.id()).collect::<Vec<_>>())?;
+        let published = names.iter().map(|name| async move {
+            let said = Said { task: name.clone(), out: out.clone() };
+            let read = publish_logs(&self.tasks, &self.executor, name, said, options.clone()).await;
+            match read {
+                Ok(()) => true,
+                Err(PublishError::AgentEnded) => false,
+                Err(PublishError::Failed(error)) => {
+                    let failed =
+                        format!("the logs of {name} cannot be read to their end: {error:#}");
+                    _ = out.send(&Answer::Failed(failed)).await;
+                    true
+                }
+            }
+        });
+        Ok(join_all(published).await.into_iter().all(|is_all| is_all))
+    }
+
+    async fn stop(&self, names: Vec<String>, wait: bool) -> Result<(), String> {
+        let ends = || "the agent is ending".to_owned();
+        let (told, answer) = oneshot::channel();
+        let order = Order::Stop(names.clone(), told);
+        self.orders.send(order).map_err(|_| ends())?;
+        answer.await.map_err(|_| ends())??;
+        if wait {
+            let is_named = |id: &str| names.iter().any(|name| name == id);
+            // A task that is being removed is followed by another one of its name.
+            let is_over = |view: &TaskView<_>| {
+                (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+            };
+            let are_over = self
+                .tasks
+                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_over));
+            let views = are_over.await.map_err(|_| ends())?;
+            let failed = views.iter().filter(|view| is_named(view.id())).find_map(|view| {
+                let error = view.removal_error.as_deref().filter(|_| view.record.removing)?;
+                Some(format!("the task {} could not be removed: {error}", view.id()))
+            });
+            failed.map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a line asks for, or what is wrong with it.
+fn read(line: &[u8]) -> Result<Request, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    #[derive(Deserialize)]
+    struct Asked {
+        request: Request,
+    }
+    let wrong = |error: serde_json::Error| {
+        format!("this is no request: {error}; write {{\"version\":{VERSION},\"request\":\"ps\"}}")
+    };
+    let Version { version } = serde_json::from_slice(line).map_err(wrong)?;
+    if version != VERSION {
+        return Err(format!(
+            "this agent speaks version {VERSION}, and was asked in version {version}; \
+             use the same version of the program for both"
+        ));
+    }
+    let Asked { request } = serde_json::from_slice(line).map_err(wrong)?;
+    Ok(request)
+}
+
+fn log_options(
+    follow: bool,
+    tail: Option<u64>,
+    since: Option<UtcDateTime>,
+) -> LogSubscriptionOptions {
+    let mut options = LogSubscriptionOptions::default();
+    options.follow = follow;
+    options.since = since;
+    match tail {
+        Some(lines) => options.with_tail(lines),
+        None => options,
+    }
+}
+
+/// Ready when the client is gone. A client may have closed its writing half and go on reading:
+/// that looks the same to a reader, and only the system can tell the two apart.
+async fn gone(mut reader: OwnedReadHalf) {
+    while reader.read(&mut [0; 64]).await.is_ok_and(|count| count > 0) {}
+    while !has_hung_up(reader.as_ref()) {
+        sleep(LOOK).await;
+    }
+}
+
+/// Whether the other end of a connection is closed in both directions.
+fn has_hung_up(client: impl AsFd) -> bool {
+    let mut client = [PollFd::new(&client, PollFlags::empty())];
+    let looked = poll(&mut client, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let [client] = client;
+    looked.is_err() || client.revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// Writes what is to be answered, as much at once as is there.
+async fn write(mut answers: mpsc::Receiver<Vec<u8>>, mut writer: OwnedWriteHalf) {
+    let mut block = Vec::new();
+    while let Some(first) = answers.recv().await {
+        block.extend(first);
+        while block.len() < BLOCK
+            && let Ok(next) = answers.try_recv()
+        {
+            block.extend(next);
+        }
+        if writer.write_all(&block).await.is_err() {
+            return;
+        }
+        block.clear();
+    }
+}
+
+/// Where the answers go.
+#[derive(Clone)]
+struct Out(mpsc::Sender<Vec<u8>>);
+
+impl Out {
+    async fn send(&self, answer: &Answer) -> io::Result<()> {
+        let mut line = serde_json::to_vec(answer)?;
+        line.push(b'\n');
+        self.0.send(line).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// Sends what one task says.
+struct Said {
+    task: String,
+    out: Out,
+}
+
+impl LogPublisher for Said {
+    async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
+        let said = Answer::Said(Message::new(&self.task, message));
+        Ok(self.out.send(&said).await?)
+    }
+}
