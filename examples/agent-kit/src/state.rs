@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tasks.redb` | what is wanted of each task, and how far it is |
 //! | `tasks/` | what the executor keeps of the tasks |
+//! | `reserve` | room for removals on a disk that is full |
 //! | `agent.sock` | where the agent [is talked to](crate::socket) while it runs |
 //!
 //! The directory itself is locked (`flock`) by the agent. It is for its owner only, and so that
@@ -11,6 +12,7 @@
 //! or to the agent's user, and must not be writable by others, unless it is sticky, as `/tmp` is.
 
 mod place;
+mod reserve;
 
 use std::fs::File;
 use std::io;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, sleep};
 use crate::kind::Definition;
 use crate::spec::TaskSpec;
 pub use place::Place;
+pub use reserve::Reserved;
 
 /// How long a state may be locked by an agent that has just been killed: until the system has
 /// closed its files, and those of what it was about to start.
@@ -147,6 +150,12 @@ impl<D: Definition> State<D> {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.place.path
+    }
+
+    /// What is stored, for a worker. It finds room for removals even on a disk that is full.
+    #[must_use]
+    pub fn reserved(&self) -> Reserved<RedbStore<TaskSpec<D>>> {
+        Reserved::new(self.store.clone(), self.dir(), STORE)
     }
 
     /// Where the executor keeps what belongs to the tasks.

@@ -91,7 +91,8 @@ fn the_logs_of_a_task_that_never_ran_have_an_end() {
 
 #[test]
 fn a_line_as_json_has_its_task_its_time_and_its_stream() {
-    let mut home = Home::new(&task("web", "echo '\\\"a\\\"'; printf '\\\\033]0;x\\\\n' >&2; exit 3"));
+    let mut home =
+        Home::new(&task("web", "echo '\\\"a\\\"'; printf '\\\\033]0;x\\\\n' >&2; exit 3"));
     home.up(&[]);
     home.until("web", "failed");
     let lines = home.ask(&["logs", "--json", "web"]);

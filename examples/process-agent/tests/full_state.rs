@@ -59,3 +59,35 @@ fn a_state_that_cannot_be_written_to_is_told() {
     assert!(error.contains("Read-only file system"), "{error}");
     assert!(error.starts_with("process-agent: disk"), "{error}");
 }
+
+/// The store itself has filled the disk, and nothing else can be taken away.
+#[test]
+fn a_store_that_has_filled_its_disk_can_be_emptied() {
+    let many: String = (0..40)
+        .map(|index| {
+            let name = format!("many{index}");
+            task(&name, "exit 0") + &format!("env = {{ LONG = '{}' }}\n", "x".repeat(20_000))
+        })
+        .collect();
+    let mut home = Home::new(&(task("web", RUNS) + &many));
+    let name = "a_store_that_has_filled_its_disk_can_be_emptied";
+    let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=12m,mode=700", name) else {
+        return;
+    };
+    home.start(&["--state", "disk"]);
+    home.wait(|home| {
+        let output = home.output(&["ps", "--state", "disk", "--json"]);
+        let tasks: Vec<serde_json::Value> =
+            serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let ended = |task: &&serde_json::Value| task["Status"]["State"] == "complete";
+        tasks.iter().filter(ended).count() == 40
+    });
+    // Everything but what the agent keeps for this.
+    let mut fill = std::fs::File::create(disk.0.join("fill")).unwrap();
+    while std::io::Write::write_all(&mut fill, &[0; 512]).is_ok() {}
+    home.save("task = []\n");
+    home.wait(|home| {
+        home.alive().is_empty() && home.ask(&["ps", "--state", "disk", "--json"]).trim() == "[]"
+    });
+    home.kill();
+}

@@ -130,7 +130,7 @@ async fn with_state<E: TaskExecutor + 'static>(
     let reread = watcher.trigger();
     let executor = executor(state.tasks_dir());
     let setup = Setup { executor, file, ending, output: shown.output() };
-    let (agent, board) = start(state.store.clone(), setup).await?;
+    let (agent, board) = start(state.reserved(), setup).await?;
     let mut server = Server::bind(state.dir())?;
     let (sender, orders) = mpsc::unbounded_channel();
     let watching = tokio::spawn({
