@@ -17,11 +17,11 @@ use onward::exec::{
     LogSubscriptionOptions, ProgressReporter, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
-use rustix::io::Errno;
 use tokio::time::timeout;
 
+use crate::blocking;
 use crate::definition::{ProcessDefinition, PublishedPort};
-use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
+use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, NotStarted, State};
 use logs::ProcessLogs;
 use removal::remove_dir;
 
@@ -180,13 +180,13 @@ impl Controller for ProcessController {
             // not be started was not.
             let state = self.keeper.state().await.map_err(wrap)?;
             if let State::Exited(Exit::NotStarted(refused)) = state {
-                return Err(ControllerError::wrap(refused));
+                return Err(not_started(refused));
             }
             return Ok(());
         };
         let outcome = tokio::select! {
             biased;
-            end = self.keeper.wait() => Err(end.map_err(wrap)?),
+            end = self.until_ended(&self.keeper) => Err(end?),
             ready = self.until_ready(&ready) => Ok(ready),
         };
         let probe_ended = self.end_probe().await;
@@ -203,7 +203,7 @@ impl Controller for ProcessController {
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        let end = self.keeper.wait().await.map_err(wrap)?;
+        let end = self.until_ended(&self.keeper).await?;
         if let End::Exited(Exit::Ended(Ended { code: 0, .. })) = end {
             return Ok(());
         }
@@ -273,22 +273,54 @@ impl ProcessController {
         if self.closed { Err(ControllerError::closed()) } else { Ok(()) }
     }
 
-    fn work_dir(&self) -> PathBuf {
-        self.definition.dir.clone().unwrap_or_else(|| self.keeper.work_dir())
+    /// A definition of another command of this task, which runs where the task does.
+    fn beside(&self, command: Vec<String>) -> Result<ProcessDefinition, ControllerError> {
+        let dir = Some(self.keeper.work_dir().map_err(wrap)?);
+        let task = self.definition.clone();
+        Ok(ProcessDefinition { command, dir, prepare: None, ready: None, ..task })
+    }
+
+    /// Waits for the end of a process that was started. If there is nothing to wait for, because
+    /// its directory is gone, what still runs of it is ended first.
+    async fn until_ended(&self, keeper: &Keeper) -> Result<End, ControllerError> {
+        match keeper.wait().await {
+            Err(gone @ KeeperError::Gone { .. }) => {
+                keeper.end(false).await.map_err(wrap)?;
+                Err(wrap(gone).with_container_status(self.container_status(None, None)))
+            }
+            ended => ended.map_err(wrap),
+        }
     }
 
     async fn end(&self, force: bool) -> Result<(), ControllerError> {
         self.check_open()?;
         // Not one after the other: the grace is for all. A probe has nothing to bring to an end.
-        let (preparing, probe) = (self.prepare_command(), self.probe_command());
-        let (preparing, probe, process) =
-            tokio::join!(preparing.end(force), probe.end(true), self.keeper.end(force));
+        let preparing = async {
+            if self.definition.prepare.is_some() || self.has_begun(&self.prepare_command()) {
+                self.prepare_command().end(force).await?;
+            }
+            Ok(())
+        };
+        let probe = async {
+            if self.has_begun(&self.probe_command()) {
+                self.probe_command().end(true).await?;
+            }
+            Ok(())
+        };
+        let (preparing, probe, process) = tokio::join!(preparing, probe, self.keeper.end(force));
         match preparing.and(probe).and(process) {
             // A `remove` that was dropped goes on: it has ended everything before, and has taken
             // the directory away in the middle of this.
             Err(_) if matches!(self.keeper.dir().try_exists(), Ok(false)) => Ok(()),
             ended => ended.map_err(wrap),
         }
+    }
+
+    /// Whether something of another command of this task can be there. To end a command that has no
+    /// directory, all processes are looked at; so that is left out where it need not be.
+    fn has_begun(&self, command: &Keeper) -> bool {
+        let is_away = |keeper: &Keeper| matches!(keeper.dir().try_exists(), Ok(false));
+        !is_away(command) || is_away(&self.keeper)
     }
 
     /// Why a workload that has ended is not one that has ended well.
@@ -299,7 +331,7 @@ impl ProcessController {
                     .with_exit_code(ended.code)
                     .with_container_status(self.container_status(None, Some(ended.code)))
             }
-            End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
+            End::Exited(Exit::NotStarted(refused)) => not_started(refused),
             End::Lost => {
                 let lost = format!("{what}its keeper was killed, so its exit code is unknown");
                 match self.keeper.sweep().await {
@@ -316,25 +348,29 @@ impl ProcessController {
     }
 }
 
-/// In a thread for blocking work; dropped, it goes on to its end, and the next call finds what it
-/// has done.
+/// In a thread for blocking work. Dropped, it stops before its next step, so that it does nothing
+/// to a task of the same name that comes later.
 async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), KeeperError> {
     let preparing = keeper.clone();
-    let prepared = tokio::task::spawn_blocking(move || preparing.prepare(&definition));
-    prepared.await.unwrap_or_else(|error| {
+    let job =
+        move |caller: &blocking::Caller| preparing.prepare_while(&definition, || caller.waits());
+    blocking::run(job).await.unwrap_or_else(|error| {
         let path = keeper.dir().to_owned();
-        Err(KeeperError::File { path, error: io::Error::other(error) })
+        Err(KeeperError::File { path, error })
     })
 }
 
-/// What the system has too little of for the moment is worth another try: descriptors, processes
-/// and memory are given back.
 fn wrap(error: KeeperError) -> ControllerError {
-    let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
-    let errno = error.errno();
+    let is_temporary = error.is_temporary();
     let wrapped = ControllerError::wrap(error);
-    let is_scarce = scarce.iter().any(|scarce| Some(scarce.raw_os_error()) == errno);
-    if is_scarce { wrapped.temporary() } else { wrapped }
+    if is_temporary { wrapped.temporary() } else { wrapped }
+}
+
+/// A start that was refused for the moment is done again by the next `start`.
+fn not_started(refused: NotStarted) -> ControllerError {
+    let is_temporary = refused.is_temporary();
+    let wrapped = ControllerError::wrap(refused);
+    if is_temporary { wrapped.temporary() } else { wrapped }
 }
 
 fn how_it_ended(ended: &Ended) -> String {
@@ -359,6 +395,8 @@ fn port_config(port: &PublishedPort) -> PortConfig {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     fn check(errno: Errno, temporary: bool) {
@@ -369,16 +407,27 @@ mod tests {
         let reason = "because".to_owned();
         let launch = KeeperError::Launch { dir: "x".into(), reason, errno: Some(errno) };
         assert_eq!(wrap(launch).is_temporary(), temporary);
+        let refused = NotStarted { spawn_error: "because".to_owned(), errno: Some(errno) };
+        assert_eq!(not_started(refused).is_temporary(), temporary);
     }
 
     #[test]
     fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM] {
+        let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::NOBUFS];
+        for errno in scarce.into_iter().chain([Errno::NOSPC, Errno::DQUOT, Errno::TXTBSY]) {
             check(errno, true);
         }
-        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOSPC, Errno::IO] {
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::ROFS, Errno::IO] {
             check(errno, false);
         }
+        let refused = NotStarted { spawn_error: "because".to_owned(), errno: None };
+        assert!(!not_started(refused).is_temporary());
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_again_and_what_is_lost_is_not() {
+        assert!(wrap(KeeperError::Silent { dir: "x".into() }).is_temporary());
         assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
+        assert!(!wrap(KeeperError::Gone { dir: "x".into() }).is_temporary());
     }
 }

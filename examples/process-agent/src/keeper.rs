@@ -36,9 +36,11 @@
 
 mod client;
 mod control;
+mod environment;
 mod executable;
 mod exit;
 mod files;
+mod lock;
 mod output;
 mod procfs;
 mod run;
@@ -47,8 +49,10 @@ mod sweep;
 mod workload;
 
 pub use client::{End, Keeper, KeeperError, Spawned, State};
+pub(crate) use client::{PATIENCE, POLL};
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
+pub(crate) use lock::try_lock;
 pub use run::{Stage, run};
 
 /// The environment variable that marks every process of a task.

@@ -1,9 +1,10 @@
 use std::{io, path::PathBuf};
 
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::Keeper;
-use crate::keeper::{ExecutableError, files};
+use crate::keeper::{ExecutableError, exit::is_scarce, files};
 
 /// Why a task could not be prepared, started, looked at or ended.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,18 @@ pub enum KeeperError {
         /// The task's directory.
         dir: PathBuf,
     },
+    /// There is nothing of a task that was started.
+    #[error("the directory {} was removed, moved or replaced, and with it what is known of the task", dir.display())]
+    Gone {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// The caller of a preparation has gone, so it was not done.
+    #[error("the preparation of {} was given up", dir.display())]
+    GivenUp {
+        /// The task's directory.
+        dir: PathBuf,
+    },
     /// The keeper could not come to the start of the workload.
     #[error("the keeper of {} could not start: {reason}", dir.display())]
     Launch {
@@ -53,7 +66,8 @@ pub enum KeeperError {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The keeper lives but does not answer.
+    /// The keeper, or another process that writes the directory, has its lock and does not answer
+    /// or release it.
     #[error("the keeper of {} does not answer; it may be stopped, and then needs a CONT signal", dir.display())]
     Silent {
         /// The task's directory.
@@ -71,6 +85,16 @@ pub enum KeeperError {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most have nothing that helps")]
 fn hint(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            return "; raise the limit on open files of the agent (`ulimit -Hn`, `LimitNOFILE=`)";
+        }
+        Some(Errno::NFILE) => return "; raise the system's limit on open files (`fs.file-max`)",
+        Some(Errno::FBIG) => {
+            return "; raise the limit on the size of files (`ulimit -f`, `LimitFSIZE=`)";
+        }
+        _ => {}
+    }
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
         io::ErrorKind::PermissionDenied => "; the agent's user needs the permission",
@@ -93,10 +117,19 @@ impl KeeperError {
             Self::Executable(_)
             | Self::AlreadyStarted { .. }
             | Self::NotStarted { .. }
+            | Self::Gone { .. }
+            | Self::GivenUp { .. }
             | Self::Lost { .. }
             | Self::StillRunning { .. }
             | Self::Silent { .. } => None,
         }
+    }
+
+    /// Whether the same call can succeed later: the system has [too little](is_scarce) of something
+    /// for the moment, or it is not known what runs.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Silent { .. }) || self.errno().is_some_and(is_scarce)
     }
 }
 
@@ -118,6 +151,11 @@ impl Keeper {
     pub(super) fn silent(&self) -> KeeperError {
         let dir = self.dir.clone();
         KeeperError::Silent { dir }
+    }
+
+    pub(super) fn gone(&self) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::Gone { dir }
     }
 
     pub(super) fn not_started(&self) -> KeeperError {
