@@ -174,15 +174,18 @@ impl Controller for ProcessController {
 
     async fn start(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        self.keeper.spawn().await.map_err(wrap)?;
+        spawn(&self.keeper).await?;
         let Some(ready) = self.definition.ready.clone() else {
             // One that has ended by now was started: `wait` says how it ended. One that could
             // not be started was not.
-            let state = self.keeper.state().await.map_err(wrap)?;
-            if let State::Exited(Exit::NotStarted(refused)) = state {
-                return Err(not_started(refused));
-            }
-            return Ok(());
+            return match self.keeper.state().await.map_err(wrap)? {
+                State::Exited(Exit::NotStarted(refused)) => Err(not_started(refused)),
+                State::Lost => Err(self.ended_badly(End::Lost, "").await),
+                State::NotStarted
+                | State::Starting
+                | State::Running { .. }
+                | State::Exited(Exit::Ended(_)) => Ok(()),
+            };
         };
         let outcome = tokio::select! {
             biased;
@@ -358,6 +361,15 @@ async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), K
         let path = keeper.dir().to_owned();
         Err(KeeperError::File { path, error })
     })
+}
+
+/// Starts a process. A keeper that was killed counts as started: its workload may run, and is ended
+/// where the process is waited for.
+async fn spawn(keeper: &Keeper) -> Result<(), ControllerError> {
+    match keeper.spawn().await {
+        Ok(_) | Err(KeeperError::Lost { .. }) => Ok(()),
+        Err(error) => Err(wrap(error)),
+    }
 }
 
 fn wrap(error: KeeperError) -> ControllerError {

@@ -6,6 +6,8 @@
 
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "support/dice.rs"]
+mod dice;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,6 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent::{Home, task};
+use dice::{Dice, number};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What a test without orders does.
@@ -20,22 +23,6 @@ const KILLS: u64 = 5;
 
 /// How many tasks the file has at most: then the oldest are left out.
 const MOST: usize = 20;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
-}
-
-/// The numbers of a linear congruential generator: the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `below`.
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
 
 /// How a task is expected to end; `None` if it runs until it is stopped.
 type Code = Option<u64>;

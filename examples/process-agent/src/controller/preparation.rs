@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use onward::ControllerError;
 
 use super::removal::remove_dir;
-use super::{ProcessController, how_it_ended, logs, not_started, prepare, wrap};
+use super::{ProcessController, how_it_ended, logs, not_started, prepare, spawn, wrap};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
 use crate::log::{Follow, Options, records};
 
@@ -26,7 +26,7 @@ impl ProcessController {
             Ok(()) | Err(KeeperError::AlreadyStarted { .. }) => {}
             Err(error) => return Err(wrap(error)),
         }
-        keeper.spawn().await.map_err(wrap)?;
+        spawn(&keeper).await?;
         let failed = |what: String| ControllerError::new(format!("the prepare command {what}"));
         let end = tokio::select! {
             biased;

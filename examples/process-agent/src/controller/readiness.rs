@@ -3,7 +3,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::removal::remove_dir;
-use super::{ProcessController, how_it_ended, logs, prepare, wrap};
+use super::{ProcessController, how_it_ended, logs, prepare, spawn, wrap};
 use crate::definition::{Probe, Readiness};
 use crate::keeper::{End, Ended, Exit, Keeper};
 
@@ -62,7 +62,7 @@ impl ProcessController {
         // What an earlier try has left that was dropped or could not be ended.
         self.end_probe().await?;
         prepare(&keeper, definition).await.map_err(wrap)?;
-        keeper.spawn().await.map_err(wrap)?;
+        spawn(&keeper).await?;
         let tried = match self.until_ended(&keeper).await? {
             End::Exited(Exit::Ended(Ended { code: 0, .. })) => Ok(()),
             End::Exited(Exit::Ended(ended)) => {

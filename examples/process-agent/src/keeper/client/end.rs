@@ -120,20 +120,17 @@ impl Keeper {
         found.map_err(|error| self.file("", error))
     }
 
-    /// Sends a signal to the keeper of the record, or, where there is no record yet, to the
-    /// keepers and launchers that were started for this path.
+    /// Sends a signal to whatever may have the lock: the keeper of the record, and the keepers and
+    /// launchers that were started for this path.
     async fn signal_keepers(&self, signal: Signal) -> Result<(), KeeperError> {
-        let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
-        let keepers = match record {
-            Some(record) => {
-                let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
-                // Whoever has barred the task is in the record too, and is no keeper.
-                let is_keeper = record.boot_id == boot_id
-                    && procfs::keeper_argument(record.keeper.pid).is_some();
-                if is_keeper { vec![record.keeper] } else { Vec::new() }
-            }
-            None => self.keepers().await?,
-        };
+        let mut keepers = self.keepers().await?;
+        if let Some(record) = self.read::<KeeperRecord>(files::KEEPER)? {
+            let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
+            // Whoever has barred the task is in the record too, and is no keeper.
+            let is_keeper =
+                record.boot_id == boot_id && procfs::keeper_argument(record.keeper.pid).is_some();
+            keepers.extend(is_keeper.then_some(record.keeper));
+        }
         for keeper in keepers {
             // Its start time is compared there.
             keeper.signal(signal).map_err(|error| self.file(files::KEEPER, error))?;

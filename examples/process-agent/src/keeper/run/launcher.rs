@@ -1,6 +1,6 @@
 use std::{
     ffi::{CString, OsString},
-    fs,
+    fs::File,
     io::{self, BufRead as _, BufReader, PipeWriter, Write as _},
     os::{fd::AsRawFd as _, unix::ffi::OsStringExt as _},
     path::Path,
@@ -10,6 +10,7 @@ use nix::{
     spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
     sys::signal::SigSet,
 };
+use rustix::stdio::dup2_stdin;
 
 use crate::{
     keeper::environment,
@@ -23,8 +24,9 @@ const STDOUT: i32 = 1;
 pub(super) fn launch(dir: &Path, inherited: &Inherited) -> io::Result<()> {
     let (told, telling) = io::pipe()?;
     start_keeper(dir, inherited, &telling)?;
-    // So that the keeper's end is the end of the pipe.
+    // The keeper's end is the end of the pipe, and of the lock.
     drop(telling);
+    dup2_stdin(File::open("/dev/null")?)?;
     let mut line = String::new();
     BufReader::new(told).read_line(&mut line)?;
     if line.is_empty() {
@@ -46,9 +48,7 @@ fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::
     )?;
     let mut descriptors = PosixSpawnFileActions::init()?;
     descriptors.add_dup2(telling.as_raw_fd(), STDOUT)?;
-    for descriptor in others()? {
-        descriptors.add_close(descriptor)?;
-    }
+    close_fds::set_fds_cloexec(3, &[]);
     let dir = dir.as_os_str().to_owned().into_vec();
     let arguments = [
         c"process-agent".to_owned(),
@@ -65,15 +65,4 @@ fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::
     // Not the path of the program: it may have been replaced by another version.
     posix_spawn(c"/proc/self/exe", &descriptors, &attributes, &arguments, &environment)?;
     Ok(())
-}
-
-/// The descriptors of this process that are none of the standard ones. One of them is that of the
-/// list itself, which is closed by then; closing it again does nothing.
-fn others() -> io::Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let number: Option<i32> = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        found.extend(number.filter(|number| *number > 2));
-    }
-    Ok(found)
 }
