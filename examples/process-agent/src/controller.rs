@@ -1,125 +1,30 @@
 //! The controller of a process task: the library's operations, done by a keeper.
 
+mod error;
+mod executor;
 mod logs;
 mod preparation;
 mod readiness;
 mod removal;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
-use std::{fs, io};
 
-use agent_kit::TaskExecutor;
-use agent_kit::task_file::is_name;
 use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, LogPublisher,
-    LogSubscriptionOptions, ProgressReporter, SharedLogs,
+    Controller, ControllerError, Inspected, Inspection, ProgressReporter, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
 use tokio::time::timeout;
 
 use crate::blocking;
 use crate::definition::{ProcessDefinition, PublishedPort};
-use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, NotStarted, State};
+use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
+use error::{how_it_ended, not_started, wrap};
+pub use executor::ProcessExecutor;
 use logs::ProcessLogs;
 use removal::remove_dir;
 
 /// How much longer than the grace a keeper may take to end its workload.
 const MARGIN: Duration = Duration::from_secs(10);
-
-/// Hands out the controllers of process tasks, each with a directory of its own.
-#[derive(Clone, Debug)]
-pub struct ProcessExecutor {
-    root: PathBuf,
-    program: Option<PathBuf>,
-}
-
-impl ProcessExecutor {
-    /// Tasks have their directories in `root`, which must be there.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), program: None }
-    }
-
-    /// With another program than the running one to be started as keeper.
-    #[must_use]
-    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
-        Self { program: Some(program.into()), ..self }
-    }
-
-    fn operate(
-        &self,
-        id: &str,
-        definition: ProcessDefinition,
-    ) -> Result<ProcessController, ControllerError> {
-        if !is_name(id) {
-            return Err(ControllerError::new(format!("{id:?} cannot be a directory's name")));
-        }
-        let keeper = Keeper::new(self.root.join(id));
-        let keeper = match &self.program {
-            Some(program) => keeper.with_program(program),
-            None => keeper,
-        };
-        let id = id.to_owned();
-        Ok(ProcessController { id, keeper, definition, progress: None, closed: false })
-    }
-}
-
-impl Executor for ProcessExecutor {
-    type Definition = ProcessDefinition;
-    type Controller = ProcessController;
-
-    async fn controller(
-        &self,
-        assignment: &Assignment<ProcessDefinition>,
-    ) -> Result<ProcessController, ControllerError> {
-        self.operate(&assignment.id, assignment.definition.clone())
-    }
-
-    /// The tasks that have a directory here, or of which one was being removed.
-    async fn list(&self) -> Result<Vec<String>, ControllerError> {
-        let root = self.root.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let mut names = Vec::new();
-            for entry in fs::read_dir(&root)? {
-                let entry = entry?;
-                names.extend(entry.file_type()?.is_dir().then(|| entry.file_name()));
-            }
-            Ok(names)
-        });
-        let found = found.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let found = found.map_err(|error| {
-            let told = format!("{} cannot be read", self.root.display());
-            ControllerError::new(told).with_source(error).temporary()
-        })?;
-        let ids = found.iter().filter_map(|name| {
-            let name = name.to_str()?;
-            Some(removal::task_of(name).unwrap_or(name)).filter(|id| is_name(id))
-        });
-        let ids: BTreeSet<_> = ids.map(str::to_owned).collect();
-        Ok(ids.into_iter().collect())
-    }
-
-    /// Kills what runs of the task, and removes its directory.
-    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
-        // Neither needs to know what it was.
-        self.operate(id, ProcessDefinition::new([""]))?.remove().await
-    }
-}
-
-impl TaskExecutor for ProcessExecutor {
-    async fn logs(
-        &self,
-        id: &str,
-        definition: &ProcessDefinition,
-        publisher: impl LogPublisher,
-        options: LogSubscriptionOptions,
-        ended: impl Future<Output = ()> + Send,
-    ) -> Result<(), ControllerError> {
-        let keeper = self.operate(id, definition.clone())?.keeper;
-        ProcessLogs::new(keeper).publish(publisher, options, ended).await
-    }
-}
 
 /// Operates one process through its keeper.
 ///
@@ -372,29 +277,6 @@ async fn spawn(keeper: &Keeper) -> Result<(), ControllerError> {
     }
 }
 
-fn wrap(error: KeeperError) -> ControllerError {
-    let is_temporary = error.is_temporary();
-    let wrapped = ControllerError::wrap(error);
-    if is_temporary { wrapped.temporary() } else { wrapped }
-}
-
-/// A start that was refused for the moment is done again by the next `start`.
-fn not_started(refused: NotStarted) -> ControllerError {
-    let is_temporary = refused.is_temporary();
-    let wrapped = ControllerError::wrap(refused);
-    if is_temporary { wrapped.temporary() } else { wrapped }
-}
-
-fn how_it_ended(ended: &Ended) -> String {
-    match ended.signal {
-        Some(signal) => {
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("unnamed");
-            format!("was ended by signal {signal} ({name})")
-        }
-        None => format!("exited with code {}", ended.code),
-    }
-}
-
 fn port_config(port: &PublishedPort) -> PortConfig {
     PortConfig {
         name: port.name.clone(),
@@ -402,44 +284,5 @@ fn port_config(port: &PublishedPort) -> PortConfig {
         target_port: port.target.get(),
         published_port: port.published.get(),
         publish_mode: PublishMode::Host,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::io::Errno;
-
-    use super::*;
-
-    fn check(errno: Errno, temporary: bool) {
-        let errno = errno.raw_os_error();
-        let file =
-            KeeperError::File { path: "x".into(), error: io::Error::from_raw_os_error(errno) };
-        assert_eq!(wrap(file).is_temporary(), temporary);
-        let reason = "because".to_owned();
-        let launch = KeeperError::Launch { dir: "x".into(), reason, errno: Some(errno) };
-        assert_eq!(wrap(launch).is_temporary(), temporary);
-        let refused = NotStarted { spawn_error: "because".to_owned(), errno: Some(errno) };
-        assert_eq!(not_started(refused).is_temporary(), temporary);
-    }
-
-    #[test]
-    fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
-        let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::NOBUFS];
-        for errno in scarce.into_iter().chain([Errno::NOSPC, Errno::DQUOT, Errno::TXTBSY]) {
-            check(errno, true);
-        }
-        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::ROFS, Errno::IO] {
-            check(errno, false);
-        }
-        let refused = NotStarted { spawn_error: "because".to_owned(), errno: None };
-        assert!(!not_started(refused).is_temporary());
-    }
-
-    #[test]
-    fn what_is_not_known_is_asked_again_and_what_is_lost_is_not() {
-        assert!(wrap(KeeperError::Silent { dir: "x".into() }).is_temporary());
-        assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
-        assert!(!wrap(KeeperError::Gone { dir: "x".into() }).is_temporary());
     }
 }

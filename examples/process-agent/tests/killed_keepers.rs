@@ -12,6 +12,7 @@ mod agent;
 mod dice;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -36,7 +37,7 @@ fn marked_task(name: &str, dice: &mut Dice) -> String {
         _ => agent::RUNS,
     };
     let mut text = task(name, script);
-    text += &format!("env = {{ TASK_OF_TEST = '{name}' }}\nstop_grace = '2s'\n");
+    writeln!(text, "env = {{ TASK_OF_TEST = '{name}' }}\nstop_grace = '2s'").unwrap();
     if dice.roll(3) == 0 {
         text += "prepare = ['sh', '-c', 'sleep 0.05']\n";
     }
@@ -190,7 +191,9 @@ fn a_task_whose_launcher_is_killed_runs_or_was_never_started() {
         home.save(&task(&name, agent::RUNS));
         home.wait(|home| {
             let found = keepers(home, false);
-            found.iter().for_each(|pid| signal(*pid, Signal::KILL));
+            for pid in &found {
+                signal(*pid, Signal::KILL);
+            }
             !found.is_empty() || home.starts(&name) > 0
         });
         home.wait(|home| ["running", "failed"].contains(&&*home.state(&name)));

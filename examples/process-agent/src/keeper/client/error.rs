@@ -45,7 +45,10 @@ pub enum KeeperError {
         dir: PathBuf,
     },
     /// The keeper could not come to the start of the workload.
-    #[error("the keeper of {} could not start: {reason}", dir.display())]
+    #[error(
+        "the keeper of {} could not start: {reason}{}",
+        dir.display(), limit_hint(*errno).unwrap_or_default()
+    )]
     Launch {
         /// The task's directory.
         dir: PathBuf,
@@ -85,15 +88,8 @@ pub enum KeeperError {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most have nothing that helps")]
 fn hint(error: &io::Error) -> &'static str {
-    match Errno::from_io_error(error) {
-        Some(Errno::MFILE) => {
-            return "; raise the limit on open files of the agent (`ulimit -Hn`, `LimitNOFILE=`)";
-        }
-        Some(Errno::NFILE) => return "; raise the system's limit on open files (`fs.file-max`)",
-        Some(Errno::FBIG) => {
-            return "; raise the limit on the size of files (`ulimit -f`, `LimitFSIZE=`)";
-        }
-        _ => {}
+    if let Some(hint) = limit_hint(error.raw_os_error()) {
+        return hint;
     }
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
@@ -102,6 +98,18 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written to",
         io::ErrorKind::InvalidData => "; it was not written by a keeper of this version",
         _ => "",
+    }
+}
+
+/// What helps if a limit is too low.
+fn limit_hint(errno: Option<i32>) -> Option<&'static str> {
+    match Errno::from_raw_os_error(errno?) {
+        Errno::MFILE => {
+            Some("; raise the agent's limit on open files (`ulimit -n`, `LimitNOFILE=`)")
+        }
+        Errno::NFILE => Some("; raise the system's limit on open files (`fs.file-max`)"),
+        Errno::FBIG => Some("; raise the limit on the size of files (`ulimit -f`, `LimitFSIZE=`)"),
+        _ => None,
     }
 }
 
