@@ -328,8 +328,10 @@ async fn a_task_whose_directory_was_replaced_has_failed_and_nothing_of_it_runs()
 
 #[tokio::test]
 async fn a_task_whose_prepare_command_has_lost_its_directory_is_rejected() {
-    let more = "prepare = ['sh', '-c', 'rm -r ../prepare; echo > $TEST_HOME/removed; sleep 1000']";
-    let mut life = Life::of(definition("exit 0", more));
+    // Its keeper has written all that it writes at the start.
+    let removes = "until grep -q workload.:{ keeper.json; do sleep 0.01; done; rm -r ../prepare";
+    let more = format!("prepare = ['sh', '-c', 'cd ../prepare; {removes}; sleep 1000']");
+    let mut life = Life::of(definition("exit 0", &more));
     let ended = tokio::time::timeout(Duration::from_secs(60), life.end(TaskState::Running));
     let status = ended.await.expect("its end is not seen within 60 s");
     assert_eq!(status.state, TaskState::Rejected);

@@ -54,7 +54,7 @@ pub struct NotStarted {
 }
 
 impl NotStarted {
-    /// Whether a start can succeed later, because the system had [too little](is_scarce) of
+    /// Whether a start can succeed later, because the system had too little of
     /// something.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

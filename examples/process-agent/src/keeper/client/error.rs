@@ -133,7 +133,7 @@ impl KeeperError {
         }
     }
 
-    /// Whether the same call can succeed later: the system has [too little](is_scarce) of something
+    /// Whether the same call can succeed later: the system has too little of something
     /// for the moment, or it is not known what runs.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
