@@ -1,13 +1,17 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use agent_kit::commands::STATE_VARIABLE;
+
 use super::TOKEN_VARIABLE;
 
-/// What the names of this program's own variables begin with, like `PROCESS_AGENT_STATE`.
+/// What the names of this program's own variables begin with.
 const OWN: &[u8] = b"PROCESS_AGENT_";
 
 /// Other variables that were meant for the agent, and would mislead its tasks.
-const MEANT_FOR_THE_AGENT: [&str; 10] = [
+const MEANT_FOR_THE_AGENT: [&str; 11] = [
+    // Its state: a task that runs `process-agent stop` must not stop itself by accident.
+    STATE_VARIABLE,
     // The token of the task in which the agent itself runs.
     TOKEN_VARIABLE,
     // Of a service manager that has started the agent: descriptors, a socket and a watchdog that
@@ -42,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_was_meant_for_the_agent_is_no_part_of_a_task() {
-        for name in ["PROCESS_AGENT_STATE", "PROCESS_AGENT_INHERITED", "ONWARD_TASK", "PWD"] {
+        for name in ["ONWARD_STATE", "PROCESS_AGENT_INHERITED", "ONWARD_TASK", "PWD"] {
             assert!(is_meant_for_the_agent(OsStr::new(name)), "{name}");
         }
         for name in ["PATH", "HOME", "RUST_LOG", "LANG", "PROCESS", ""] {
