@@ -1,125 +1,30 @@
 //! The controller of a process task: the library's operations, done by a keeper.
 
+mod error;
+mod executor;
 mod logs;
 mod preparation;
 mod readiness;
 mod removal;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
-use std::{fs, io};
 
-use agent_kit::TaskExecutor;
-use agent_kit::task_file::is_name;
 use onward::exec::{
-    Assignment, Controller, ControllerError, Executor, Inspected, Inspection, LogPublisher,
-    LogSubscriptionOptions, ProgressReporter, SharedLogs,
+    Controller, ControllerError, Inspected, Inspection, ProgressReporter, SharedLogs,
 };
 use onward::lifecycle::{ContainerStatus, PortConfig, PortStatus, PublishMode};
-use rustix::io::Errno;
 use tokio::time::timeout;
 
+use crate::blocking;
 use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
+use error::{how_it_ended, not_started, wrap};
+pub use executor::ProcessExecutor;
 use logs::ProcessLogs;
 use removal::remove_dir;
 
 /// How much longer than the grace a keeper may take to end its workload.
 const MARGIN: Duration = Duration::from_secs(10);
-
-/// Hands out the controllers of process tasks, each with a directory of its own.
-#[derive(Clone, Debug)]
-pub struct ProcessExecutor {
-    root: PathBuf,
-    program: Option<PathBuf>,
-}
-
-impl ProcessExecutor {
-    /// Tasks have their directories in `root`, which must be there.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), program: None }
-    }
-
-    /// With another program than the running one to be started as keeper.
-    #[must_use]
-    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
-        Self { program: Some(program.into()), ..self }
-    }
-
-    fn operate(
-        &self,
-        id: &str,
-        definition: ProcessDefinition,
-    ) -> Result<ProcessController, ControllerError> {
-        if !is_name(id) {
-            return Err(ControllerError::new(format!("{id:?} cannot be a directory's name")));
-        }
-        let keeper = Keeper::new(self.root.join(id));
-        let keeper = match &self.program {
-            Some(program) => keeper.with_program(program),
-            None => keeper,
-        };
-        let id = id.to_owned();
-        Ok(ProcessController { id, keeper, definition, progress: None, closed: false })
-    }
-}
-
-impl Executor for ProcessExecutor {
-    type Definition = ProcessDefinition;
-    type Controller = ProcessController;
-
-    async fn controller(
-        &self,
-        assignment: &Assignment<ProcessDefinition>,
-    ) -> Result<ProcessController, ControllerError> {
-        self.operate(&assignment.id, assignment.definition.clone())
-    }
-
-    /// The tasks that have a directory here, or of which one was being removed.
-    async fn list(&self) -> Result<Vec<String>, ControllerError> {
-        let root = self.root.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let mut names = Vec::new();
-            for entry in fs::read_dir(&root)? {
-                let entry = entry?;
-                names.extend(entry.file_type()?.is_dir().then(|| entry.file_name()));
-            }
-            Ok(names)
-        });
-        let found = found.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let found = found.map_err(|error| {
-            let told = format!("{} cannot be read", self.root.display());
-            ControllerError::new(told).with_source(error).temporary()
-        })?;
-        let ids = found.iter().filter_map(|name| {
-            let name = name.to_str()?;
-            Some(removal::task_of(name).unwrap_or(name)).filter(|id| is_name(id))
-        });
-        let ids: BTreeSet<_> = ids.map(str::to_owned).collect();
-        Ok(ids.into_iter().collect())
-    }
-
-    /// Kills what runs of the task, and removes its directory.
-    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
-        // Neither needs to know what it was.
-        self.operate(id, ProcessDefinition::new([""]))?.remove().await
-    }
-}
-
-impl TaskExecutor for ProcessExecutor {
-    async fn logs(
-        &self,
-        id: &str,
-        definition: &ProcessDefinition,
-        publisher: impl LogPublisher,
-        options: LogSubscriptionOptions,
-        ended: impl Future<Output = ()> + Send,
-    ) -> Result<(), ControllerError> {
-        let keeper = self.operate(id, definition.clone())?.keeper;
-        ProcessLogs::new(keeper).publish(publisher, options, ended).await
-    }
-}
 
 /// Operates one process through its keeper.
 ///
@@ -174,19 +79,22 @@ impl Controller for ProcessController {
 
     async fn start(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        self.keeper.spawn().await.map_err(wrap)?;
+        spawn(&self.keeper).await?;
         let Some(ready) = self.definition.ready.clone() else {
             // One that has ended by now was started: `wait` says how it ended. One that could
             // not be started was not.
-            let state = self.keeper.state().await.map_err(wrap)?;
-            if let State::Exited(Exit::NotStarted(refused)) = state {
-                return Err(ControllerError::wrap(refused));
-            }
-            return Ok(());
+            return match self.keeper.state().await.map_err(wrap)? {
+                State::Exited(Exit::NotStarted(refused)) => Err(not_started(refused)),
+                State::Lost => Err(self.ended_badly(End::Lost, "").await),
+                State::NotStarted
+                | State::Starting
+                | State::Running { .. }
+                | State::Exited(Exit::Ended(_)) => Ok(()),
+            };
         };
         let outcome = tokio::select! {
             biased;
-            end = self.keeper.wait() => Err(end.map_err(wrap)?),
+            end = self.until_ended(&self.keeper) => Err(end?),
             ready = self.until_ready(&ready) => Ok(ready),
         };
         let probe_ended = self.end_probe().await;
@@ -203,7 +111,7 @@ impl Controller for ProcessController {
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        let end = self.keeper.wait().await.map_err(wrap)?;
+        let end = self.until_ended(&self.keeper).await?;
         if let End::Exited(Exit::Ended(Ended { code: 0, .. })) = end {
             return Ok(());
         }
@@ -273,22 +181,54 @@ impl ProcessController {
         if self.closed { Err(ControllerError::closed()) } else { Ok(()) }
     }
 
-    fn work_dir(&self) -> PathBuf {
-        self.definition.dir.clone().unwrap_or_else(|| self.keeper.work_dir())
+    /// A definition of another command of this task, which runs where the task does.
+    fn beside(&self, command: Vec<String>) -> Result<ProcessDefinition, ControllerError> {
+        let dir = Some(self.keeper.work_dir().map_err(wrap)?);
+        let task = self.definition.clone();
+        Ok(ProcessDefinition { command, dir, prepare: None, ready: None, ..task })
+    }
+
+    /// Waits for the end of a process that was started. If there is nothing to wait for, because
+    /// its directory is gone, what still runs of it is ended first.
+    async fn until_ended(&self, keeper: &Keeper) -> Result<End, ControllerError> {
+        match keeper.wait().await {
+            Err(gone @ KeeperError::Gone { .. }) => {
+                keeper.end(false).await.map_err(wrap)?;
+                Err(wrap(gone).with_container_status(self.container_status(None, None)))
+            }
+            ended => ended.map_err(wrap),
+        }
     }
 
     async fn end(&self, force: bool) -> Result<(), ControllerError> {
         self.check_open()?;
         // Not one after the other: the grace is for all. A probe has nothing to bring to an end.
-        let (preparing, probe) = (self.prepare_command(), self.probe_command());
-        let (preparing, probe, process) =
-            tokio::join!(preparing.end(force), probe.end(true), self.keeper.end(force));
+        let preparing = async {
+            if self.definition.prepare.is_some() || self.has_begun(&self.prepare_command()) {
+                self.prepare_command().end(force).await?;
+            }
+            Ok(())
+        };
+        let probe = async {
+            if self.has_begun(&self.probe_command()) {
+                self.probe_command().end(true).await?;
+            }
+            Ok(())
+        };
+        let (preparing, probe, process) = tokio::join!(preparing, probe, self.keeper.end(force));
         match preparing.and(probe).and(process) {
             // A `remove` that was dropped goes on: it has ended everything before, and has taken
             // the directory away in the middle of this.
             Err(_) if matches!(self.keeper.dir().try_exists(), Ok(false)) => Ok(()),
             ended => ended.map_err(wrap),
         }
+    }
+
+    /// Whether something of another command of this task can be there. To end a command that has no
+    /// directory, all processes are looked at; so that is left out where it need not be.
+    fn has_begun(&self, command: &Keeper) -> bool {
+        let is_away = |keeper: &Keeper| matches!(keeper.dir().try_exists(), Ok(false));
+        !is_away(command) || is_away(&self.keeper)
     }
 
     /// Why a workload that has ended is not one that has ended well.
@@ -299,7 +239,7 @@ impl ProcessController {
                     .with_exit_code(ended.code)
                     .with_container_status(self.container_status(None, Some(ended.code)))
             }
-            End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
+            End::Exited(Exit::NotStarted(refused)) => not_started(refused),
             End::Lost => {
                 let lost = format!("{what}its keeper was killed, so its exit code is unknown");
                 match self.keeper.sweep().await {
@@ -316,34 +256,24 @@ impl ProcessController {
     }
 }
 
-/// In a thread for blocking work; dropped, it goes on to its end, and the next call finds what it
-/// has done.
+/// In a thread for blocking work. Dropped, it stops before its next step, so that it does nothing
+/// to a task of the same name that comes later.
 async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), KeeperError> {
     let preparing = keeper.clone();
-    let prepared = tokio::task::spawn_blocking(move || preparing.prepare(&definition));
-    prepared.await.unwrap_or_else(|error| {
+    let job =
+        move |caller: &blocking::Caller| preparing.prepare_while(&definition, || caller.waits());
+    blocking::run(job).await.unwrap_or_else(|error| {
         let path = keeper.dir().to_owned();
-        Err(KeeperError::File { path, error: io::Error::other(error) })
+        Err(KeeperError::File { path, error })
     })
 }
 
-/// What the system has too little of for the moment is worth another try: descriptors, processes
-/// and memory are given back.
-fn wrap(error: KeeperError) -> ControllerError {
-    let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
-    let errno = error.errno();
-    let wrapped = ControllerError::wrap(error);
-    let is_scarce = scarce.iter().any(|scarce| Some(scarce.raw_os_error()) == errno);
-    if is_scarce { wrapped.temporary() } else { wrapped }
-}
-
-fn how_it_ended(ended: &Ended) -> String {
-    match ended.signal {
-        Some(signal) => {
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("unnamed");
-            format!("was ended by signal {signal} ({name})")
-        }
-        None => format!("exited with code {}", ended.code),
+/// Starts a process. A keeper that was killed counts as started: its workload may run, and is ended
+/// where the process is waited for.
+async fn spawn(keeper: &Keeper) -> Result<(), ControllerError> {
+    match keeper.spawn().await {
+        Ok(_) | Err(KeeperError::Lost { .. }) => Ok(()),
+        Err(error) => Err(wrap(error)),
     }
 }
 
@@ -354,31 +284,5 @@ fn port_config(port: &PublishedPort) -> PortConfig {
         target_port: port.target.get(),
         published_port: port.published.get(),
         publish_mode: PublishMode::Host,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(errno: Errno, temporary: bool) {
-        let errno = errno.raw_os_error();
-        let file =
-            KeeperError::File { path: "x".into(), error: io::Error::from_raw_os_error(errno) };
-        assert_eq!(wrap(file).is_temporary(), temporary);
-        let reason = "because".to_owned();
-        let launch = KeeperError::Launch { dir: "x".into(), reason, errno: Some(errno) };
-        assert_eq!(wrap(launch).is_temporary(), temporary);
-    }
-
-    #[test]
-    fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM] {
-            check(errno, true);
-        }
-        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOSPC, Errno::IO] {
-            check(errno, false);
-        }
-        assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
     }
 }

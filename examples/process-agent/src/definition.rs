@@ -1,6 +1,7 @@
 //! What a process task is, as a user writes it and as a keeper reads it.
 
 mod log_limits;
+mod paths;
 mod readiness;
 
 use std::{
@@ -26,13 +27,16 @@ pub use readiness::{Probe, Readiness};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessDefinition {
-    /// The executable and its arguments. Looked up on `PATH` unless it has a slash.
+    /// The executable and its arguments. Looked up on `PATH` unless it has a slash; with a relative
+    /// path, see [`resolve_paths`](Self::resolve_paths).
     #[serde(deserialize_with = "values::command")]
     pub command: Vec<String>,
-    /// Variables set in addition to the agent's own environment.
+    /// Variables set in addition to the [environment](crate::process_state) that the agent was
+    /// started with.
     #[serde(default, deserialize_with = "values::env")]
     pub env: BTreeMap<String, String>,
-    /// Working directory; one of the task's own when absent.
+    /// Working directory; one of the task's own when absent. A relative one is
+    /// [made absolute](Self::resolve_paths) when the definition is read from a file.
     #[serde(default, deserialize_with = "values::some_path")]
     pub dir: Option<PathBuf>,
     /// The signal that asks the task to end.
@@ -78,11 +82,13 @@ impl Definition for ProcessDefinition {
         Keys { known: &KEYS, required: &[("command", "[\"sleep\", \"60\"]")] }
     }
 
-    /// A command with a slash in it is a path, too.
+    /// `dir` is relative to `base`. The first word of a command (`command`, `prepare` and
+    /// `ready.command`), if it has a slash and is relative, is relative to `dir`, or to `base` if
+    /// there is no `dir`. So a definition means what a user would do by hand: change to the
+    /// directory, then type the command. A word without a slash is looked up on `PATH`, and the
+    /// arguments of a command stay as they are.
     fn resolve_paths(&mut self, base: &Path) {
-        if let Some(dir) = &mut self.dir {
-            *dir = base.join(&*dir);
-        }
+        paths::resolve(self, base);
     }
 
     fn container_spec(&self) -> serde_json::Value {

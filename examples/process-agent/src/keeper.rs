@@ -5,7 +5,6 @@
 //! | file | written by | content |
 //! |---|---|---|
 //! | `spec.json` | [`Keeper::prepare`] | the definition, and the task's token |
-//! | `lock` | the keeper | locked for as long as the keeper lives |
 //! | `keeper.json` | the keeper | which processes it and the workload are; there before the workload is |
 //! | `control.sock` | the keeper | where it tells its state and takes requests |
 //! | `log`, `log.1`, … | the keeper | the [output](crate::log) |
@@ -13,6 +12,44 @@
 //! | `keeper.err` | the keeper | what it could not tell otherwise |
 //! | `work/` | the workload | its working directory, unless it has another |
 //! | `prepare/`, `probe/` | the [controller](crate::controller) | as this one, for the prepare command and the try of a readiness probe that runs |
+//!
+//! # One writer at a time
+//!
+//! Whoever writes a task's directory holds an exclusive `flock` on the directory itself. These are
+//! the writers:
+//!
+//! 1. [`Keeper::prepare`] makes the directory, locks it, writes what a start needs, and unlocks it.
+//! 2. [`Keeper::spawn`] locks it and hands the open directory to the launcher as its standard
+//!    input; the launcher hands it to the keeper in the same way. `spawn` keeps no copy. So from
+//!    the decision to start a workload until the keeper's end, there is no moment at which the lock
+//!    is free.
+//! 3. [`Keeper::end`] locks the directory of a task that was never started, and writes an exit
+//!    record, so that it cannot be started any more.
+//! 4. The removal locks the directory, renames it, and deletes it.
+//!
+//! A reader that finds no keeper to connect to takes the lock shared while it reads the records. If
+//! it cannot have the lock, there is a writer, and nothing is known yet. If it can, the records
+//! are the truth:
+//!
+//! | `keeper.json` | `exit.json` | the task |
+//! |---|---|---|
+//! | missing | | was not started, and no keeper is on its way |
+//! | there | a record | has ended, or its start was refused |
+//! | there | blank | is [lost](State::Lost): its keeper was killed |
+//!
+//! So the outcome of a launch is known even if the launcher was killed or its status could not be
+//! had. The same call of `spawn`, and every later one, looks for it. A start that was refused for
+//! a [temporary](NotStarted::is_temporary) reason is done again by the next call, which removes
+//! `keeper.json` and blanks `exit.json` before it starts the launcher.
+//!
+//! A lock is on an open directory, not on its path. After taking one, a writer checks that the
+//! path still leads to that directory; otherwise it starts again. The work of a writer in a thread
+//! goes on when its future is dropped, so it asks whether its caller still waits: before it makes
+//! the directory, and after it has taken the lock. A preparation that is not wanted any more
+//! removes the directory that it has made.
+//!
+//! Programs that clean temporary directories leave locked ones alone, if they follow systemd's
+//! rules for that.
 //!
 //! # What survives a task
 //!
@@ -24,7 +61,9 @@
 //! whatever group they are.
 //!
 //! When the task's directory is removed, nobody can ask for anything any more: the keeper looks
-//! every second whether its `keeper.json` is still there, and stops the workload if not.
+//! every second whether its `keeper.json` is still there, and stops the workload if not. An agent
+//! that waits for the end of such a task, or of one whose directory was moved or replaced, finds
+//! the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
 //!
 //! When the keeper is stopped, [`Keeper::end`] wakes it, or kills it if that does not help and
 //! the end is forced.
@@ -36,9 +75,11 @@
 
 mod client;
 mod control;
+mod environment;
 mod executable;
 mod exit;
 mod files;
+mod lock;
 mod output;
 mod procfs;
 mod run;
@@ -47,8 +88,10 @@ mod sweep;
 mod workload;
 
 pub use client::{End, Keeper, KeeperError, Spawned, State};
+pub(crate) use client::{PATIENCE, POLL};
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
+pub(crate) use lock::try_lock;
 pub use run::{Stage, run};
 
 /// The environment variable that marks every process of a task.

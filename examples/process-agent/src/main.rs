@@ -1,5 +1,6 @@
 //! The program.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use agent_kit::Program;
 use clap::{Parser, Subcommand};
 use process_agent::controller::ProcessExecutor;
 use process_agent::keeper::{self, Stage};
+use process_agent::{init, process_state};
 
 const PROGRAM: Program = Program { name: "process-agent", demo: include_str!("../demo.toml") };
 
@@ -34,9 +36,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if matches!(command, Command::Agent(agent_kit::Command::Run(_))) && init::is_process_1() {
+        // The agent proper is its child.
+        return init::run().unwrap_or_else(|error| {
+            _ = writeln!(io::stderr(), "{}: as process 1: {error}", PROGRAM.name);
+            ExitCode::from(2)
+        });
+    }
+    // Before there is any thread.
+    process_state::take_over();
+    match command {
         Command::Agent(command) => agent_kit::run(PROGRAM, command, ProcessExecutor::new),
-        // Before there is any thread.
         Command::Keeper { keep, dir } => {
             keeper::run(&dir, if keep { Stage::Keep } else { Stage::Launch })
         }

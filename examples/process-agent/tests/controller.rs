@@ -241,6 +241,104 @@ async fn a_start_that_lacks_descriptors_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_program_that_is_being_written_is_started_when_it_is_closed() {
+    let mut life = Life::new(&["./program"]);
+    let work = life.path("work");
+    std::fs::create_dir(&work).unwrap();
+    std::fs::copy("/bin/true", work.join("program")).unwrap();
+    life.definition.dir = Some(work.clone());
+    life.definition.prepare = Some(vec!["./program".to_owned()]);
+    life.restart();
+    life.reach(TaskState::Preparing).await;
+    for state in [TaskState::Preparing, TaskState::Starting] {
+        let open = std::fs::OpenOptions::new().append(true).open(work.join("program")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(life.step(TaskState::Running).await, Outcome::Retry);
+            let err = "\"./program\" cannot be started: Text file busy (os error 26)";
+            assert_eq!((life.task.state(), life.task.err()), (state, Some(err)));
+        }
+        drop(open);
+        assert_eq!(life.step(TaskState::Running).await, Outcome::Advanced);
+        if state == TaskState::Preparing {
+            life.reach(TaskState::Starting).await;
+        }
+    }
+    assert_eq!(life.end(TaskState::Running).await.state, TaskState::Complete);
+}
+
+#[tokio::test]
+async fn a_start_that_was_refused_for_the_moment_is_not_done_after_a_shutdown() {
+    let mut life = Life::new(&["./program"]);
+    let work = life.path("work");
+    std::fs::create_dir(&work).unwrap();
+    std::fs::write(work.join("program"), "#!/bin/sh\necho >> $TEST_HOME/starts\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(work.join("program"), mode).unwrap();
+    life.definition.dir = Some(work.clone());
+    life.restart();
+    life.reach(TaskState::Starting).await;
+    let open = std::fs::OpenOptions::new().append(true).open(work.join("program")).unwrap();
+    assert_eq!(life.step(TaskState::Running).await, Outcome::Retry);
+    drop(open);
+    life.controller.shutdown().await.unwrap();
+    let error = life.controller.start().await.unwrap_err();
+    assert_eq!(error.to_string(), "it was ended before it was started");
+    assert_eq!(life.lines("starts"), [""; 0]);
+}
+
+/// What is done to the directory of a task that runs, while no agent is there.
+async fn check_gone(script: &str, change: impl FnOnce(&Life)) {
+    let mut life = Life::shell(script);
+    life.reach(TaskState::Running).await;
+    life.made("starts").await;
+    let dir = life.path("task");
+    change(&life);
+    life.restart();
+    let ended = tokio::time::timeout(Duration::from_secs(60), life.end(TaskState::Running));
+    let status = ended.await.expect("its end is not seen within 60 s");
+    assert_eq!(status.state, TaskState::Failed);
+    let dir = dir.display();
+    let err = format!(
+        "the directory {dir} was removed, moved or replaced, and with it what is known of the task"
+    );
+    assert_eq!(status.err.as_deref(), Some(&*err));
+    let container = status.container_status.unwrap();
+    assert_eq!((container.pid, container.exit_code), (None, None));
+    assert_eq!(life.alive(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_task_whose_directory_was_removed_has_failed_and_nothing_of_it_runs() {
+    check_gone(RUNS, |life| std::fs::remove_dir_all(life.path("task")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_task_whose_directory_was_moved_has_failed_and_nothing_of_it_runs() {
+    check_gone(RUNS, |life| std::fs::rename(life.path("task"), life.path("moved")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_task_whose_directory_was_replaced_has_failed_and_nothing_of_it_runs() {
+    check_gone(RUNS, |life| {
+        std::fs::rename(life.path("task"), life.path("moved")).unwrap();
+        std::fs::create_dir(life.path("task")).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_whose_prepare_command_has_lost_its_directory_is_rejected() {
+    // Its keeper has written all that it writes at the start.
+    let removes = "until grep -q workload.:{ keeper.json; do sleep 0.01; done; rm -r ../prepare";
+    let more = format!("prepare = ['sh', '-c', 'cd ../prepare; {removes}; sleep 1000']");
+    let mut life = Life::of(definition("exit 0", &more));
+    let ended = tokio::time::timeout(Duration::from_secs(60), life.end(TaskState::Running));
+    let status = ended.await.expect("its end is not seen within 60 s");
+    assert_eq!(status.state, TaskState::Rejected);
+    assert_eq!(life.alive(), [""; 0]);
+}
+
+#[tokio::test]
 async fn the_lines_of_a_prepare_command_are_reported_as_progress() {
     let wait = "while ! test -e $TEST_HOME/go; do sleep 0.01; done";
     let more = format!("prepare = ['sh', '-c', 'echo layer 3 of 7; {wait}']");
@@ -381,6 +479,8 @@ async fn the_exit_code_of_a_process_whose_keeper_was_killed_is_unknown_and_nothi
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Failed);
     assert_eq!(status.err.as_deref(), Some("its keeper was killed, so its exit code is unknown"));
+    let container = status.container_status.unwrap();
+    assert_eq!((container.pid, container.exit_code), (None, None));
     assert_eq!(life.alive(), [""; 0]);
 }
 

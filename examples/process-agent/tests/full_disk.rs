@@ -115,4 +115,7 @@ fn a_task_that_cannot_be_prepared_on_a_full_disk_says_so() {
             dir.display()
         )
     );
+    assert!(error.is_temporary());
+    std::fs::remove_file(disk.0.join("fill")).unwrap();
+    task.keeper.prepare(&ProcessDefinition::new(["true"])).unwrap();
 }

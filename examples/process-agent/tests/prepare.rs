@@ -170,6 +170,25 @@ async fn a_working_directory_that_has_vanished_is_in_the_exit_record() {
 }
 
 #[tokio::test]
+async fn an_interpreter_that_has_vanished_is_in_the_exit_record() {
+    let script = |text| move |task: &Task| fs::write(task.path("work/run"), text).unwrap();
+    check_spawn_error(
+        script("#!/no/such/sh\n"),
+        2,
+        "the interpreter \"/no/such/sh\" of HOME/work/./run is not found; install it, or change the \
+         first line of the script",
+    )
+    .await;
+    check_spawn_error(
+        script("#!/bin/sh\r\necho\r\n"),
+        2,
+        "the interpreter \"/bin/sh\\r\" of HOME/work/./run is not found; the lines of the script end \
+         with CRLF: convert it to LF",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_keeper_that_cannot_start_says_why() {
     let task = Task::new();
     fs::create_dir(task.keeper.dir()).unwrap();

@@ -63,6 +63,7 @@ fn the_directory_of_the_tasks_is_locked_with_and_without_a_state() {
     let is_locked = |dir: File| flock(dir, FlockOperation::NonBlockingLockExclusive).is_err();
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
+    home.until("web", "running");
     assert!(is_locked(File::open(home.path("state")).unwrap()));
     home.kill();
     home.wait(|home| !is_locked(File::open(home.path("state")).unwrap()));

@@ -1,4 +1,5 @@
 use std::future::pending;
+use std::time::Duration;
 
 use agent_kit::LOG_SOURCE;
 use onward::exec::{
@@ -6,9 +7,13 @@ use onward::exec::{
     LogTail,
 };
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::keeper::Keeper;
 use crate::log::{Follow, Options, Record, Stream, records};
+
+/// Time between two looks at whether a task has started.
+const NOT_STARTED: Duration = Duration::from_millis(200);
 
 /// The output of a process, as its keeper has written it down.
 pub(super) struct ProcessLogs {
@@ -66,8 +71,9 @@ impl ControllerLogs for ProcessLogs {
     ) -> Result<(), ControllerError> {
         // The keeper, not the log, knows when no more will come.
         let ended = async {
-            if self.keeper.wait().await.is_err() {
-                pending::<()>().await;
+            // A task that has not started has nothing to wait for.
+            while self.keeper.wait().await.is_err() {
+                sleep(NOT_STARTED).await;
             }
         };
         self.publish(publisher, options, ended).await

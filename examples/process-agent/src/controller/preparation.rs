@@ -3,8 +3,7 @@ use std::convert::Infallible;
 use onward::ControllerError;
 
 use super::removal::remove_dir;
-use super::{ProcessController, how_it_ended, logs, prepare, wrap};
-use crate::definition::ProcessDefinition;
+use super::{ProcessController, how_it_ended, logs, not_started, prepare, spawn, wrap};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
 use crate::log::{Follow, Options, records};
 
@@ -22,22 +21,16 @@ impl ProcessController {
     pub(super) async fn run_prepare_command(&self) -> Result<(), ControllerError> {
         let Some(command) = self.definition.prepare.clone() else { return Ok(()) };
         let keeper = self.prepare_command();
-        let definition = ProcessDefinition {
-            command,
-            dir: Some(self.work_dir()),
-            prepare: None,
-            ready: None,
-            ..self.definition.clone()
-        };
+        let definition = self.beside(command)?;
         match prepare(&keeper, definition).await {
             Ok(()) | Err(KeeperError::AlreadyStarted { .. }) => {}
             Err(error) => return Err(wrap(error)),
         }
-        keeper.spawn().await.map_err(wrap)?;
+        spawn(&keeper).await?;
         let failed = |what: String| ControllerError::new(format!("the prepare command {what}"));
         let end = tokio::select! {
             biased;
-            end = keeper.wait() => end.map_err(wrap)?,
+            end = self.until_ended(&keeper) => end?,
             never = self.report_lines(&keeper) => match never {},
         };
         let error = match end {
@@ -51,7 +44,7 @@ impl ProcessController {
                 failed(format!("{how}{}", logs::last_line(&keeper).await))
                     .with_exit_code(ended.code)
             }
-            End::Exited(Exit::NotStarted(refused)) => ControllerError::wrap(refused),
+            End::Exited(Exit::NotStarted(refused)) => not_started(refused),
             End::Lost => {
                 keeper.sweep().await.map_err(wrap)?;
                 failed("was lost: its keeper was killed".to_owned()).temporary()

@@ -3,8 +3,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::removal::remove_dir;
-use super::{ProcessController, how_it_ended, logs, prepare, wrap};
-use crate::definition::{Probe, ProcessDefinition, Readiness};
+use super::{ProcessController, how_it_ended, logs, prepare, spawn, wrap};
+use crate::definition::{Probe, Readiness};
 use crate::keeper::{End, Ended, Exit, Keeper};
 
 impl ProcessController {
@@ -58,18 +58,12 @@ impl ProcessController {
 
     async fn run_probe(&self, command: &[String]) -> Result<(), ControllerError> {
         let keeper = self.probe_command();
-        let definition = ProcessDefinition {
-            command: command.to_vec(),
-            dir: Some(self.work_dir()),
-            prepare: None,
-            ready: None,
-            ..self.definition.clone()
-        };
+        let definition = self.beside(command.to_vec())?;
         // What an earlier try has left that was dropped or could not be ended.
         self.end_probe().await?;
         prepare(&keeper, definition).await.map_err(wrap)?;
-        keeper.spawn().await.map_err(wrap)?;
-        let tried = match keeper.wait().await.map_err(wrap)? {
+        spawn(&keeper).await?;
+        let tried = match self.until_ended(&keeper).await? {
             End::Exited(Exit::Ended(Ended { code: 0, .. })) => Ok(()),
             End::Exited(Exit::Ended(ended)) => {
                 let said = logs::last_line(&keeper).await;

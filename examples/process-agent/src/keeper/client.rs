@@ -26,11 +26,14 @@ use crate::definition::ProcessDefinition;
 pub use error::KeeperError;
 use look::{Look, next_report};
 
-/// How long a keeper that holds its lock may say nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a writer that holds the lock of a task's directory may say nothing.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time between two looks, where there is nothing to wait for.
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
+
+/// The longest time between two looks, where it can take long.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 /// The agent's side of one task: a directory, and the keeper there if there is one.
 ///
@@ -105,10 +108,15 @@ impl Keeper {
         &self.dir
     }
 
-    /// The working directory of a workload whose definition names none.
-    #[must_use]
-    pub fn work_dir(&self) -> PathBuf {
-        self.dir.join(files::WORK)
+    /// The working directory that the task was prepared with, as an absolute path.
+    ///
+    /// # Errors
+    ///
+    /// [`KeeperError::NotStarted`] if it is not prepared; [`KeeperError::File`] if that cannot be
+    /// read.
+    pub fn work_dir(&self) -> Result<PathBuf, KeeperError> {
+        let spec: Option<Spec> = self.read(files::SPEC)?;
+        spec.and_then(|spec| spec.definition.dir).ok_or_else(|| self.not_started())
     }
 
     /// The keeper of another process of the same task, in a directory within this one.
@@ -124,36 +132,10 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// What stands in the way of a start, with its path; [`KeeperError::AlreadyStarted`].
+    /// What stands in the way of a start, with its path; [`KeeperError::AlreadyStarted`];
+    /// [`KeeperError::Silent`] if another writer has the directory for ten seconds.
     pub fn prepare(&self, definition: &ProcessDefinition) -> Result<(), KeeperError> {
-        prepare::prepare(&self.dir, definition)
-    }
-
-    /// Starts the keeper, and returns when the workload runs or has ended. A workload that
-    /// could not be started has ended with [`Exit::NotStarted`].
-    ///
-    /// # Errors
-    ///
-    /// [`KeeperError::Lost`] if a keeper was here and was killed; [`KeeperError::Launch`] if the
-    /// keeper could not come to its start, after which nothing runs.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped call may or may not have started the keeper. Called again, it finds the same
-    /// one: a workload is started at most once.
-    pub async fn spawn(&self) -> Result<Spawned, KeeperError> {
-        match self.state().await? {
-            State::NotStarted => {}
-            State::Lost => return Err(self.lost()),
-            State::Starting | State::Running { .. } | State::Exited(_) => {
-                return self.already().await;
-            }
-        }
-        match self.launch().await? {
-            Launched::Started => Ok(Spawned::Started),
-            Launched::Busy | Launched::Finished => self.already().await,
-            Launched::Failed { reason, errno } => Err(self.not_launched(reason, errno)),
-        }
+        self.prepare_while(definition, || true)
     }
 
     /// Asks for the state once.
@@ -166,13 +148,13 @@ impl Keeper {
         timeout(PATIENCE, async {
             loop {
                 match self.look().await? {
-                    Look::Gone(state) => return Ok(state),
+                    Look::Free(state) => return Ok(state),
                     Look::Connected(mut lines, _) => {
                         if let Some(report) = next_report(&mut lines).await {
                             return Ok(report.into());
                         }
                     }
-                    Look::Silent => {}
+                    Look::Busy => {}
                 }
                 sleep(POLL).await;
             }
@@ -181,31 +163,39 @@ impl Keeper {
         .unwrap_or_else(|_| Err(self.silent()))
     }
 
-    /// Waits until the workload has ended, or its keeper is lost. A task that is not
-    /// started is waited for, too.
+    /// Waits until the workload has ended, or its keeper is lost. For a task that was started.
+    ///
+    /// It waits for the keeper's next report. A keeper that holds its lock and has no socket is
+    /// starting or ending, which takes milliseconds, or has lost its socket to something that
+    /// removes files. It is looked at in growing intervals, of 1 s in the end.
     ///
     /// # Errors
     ///
-    /// Those of [`state`](Self::state).
+    /// [`KeeperError::Gone`] if there is nothing to wait for. [`KeeperError::File`] if the
+    /// directory cannot be read.
     ///
     /// # Cancel safety
     ///
     /// It only looks, so it can be dropped at any time.
     pub async fn wait(&self) -> Result<End, KeeperError> {
+        let mut pause = POLL;
         loop {
             match self.look().await? {
-                Look::Gone(State::Exited(exit)) => return Ok(End::Exited(exit)),
-                Look::Gone(State::Lost) => return Ok(End::Lost),
-                Look::Gone(_) | Look::Silent => {}
+                Look::Free(State::Exited(exit)) => return Ok(End::Exited(exit)),
+                Look::Free(State::Lost) => return Ok(End::Lost),
+                Look::Free(_) => return Err(self.gone()),
+                Look::Busy => {}
                 Look::Connected(mut lines, _) => {
                     while let Some(report) = next_report(&mut lines).await {
+                        pause = POLL;
                         if let Reported::Exited { exit } = report.state {
                             return Ok(End::Exited(exit));
                         }
                     }
                 }
             }
-            sleep(POLL).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_POLL);
         }
     }
 

@@ -1,9 +1,16 @@
 use std::{
-    ffi::OsStr,
-    fs, io,
-    os::unix::fs::PermissionsExt as _,
+    env,
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
     path::{Path, PathBuf},
 };
+
+use crate::definition::ProcessDefinition;
+
+/// How much of a script the system looks at for its interpreter, in bytes.
+const BUFFER: u64 = 256;
 
 /// Why an executable could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +37,17 @@ pub enum ExecutableError {
         /// What it is.
         what: &'static str,
     },
+    /// It is a script, and the program that its first line names is not there.
+    #[error(
+        "the interpreter {interpreter:?} of {} is not found; {}",
+        path.display(), interpreter_hint(interpreter)
+    )]
+    NoInterpreter {
+        /// The script.
+        path: PathBuf,
+        /// The name in its first line.
+        interpreter: String,
+    },
     /// It could not be looked at.
     #[error("{} cannot be looked at: {error}", path.display())]
     Unreadable {
@@ -40,8 +58,17 @@ pub enum ExecutableError {
     },
 }
 
+fn interpreter_hint(interpreter: &str) -> &'static str {
+    if interpreter.ends_with('\r') {
+        "the lines of the script end with CRLF: convert it to LF"
+    } else {
+        "install it, or change the first line of the script"
+    }
+}
+
 /// The file that starting `name` would execute: the first executable one in `path` (in the
-/// form of `PATH`), or, if `name` has a slash, that file seen from `dir`.
+/// form of `PATH`), or, if `name` has a slash, that file seen from `dir`. If it is a script, its
+/// interpreter must be there as well.
 ///
 /// # Errors
 ///
@@ -53,10 +80,11 @@ pub fn find_executable(
 ) -> Result<PathBuf, ExecutableError> {
     if name.contains('/') {
         let file = dir.join(name);
-        return check(&file)?.ok_or_else(|| ExecutableError::NotFound {
+        let found = check(&file)?.ok_or_else(|| ExecutableError::NotFound {
             name: name.to_owned(),
             looked: vec![file.display().to_string()],
-        });
+        })?;
+        return with_interpreter(found, dir);
     }
     let mut looked = Vec::new();
     let mut refused = None;
@@ -64,7 +92,7 @@ pub fn find_executable(
     let path = path.unwrap_or(OsStr::new("/bin:/usr/bin"));
     for place in std::env::split_paths(path) {
         match check(&dir.join(&place).join(name)) {
-            Ok(Some(found)) => return Ok(found),
+            Ok(Some(found)) => return with_interpreter(found, dir),
             Ok(None) => looked.push(place.display().to_string()),
             Err(error) => refused = refused.or(Some(error)),
         }
@@ -88,6 +116,47 @@ fn check(path: &Path) -> Result<Option<PathBuf>, ExecutableError> {
     let allowed = metadata.permissions().mode() & 0o111 != 0
         && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
     if allowed { Ok(Some(path)) } else { Err(ExecutableError::NotExecutable { path }) }
+}
+
+fn with_interpreter(path: PathBuf, dir: &Path) -> Result<PathBuf, ExecutableError> {
+    // A script that may be executed but not read is left to the system.
+    match interpreter(&path).ok().flatten() {
+        Some(interpreter) if matches!(dir.join(&interpreter).try_exists(), Ok(false)) => {
+            let interpreter = interpreter.to_string_lossy().into_owned();
+            Err(ExecutableError::NoInterpreter { path, interpreter })
+        }
+        Some(_) | None => Ok(path),
+    }
+}
+
+/// The program that the first line of a script names; `None` if the file is no script. As the
+/// system reads it: it ends at a space, a tab, the end of the line or that of the system's buffer.
+fn interpreter(path: &Path) -> io::Result<Option<OsString>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(BUFFER).read_to_end(&mut start)?;
+    let Some(line) = start.strip_prefix(b"#!") else { return Ok(None) };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t'));
+    let name = words.find(|word| !word.is_empty());
+    Ok(name.map(|name| OsStr::from_bytes(name).to_owned()))
+}
+
+/// Why the system has refused to execute `name`, which it does not say as exactly.
+pub(super) fn explain(
+    name: &str,
+    definition: &ProcessDefinition,
+    dir: &Path,
+    error: &io::Error,
+) -> String {
+    let path = definition.env.get("PATH").map(OsString::from).or_else(|| env::var_os("PATH"));
+    match find_executable(name, path.as_deref(), dir) {
+        Err(why @ ExecutableError::NoInterpreter { .. }) => why.to_string(),
+        Ok(found) if error.kind() == io::ErrorKind::NotFound => {
+            let found = found.display();
+            format!("{name:?} cannot be started: {error}, but {found} is there: its loader is not")
+        }
+        Ok(_) | Err(_) => format!("{name:?} cannot be started: {error}"),
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -141,5 +210,47 @@ mod tests {
             refused("x", dir.path()),
             format!("{} is a directory; give the path of an executable file", at.display())
         );
+    }
+
+    fn script(dir: &Path, text: &str) {
+        let file = dir.join("x");
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("x");
+        let at = at.display();
+        for line in ["#!/no/such\n", "#! \t/no/such -x\n", "#!/no/such"] {
+            script(dir.path(), line);
+            assert_eq!(
+                refused("x", dir.path()),
+                format!(
+                    "the interpreter \"/no/such\" of {at} is not found; install it, or change the \
+                     first line of the script"
+                )
+            );
+        }
+        script(dir.path(), "#!/bin/sh\r\necho\r\n");
+        assert_eq!(
+            refused("x", dir.path()),
+            format!(
+                "the interpreter \"/bin/sh\\r\" of {at} is not found; the lines of the script end \
+                 with CRLF: convert it to LF"
+            )
+        );
+    }
+
+    #[test]
+    fn a_script_is_executed_by_an_interpreter_that_is_there_or_is_left_to_the_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("x");
+        for text in ["#!/bin/sh\n", "#! /bin/sh -e\n", "#!./x\n", "#!\n", "#!", "", "echo\n"] {
+            script(dir.path(), text);
+            let path = dir.path().as_os_str();
+            assert_eq!(find_executable("x", Some(path), dir.path()).unwrap(), at, "{text:?}");
+        }
     }
 }

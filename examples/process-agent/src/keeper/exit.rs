@@ -1,3 +1,4 @@
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use time::UtcDateTime;
 
@@ -50,4 +51,34 @@ pub struct NotStarted {
     pub spawn_error: String,
     /// The system's error number, where there was one.
     pub errno: Option<i32>,
+}
+
+impl NotStarted {
+    /// Whether a start can succeed later, because the system had too little of
+    /// something.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.errno.is_some_and(is_scarce)
+    }
+}
+
+/// Whether an error number stands for something that passes without a change of the task:
+/// descriptors, processes, memory and room on a disk are given back, and a file that is being
+/// written is closed.
+///
+/// `EIO` is not among them. A disk that cannot be read is not better a second later, and a person
+/// has to look at it.
+pub(super) fn is_scarce(errno: i32) -> bool {
+    const PASSING: [Errno; 9] = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::AGAIN,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::TXTBSY,
+        Errno::INTR,
+    ];
+    PASSING.iter().any(|passing| passing.raw_os_error() == errno)
 }

@@ -15,7 +15,6 @@ use super::{
 use crate::{definition::ProcessDefinition, stamp};
 
 pub(super) const SPEC: &str = "spec.json";
-pub(super) const LOCK: &str = "lock";
 pub(super) const KEEPER: &str = "keeper.json";
 pub(super) const SOCKET: &str = "control.sock";
 pub(super) const EXIT: &str = "exit.json";
@@ -72,7 +71,8 @@ pub(super) fn write<T: Serialize>(dir: &Path, name: &str, content: &T) -> io::Re
 }
 
 /// Reserves the space of `exit.json`. Written out, not only allocated, since not every
-/// file system can allocate, and overwriting written blocks needs the least of it.
+/// file system can allocate, and overwriting written blocks needs the least of it. A record of a
+/// start that was refused is lost by it.
 ///
 /// A file system that never overwrites in place (btrfs, ZFS) can still run out of space.
 pub(super) fn reserve_exit(dir: &Path) -> io::Result<()> {
@@ -82,10 +82,7 @@ pub(super) fn reserve_exit(dir: &Path) -> io::Result<()> {
         .truncate(false)
         .mode(0o600)
         .open(dir.join(EXIT))?;
-    // Not twice: the second time there may be a record in it.
-    if file.metadata()?.len() < EXIT_SIZE as u64 {
-        file.write_all_at(&[b' '; EXIT_SIZE], 0)?;
-    }
+    file.write_all_at(&[b' '; EXIT_SIZE], 0)?;
     file.sync_all()
 }
 

@@ -115,7 +115,7 @@ pub(super) fn children() -> io::Result<Vec<Stat>> {
     Ok(all)
 }
 
-/// The keepers that live and were started for this directory, which must be absolute. Known by
+/// The keepers and launchers that live and were started for this directory, which must be absolute. Known by
 /// their arguments, so that they are found when the directory is not; and by their mounts, since
 /// the same path is another directory in another container.
 pub(super) fn keepers(dir: &Path) -> io::Result<Vec<Process>> {
@@ -129,14 +129,14 @@ pub(super) fn keepers(dir: &Path) -> io::Result<Vec<Process>> {
     Ok(all.into_iter().map(|stat| stat.process).collect())
 }
 
-/// The directory that a keeper was started for; `None` if the process is no keeper. A
-/// zombie is none: it has no arguments.
+/// The directory that a keeper or its launcher was started for; `None` if the process is neither.
+/// A zombie is neither: it has no arguments.
 pub(super) fn keeper_argument(pid: i32) -> Option<PathBuf> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = line.split(|byte| *byte == 0).skip(1);
-    let is_keeper = words.next()? == b"keeper" && words.next()? == b"--keep";
-    let dir = std::ffi::OsStr::from_bytes(words.next()?);
-    is_keeper.then(|| dir.into())
+    let is_keeper = words.next()? == b"keeper";
+    let dir = words.find(|word| *word != b"--keep")?;
+    is_keeper.then(|| std::ffi::OsStr::from_bytes(dir).into())
 }
 
 /// Whether the environment of a process has this entry. `false` where it may not be read.

@@ -1,15 +1,18 @@
+mod launcher;
 mod session;
 
 use std::{
-    fs::{OpenOptions, TryLockError},
-    io::{self, BufRead as _, BufReader, Write as _},
-    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
-    path::Path,
-    process::{Command, ExitCode, Stdio},
+    env,
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use rustix::{
+    io::fcntl_dupfd_cloexec,
     process::{getpid, set_child_subreaper, setsid},
+    stdio::{dup2_stdin, stdin},
     thread::set_name,
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     complain,
     files::{self, Spec},
+    lock,
 };
+use crate::process_state::{self, Inherited};
 use session::Session;
 
 /// Which part of a keeper's start a process is.
@@ -25,7 +30,8 @@ use session::Session;
 pub enum Stage {
     /// Starts the keeper, waits until it can be talked to, and exits. So the keeper is nobody's
     /// child who would have to wait for it: neither the agent nor, after the
-    /// agent's death, the next one. An agent that is process 1 needs an `init` in front of it.
+    /// agent's death, the next one. The system's process 1 waits for it; where the agent is
+    /// process 1, see [`init`](crate::init).
     Launch,
     /// Is the keeper.
     Keep,
@@ -37,10 +43,6 @@ pub enum Stage {
 pub(super) enum Launched {
     /// The workload was started, or it is written down why not.
     Started,
-    /// Another keeper holds the lock.
-    Busy,
-    /// A keeper was here and is gone.
-    Finished,
     /// It could not come to a start; nothing was started.
     Failed {
         reason: String,
@@ -50,7 +52,8 @@ pub(super) enum Launched {
 }
 
 /// The hidden subcommand `keeper DIR` of the program, and `keeper --keep DIR`, by which the
-/// launcher runs the same program as the keeper itself.
+/// launcher runs the same program as the keeper itself. Standard input is the task's directory,
+/// locked.
 ///
 /// Must be called while the process has one thread, before any runtime is made. Returns
 /// when the workload has ended and nothing of it is left.
@@ -58,9 +61,13 @@ pub(super) enum Launched {
 pub fn run(dir: &Path, stage: Stage) -> ExitCode {
     // Both are started as `/proc/self/exe`, and would be called `exe` in a list of processes.
     let _ = set_name(c"process-agent");
+    let own = process_state::take_over();
+    let of_agent =
+        env::var(process_state::INHERITED_VARIABLE).ok().and_then(|text| text.parse().ok());
+    let inherited: Inherited = of_agent.unwrap_or(own);
     let told = match stage {
-        Stage::Launch => launch(dir),
-        Stage::Keep => keep(dir),
+        Stage::Launch => launcher::launch(dir, &inherited),
+        Stage::Keep => keep(dir, &inherited),
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,55 +79,36 @@ pub fn run(dir: &Path, stage: Stage) -> ExitCode {
     }
 }
 
-fn launch(dir: &Path) -> io::Result<()> {
-    // Not the path of the program: it may have been replaced by another version.
-    let mut keeper = Command::new("/proc/self/exe")
-        .arg0("process-agent")
-        .args(["keeper", "--keep"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut line = String::new();
-    if let Some(stdout) = keeper.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line)?;
-    }
-    if line.is_empty() {
-        return Err(io::Error::other("the keeper died at its start"));
-    }
-    let _ = io::stdout().write_all(line.as_bytes()); // the agent may be gone
-    Ok(())
-}
-
-fn keep(dir: &Path) -> io::Result<()> {
+fn keep(dir: &Path, inherited: &Inherited) -> io::Result<()> {
     let _ = setsid(); // refused to whom is a leader already
     set_child_subreaper(Some(getpid()))?;
-    let dir = &dir.canonicalize()?;
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(dir.join(files::LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            complain(&format!("another keeper has the lock in {}", dir.display()));
-            tell(&Launched::Busy);
-            return Ok(());
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
+    let (dir, _lock) = take_lock(dir)?;
+    // So that no directory of the agent's is in use because of a task.
+    env::set_current_dir("/")?;
     if dir.join(files::KEEPER).try_exists()? {
-        complain(&format!("a keeper has been in {} already", dir.display()));
-        tell(&Launched::Finished);
-        return Ok(());
+        let started = format!("a keeper has been in {} already", dir.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, started));
     }
-    let spec: Spec = files::read(dir, files::SPEC)?.ok_or_else(|| {
+    let spec: Spec = files::read(&dir, files::SPEC)?.ok_or_else(|| {
         let missing = format!("{} is not prepared: it has no spec.json", dir.display());
         io::Error::new(io::ErrorKind::NotFound, missing)
     })?;
-    Session::open(dir, spec)?.run()
+    Session::open(&dir, spec, inherited)?.run()
+}
+
+/// Takes the lock from standard input, which has been handed down from the agent, so that there
+/// was no moment at which another writer could have had it. Returns the directory's path without
+/// symbolic links, and the lock.
+fn take_lock(dir: &Path) -> io::Result<(PathBuf, File)> {
+    let lock = File::from(fcntl_dupfd_cloexec(stdin(), 3)?);
+    dup2_stdin(File::open("/dev/null")?)?;
+    let dir = dir.canonicalize()?;
+    // It is held by this descriptor already, unless somebody else has started this process.
+    if !lock::is_at(&lock, &dir)? || lock.try_lock().is_err() {
+        let not_it = format!("standard input is not {} with its lock", dir.display());
+        return Err(io::Error::other(not_it));
+    }
+    Ok((dir, lock))
 }
 
 /// Tells the launcher, which reads one line only and may be gone.

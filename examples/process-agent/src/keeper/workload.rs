@@ -15,7 +15,9 @@ use rustix::{
     },
 };
 
-use super::{TOKEN_VARIABLE, complain, exit::NotStarted, files::Spec, procfs};
+use super::{TOKEN_VARIABLE, complain, executable::explain, exit::NotStarted, files::Spec, procfs};
+
+use crate::process_state::INHERITED_VARIABLE;
 
 /// The longest pause between two looks at children that are being killed.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
@@ -30,6 +32,7 @@ pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
     })?;
     let spawned = Command::new(executable)
         .args(arguments)
+        .env_remove(INHERITED_VARIABLE)
         .envs(&definition.env)
         .env(TOKEN_VARIABLE, &spec.token)
         .current_dir(work_dir)
@@ -45,7 +48,7 @@ pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
             Ok(found) if !found.is_dir() => {
                 format!("the working directory {} is no directory", work_dir.display())
             }
-            Ok(_) => format!("{executable:?} cannot be started: {error}"),
+            Ok(_) => explain(executable, definition, work_dir, &error),
         };
         NotStarted { spawn_error, errno: error.raw_os_error() }
     })

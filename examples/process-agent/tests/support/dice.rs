@@ -1,6 +1,11 @@
-//! Numbers that look random and can be had again.
+//! Numbers that are random, and the same for the same seed.
 
-/// The numbers of a linear congruential generator: the same for the same seed.
+/// The number in a variable of the environment, if it is set.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// The numbers of a linear congruential generator.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -10,9 +15,4 @@ impl Dice {
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
-}
-
-/// A number that the environment gives.
-pub(crate) fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }

@@ -1,17 +1,14 @@
-use std::{
-    fs::{OpenOptions, TryLockError},
-    io,
-    os::unix::fs::OpenOptionsExt as _,
-};
+use std::io;
 
 use rustix::process::{Signal, getpid};
 use time::UtcDateTime;
 use tokio::time::{sleep, timeout};
 
-use super::{Keeper, KeeperError, PATIENCE, POLL, Request, State, files};
+use super::{Keeper, KeeperError, LONGEST_POLL, PATIENCE, POLL, Request, State, files};
 use crate::keeper::{
     exit::{Exit, NotStarted},
     files::KeeperRecord,
+    lock,
     procfs::{self, Process},
     sweep::kill_family,
 };
@@ -21,15 +18,14 @@ impl Keeper {
     /// with `force` kills it; sweeps what a lost keeper has left. A task that has not been
     /// started cannot be started any more.
     ///
-    /// A keeper that does not answer is woken with `CONT`; if it still does not, `force` kills it
-    /// and sweeps.
+    /// A keeper that does not answer is woken with `CONT`, and so is a launcher; if that does not
+    /// help, `force` kills it and sweeps.
     ///
-    /// When the task's directory has been removed, its keeper notices within a second and stops
-    /// the workload. This call then finds the keeper by the path it was started for, and waits for
-    /// its end. What it cannot find is a keeper of another user or in another PID or mount namespace,
-    /// one that was started for another path to the directory (a symbolic link, a rename), and what a
-    /// keeper left that was killed: then nothing tells a directory that was removed from one that
-    /// never was.
+    /// If the task's directory was removed, moved or replaced, this call finds the keeper by the
+    /// path it was started for, asks it to stop the workload, and waits for its end. What it cannot
+    /// find is a keeper of another user or in another PID or mount namespace, one that was started
+    /// for another path to the directory (a symbolic link), and what a keeper left that was killed:
+    /// then nothing tells a directory that was removed from one that never was.
     ///
     /// # Errors
     ///
@@ -59,16 +55,14 @@ impl Keeper {
 
     /// One step towards the end. `true` if it is reached.
     async fn come_closer(&self, force: bool) -> Result<bool, KeeperError> {
-        self.bar()?;
         match self.state().await? {
+            State::Exited(Exit::NotStarted(refused)) if refused.is_temporary() => self.bar(),
             State::Exited(_) => Ok(true),
             State::Lost => self.sweep().await.map(|_| true),
-            State::NotStarted if self.is_prepared()? => {
-                // A keeper has the lock but has not come far.
-                let further = timeout(PATIENCE, self.further()).await;
-                further.unwrap_or_else(|_| Err(self.silent())).map(|()| false)
+            State::NotStarted => {
+                self.end_keepers(force).await?;
+                self.bar()
             }
-            State::NotStarted => self.end_without_directory(force).await.map(|()| true),
             State::Starting | State::Running { .. } => {
                 match self.ask(Request { stop: !force, kill: force }).await {
                     // It has changed since; another look says how.
@@ -79,38 +73,35 @@ impl Keeper {
                 }
                 // Not for ever: the keeper may be stopped by now, or its directory be gone.
                 match timeout(PATIENCE, self.wait()).await {
-                    Ok(waited) => waited.map(|_| false),
-                    Err(_) => Ok(false),
+                    Ok(_) | Err(_) => Ok(false),
                 }
             }
         }
     }
 
-    /// Waits until a keeper on its way has come to its start, has failed or is barred.
-    async fn further(&self) -> Result<(), KeeperError> {
-        while self.is_prepared()? && self.state().await? == State::NotStarted {
-            sleep(POLL).await;
-            self.bar()?;
-        }
-        Ok(())
-    }
-
-    /// Waits for the keepers of a directory that is not there.
-    async fn end_without_directory(&self, force: bool) -> Result<(), KeeperError> {
+    /// Ends the keepers of this path whose directory is not there, and waits for them.
+    async fn end_keepers(&self, force: bool) -> Result<(), KeeperError> {
         let end = async {
+            let mut pause = POLL;
             loop {
                 let keepers = self.keepers().await?;
                 if keepers.is_empty() {
                     return Ok(());
                 }
                 for keeper in keepers {
-                    // A stopped one would not look whether its directory is there.
-                    let done = keeper
-                        .signal(Signal::CONT)
-                        .and_then(|()| if force { kill_family(keeper.pid, None) } else { Ok(()) });
-                    done.map_err(|error| self.file("", error))?;
+                    let ended = if force {
+                        kill_family(keeper.pid, None)
+                    } else {
+                        // For a keeper, that is the request to stop its workload.
+                        keeper.signal(Signal::TERM)
+                    };
+                    // One that is stopped does not act on anything else.
+                    ended
+                        .and_then(|()| keeper.signal(Signal::CONT))
+                        .map_err(|error| self.file("", error))?;
                 }
-                sleep(POLL).await;
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_POLL);
             }
         };
         if !force {
@@ -129,20 +120,17 @@ impl Keeper {
         found.map_err(|error| self.file("", error))
     }
 
-    /// Sends a signal to the keeper of the record, or, where there is no record yet, to
-    /// those that were started for this path.
+    /// Sends a signal to whatever may have the lock: the keeper of the record, and the keepers and
+    /// launchers that were started for this path.
     async fn signal_keepers(&self, signal: Signal) -> Result<(), KeeperError> {
-        let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
-        let keepers = match record {
-            Some(record) => {
-                let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
-                // Whoever has barred the task is in the record too, and is no keeper.
-                let is_keeper = record.boot_id == boot_id
-                    && procfs::keeper_argument(record.keeper.pid).is_some();
-                if is_keeper { vec![record.keeper] } else { Vec::new() }
-            }
-            None => self.keepers().await?,
-        };
+        let mut keepers = self.keepers().await?;
+        if let Some(record) = self.read::<KeeperRecord>(files::KEEPER)? {
+            let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
+            // Whoever has barred the task is in the record too, and is no keeper.
+            let is_keeper =
+                record.boot_id == boot_id && procfs::keeper_argument(record.keeper.pid).is_some();
+            keepers.extend(is_keeper.then_some(record.keeper));
+        }
         for keeper in keepers {
             // Its start time is compared there.
             keeper.signal(signal).map_err(|error| self.file(files::KEEPER, error))?;
@@ -150,34 +138,25 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether there is anything that a keeper could start.
-    fn is_prepared(&self) -> Result<bool, KeeperError> {
-        let spec = self.dir.join(files::SPEC).try_exists();
-        spec.map_err(|error| self.file(files::SPEC, error))
-    }
-
-    /// Takes the place of the keeper where none has been: one that is on its way, because
-    /// a call of [`spawn`](Self::spawn) was dropped or the agent was killed, then finds that it
-    /// is too late.
-    fn bar(&self) -> Result<(), KeeperError> {
-        if !self.is_prepared()? {
-            return Ok(());
+    /// Takes the place of the keeper if none has been there and none is on its way, so that none
+    /// can start any more. `false` if there is a keeper in the meantime.
+    fn bar(&self) -> Result<bool, KeeperError> {
+        let locked = match lock::try_lock(&self.dir) {
+            Ok(Some(locked)) => locked,
+            Ok(None) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(self.file("", error)),
+        };
+        if !self.has(files::SPEC)? {
+            // Nothing is prepared that could be started.
+            return Ok(true);
         }
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.dir.join(files::LOCK))
-            .map_err(|error| self.file(files::LOCK, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(self.file(files::LOCK, error)),
-        }
-        let keeper = self.dir.join(files::KEEPER).try_exists();
-        if keeper.map_err(|error| self.file(files::KEEPER, error))? {
-            return Ok(());
+        if self.has(files::KEEPER)? {
+            let exit = files::read_exit(&self.dir);
+            let exit = exit.map_err(|error| self.file(files::EXIT, error))?;
+            if !matches!(exit, Some(Exit::NotStarted(refused)) if refused.is_temporary()) {
+                return Ok(false);
+            }
         }
         let spawn_error = "it was ended before it was started".to_owned();
         let exit = Exit::NotStarted(NotStarted { spawn_error, errno: None });
@@ -191,6 +170,8 @@ impl Keeper {
                 let record = KeeperRecord { keeper, workload: None, boot_id, started_at };
                 files::write(&self.dir, files::KEEPER, &record)
             })
-            .map_err(|error| self.file(files::KEEPER, error))
+            .map_err(|error| self.file(files::KEEPER, error))?;
+        drop(locked);
+        Ok(true)
     }
 }

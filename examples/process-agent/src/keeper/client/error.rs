@@ -1,9 +1,10 @@
 use std::{io, path::PathBuf};
 
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::Keeper;
-use crate::keeper::{ExecutableError, files};
+use crate::keeper::{ExecutableError, exit::is_scarce, files};
 
 /// Why a task could not be prepared, started, looked at or ended.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +32,23 @@ pub enum KeeperError {
         /// The task's directory.
         dir: PathBuf,
     },
+    /// There is nothing of a task that was started.
+    #[error("the directory {} was removed, moved or replaced, and with it what is known of the task", dir.display())]
+    Gone {
+        /// The task's directory.
+        dir: PathBuf,
+    },
+    /// The caller of a preparation has gone, so it was not done.
+    #[error("the preparation of {} was given up", dir.display())]
+    GivenUp {
+        /// The task's directory.
+        dir: PathBuf,
+    },
     /// The keeper could not come to the start of the workload.
-    #[error("the keeper of {} could not start: {reason}", dir.display())]
+    #[error(
+        "the keeper of {} could not start: {reason}{}",
+        dir.display(), limit_hint(*errno).unwrap_or_default()
+    )]
     Launch {
         /// The task's directory.
         dir: PathBuf,
@@ -53,7 +69,8 @@ pub enum KeeperError {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The keeper lives but does not answer.
+    /// The keeper, or another process that writes the directory, has its lock and does not answer
+    /// or release it.
     #[error("the keeper of {} does not answer; it may be stopped, and then needs a CONT signal", dir.display())]
     Silent {
         /// The task's directory.
@@ -71,6 +88,9 @@ pub enum KeeperError {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most have nothing that helps")]
 fn hint(error: &io::Error) -> &'static str {
+    if let Some(hint) = limit_hint(error.raw_os_error()) {
+        return hint;
+    }
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
         io::ErrorKind::PermissionDenied => "; the agent's user needs the permission",
@@ -78,6 +98,18 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written to",
         io::ErrorKind::InvalidData => "; it was not written by a keeper of this version",
         _ => "",
+    }
+}
+
+/// What helps if a limit is too low.
+fn limit_hint(errno: Option<i32>) -> Option<&'static str> {
+    match Errno::from_raw_os_error(errno?) {
+        Errno::MFILE => {
+            Some("; raise the agent's limit on open files (`ulimit -n`, `LimitNOFILE=`)")
+        }
+        Errno::NFILE => Some("; raise the system's limit on open files (`fs.file-max`)"),
+        Errno::FBIG => Some("; raise the limit on the size of files (`ulimit -f`, `LimitFSIZE=`)"),
+        _ => None,
     }
 }
 
@@ -93,10 +125,19 @@ impl KeeperError {
             Self::Executable(_)
             | Self::AlreadyStarted { .. }
             | Self::NotStarted { .. }
+            | Self::Gone { .. }
+            | Self::GivenUp { .. }
             | Self::Lost { .. }
             | Self::StillRunning { .. }
             | Self::Silent { .. } => None,
         }
+    }
+
+    /// Whether the same call can succeed later: the system has too little of something
+    /// for the moment, or it is not known what runs.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Silent { .. }) || self.errno().is_some_and(is_scarce)
     }
 }
 
@@ -118,6 +159,11 @@ impl Keeper {
     pub(super) fn silent(&self) -> KeeperError {
         let dir = self.dir.clone();
         KeeperError::Silent { dir }
+    }
+
+    pub(super) fn gone(&self) -> KeeperError {
+        let dir = self.dir.clone();
+        KeeperError::Gone { dir }
     }
 
     pub(super) fn not_started(&self) -> KeeperError {

@@ -1,7 +1,4 @@
-use std::{
-    fs::{File, TryLockError},
-    io,
-};
+use std::io;
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -13,14 +10,15 @@ use tokio::{
 };
 
 use super::{Keeper, KeeperError, PATIENCE, POLL, Reported, Request, State, files};
-use crate::keeper::{control, state::Report};
+use crate::keeper::{control, lock, state::Report};
 
 /// One look at a task's directory.
 pub(super) enum Look {
-    /// No keeper lives there, or none has come far.
-    Gone(State),
-    /// A keeper holds the lock but cannot be connected to: it is ending.
-    Silent,
+    /// It has no writer: what is written there is true until one comes.
+    Free(State),
+    /// It has a writer that cannot be connected to: it is being prepared or removed, or its keeper
+    /// is starting or ending.
+    Busy,
     Connected(Lines<BufReader<OwnedReadHalf>>, OwnedWriteHalf),
 }
 
@@ -32,20 +30,32 @@ pub(super) async fn next_report(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> 
 
 impl Keeper {
     pub(super) async fn look(&self) -> Result<Look, KeeperError> {
-        let keeper = self.dir.join(files::KEEPER).try_exists();
-        if !keeper.map_err(|error| self.file(files::KEEPER, error))? {
-            return Ok(Look::Gone(State::NotStarted));
-        }
         if let Ok(stream) = self.connect().await {
             let (reader, writer) = stream.into_split();
             return Ok(Look::Connected(BufReader::new(reader).lines(), writer));
         }
-        // The lock before the record: whoever has let go of it has written before.
-        if self.is_locked()? {
-            return Ok(Look::Silent);
-        }
-        let exit = files::read_exit(&self.dir).map_err(|error| self.file(files::EXIT, error))?;
-        Ok(Look::Gone(exit.map_or(State::Lost, State::Exited)))
+        // While the lock is held here, no writer changes the records.
+        let locked = match lock::try_lock_shared(&self.dir) {
+            Ok(Some(locked)) => locked,
+            Ok(None) => return Ok(Look::Busy),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Look::Free(State::NotStarted));
+            }
+            Err(error) => return Err(self.file("", error)),
+        };
+        let state = if self.has(files::KEEPER)? {
+            let exit = files::read_exit(&self.dir);
+            let exit = exit.map_err(|error| self.file(files::EXIT, error))?;
+            exit.map_or(State::Lost, State::Exited)
+        } else {
+            State::NotStarted
+        };
+        drop(locked);
+        Ok(Look::Free(state))
+    }
+
+    pub(super) fn has(&self, name: &str) -> Result<bool, KeeperError> {
+        self.dir.join(name).try_exists().map_err(|error| self.file(name, error))
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {
@@ -53,25 +63,14 @@ impl Keeper {
         UnixStream::connect(address).await
     }
 
-    /// Only asked when there is a `keeper.json`: trying takes the lock for a moment, which would be
-    /// in the way of a keeper that starts.
-    fn is_locked(&self) -> Result<bool, KeeperError> {
-        let tried = File::open(self.dir.join(files::LOCK)).map(|lock| lock.try_lock_shared());
-        match tried {
-            Ok(Ok(())) => Ok(false),
-            Ok(Err(TryLockError::WouldBlock)) => Ok(true),
-            Ok(Err(TryLockError::Error(error))) | Err(error) => Err(self.file(files::LOCK, error)),
-        }
-    }
-
     pub(super) async fn ask(&self, request: Request) -> Result<(), KeeperError> {
         let asked = timeout(PATIENCE, async {
             loop {
                 match self.look().await? {
-                    Look::Gone(State::Lost) => return Err(self.lost()),
-                    Look::Gone(State::Exited(_)) => return Ok(()),
-                    Look::Gone(_) => return Err(self.not_started()),
-                    Look::Silent => {}
+                    Look::Free(State::Lost) => return Err(self.lost()),
+                    Look::Free(State::Exited(_)) => return Ok(()),
+                    Look::Free(_) => return Err(self.not_started()),
+                    Look::Busy => {}
                     Look::Connected(mut lines, mut writer) => {
                         let mut line = serde_json::to_vec(&request).unwrap_or_default();
                         line.push(b'\n');

@@ -3,31 +3,75 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    thread,
+    time::Instant,
 };
 
-use super::KeeperError;
+use super::{Keeper, KeeperError, PATIENCE, POLL};
 use crate::{
     definition::ProcessDefinition,
     keeper::{
         executable::find_executable,
         files::{self, Spec},
-        procfs,
+        lock, procfs,
     },
 };
 
-pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError> {
+impl Keeper {
+    /// [`prepare`](Self::prepare), given up when nobody waits for it any more: as soon as
+    /// `is_wanted` returns `false`, nothing more is written. A directory that was made for it is
+    /// removed again, as the task may have been removed in the meantime.
+    pub(crate) fn prepare_while(
+        &self,
+        definition: &ProcessDefinition,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<(), KeeperError> {
+        let _locked = self.lock_for_preparation(is_wanted)?;
+        prepare(&self.dir, definition)
+    }
+
+    /// Makes the directory if there is none, and locks it.
+    fn lock_for_preparation(&self, is_wanted: impl Fn() -> bool) -> Result<File, KeeperError> {
+        let given_up = Instant::now() + PATIENCE;
+        let mut is_made = false;
+        while is_wanted() {
+            is_made |= make(&self.dir).map_err(|error| self.file("", error))?;
+            match lock::try_lock(&self.dir) {
+                Ok(Some(locked)) if is_wanted() => {
+                    return if self.has(files::KEEPER)? {
+                        let dir = self.dir.clone();
+                        Err(KeeperError::AlreadyStarted { dir })
+                    } else {
+                        Ok(locked)
+                    };
+                }
+                Ok(Some(_)) => break,
+                Ok(None) if self.has(files::KEEPER)? => {
+                    let dir = self.dir.clone();
+                    return Err(KeeperError::AlreadyStarted { dir });
+                }
+                Ok(None) if Instant::now() > given_up => return Err(self.silent()),
+                Ok(None) => thread::sleep(POLL),
+                // Its removal has come first.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.file("", error)),
+            }
+        }
+        if is_made {
+            // Not if there is something in it by now.
+            _ = fs::remove_dir(&self.dir);
+        }
+        let dir = self.dir.clone();
+        Err(KeeperError::GivenUp { dir })
+    }
+}
+
+/// Writes all that a start needs into a directory that is locked.
+fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError> {
     let file = |name: &'static str| {
         let path = dir.join(name);
         move |error| KeeperError::File { path, error }
     };
-    make(dir).map_err(file(""))?;
-    // Not beside another preparation, whose caller may be gone.
-    let alone = File::open(dir).map_err(file(""))?;
-    alone.lock().map_err(file(""))?;
-    if dir.join(files::KEEPER).try_exists().map_err(file(files::KEEPER))? {
-        let dir = dir.to_owned();
-        return Err(KeeperError::AlreadyStarted { dir });
-    }
     let dir = &dir.canonicalize().map_err(file(""))?;
     let work_dir = if let Some(given) = &definition.dir {
         // Whoever reads it later may be somewhere else.
@@ -46,7 +90,7 @@ pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), 
         None => std::env::var_os("PATH"),
     };
     find_executable(executable, path.as_deref(), &work_dir)?;
-    // Kept when there is one: a keeper may be reading it.
+    // Kept when there is one, so that preparing again changes nothing.
     let token = match files::read::<Spec>(dir, files::SPEC).map_err(file(files::SPEC))? {
         Some(spec) => spec.token,
         None => procfs::random_id().map_err(file(files::SPEC))?,
@@ -58,14 +102,18 @@ pub(super) fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), 
     files::write(dir, files::SPEC, &spec).map_err(file(files::SPEC))
 }
 
-/// The directory is for its owner only, whatever it was before: the socket in it obeys whoever
-/// can reach it.
-fn make(dir: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => made?,
+/// Makes a directory, and returns whether there was none. It is for its owner only, whatever it was
+/// before: the socket in it obeys whoever can reach it.
+fn make(dir: &Path) -> io::Result<bool> {
+    let is_made = match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        made => made.map(|()| true)?,
+    };
+    match fs::set_permissions(dir, fs::Permissions::from_mode(0o700)) {
+        // It was removed at once.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(is_made),
+        set => set.map(|()| is_made),
     }
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
 }
 
 fn create(path: &Path) -> io::Result<()> {

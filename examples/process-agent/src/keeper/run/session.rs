@@ -32,6 +32,7 @@ use crate::{
         workload,
     },
     log::LogWriter,
+    process_state::{self, Inherited},
 };
 
 /// Everything that had to succeed before the workload may be started.
@@ -43,13 +44,16 @@ pub(super) struct Session<'a> {
     record: KeeperRecord,
     exit: File,
     log: LogWriter,
+    inherited: &'a Inherited,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(dir: &'a Path, spec: Spec) -> io::Result<Self> {
+    pub(super) fn open(dir: &'a Path, spec: Spec, inherited: &'a Inherited) -> io::Result<Self> {
         let definition = &spec.definition;
         let exit = files::open_exit(dir)?;
-        let log = LogWriter::open(dir, definition.log_max_size, definition.log_files)?;
+        // A log that may not grow further is rotated.
+        let log_max_size = definition.log_max_size.min(process_state::largest_file());
+        let log = LogWriter::open(dir, log_max_size, definition.log_files)?;
         let shared = Arc::new(Shared::new(definition.stop_signal.signal(), definition.stop_grace));
         let server = Server::start(dir, Arc::clone(&shared))?;
         let record = KeeperRecord {
@@ -58,7 +62,7 @@ impl<'a> Session<'a> {
             boot_id: procfs::boot_id()?,
             started_at: UtcDateTime::now(),
         };
-        Ok(Self { dir, spec, shared, server, record, exit, log })
+        Ok(Self { dir, spec, shared, server, record, exit, log, inherited })
     }
 
     /// Starts the workload and returns when all is over and told.
@@ -71,7 +75,7 @@ impl<'a> Session<'a> {
         files::write(self.dir, files::KEEPER, &self.record)?;
         let started = UtcDateTime::now();
         let mut workload = children.lock();
-        let started_or_not = workload::start(self.dir, &self.spec);
+        let started_or_not = self.inherited.give_to(|| workload::start(self.dir, &self.spec));
         *workload = started_or_not.as_ref().ok().map(Pid::from_child);
         drop(workload);
         let exit = match started_or_not {

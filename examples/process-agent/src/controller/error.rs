@@ -1,0 +1,71 @@
+//! What an operation reports when a keeper has refused, or a process has ended.
+
+use onward::exec::ControllerError;
+
+use crate::keeper::{Ended, KeeperError, NotStarted};
+
+/// What a keeper has refused. If it [may accept it later](KeeperError::is_temporary), the operation
+/// is tried again.
+pub(super) fn wrap(error: KeeperError) -> ControllerError {
+    let is_temporary = error.is_temporary();
+    let wrapped = ControllerError::wrap(error);
+    if is_temporary { wrapped.temporary() } else { wrapped }
+}
+
+/// A start that was refused for the moment is done again by the next `start`.
+pub(super) fn not_started(refused: NotStarted) -> ControllerError {
+    let is_temporary = refused.is_temporary();
+    let wrapped = ControllerError::wrap(refused);
+    if is_temporary { wrapped.temporary() } else { wrapped }
+}
+
+pub(super) fn how_it_ended(ended: &Ended) -> String {
+    match ended.signal {
+        Some(signal) => {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("unnamed");
+            format!("was ended by signal {signal} ({name})")
+        }
+        None => format!("exited with code {}", ended.code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    fn check(errno: Errno, temporary: bool) {
+        let errno = errno.raw_os_error();
+        let file =
+            KeeperError::File { path: "x".into(), error: io::Error::from_raw_os_error(errno) };
+        assert_eq!(wrap(file).is_temporary(), temporary);
+        let reason = "because".to_owned();
+        let launch = KeeperError::Launch { dir: "x".into(), reason, errno: Some(errno) };
+        assert_eq!(wrap(launch).is_temporary(), temporary);
+        let refused = NotStarted { spawn_error: "because".to_owned(), errno: Some(errno) };
+        assert_eq!(not_started(refused).is_temporary(), temporary);
+    }
+
+    #[test]
+    fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
+        let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::NOBUFS];
+        for errno in scarce.into_iter().chain([Errno::NOSPC, Errno::DQUOT, Errno::TXTBSY]) {
+            check(errno, true);
+        }
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::ROFS, Errno::IO] {
+            check(errno, false);
+        }
+        let refused = NotStarted { spawn_error: "because".to_owned(), errno: None };
+        assert!(!not_started(refused).is_temporary());
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_again_and_what_is_lost_is_not() {
+        assert!(wrap(KeeperError::Silent { dir: "x".into() }).is_temporary());
+        assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
+        assert!(!wrap(KeeperError::Gone { dir: "x".into() }).is_temporary());
+    }
+}

@@ -1,0 +1,109 @@
+//! The executor of process tasks: it hands out their controllers and finds what is left of them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use agent_kit::TaskExecutor;
+use agent_kit::task_file::is_name;
+use onward::exec::{
+    Assignment, Controller as _, ControllerError, Executor, LogPublisher, LogSubscriptionOptions,
+};
+
+use super::logs::ProcessLogs;
+use super::{ProcessController, removal};
+use crate::definition::ProcessDefinition;
+use crate::keeper::Keeper;
+
+/// Hands out the controllers of process tasks, each with a directory of its own.
+#[derive(Clone, Debug)]
+pub struct ProcessExecutor {
+    root: PathBuf,
+    program: Option<PathBuf>,
+}
+
+impl ProcessExecutor {
+    /// Tasks have their directories in `root`, which must be there.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), program: None }
+    }
+
+    /// With another program than the running one to be started as keeper.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
+    fn operate(
+        &self,
+        id: &str,
+        definition: ProcessDefinition,
+    ) -> Result<ProcessController, ControllerError> {
+        if !is_name(id) {
+            return Err(ControllerError::new(format!("{id:?} cannot be a directory's name")));
+        }
+        let keeper = Keeper::new(self.root.join(id));
+        let keeper = match &self.program {
+            Some(program) => keeper.with_program(program),
+            None => keeper,
+        };
+        let id = id.to_owned();
+        Ok(ProcessController { id, keeper, definition, progress: None, closed: false })
+    }
+}
+
+impl Executor for ProcessExecutor {
+    type Definition = ProcessDefinition;
+    type Controller = ProcessController;
+
+    async fn controller(
+        &self,
+        assignment: &Assignment<ProcessDefinition>,
+    ) -> Result<ProcessController, ControllerError> {
+        self.operate(&assignment.id, assignment.definition.clone())
+    }
+
+    /// The tasks that have a directory here, or of which one was being removed.
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        let root = self.root.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&root)? {
+                let entry = entry?;
+                names.extend(entry.file_type()?.is_dir().then(|| entry.file_name()));
+            }
+            Ok(names)
+        });
+        let found = found.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let found = found.map_err(|error| {
+            let told = format!("{} cannot be read", self.root.display());
+            ControllerError::new(told).with_source(error).temporary()
+        })?;
+        let ids = found.iter().filter_map(|name| {
+            let name = name.to_str()?;
+            Some(removal::task_of(name).unwrap_or(name)).filter(|id| is_name(id))
+        });
+        let ids: BTreeSet<_> = ids.map(str::to_owned).collect();
+        Ok(ids.into_iter().collect())
+    }
+
+    /// Kills what runs of the task, and removes its directory.
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        // Neither needs to know what it was.
+        self.operate(id, ProcessDefinition::new([""]))?.remove().await
+    }
+}
+
+impl TaskExecutor for ProcessExecutor {
+    async fn logs(
+        &self,
+        id: &str,
+        definition: &ProcessDefinition,
+        publisher: impl LogPublisher,
+        options: LogSubscriptionOptions,
+        ended: impl Future<Output = ()> + Send,
+    ) -> Result<(), ControllerError> {
+        let keeper = self.operate(id, definition.clone())?.keeper;
+        ProcessLogs::new(keeper).publish(publisher, options, ended).await
+    }
+}

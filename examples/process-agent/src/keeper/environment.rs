@@ -1,0 +1,49 @@
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// The prefix of the agent's own variables. A task that runs `process-agent stop` must not stop
+/// itself by accident, and the token of the task in which the agent itself runs is not its tasks'.
+const OWN: &[u8] = b"ONWARD_";
+
+/// Other variables that were meant for the agent, and would mislead its tasks.
+const MEANT_FOR_THE_AGENT: [&str; 9] = [
+    // Of a service manager that has started the agent: descriptors, a socket and a watchdog that
+    // are the agent's.
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    // Of a shell that has started the agent: where it was, and what it ran.
+    "PWD",
+    "OLDPWD",
+    "_",
+];
+
+/// The environment of a task, before what its definition adds: that of this process without the
+/// variables that were meant for the agent.
+///
+/// `RUST_LOG` is passed on, because other programs read it as well.
+pub(super) fn of_task() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| !is_meant_for_the_agent(name))
+}
+
+fn is_meant_for_the_agent(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(OWN) || MEANT_FOR_THE_AGENT.iter().any(|meant| name == *meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_for_the_agent_is_no_part_of_a_task() {
+        for name in ["ONWARD_STATE", "ONWARD_INHERITED", "ONWARD_TASK", "PWD"] {
+            assert!(is_meant_for_the_agent(OsStr::new(name)), "{name}");
+        }
+        for name in ["PATH", "HOME", "RUST_LOG", "LANG", "PROCESS", ""] {
+            assert!(!is_meant_for_the_agent(OsStr::new(name)), "{name}");
+        }
+    }
+}

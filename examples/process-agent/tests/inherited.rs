@@ -1,0 +1,245 @@
+//! What the agent inherits makes no difference for it, its keepers and its tasks: signals that are
+//! ignored or blocked, open and closed descriptors, limits, the umask, the environment, and being
+//! process 1.
+//!
+//! With `ONWARD_SIGNALS=each`, every signal is also tried on its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+#[path = "support/agent.rs"]
+mod agent;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use agent::Home;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Shows what a task has, and runs until it is stopped.
+const SHOW: &str = r"
+    grep -E '^(SigPnd|SigBlk|SigIgn|SigCgt|Umask):' /proc/self/status
+    printf 'descriptors: '; ls -m /proc/$$/fd
+    echo stdin: $(readlink /proc/$$/fd/0)
+    echo open files: $(ulimit -S -n)
+    echo file size: $(ulimit -S -f)
+    echo directory: $(basename $(pwd))
+    echo variables: $(env | cut -d= -f1 | sort | tr '\n' ' ')
+    echo shown
+    while :; do sleep 0.05; done
+";
+
+const TASKS: &str = "
+[[task]]
+name = 'ends'
+command = ['sh', '-c', 'exit 7']
+prepare = ['true']
+
+[[task]]
+name = 'show'
+ready = { command = ['true'], interval = '10ms' }
+command = ['sh', '-c', '''SHOW''']
+";
+
+/// An agent that a shell has started, after it has done `setup`.
+fn start(setup: &str) -> Home {
+    start_as(&["sh", "-c", &format!("{setup}\nexec \"$@\""), "sh"])
+}
+
+/// An agent that is started by the program `by`, which gets the agent's command as arguments.
+fn start_as(by: &[&str]) -> Home {
+    let mut home = Home::new(&TASKS.replace("SHOW", SHOW));
+    let agent = home.command(&["run", "tasks.toml"]);
+    let mut command = Command::new(by[0]);
+    command.args(&by[1..]).arg(agent.get_program()).args(agent.get_args());
+    command.envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(agent.get_current_dir().unwrap()).process_group(0);
+    let file = |name| Stdio::from(fs::File::create(home.path(name)).unwrap());
+    command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
+    home.agent = Some(command.spawn().unwrap());
+    home
+}
+
+type Shown = BTreeMap<String, String>;
+
+/// Takes the tasks through their lives, and returns what the one that shows it has.
+#[track_caller]
+fn lives(home: &Home) -> Shown {
+    home.wait(|home| home.ps().is_some());
+    home.until("ends", "failed");
+    let ended = home.task("ends").unwrap();
+    assert_eq!(ended["Status"]["ContainerStatus"]["ExitCode"], 7, "{ended:#}");
+    home.until("show", "running");
+    home.wait(|home| home.ask(&["logs", "show"]).contains("shown"));
+    let said = home.ask(&["logs", "show"]);
+    let lines = said.lines().filter_map(|line| line.split_once(':'));
+    let shown = lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+    home.ask(&["stop", "--wait", "show"]);
+    // The state is recorded a moment before the exit code.
+    let exit_code = |home: &Home| {
+        let stopped = home.task("show").unwrap();
+        assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
+        stopped["Status"]["ContainerStatus"]["ExitCode"].as_i64()
+    };
+    home.wait(|home| exit_code(home).is_some());
+    // By the stop signal, whose disposition is the default: not by a KILL after the grace.
+    assert_eq!(exit_code(home), Some(143));
+    shown
+}
+
+/// What tasks have under an agent that was started as in a test without further ado.
+fn usual() -> Shown {
+    let shown = lives(&start(""));
+    assert_eq!(shown["SigBlk"], "0000000000000000");
+    // The two that glibc uses itself are no concern of anybody else.
+    let ignored = u64::from_str_radix(&shown["SigIgn"], 16).unwrap();
+    assert_eq!(ignored & !(0b11 << 31), 0, "{shown:?}");
+    assert_eq!(shown["descriptors"], "0, 1, 2");
+    assert_eq!(shown["stdin"], "/dev/null");
+    assert_eq!(shown["directory"], "work");
+    shown
+}
+
+#[track_caller]
+fn check(case: &str, home: &Home, expected: &Shown) {
+    let shown = lives(home);
+    assert_eq!(shown, *expected, "{case}");
+}
+
+fn with(usual: &Shown, name: &str, value: &str) -> Shown {
+    let mut shown = usual.clone();
+    assert!(shown.insert(name.to_owned(), value.to_owned()).is_some());
+    shown
+}
+
+/// Whether `env` of the GNU core utilities is there, which can ignore and block signals.
+fn can_change_signals(test: &str) -> bool {
+    let tried = Command::new("env").args(["--ignore-signal=USR1", "true"]).output();
+    tried.is_ok_and(|tried| tried.status.success()) || skipped(test, "env cannot ignore signals")
+}
+
+fn skipped(test: &str, why: &str) -> bool {
+    // Not by `eprintln`, which is shown for tests that fail only.
+    std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
+    false
+}
+
+#[test]
+fn ignored_and_blocked_signals_reach_no_task() {
+    if !can_change_signals("ignored_and_blocked_signals_reach_no_task") {
+        return;
+    }
+    let usual = usual();
+    for change in
+        [&["--ignore-signal"][..], &["--block-signal"], &["--ignore-signal", "--block-signal"]]
+    {
+        let by: Vec<&str> = ["env"].into_iter().chain(change.iter().copied()).collect();
+        check(&format!("{by:?}"), &start_as(&by), &usual);
+    }
+    if std::env::var("ONWARD_SIGNALS").is_ok_and(|which| which == "each") {
+        for signal in (1..=64).filter(|signal| ![9, 19, 32, 33].contains(signal)) {
+            for change in ["ignore", "block"] {
+                let change = format!("--{change}-signal={signal}");
+                check(&change, &start_as(&["env", &change]), &usual);
+            }
+        }
+    }
+}
+
+#[test]
+fn descriptors_of_the_starter_reach_no_keeper_and_no_task() {
+    let usual = usual();
+    let mut home = start("exec 3<tasks.toml 9>>held; flock 9 || exit");
+    check("open descriptors", &home, &usual);
+    home.save(
+        &(TASKS.replace("SHOW", SHOW) + "[[task]]\nname = 'more'\ncommand = ['sleep', '1000']\n"),
+    );
+    home.until("more", "running");
+    home.kill();
+    // Its task runs, and nothing holds the lock.
+    assert!(home.alive().iter().any(|(_, line)| line.starts_with("sleep 1000")));
+    fs::File::open(home.path("held")).unwrap().try_lock().unwrap();
+}
+
+#[test]
+fn closed_standard_descriptors_make_no_difference() {
+    let usual = usual();
+    for closed in 1..8 {
+        let close = |bit: u32, text: &'static str| if closed >> bit & 1 == 1 { text } else { "" };
+        let setup = format!("exec {} {} {}", close(0, "<&-"), close(1, ">&-"), close(2, "2>&-"));
+        check(&setup, &start(&setup), &usual);
+    }
+}
+
+#[test]
+fn low_limits_are_those_of_the_tasks_and_not_of_the_agent() {
+    let usual = usual();
+    check("soft", &start("ulimit -S -n 32"), &with(&usual, "open files", "32"));
+    check("hard", &start("ulimit -n 64"), &with(&usual, "open files", "64"));
+    // Below the size of the agent's store. In units of 512 or 1024 bytes.
+    check("sizes", &start("ulimit -S -f 10"), &with(&usual, "file size", "10"));
+}
+
+#[test]
+fn a_umask_is_that_of_the_tasks_and_not_of_the_agent() {
+    let usual = usual();
+    for mask in ["0000", "0077", "0777"] {
+        let home = start(&format!("umask {mask}"));
+        check(mask, &home, &with(&usual, "Umask", mask));
+        let mode = fs::metadata(home.path("state/tasks/show/spec.json")).unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn the_environment_lacks_what_was_meant_for_the_agent() {
+    let usual = usual();
+    let names: Vec<&str> = usual["variables"].split(' ').collect();
+    assert!(names.contains(&"ONWARD_TASK") && names.contains(&"PATH"), "{names:?}");
+    let own = |name: &&str| name.starts_with("ONWARD_") && *name != "ONWARD_TASK";
+    assert!(!names.iter().any(own), "{names:?}");
+    let meant =
+        "export ONWARD_TASK=outer LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=/x WATCHDOG_USEC=9";
+    check("of the agent", &start(meant), &usual);
+    let without: Vec<&str> = names.iter().copied().filter(|name| *name != "HOME").collect();
+    check("no HOME", &start("unset HOME"), &with(&usual, "variables", &without.join(" ")));
+}
+
+/// Process numbers as this test sees them: of the first child of a process.
+fn child_of(parent: i32) -> Option<i32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    children.split(' ').next()?.parse().ok()
+}
+
+fn zombies_of(parent: i32) -> usize {
+    let is_one = |process: &Path| {
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(&format!("Z {parent} ")))
+    };
+    fs::read_dir("/proc").unwrap().filter(|entry| is_one(&entry.as_ref().unwrap().path())).count()
+}
+
+#[test]
+fn as_process_1_the_agent_leaves_no_zombies_and_passes_signals_on() {
+    let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let tried = Command::new(unshare[0]).args(&unshare[1..]).arg("true").output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        skipped("as_process_1_…", "there can be no PID namespace, which needs root");
+        return;
+    }
+    let usual = usual();
+    let mut home = start_as(&unshare);
+    check("process 1", &home, &usual);
+    let unshared = Pid::from_child(home.agent.as_ref().unwrap()).as_raw_pid();
+    let process_1 = child_of(unshared).unwrap();
+    // It has one child, the agent, and all that have lost their parents.
+    home.wait(|_| zombies_of(process_1) == 0);
+    let agent = child_of(process_1).unwrap();
+    assert_eq!(zombies_of(agent), 0);
+    kill_process(Pid::from_raw(process_1).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(home.ended(), Some(0));
+    assert_eq!(home.alive(), []);
+}
