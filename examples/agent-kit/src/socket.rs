@@ -54,6 +54,38 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Parses the line that a client has sent.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the line, and what would be right.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        #[derive(Deserialize)]
+        struct Asked {
+            request: Request,
+        }
+        let wrong = |error: serde_json::Error| {
+            format!(
+                "this is no request: {error}; write {{\"version\":{VERSION},\"request\":\"ps\"}}"
+            )
+        };
+        let Version { version } = serde_json::from_slice(line).map_err(wrong)?;
+        if version != VERSION {
+            return Err(format!(
+                "this agent speaks version {VERSION}, and was asked in version {version}; \
+                 use the same version of the program for both"
+            ));
+        }
+        let Asked { request } = serde_json::from_slice(line).map_err(wrong)?;
+        Ok(request)
+    }
+}
+
 /// A request with its version, as it is sent.
 #[derive(Debug, Serialize)]
 struct Versioned<'a> {

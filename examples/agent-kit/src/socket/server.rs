@@ -11,7 +11,6 @@ use onward::ControllerError;
 use onward::agent::worker::TaskView;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde::Deserialize;
 use time::UtcDateTime;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
-use super::{Answer, Message, NAME, Request, VERSION};
+use super::{Answer, Message, NAME, Request};
 use crate::agent::{Order, PublishError, Tasks, check_names, publish_logs};
 use crate::board::Board;
 use crate::kind::TaskExecutor;
@@ -188,7 +187,7 @@ impl<E: TaskExecutor> Talk<E> {
         let (out, answers) = mpsc::channel(WAITING);
         let answering = async move {
             let out = Out(out);
-            let last = match allowed.and_then(|()| read(&line)) {
+            let last = match allowed.and_then(|()| Request::parse(&line)) {
                 Ok(request) => self.answer(request, &out).await,
                 Err(refused) => Some(Answer::Refused(refused)),
             };
@@ -276,30 +275,6 @@ impl<E: TaskExecutor> Talk<E> {
         }
         Ok(())
     }
-}
-
-/// What a line asks for, or what is wrong with it.
-fn read(line: &[u8]) -> Result<Request, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
-    #[derive(Deserialize)]
-    struct Asked {
-        request: Request,
-    }
-    let wrong = |error: serde_json::Error| {
-        format!("this is no request: {error}; write {{\"version\":{VERSION},\"request\":\"ps\"}}")
-    };
-    let Version { version } = serde_json::from_slice(line).map_err(wrong)?;
-    if version != VERSION {
-        return Err(format!(
-            "this agent speaks version {VERSION}, and was asked in version {version}; \
-             use the same version of the program for both"
-        ));
-    }
-    let Asked { request } = serde_json::from_slice(line).map_err(wrong)?;
-    Ok(request)
 }
 
 fn log_options(
