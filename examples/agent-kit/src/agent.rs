@@ -5,7 +5,7 @@
 
 mod assigner;
 mod feed;
-mod logs;
+mod order;
 
 use std::sync::Arc;
 
@@ -13,35 +13,18 @@ use futures::StreamExt as _;
 use onward::TaskStatus;
 use onward::agent::store::{StoreChange, StoreError, StoredTask};
 use onward::agent::worker::TaskView;
-use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
-use tokio::sync::{mpsc, oneshot};
+use onward::agent::{Store, TokioRuntime, Worker};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::board::Board;
 use crate::kind::TaskExecutor;
 use crate::output::Output;
 use crate::spec::{SpecExecutor, TaskSpec};
-use crate::task_file::{TaskFile, TaskFileError};
+use crate::task_file::TaskFile;
+use crate::tasks::Tasks;
 use assigner::Assigner;
-pub(crate) use assigner::check_names;
-pub(crate) use feed::{is_redefined, note};
-pub use logs::{PublishError, publish_logs};
-
-/// How others see the tasks of an agent.
-pub type Tasks<D> = WorkerHandle<TaskSpec<D>>;
-
-/// What an agent is told.
-#[derive(Debug)]
-pub enum Order<D> {
-    /// What the file of tasks says now, or why it says nothing.
-    File(Result<TaskFile<D>, TaskFileError>),
-    /// Shut these tasks down. Answered when that is durable.
-    Stop(Vec<String>, oneshot::Sender<Result<(), String>>),
-    /// End, as [`Ending`] says.
-    End,
-    /// Kill what still runs.
-    Kill,
-}
+pub use order::Order;
 
 /// How an agent ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::agent::{is_redefined, note};
 use crate::kind::Definition;
+use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
 
 /// A task, and what its form has no place for.

@@ -7,8 +7,9 @@ use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use tokio::io::{AsyncWriteExt as _, Stdout};
 use tokio::sync::Mutex;
 
-use crate::agent::{Tasks, publish_logs};
 use crate::kind::TaskExecutor;
+use crate::logs::publish_logs;
+use crate::tasks::Tasks;
 
 /// Whether what the tasks say is shown.
 #[derive(Clone, Debug)]

@@ -11,11 +11,11 @@
 //! nobody can put another one in its place, each directory on the way to it must belong to root
 //! or to the agent's user, and must not be writable by others, unless it is sticky, as `/tmp` is.
 
+mod error;
 mod place;
 mod reserve;
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::kind::Definition;
 use crate::spec::TaskSpec;
+pub use error::StateError;
 pub use place::Place;
 pub use reserve::Reserved;
 
@@ -41,69 +42,6 @@ const STORE: &str = "tasks.redb";
 
 /// The name of the directory for what belongs to the tasks.
 const TASKS: &str = "tasks";
-
-/// Why a directory cannot be the state of an agent.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// It could not be made or looked at.
-    #[error("{}: {error}", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Its path is no text, and so cannot be told to a task.
-    #[error("{}: the path is not UTF-8; name a directory whose path is", path.display())]
-    NotUtf8 {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Somebody else could change what is in it, or talk to the agent.
-    #[error(
-        "{}: the state of an agent is for its owner only, and {problem}; chmod 700 it, or name a directory that does not exist yet",
-        path.display()
-    )]
-    Exposed {
-        /// The directory.
-        path: PathBuf,
-        /// Who else there is.
-        problem: String,
-    },
-    /// Somebody else could put another directory in its place.
-    #[error(
-        "{}: others could put another directory in its place, since {} {problem}; name a directory elsewhere, or mend that",
-        path.display(), on_the_way.display()
-    )]
-    Replaceable {
-        /// The directory.
-        path: PathBuf,
-        /// The one above it that is not safe.
-        on_the_way: PathBuf,
-        /// Who can change that one.
-        problem: String,
-    },
-    /// Another agent is at work there.
-    #[error("{}: another agent runs on this state; stop it first, or name another directory", path.display())]
-    InUse {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The store is empty, and there are tasks.
-    #[error(
-        "{}: it is empty, and there are tasks in {}; put it back as it was, or remove it: then the tasks of the file go on, and all others are ended",
-        path.display(), tasks.display()
-    )]
-    StoreEmptied {
-        /// The store.
-        path: PathBuf,
-        /// What is left of the tasks.
-        tasks: PathBuf,
-    },
-    /// Its store cannot be used.
-    #[error(transparent)]
-    Store(OpenStoreError),
-}
 
 /// The state of an agent that has it for itself.
 #[derive(Debug)]

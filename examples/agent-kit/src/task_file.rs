@@ -13,6 +13,7 @@
 
 mod error;
 mod policy;
+mod span;
 
 use std::{
     collections::BTreeMap,
@@ -33,10 +34,10 @@ use toml::{
 };
 
 use crate::kind::Definition;
-use crate::values;
 use error::Place;
 pub use error::TaskFileError;
 use policy::PolicyEntry;
+use span::Span;
 
 /// What a task file says, in its order.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,10 +251,6 @@ fn read_task<D: Definition>(
     };
     Ok((entry, name_span))
 }
-
-/// A duration as text.
-#[derive(Clone, Copy, Debug, Deserialize)]
-struct Span(#[serde(with = "values::duration")] Duration);
 
 fn take<T: DeserializeOwned>(
     place: &Place<'_>,

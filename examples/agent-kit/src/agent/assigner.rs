@@ -11,12 +11,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Order, Tasks};
+use super::order::Order;
 use crate::board::Board;
 use crate::kind::TaskExecutor;
 use crate::output::Output;
 use crate::spec::TaskSpec;
 use crate::task_file::{TaskEntry, TaskFile, TaskFileError};
+use crate::tasks::{Tasks, check_names};
 
 type View<D> = TaskView<TaskSpec<D>>;
 
@@ -330,13 +331,4 @@ fn has_ended<D>(views: &[View<D>], name: &str) -> bool {
 fn before_now(now: Instant, since: UtcDateTime) -> Instant {
     let age = Duration::try_from(UtcDateTime::now() - since).unwrap_or_default();
     now.checked_sub(age).unwrap_or(now)
-}
-
-/// Says which of these is no task, and which there are.
-pub(crate) fn check_names(names: &[String], known: &[&str]) -> Result<(), String> {
-    let Some(unknown) = names.iter().find(|name| !known.contains(&&***name)) else { return Ok(()) };
-    if known.is_empty() {
-        return Err(format!("there is no task {unknown:?}; there is none at all"));
-    }
-    Err(format!("there is no task {unknown:?}; there are {}", known.join(", ")))
 }

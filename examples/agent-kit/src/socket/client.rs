@@ -4,7 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::{Answer, NAME, Request, VERSION, Versioned, address};
+use super::address::address;
+use super::protocol::{Answer, NAME, Request, VERSION, Versioned};
 use crate::program::Program;
 use crate::state;
 

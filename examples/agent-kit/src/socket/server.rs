@@ -19,11 +19,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
-use super::{Answer, Message, NAME, Request};
-use crate::agent::{Order, PublishError, Tasks, check_names, publish_logs};
+use super::message::Message;
+use super::protocol::{Answer, NAME, Request};
+use crate::agent::Order;
 use crate::board::Board;
 use crate::kind::TaskExecutor;
 use crate::listing::Listed;
+use crate::logs::{PublishError, publish_logs};
+use crate::tasks::{Tasks, check_names};
 
 /// Bytes of the longest request that is read.
 const MAX_REQUEST: u64 = 1 << 20;

@@ -7,7 +7,7 @@ use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, chmod, flock, fstat, m
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::StateError;
+use super::error::StateError;
 
 /// A directory of this process' user alone, which nobody else can replace.
 #[derive(Debug)]

@@ -2,7 +2,7 @@ use onward::agent::Policy;
 use onward::agent::policy::{Backoff, BackoffError};
 use serde::Deserialize;
 
-use super::Span;
+use super::span::Span;
 
 /// Retry delays and deadlines of a task, as a user writes them.
 #[derive(Clone, Debug, Default, Deserialize)]

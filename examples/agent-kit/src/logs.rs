@@ -7,9 +7,9 @@ use onward::agent::worker::TaskView;
 use onward::exec::{LogPublisher, LogSubscriptionOptions};
 use tokio::sync::oneshot;
 
-use super::Tasks;
 use crate::kind::TaskExecutor;
 use crate::spec::TaskSpec;
+use crate::tasks::Tasks;
 
 /// Why not everything that a task says was published.
 #[derive(Debug, thiserror::Error)]
