@@ -19,6 +19,7 @@ fn record(n: i64) -> Record {
         at: at(n),
         stream: if n % 2 == 0 { Stream::Stderr } else { Stream::Stdout },
         bytes: n.to_string().into_bytes(),
+        continues: false,
         partial: false,
     }
 }
@@ -200,6 +201,64 @@ fn no_more_files_are_kept_than_asked_for() {
         let expected: Vec<_> = std::iter::once("log".to_owned()).chain(rotated).collect();
         assert_eq!(names, expected);
     }
+}
+
+#[test]
+fn a_log_that_cannot_be_rotated_grows() {
+    let dir = TempDir::new().unwrap();
+    let mut writer = LogWriter::open(dir.path(), 1, 1).unwrap();
+    fs::create_dir(dir.path().join("log.1")).unwrap();
+    (1..=3).for_each(|n| writer.append(&record(n)));
+    assert_eq!(writer.error(), None);
+    assert_eq!(fs::read_to_string(dir.path().join("log")).unwrap().lines().count(), 3);
+}
+
+#[tokio::test]
+async fn records_that_are_written_at_once_are_rotated_as_if_one_by_one() {
+    let (one_by_one, _writer) = log(20, 100);
+    let at_once = TempDir::new().unwrap();
+    let mut writer = LogWriter::open(at_once.path(), 120, 100).unwrap();
+    writer.append_all(&(1..=20).map(record).collect::<Vec<_>>());
+    for n in 0..=7 {
+        let name = if n == 0 { "log".to_owned() } else { format!("log.{n}") };
+        let text = |dir: &TempDir| fs::read_to_string(dir.path().join(&name)).ok();
+        assert_eq!(text(&at_once), text(&one_by_one), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_removed_is_begun_anew() {
+    let (dir, mut writer) = log(2, 3);
+    let (ended, flag) = watch::channel(false);
+    let follow = Follow::UntilEnded(flag);
+    let mut following = records(dir.path(), Options { follow, ..Options::default() });
+    assert_eq!(next(&mut following).await, Some(1));
+    assert_eq!(next(&mut following).await, Some(2));
+    fs::remove_file(dir.path().join("log")).unwrap();
+    writer.append(&record(3));
+    assert_eq!(rest(records(dir.path(), Options::default())).await, [3]);
+    // A follower cannot know that nothing was between.
+    let note = following.next().await.unwrap().unwrap();
+    assert_eq!(note.stream, Stream::Note);
+    ended.send(true).unwrap();
+    assert_eq!(rest(following).await, [3]);
+}
+
+#[tokio::test]
+async fn a_log_that_was_emptied_is_written_from_its_begin() {
+    let (dir, mut writer) = log(2, 3);
+    let (ended, flag) = watch::channel(false);
+    let follow = Follow::UntilEnded(flag);
+    let mut following = records(dir.path(), Options { follow, ..Options::default() });
+    assert_eq!(next(&mut following).await, Some(1));
+    assert_eq!(next(&mut following).await, Some(2));
+    fs::write(dir.path().join("log"), "").unwrap();
+    writer.append(&record(3));
+    assert_eq!(rest(records(dir.path(), Options::default())).await, [3]);
+    let note = following.next().await.unwrap().unwrap();
+    assert_eq!(note.bytes, b"lines may be missing: the log was cut");
+    ended.send(true).unwrap();
+    assert_eq!(rest(following).await, [3]);
 }
 
 fn tear(dir: &Path) {
