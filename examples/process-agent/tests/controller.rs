@@ -574,7 +574,9 @@ async fn logs_are_read_from_the_end_from_a_time_and_by_stream() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), are_read).await.expect("five lines are not in the log");
+    tokio::time::timeout(Duration::from_secs(60), are_read)
+        .await
+        .expect("five lines are not in the log");
     std::fs::write(&go, "x\n").unwrap();
     life.end(TaskState::Running).await;
     let all = read(&life, LogSubscriptionOptions::default()).await;
