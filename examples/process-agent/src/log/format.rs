@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use time::{Date, Month, Time, UtcDateTime};
+use time::UtcDateTime;
 
 use super::{Head, Stream};
 use crate::stamp;
@@ -12,10 +12,7 @@ pub const MAX_RECORD: usize = 16 * 1024;
 
 /// The longest line of a file that can be a record, without its newline: the text takes at most four
 /// bytes for each byte of output.
-pub(super) const MAX_LINE: usize = STAMP + 32 + 4 * MAX_RECORD;
-
-/// The length of a time.
-const STAMP: usize = 30;
+pub(super) const MAX_LINE: usize = stamp::LENGTH + 32 + 4 * MAX_RECORD;
 
 /// Writes records as lines. It keeps the last time as text, since many records have the same one.
 #[derive(Debug, Default)]
@@ -60,7 +57,7 @@ pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
     if line.len() > MAX_LINE {
         return None;
     }
-    let (time, rest) = line.split_first_chunk::<STAMP>()?;
+    let (time, rest) = line.split_at_checked(stamp::LENGTH)?;
     let rest = rest.strip_prefix(b" ")?;
     let (continues, rest) = after(rest, b"+");
     let (stream, rest) = [Stream::Stdout, Stream::Stderr, Stream::Note]
@@ -68,7 +65,7 @@ pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
         .find_map(|stream| Some((stream, rest.strip_prefix(stream.name().as_bytes())?)))?;
     let (partial, rest) = after(rest, b"+");
     let text = rest.strip_prefix(b" ")?;
-    Some((Head { at: parse_time(time)?, stream, continues, partial }, text))
+    Some((Head { at: stamp::parse(time)?, stream, continues, partial }, text))
 }
 
 /// Reads lines one after the other. What a line has before its text is often the same as in the line
@@ -96,29 +93,6 @@ impl<'a> Decoder<'a> {
 /// Whether `line` begins with `mark`, and what is behind it.
 fn after<'a>(line: &'a [u8], mark: &[u8]) -> (bool, &'a [u8]) {
     line.strip_prefix(mark).map_or((false, line), |rest| (true, rest))
-}
-
-/// Reads what [`stamp::format`] wrote. By hand, since reading a log is mostly this.
-fn parse_time(text: &[u8; STAMP]) -> Option<UtcDateTime> {
-    let number = |from: usize, to: usize| {
-        text.get(from..to)?.iter().try_fold(0_u32, |number, byte| {
-            let digit = byte.wrapping_sub(b'0');
-            (digit < 10).then_some(number * 10 + u32::from(digit))
-        })
-    };
-    let small = |from| number(from, from + 2).and_then(|number| u8::try_from(number).ok());
-    for (at, mark) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.')] {
-        if text.get(at) != Some(&mark) {
-            return None;
-        }
-    }
-    if text.last() != Some(&b'Z') {
-        return None;
-    }
-    let month = Month::try_from(small(5)?).ok()?;
-    let date = Date::from_calendar_date(number(0, 4)?.try_into().ok()?, month, small(8)?).ok()?;
-    let time = Time::from_hms_nano(small(11)?, small(14)?, small(17)?, number(20, 29)?).ok()?;
-    Some(UtcDateTime::new(date, time))
 }
 
 /// Appends the bytes of output that a text stands for. `None` if no record has this text; what was
@@ -241,14 +215,6 @@ mod tests {
             prop_assert!(std::str::from_utf8(text).is_ok());
             prop_assert!(text.len() <= MAX_LINE);
             prop_assert_eq!(Record::from_line(text), Some(record));
-        }
-
-        #[test]
-        fn a_time_is_read_as_the_library_of_times_reads_it(
-            text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{9}Z",
-        ) {
-            let read = parse_time(text.as_bytes().first_chunk().unwrap());
-            prop_assert_eq!(read, stamp::parse(&text).ok());
         }
 
         #[test]
