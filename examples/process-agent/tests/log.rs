@@ -168,10 +168,16 @@ async fn a_follower_that_rotation_has_overtaken_reads_what_is_there_without_repe
     }
     assert!(read.is_sorted_by(|a, b| a < b), "{read:?}");
     assert_eq!((read.first(), read.last()), (Some(&2), Some(&30)));
-    // Told where they are missing: behind the file that was held open.
+    // Told where they are missing: behind a file that was held open. Which one depends on how far
+    // the reader was.
     let missing = "lines may be missing: the log was rotated faster than it was read";
-    assert_eq!(notes, [(2, missing.to_owned())]);
-    assert!(read[2] > 4, "{read:?}");
+    assert!(notes.iter().all(|(_, text)| text == missing), "{notes:?}");
+    let gaps = (1..read.len()).filter(|place| read[*place] > read[*place - 1] + 1);
+    let gaps: Vec<_> = gaps.collect();
+    assert!(!gaps.is_empty(), "{read:?}");
+    for gap in gaps {
+        assert!(notes.iter().any(|(place, _)| *place == gap), "{gap} of {read:?}: {notes:?}");
+    }
 }
 
 #[tokio::test]

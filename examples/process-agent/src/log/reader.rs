@@ -148,7 +148,10 @@ impl Records {
             self.ready = batch.records.into_iter();
             if at_end && last {
                 self.cursor = None;
-            } else if at_end && self.ready.len() == 0 {
+            } else if !at_end {
+                // While these records are taken.
+                self.start(self.is_ended());
+            } else if self.ready.len() == 0 {
                 self.wait().await;
             }
         }
@@ -165,12 +168,7 @@ impl Records {
     /// Reads on in a thread for blocking work. What is under way survives a drop of the
     /// future, in `self.reading`.
     async fn read(&mut self, last: bool) -> Option<Batch> {
-        if let Some(mut cursor) = self.cursor.take() {
-            self.reading = Some(tokio::task::spawn_blocking(move || {
-                let batch = cursor.read(last);
-                (cursor, batch)
-            }));
-        }
+        self.start(last);
         let joined = self.reading.as_mut()?.await;
         self.reading = None;
         match joined {
@@ -186,6 +184,16 @@ impl Records {
                 let records = vec![Err(LogError::Read { dir, error })];
                 Some(Batch { records, ..Batch::default() })
             }
+        }
+    }
+
+    /// Begins to read on, unless that is under way.
+    fn start(&mut self, last: bool) {
+        if let Some(mut cursor) = self.cursor.take() {
+            self.reading = Some(tokio::task::spawn_blocking(move || {
+                let batch = cursor.read(last);
+                (cursor, batch)
+            }));
         }
     }
 
