@@ -53,7 +53,7 @@ impl Output {
     }
 }
 
-/// Writes the lines of one task.
+/// Writes the lines of one task. A message can have several.
 struct Lines {
     name: String,
     stdout: Arc<Mutex<Stdout>>,
@@ -61,13 +61,16 @@ struct Lines {
 
 impl LogPublisher for Lines {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
-        let mut line = format!("{} | ", self.name).into_bytes();
-        line.extend_from_slice(&message.data);
-        if !line.ends_with(b"\n") {
-            line.push(b'\n');
+        let mut lines = Vec::new();
+        for line in message.data.split_inclusive(|byte| *byte == b'\n') {
+            lines.extend_from_slice(format!("{} | ", self.name).as_bytes());
+            lines.extend_from_slice(line);
+        }
+        if !lines.ends_with(b"\n") {
+            lines.push(b'\n');
         }
         let mut stdout = self.stdout.lock().await;
-        stdout.write_all(&line).await?;
+        stdout.write_all(&lines).await?;
         Ok(stdout.flush().await?)
     }
 }

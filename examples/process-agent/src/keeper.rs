@@ -79,6 +79,8 @@ mod environment;
 mod executable;
 mod exit;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lock;
 mod output;
 mod procfs;

@@ -1,43 +1,113 @@
 //! A task's output on disk: one process writes it, any number follow it.
 //!
 //! The current file is `log`; older ones are `log.1` (the youngest of them), `log.2`, …
-//! A file has one record a line:
+//! Their mode is 0600.
+//!
+//! # Format
+//!
+//! A file is text with one record a line: a time, a stream, and a line of output.
 //!
 //! ```text
-//! 2026-11-22T08:33:59.123456789Z stdout the text
+//! 2026-11-22T08:33:59.123456789Z stdout a whole line
+//! 2026-11-22T08:34:00.018375462Z stdout+ waiting for the database
+//! 2026-11-22T08:34:01.203948571Z stderr a whole line of the other stream
+//! 2026-11-22T08:34:01.518273645Z +stdout+ ...
+//! 2026-11-22T08:34:02.029384756Z +stdout  ok
 //! ```
 //!
-//! The stream is `stdout`, `stderr` or `note` (of the keeper itself); a `+` behind it says
-//! that the text is not followed by a newline: it goes on in the stream's next record, or
-//! the stream ended there. In the text, a backslash is written `\\`, a newline `\n` and a
-//! byte that is not UTF-8 `\xHH`; everything else stands for itself, so that the file can be read
-//! and searched as it is.
+//! The stream is `stdout`, `stderr` or `note` (of the keeper, about the log itself). A long line,
+//! or one that comes slowly, is written in pieces. A `+` behind the stream means that no newline
+//! follows: the line goes on in the stream's next record, unless the output ended there. A `+`
+//! before the stream means that the record continues the line of the stream's record before it. So
+//! the example has three lines, and the last one is `waiting for the database... ok`.
+//!
+//! In the text, a backslash is written `\\`, a newline `\n`, and a byte that is not UTF-8 `\xHH`.
+//! Everything else stands for itself, so that the file can be read and searched as it is.
+//!
+//! A line of the file is a record only with its newline. The last one may lack it: it is being
+//! written, or its writer was killed, and the next writer cuts it off.
+//!
+//! # Times and order
+//!
+//! The time is when the keeper read the last byte of the record. Everything that it read when it woke
+//! up once has the same time.
+//!
+//! Records are in the order in which the keeper read their bytes. For one stream, that is the order in
+//! which they were written. Standard output and standard error are two pipes, and a pipe does not
+//! record when something was written to it. If the workload writes to both before the keeper wakes
+//! up, which takes some ten microseconds on an idle machine and longer on a busy one, then the order
+//! of the two is lost: lines of standard output come first, then lines of standard error, then what
+//! has no newline yet. All have the same time. If the workload writes to one, waits, and writes to
+//! the other, the order is kept.
+//!
+//! A workload that needs the order for certain writes both to one pipe, for example
+//! `["sh", "-c", "exec server 2>&1"]`. Then all of it is standard output.
 
+mod format;
 mod reader;
 mod writer;
 
-use std::fmt::Write as _;
-
 use time::UtcDateTime;
 
-use crate::stamp;
+pub use format::MAX_RECORD;
 pub use reader::{Follow, LogError, Options, Records, records};
 pub use writer::LogWriter;
-
-/// The most bytes of output that one record holds; longer lines are cut.
-pub const MAX_RECORD: usize = 16 * 1024;
 
 /// One line of output, or a piece of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// When the keeper had read the line's end.
+    /// When the keeper read the last of these bytes.
     pub at: UtcDateTime,
     /// Where the line was written to.
     pub stream: Stream,
+    /// Whether these bytes continue the line of the stream's record before this one.
+    pub continues: bool,
+    /// Whether there is no newline behind these bytes.
+    pub partial: bool,
     /// The line without its newline, at most [`MAX_RECORD`] bytes.
     pub bytes: Vec<u8>,
-    /// Whether there was no newline behind these bytes.
-    pub partial: bool,
+}
+
+impl Record {
+    /// The record as a line of a log file, with its newline.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.bytes.len() + 64);
+        format::Encoder::default().encode(self.head(), &self.bytes, &mut line);
+        line
+    }
+
+    /// Reads a line of a log file, without its newline. `None` if it is no record.
+    #[must_use]
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let (head, text) = format::decode(line)?;
+        let mut bytes = Vec::with_capacity(text.len());
+        format::unescape(text, &mut bytes)?;
+        Some(Self::new(head, bytes))
+    }
+
+    fn new(head: Head, bytes: Vec<u8>) -> Self {
+        let Head { at, stream, continues, partial } = head;
+        Self { at, stream, continues, partial, bytes }
+    }
+
+    fn head(&self) -> Head {
+        let Self { at, stream, continues, partial, .. } = *self;
+        Head { at, stream, continues, partial }
+    }
+}
+
+/// What a [`Record`] has before its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// See [`Record::at`].
+    pub(crate) at: UtcDateTime,
+    /// See [`Record::stream`].
+    pub(crate) stream: Stream,
+    /// See [`Record::continues`].
+    pub(crate) continues: bool,
+    /// See [`Record::partial`].
+    pub(crate) partial: bool,
 }
 
 /// Where a line came from.
@@ -52,8 +122,6 @@ pub enum Stream {
 }
 
 impl Stream {
-    const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Note];
-
     /// The word that stands for the stream in a file.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -65,61 +133,22 @@ impl Stream {
     }
 }
 
-impl Record {
-    /// The record as a line of a log file, with its newline.
-    #[must_use]
-    pub fn to_line(&self) -> Vec<u8> {
-        let mut line = stamp::format(self.at);
-        line.push(' ');
-        line.push_str(self.stream.name());
-        line.push_str(if self.partial { "+ " } else { " " });
-        for chunk in self.bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\\' => line.push_str("\\\\"),
-                    '\n' => line.push_str("\\n"),
-                    other => line.push(other),
-                }
-            }
-            for byte in chunk.invalid() {
-                let _ = write!(line, "\\x{byte:02x}"); // a String takes everything
-            }
-        }
-        line.push('\n');
-        line.into_bytes()
-    }
-
-    /// Reads a line of a log file, without its newline. `None` if it is no record.
-    #[must_use]
-    pub fn from_line(line: &[u8]) -> Option<Self> {
-        let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ' ');
-        let at = stamp::parse(parts.next()?).ok()?;
-        let word = parts.next()?;
-        let (name, partial) = match word.strip_suffix('+') {
-            Some(name) => (name, true),
-            None => (word, false),
-        };
-        let stream = Stream::ALL.into_iter().find(|s| s.name() == name)?;
-        Some(Self { at, stream, bytes: unescape(parts.next()?)?, partial })
-    }
+/// A value for each stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PerStream<T> {
+    stdout: T,
+    stderr: T,
+    note: T,
 }
 
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        bytes.extend_from_slice(plain.as_bytes());
-        let (byte, length) = match escape.as_bytes().first()? {
-            b'\\' => (b'\\', 1),
-            b'n' => (b'\n', 1),
-            b'x' => (u8::from_str_radix(escape.get(1..3)?, 16).ok()?, 3),
-            _ => return None,
-        };
-        bytes.push(byte);
-        rest = escape.get(length..)?;
+impl<T> PerStream<T> {
+    pub(crate) fn of(&mut self, stream: Stream) -> &mut T {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+            Stream::Note => &mut self.note,
+        }
     }
-    bytes.extend_from_slice(rest.as_bytes());
-    Some(bytes)
 }
 
 /// The name of the `n`th rotated file, or of the current one for 0.
@@ -127,64 +156,5 @@ fn file_name(n: u32) -> String {
     match n {
         0 => "log".to_owned(),
         n => format!("log.{n}"),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test fails by panicking
-mod tests {
-    use super::*;
-
-    fn check(bytes: &[u8], partial: bool, text: &str) {
-        let record = Record {
-            at: UtcDateTime::UNIX_EPOCH,
-            stream: Stream::Stderr,
-            bytes: bytes.to_vec(),
-            partial,
-        };
-        let line = String::from_utf8(record.to_line()).unwrap();
-        assert_eq!(line, format!("1970-01-01T00:00:00.000000000Z {text}\n"));
-        assert_eq!(Record::from_line(line.trim_end_matches('\n').as_bytes()), Some(record));
-    }
-
-    #[test]
-    fn text_stands_for_itself() {
-        check("a  b ü\t".as_bytes(), false, "stderr a  b ü\t");
-    }
-
-    #[test]
-    fn an_empty_line_is_a_record() {
-        check(b"", false, "stderr ");
-    }
-
-    #[test]
-    fn a_partial_line_is_marked() {
-        check(b"$ ", true, "stderr+ $ ");
-    }
-
-    #[test]
-    fn backslash_newline_and_other_bytes_are_escaped() {
-        check(b"\\x00\n\xff\xc3", false, "stderr \\\\x00\\n\\xff\\xc3");
-    }
-
-    #[test]
-    fn every_byte_survives() {
-        let all: Vec<u8> = (0..=255).collect();
-        let record =
-            Record { at: UtcDateTime::now(), stream: Stream::Stdout, bytes: all, partial: true };
-        let line = record.to_line();
-        let (newline, text) = line.split_last().unwrap();
-        assert_eq!(*newline, b'\n');
-        assert!(!text.contains(&b'\n'));
-        assert_eq!(Record::from_line(text), Some(record));
-    }
-
-    #[test]
-    fn what_is_no_record_is_not_taken_for_one() {
-        for line in ["", "x", "1970-01-01T00:00:00.000000000Z stdin x"] {
-            assert_eq!(Record::from_line(line.as_bytes()), None);
-        }
-        let bad = b"1970-01-01T00:00:00.000000000Z stdout a\\q";
-        assert_eq!(Record::from_line(bad), None);
     }
 }

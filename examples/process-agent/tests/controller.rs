@@ -532,8 +532,10 @@ async fn read(life: &Life, options: LogSubscriptionOptions) -> Vec<LogMessage> {
     messages
 }
 
+/// The lines. A message has those that were read at once.
 fn texts(messages: &[LogMessage]) -> Vec<String> {
-    messages.iter().map(|message| String::from_utf8_lossy(&message.data).into_owned()).collect()
+    let lines = messages.iter().flat_map(|message| message.data.split_inclusive(|b| *b == b'\n'));
+    lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
 #[tokio::test]
@@ -561,13 +563,27 @@ async fn logs_are_followed_while_wait_is_in_flight_until_the_process_ends() {
 
 #[tokio::test]
 async fn logs_are_read_from_the_end_from_a_time_and_by_stream() {
-    let mut life = Life::shell("for i in 1 2 3 4 5; do echo $i; done; sleep 0.01; echo 6 >&2");
+    let script = "for i in 1 2 3 4 5; do echo $i; done; read x < $TEST_HOME/go; echo 6 >&2";
+    let mut life = Life::shell(script);
+    let go = life.path("go");
+    assert!(std::process::Command::new("mkfifo").arg(&go).status().unwrap().success());
+    life.reach(TaskState::Running).await;
+    // What is read together has the same time.
+    let are_read = async {
+        while texts(&read(&life, LogSubscriptionOptions::default()).await).len() < 5 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), are_read)
+        .await
+        .expect("five lines are not in the log");
+    std::fs::write(&go, "x\n").unwrap();
     life.end(TaskState::Running).await;
     let all = read(&life, LogSubscriptionOptions::default()).await;
     assert_eq!(texts(&all), ["1\n", "2\n", "3\n", "4\n", "5\n", "6\n"]);
     let tail = read(&life, LogSubscriptionOptions::default().with_tail(2)).await;
     assert_eq!(texts(&tail), ["5\n", "6\n"]);
-    let since = all[5].timestamp.unwrap();
+    let since = all.last().unwrap().timestamp.unwrap();
     let since = read(&life, LogSubscriptionOptions::default().with_since(since)).await;
     assert_eq!(texts(&since), ["6\n"]);
     let mut options = LogSubscriptionOptions::default();

@@ -65,6 +65,7 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
         at: UtcDateTime::now(),
         stream: Stream::Stdout,
         bytes: text.as_bytes().to_vec(),
+        continues: false,
         partial: false,
     };
     let mut writer = LogWriter::open(&disk.0, 1 << 20, 1).unwrap();
@@ -94,6 +95,62 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
         lost += number.parse::<u32>().unwrap();
     }
     assert_eq!(lost, 2);
+}
+
+#[tokio::test]
+async fn a_task_whose_disk_was_full_has_each_line_or_counts_it() {
+    let mut task = Task::new();
+    let name = "a_task_whose_disk_was_full_has_each_line_or_counts_it";
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
+        return;
+    };
+    task.keeper = task::keeper(disk.0.join("task"));
+    let script = "
+        cat /dev/zero > ../../fill 2>/dev/null
+        i=0; while test $i -lt 3000; do echo line $i; i=$((i+1)); done
+        while ! test -e ../../../go; do sleep 0.01; done
+        echo the end
+    ";
+    task.keeper.prepare(&ProcessDefinition::new(["sh", "-c", script])).unwrap();
+    task.start().await;
+    let log_error = async || {
+        let state = task.keeper.state().await.unwrap();
+        let State::Running { log_error, .. } = state else { panic!("{state:?}") };
+        log_error
+    };
+    let wait = async |is_lost: bool| {
+        let changed = async {
+            while log_error().await.is_some() != is_lost {
+                tokio::task::yield_now().await;
+            }
+        };
+        let changed = tokio::time::timeout(task::GUARD, changed).await;
+        changed.unwrap_or_else(|_| panic!("lines are not lost: {is_lost}"));
+    };
+    wait(true).await;
+    std::fs::remove_file(disk.0.join("fill")).unwrap();
+    // The note is written although the task is silent.
+    wait(false).await;
+    std::fs::write(task.path("go"), "").unwrap();
+    assert_eq!(task.code().await, (0, By::Exit));
+    let (mut last, mut lost, mut lines) = (-1, 0, 0);
+    for record in task.records().await {
+        let text = String::from_utf8(record.bytes).unwrap();
+        if record.stream == Stream::Note {
+            let (number, rest) = text.split_once(' ').unwrap();
+            assert!(rest.ends_with("lost: No space left on device (os error 28)"), "{text}");
+            lost += number.parse::<i32>().unwrap();
+        } else if let Some(number) = text.strip_prefix("line ") {
+            let number = number.parse::<i32>().unwrap();
+            assert!(number > last, "{number} comes behind {last}");
+            last = number;
+            lines += 1;
+        } else {
+            assert_eq!(text, "the end");
+        }
+    }
+    assert!(lost > 0);
+    assert_eq!(lines + lost, 3000);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use process_agent::{
     keeper::By,
     log::{Follow, MAX_RECORD, Options, Stream, records},
 };
-use task::Task;
+use task::{GUARD, Task};
 use tokio::sync::watch;
 
 #[tokio::test]
@@ -51,6 +51,71 @@ async fn a_last_line_without_a_newline_and_a_very_long_line_are_partial() {
     let records = task.records().await;
     let pieces: Vec<_> = records.iter().map(|r| (r.bytes.len(), r.partial)).collect();
     assert_eq!(pieces, [(MAX_RECORD, true), (MAX_RECORD, true), (7232, false), (3, true)]);
+}
+
+#[tokio::test]
+async fn what_stands_without_a_newline_is_in_the_log_while_the_task_waits() {
+    let script = "printf 'name: '; while ! test -e \"$TEST_HOME/go\"; do sleep 0.01; done
+        printf x; echo y; echo z";
+    let task = Task::shell(script);
+    let options = Options { follow: Follow::Forever, ..Options::default() };
+    let mut following = records(task.keeper.dir(), options);
+    task.start().await;
+    let first = tokio::time::timeout(GUARD, following.next()).await;
+    let first = first.expect("the prompt is not in the log").unwrap().unwrap();
+    assert_eq!((&first.bytes[..], first.continues, first.partial), (&b"name: "[..], false, true));
+    std::fs::write(task.path("go"), "").unwrap();
+    task.end().await;
+    let records = task.records().await;
+    assert_eq!(records[0], first);
+    let mut text = Vec::new();
+    for record in &records {
+        assert!(record.partial || !record.bytes.contains(&b':'));
+        text.extend_from_slice(&record.bytes);
+        text.extend((!record.partial).then_some(b'\n'));
+    }
+    assert_eq!(String::from_utf8(text).unwrap(), "name: xy\nz\n");
+    // The pieces are one line.
+    let options = Options { tail: Some(2), ..Options::default() };
+    assert_eq!(task.records_with(options).await, records);
+    let options = Options { tail: Some(1), ..Options::default() };
+    assert_eq!(task.records_with(options).await, records[records.len() - 1..]);
+}
+
+#[tokio::test]
+async fn the_last_lines_are_lines_however_long() {
+    let line = "head -c 100000 /dev/zero | tr '\\0' x; echo";
+    let task = Task::shell(&format!("echo first; {line}; echo last"));
+    task.start().await;
+    task.end().await;
+    for (tail, lengths) in [(1, &[4][..]), (2, &[100_000, 4]), (3, &[5, 100_000, 4])] {
+        let options = Options { tail: Some(tail), ..Options::default() };
+        let mut lines = vec![0];
+        for record in task.records_with(options).await {
+            *lines.last_mut().unwrap() += record.bytes.len();
+            lines.extend((!record.partial).then_some(0));
+        }
+        lines.pop();
+        assert_eq!(lines, lengths, "the last {tail}");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_that_writes_into_the_pipe_forever_does_not_hold_up_the_end() {
+    let script =
+        "echo $$ > \"$TEST_HOME/pid\"; while ! test -e \"$TEST_HOME/go\"; do sleep 0.01; done";
+    let task = Task::shell(script);
+    task.start().await;
+    let pid = task.pid().await;
+    // A child of the test and not of the task.
+    let pipe = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/1")).unwrap();
+    let mut stranger = std::process::Command::new("yes").stdout(pipe).spawn().unwrap();
+    task.says("y").await;
+    std::fs::write(task.path("go"), "").unwrap();
+    let ended = tokio::time::timeout(GUARD, task.keeper.wait()).await;
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    ended.expect("the keeper does not end").unwrap();
 }
 
 #[tokio::test]

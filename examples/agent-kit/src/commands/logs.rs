@@ -71,8 +71,11 @@ impl Out {
     fn write(&mut self, message: &Message) -> io::Result<()> {
         let prefix = match self.form {
             Form::Json => {
-                json::write(&mut self.stdout, &Line::of(message))?;
-                return self.stdout.write_all(b"\n");
+                for text in lines(message) {
+                    json::write(&mut self.stdout, &Line::of(message, text))?;
+                    self.stdout.write_all(b"\n")?;
+                }
+                return Ok(());
             }
             Form::Text { prefix } => prefix,
         };
@@ -84,18 +87,28 @@ impl Out {
             LogStream::Stdout => &mut self.stdout,
             LogStream::Stderr => &mut self.stderr,
         };
-        if let Some(longest) = prefix {
-            write!(out, "{:longest$} | ", message.task)?;
-        }
-        out.write_all(&message.text)?;
+        let Some(longest) = prefix else {
+            out.write_all(&message.text)?;
+            return if message.partial { Ok(()) } else { out.write_all(b"\n") };
+        };
         // Others may come between the pieces of a line, so with names each is a line.
-        if message.partial && prefix.is_none() { Ok(()) } else { out.write_all(b"\n") }
+        for text in lines(message) {
+            write!(out, "{:longest$} | ", message.task)?;
+            out.write_all(text)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()?;
         self.stderr.flush()
     }
+}
+
+/// The lines of a message, which are those that the task has said at once.
+fn lines(message: &Message) -> impl Iterator<Item = &[u8]> {
+    message.text.split(|byte| *byte == b'\n')
 }
 
 /// A line as `logs --json` prints it.
@@ -112,7 +125,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(message: &'a Message) -> Self {
+    fn of(message: &'a Message, text: &'a [u8]) -> Self {
         Self {
             task: &message.task,
             time: crate::stamp::format(message.time),
@@ -122,7 +135,7 @@ impl<'a> Line<'a> {
             },
             source: message.source.as_deref(),
             partial: message.partial,
-            text: String::from_utf8_lossy(&message.text),
+            text: String::from_utf8_lossy(text),
         }
     }
 }

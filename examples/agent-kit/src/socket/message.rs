@@ -10,7 +10,7 @@ use time::UtcDateTime;
 use crate::kind::LOG_SOURCE;
 use crate::stamp;
 
-/// A line that a task has said, or a piece of one.
+/// Lines that a task has said at once, or a piece of one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// The task's name.
@@ -28,7 +28,7 @@ pub struct Message {
     /// end with the task is partial, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
-    /// What was said, without the end of the line.
+    /// What was said, without the end of the last line.
     #[serde(with = "bytes")]
     pub text: Vec<u8>,
 }

@@ -10,12 +10,15 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::keeper::Keeper;
-use crate::log::{Follow, Options, Record, Stream, records};
+use crate::log::{Follow, MAX_RECORD, Options, PerStream, Record, Stream, records};
 
 /// Time between two looks at whether a task has started.
 const NOT_STARTED: Duration = Duration::from_millis(200);
 
 /// The output of a process, as its keeper has written it down.
+///
+/// A message has lines of one stream and one time, each with its newline, or a piece of a line
+/// without one. The line goes on in the stream's next message.
 pub(super) struct ProcessLogs {
     keeper: Keeper,
 }
@@ -35,17 +38,19 @@ impl ProcessLogs {
         ended: impl Future<Output = ()> + Send,
     ) -> Result<(), ControllerError> {
         let (end, is_over) = watch::channel(false);
-        let mut skipped = match options.tail {
-            LogTail::Skip(records) => records,
-            LogTail::All | LogTail::Last(_) => 0,
-        };
+        let mut lines = Lines::default();
+        if let LogTail::Skip(skip) = options.tail {
+            lines.skip = skip;
+        }
         let mut records = records(self.keeper.dir(), reader_options(&options, is_over));
         let reading = async {
             while let Some(record) = records.next().await {
                 let record = record.map_err(ControllerError::wrap)?;
-                if skipped > 0 {
-                    skipped -= 1;
-                } else {
+                let (is_wanted, cut_off) = lines.take(&record);
+                if let Some(cut_off) = cut_off {
+                    publisher.publish(message(cut_off)).await?;
+                }
+                if is_wanted {
                     publisher.publish(message(record)).await?;
                 }
             }
@@ -89,13 +94,41 @@ fn reader_options(options: &LogSubscriptionOptions, ended: watch::Receiver<bool>
             LogTail::All | LogTail::Skip(_) => None,
         },
         since: options.since,
+        joined: !matches!(options.tail, LogTail::Skip(_)),
         follow: if options.follow { Follow::UntilEnded(ended) } else { Follow::No },
     }
 }
 
-/// A line has its newline, a piece of one has none.
+/// Follows the lines through the records that are their pieces.
+#[derive(Default)]
+struct Lines {
+    /// How many lines are still to be skipped.
+    skip: u64,
+    /// Whether the stream's last record goes on.
+    open: PerStream<bool>,
+    /// Whether its line is skipped.
+    skipped: PerStream<bool>,
+}
+
+impl Lines {
+    /// Whether the record is wanted, and the end of a line that comes before it: if the line's last
+    /// pieces were lost, so that what follows is not taken for its continuation.
+    fn take(&mut self, record: &Record) -> (bool, Option<Record>) {
+        let (open, skipped) = (self.open.of(record.stream), self.skipped.of(record.stream));
+        let continues = std::mem::replace(open, record.partial);
+        let is_cut_off = continues && !record.continues && !*skipped;
+        if !(continues && record.continues) {
+            *skipped = self.skip > 0;
+            self.skip = self.skip.saturating_sub(1);
+        }
+        let Record { at, stream, .. } = *record;
+        let end = || Record { at, stream, continues: true, partial: false, bytes: Vec::new() };
+        (!*skipped, is_cut_off.then(end))
+    }
+}
+
 fn message(record: Record) -> LogMessage {
-    let Record { at, stream, mut bytes, partial } = record;
+    let Record { at, stream, partial, mut bytes, .. } = record;
     if !partial {
         bytes.push(b'\n');
     }
@@ -107,11 +140,54 @@ fn message(record: Record) -> LogMessage {
     }
 }
 
-/// The last line that a process has said, with a colon before it; empty where there is none.
+/// The last line that a process has said, or its begin, with a colon before it; empty where there is
+/// none.
 pub(super) async fn last_line(keeper: &Keeper) -> String {
     let mut records = records(keeper.dir(), Options { tail: Some(1), ..Options::default() });
-    match records.next().await {
-        Some(Ok(record)) => format!(": {}", String::from_utf8_lossy(&record.bytes)),
-        Some(Err(_)) | None => String::new(),
+    let mut line = Vec::new();
+    while let Some(Ok(record)) = records.next().await {
+        line.extend_from_slice(&record.bytes);
+        if line.len() >= MAX_RECORD {
+            break;
+        }
+    }
+    if line.is_empty() { String::new() } else { format!(": {}", String::from_utf8_lossy(&line)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::UtcDateTime;
+
+    use super::*;
+
+    fn record(stream: Stream, continues: bool, partial: bool) -> Record {
+        let (at, bytes) = (UtcDateTime::UNIX_EPOCH, b"x".to_vec());
+        Record { at, stream, continues, partial, bytes }
+    }
+
+    #[test]
+    fn lines_are_skipped_with_all_their_pieces() {
+        let mut lines = Lines { skip: 2, ..Lines::default() };
+        let mut is_wanted = |stream, continues, partial| {
+            lines.take(&record(stream, continues, partial)) == (true, None)
+        };
+        assert!(!is_wanted(Stream::Stdout, true, true), "the begin of the log is in no file");
+        assert!(!is_wanted(Stream::Stderr, false, true));
+        assert!(!is_wanted(Stream::Stdout, true, false));
+        assert!(is_wanted(Stream::Stdout, false, false));
+        assert!(!is_wanted(Stream::Stderr, true, false));
+        assert!(is_wanted(Stream::Stderr, false, false));
+    }
+
+    #[test]
+    fn a_line_whose_end_was_lost_is_not_continued_by_the_next() {
+        let mut lines = Lines::default();
+        let begin = record(Stream::Stdout, false, true);
+        assert_eq!(lines.take(&begin), (true, None));
+        assert_eq!(lines.take(&record(Stream::Note, false, false)), (true, None));
+        let end = Record { continues: true, partial: false, bytes: Vec::new(), ..begin };
+        let next = record(Stream::Stdout, false, false);
+        assert_eq!(lines.take(&next), (true, Some(end)));
+        assert_eq!(lines.take(&next), (true, None));
     }
 }

@@ -5,7 +5,7 @@ use onward::ControllerError;
 use super::removal::remove_dir;
 use super::{ProcessController, how_it_ended, logs, not_started, prepare, spawn, wrap};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
-use crate::log::{Follow, Options, records};
+use crate::log::{Follow, MAX_RECORD, Options, records};
 
 /// The exit code by which a prepare command says that it should be tried again: `EX_TEMPFAIL`
 /// of `sysexits.h`.
@@ -63,8 +63,13 @@ impl ProcessController {
             let mut lines =
                 records(command.dir(), Options { follow: Follow::Forever, ..Options::default() });
             // A log that cannot be read is no reason to fail: the command goes on.
+            let mut text = Vec::new();
             while let Some(Ok(line)) = lines.next().await {
-                progress.report(String::from_utf8_lossy(&line.bytes).into_owned());
+                if !line.continues || text.len() > MAX_RECORD {
+                    text.clear();
+                }
+                text.extend_from_slice(&line.bytes);
+                progress.report(String::from_utf8_lossy(&text).into_owned());
             }
         }
         futures::future::pending().await

@@ -1,22 +1,32 @@
+//! Reading the workload's two pipes.
+
+mod lines;
+
 use std::{
-    io::{self, PipeReader, Read},
-    os::fd::AsFd,
+    fs::File,
+    io::{self, PipeReader, Read as _},
+    os::fd::OwnedFd,
     process::{ChildStderr, ChildStdout},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    io::ioctl_fionread,
 };
-use time::UtcDateTime;
 
 use super::state::Shared;
-use crate::log::{LogWriter, MAX_RECORD, Record, Stream};
+use crate::log::{LogWriter, Stream};
+use lines::{Moment, Output};
+
+/// Bytes read at a time.
+const PIECE: usize = 16 * 1024;
 
 /// Copies the workload's output to its log, in a thread of its own, until `ended` is
-/// closed at its other end and what is in the pipes has been read.
+/// closed at its other end; then what is in the pipes at that moment.
 ///
 /// It does not wait for the end of the pipes: a process that is none of the task's
 /// can have been given one.
@@ -27,123 +37,113 @@ pub(super) fn copy(
     log: LogWriter,
     shared: Arc<Shared>,
 ) -> io::Result<JoinHandle<()>> {
-    let stdout = Source::new(stdout, Stream::Stdout)?;
-    let stderr = Source::new(stderr, Stream::Stderr)?;
+    let stdout = Source::new(stdout.into(), Stream::Stdout)?;
+    let stderr = Source::new(stderr.into(), Stream::Stderr)?;
     thread::Builder::new().spawn(move || {
-        let mut output = Output { stdout, stderr, log, shared };
-        output.run(&ended);
+        let mut copy = Copy {
+            sources: [stdout, stderr],
+            output: Output::new(log),
+            shared,
+            buffer: vec![0; PIECE],
+        };
+        copy.run(&ended);
     })
 }
 
-struct Output {
-    stdout: Source<ChildStdout>,
-    stderr: Source<ChildStderr>,
-    log: LogWriter,
+struct Copy {
+    sources: [Source; 2],
+    output: Output,
     shared: Arc<Shared>,
+    buffer: Vec<u8>,
 }
 
-impl Output {
+impl Copy {
     fn run(&mut self, ended: &PipeReader) {
-        let mut last = false;
-        while !last {
-            last = self.wait(ended);
-            // Both in turn, a piece each, so that neither waits long for the other.
-            loop {
-                let out = self.stdout.read(&mut self.log);
-                let err = self.stderr.read(&mut self.log);
-                self.shared.log_error(self.log.error());
-                if !(out || err) {
-                    break;
+        loop {
+            let due = self.output.flush_due(Moment::now());
+            self.shared.log_error(self.output.error());
+            if self.wait(ended, due) {
+                break;
+            }
+            // One read of each that is ready, then the next wait: so what is ready first is read
+            // first. What is ready together has the same time.
+            let now = Moment::now();
+            for source in &mut self.sources {
+                if source.is_ready {
+                    source.read(&mut self.buffer, &mut self.output, now);
                 }
             }
         }
-        self.stdout.finish(&mut self.log);
-        self.stderr.finish(&mut self.log);
-        self.log.finish();
-        self.shared.log_error(self.log.error());
+        let now = Moment::now();
+        for source in &mut self.sources {
+            source.read_rest(&mut self.buffer, &mut self.output, now);
+        }
+        self.output.finish(now);
+        self.shared.log_error(self.output.error());
     }
 
-    /// Waits until there is something to read. `true` if the workload has ended.
-    fn wait(&self, ended: &PipeReader) -> bool {
+    /// Waits until there is something to read, or something is due. `true` if the workload has
+    /// ended.
+    fn wait(&mut self, ended: &PipeReader, due: Option<Instant>) -> bool {
+        let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let pipes = self.sources.iter().filter_map(|source| source.pipe.as_ref());
         let mut fds = vec![PollFd::new(ended, PollFlags::IN)];
-        fds.extend(self.stdout.poll_fd());
-        fds.extend(self.stderr.poll_fd());
-        // An interrupted poll is taken for readiness: reading does not block.
-        poll(&mut fds, None).is_ok() && fds.first().is_some_and(|fd| !fd.revents().is_empty())
+        fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let polled = poll(&mut fds, left.as_ref()).is_ok(); // or interrupted
+        let ready: Vec<_> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
+        let mut ready = ready.into_iter();
+        let has_ended = ready.next().unwrap_or(false);
+        for source in &mut self.sources {
+            source.is_ready = source.pipe.is_some() && ready.next().unwrap_or(false);
+        }
+        has_ended
     }
 }
 
-/// One of the two pipes, and the line that has begun to come out of it.
-struct Source<P> {
+/// One of the two pipes.
+struct Source {
     /// `None` after its end.
-    pipe: Option<P>,
+    pipe: Option<File>,
     stream: Stream,
-    line: Vec<u8>,
+    is_ready: bool,
 }
 
-impl<P: Read + AsFd> Source<P> {
+impl Source {
     /// The flag is that of our end only: the workload's writes block as they should.
-    fn new(pipe: P, stream: Stream) -> io::Result<Self> {
+    fn new(pipe: OwnedFd, stream: Stream) -> io::Result<Self> {
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
-        Ok(Self { pipe: Some(pipe), stream, line: Vec::new() })
+        Ok(Self { pipe: Some(pipe.into()), stream, is_ready: false })
     }
 
-    fn poll_fd(&self) -> Option<PollFd<'_>> {
-        self.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
-    }
-
-    /// Reads one piece. `false` if there is nothing to read for now.
-    fn read(&mut self, log: &mut LogWriter) -> bool {
-        let Some(pipe) = &mut self.pipe else {
-            return false;
-        };
-        let mut piece = [0; 8192];
-        match pipe.read(&mut piece) {
-            Ok(0) => self.pipe = None,
-            Ok(length) => {
-                self.take(piece.get(..length).unwrap_or_default(), log);
-                return true;
+    /// Reads once. Returns how many bytes there were.
+    fn read(&mut self, buffer: &mut [u8], output: &mut Output, now: Moment) -> usize {
+        let Some(pipe) = &mut self.pipe else { return 0 };
+        match pipe.read(buffer) {
+            Ok(length) if length > 0 => {
+                let bytes = buffer.get(..length).unwrap_or_default();
+                output.take(self.stream, bytes, now);
+                return length;
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => self.pipe = None,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
+            Ok(_) | Err(_) => self.pipe = None,
         }
-        false
+        0
     }
 
-    fn take(&mut self, piece: &[u8], log: &mut LogWriter) {
-        for line in piece.split_inclusive(|byte| *byte == b'\n') {
-            let (text, whole) = match line.split_last() {
-                Some((b'\n', text)) => (text, true),
-                _ => (line, false),
-            };
-            let mut rest = text;
-            while self.line.len() + rest.len() > MAX_RECORD {
-                let (head, tail) = rest.split_at(MAX_RECORD - self.line.len());
-                self.line.extend_from_slice(head);
-                self.write(true, log);
-                rest = tail;
-            }
-            self.line.extend_from_slice(rest);
-            if whole {
-                self.write(false, log);
+    /// Reads what is in the pipe now. Not more: whoever else has the pipe could write forever.
+    fn read_rest(&mut self, buffer: &mut [u8], output: &mut Output, now: Moment) {
+        let there = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok());
+        let mut left = there.and_then(|there| usize::try_from(there).ok()).unwrap_or(0);
+        while left > 0 {
+            match self.read(buffer, output, now) {
+                0 => break,
+                length => left = left.saturating_sub(length),
             }
         }
-    }
-
-    /// Writes what stands at the end without a newline.
-    fn finish(&mut self, log: &mut LogWriter) {
-        if !self.line.is_empty() {
-            self.write(true, log);
-        }
-    }
-
-    fn write(&mut self, partial: bool, log: &mut LogWriter) {
-        log.append(&Record {
-            at: UtcDateTime::now(),
-            stream: self.stream,
-            bytes: std::mem::take(&mut self.line),
-            partial,
-        });
     }
 }

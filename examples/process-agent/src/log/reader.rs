@@ -1,15 +1,19 @@
+//! The reading end of a log.
+
+mod chain;
 mod cursor;
+mod tail;
 
 use std::{
-    collections::VecDeque,
     path::{Path, PathBuf},
     time::Duration,
+    vec,
 };
 
 use time::UtcDateTime;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{Record, Stream};
+use super::{Head, Record, Stream};
 use cursor::{Batch, Cursor};
 
 /// Time between two looks at a log that is followed.
@@ -25,10 +29,16 @@ pub struct Options {
     pub stdout: bool,
     /// Whether standard error is wanted.
     pub stderr: bool,
-    /// Only the last so many of what is there at the beginning; all when `None`.
+    /// Begin with the last so many lines of what is there; with all if `None`. Only lines that are
+    /// wanted count, and a line of several records counts as one. A note counts as a line.
     pub tail: Option<usize>,
-    /// Only what was written at this time or later.
+    /// Only records of this time or later. A rotated file that was last written before it is not
+    /// read.
     pub since: Option<UtcDateTime>,
+    /// Whether whole lines of the same stream and time come as one record, with newlines between
+    /// them, as long as it has at most [`MAX_RECORD`](super::MAX_RECORD) bytes. Reading is several
+    /// times as fast.
+    pub joined: bool,
     /// What to do at the end of the log.
     pub follow: Follow,
 }
@@ -36,19 +46,20 @@ pub struct Options {
 impl Default for Options {
     /// All that is there, of both streams.
     fn default() -> Self {
-        Self { stdout: true, stderr: true, tail: None, since: None, follow: Follow::No }
+        let follow = Follow::No;
+        Self { stdout: true, stderr: true, tail: None, since: None, joined: false, follow }
     }
 }
 
 impl Options {
     /// Notes belong to neither stream and are always wanted: they tell what is missing.
-    fn wants(&self, record: &Record) -> bool {
-        let stream = match record.stream {
+    fn wants(&self, head: &Head) -> bool {
+        let stream = match head.stream {
             Stream::Stdout => self.stdout,
             Stream::Stderr => self.stderr,
             Stream::Note => true,
         };
-        stream && self.since.is_none_or(|since| record.at >= since)
+        stream && self.since.is_none_or(|since| head.at >= since)
     }
 }
 
@@ -96,7 +107,7 @@ pub fn records(dir: &Path, options: Options) -> Records {
     Records {
         dir: dir.to_owned(),
         follow: options.follow.clone(),
-        ready: VecDeque::new(),
+        ready: Vec::new().into_iter(),
         cursor: Some(Box::new(Cursor::new(dir, options))),
         reading: None,
     }
@@ -107,7 +118,7 @@ pub fn records(dir: &Path, options: Options) -> Records {
 pub struct Records {
     dir: PathBuf,
     follow: Follow,
-    ready: VecDeque<Result<Record, LogError>>,
+    ready: vec::IntoIter<Result<Record, LogError>>,
     /// Where reading goes on; away while `reading`, and gone after the end.
     cursor: Option<Box<Cursor>>,
     reading: Option<JoinHandle<(Box<Cursor>, Batch)>>,
@@ -126,7 +137,7 @@ impl Records {
     /// Dropping the future loses no record.
     pub async fn next(&mut self) -> Option<Result<Record, LogError>> {
         loop {
-            if let Some(record) = self.ready.pop_front() {
+            if let Some(record) = self.ready.next() {
                 return Some(record);
             }
             // Asked before reading: what was written before the end was told is then read.
@@ -134,10 +145,13 @@ impl Records {
             let batch = self.read(last).await?;
             let at_end = batch.at_end;
             let last = batch.last;
-            self.ready.extend(batch.records);
+            self.ready = batch.records.into_iter();
             if at_end && last {
                 self.cursor = None;
-            } else if at_end && self.ready.is_empty() {
+            } else if !at_end {
+                // While these records are taken.
+                self.start(self.is_ended());
+            } else if self.ready.len() == 0 {
                 self.wait().await;
             }
         }
@@ -154,12 +168,7 @@ impl Records {
     /// Reads on in a thread for blocking work. What is under way survives a drop of the
     /// future, in `self.reading`.
     async fn read(&mut self, last: bool) -> Option<Batch> {
-        if let Some(mut cursor) = self.cursor.take() {
-            self.reading = Some(tokio::task::spawn_blocking(move || {
-                let batch = cursor.read(last);
-                (cursor, batch)
-            }));
-        }
+        self.start(last);
         let joined = self.reading.as_mut()?.await;
         self.reading = None;
         match joined {
@@ -172,9 +181,19 @@ impl Records {
             Err(error) => {
                 let error = std::io::Error::other(error);
                 let dir = self.dir.clone();
-                self.ready.push_back(Err(LogError::Read { dir, error }));
-                Some(Batch::default())
+                let records = vec![Err(LogError::Read { dir, error })];
+                Some(Batch { records, ..Batch::default() })
             }
+        }
+    }
+
+    /// Begins to read on, unless that is under way.
+    fn start(&mut self, last: bool) {
+        if let Some(mut cursor) = self.cursor.take() {
+            self.reading = Some(tokio::task::spawn_blocking(move || {
+                let batch = cursor.read(last);
+                (cursor, batch)
+            }));
         }
     }
 

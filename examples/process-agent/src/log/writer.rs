@@ -1,12 +1,24 @@
+//! The writing end of a log: appends records, rotates the files, and counts what a full disk loses.
+
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use time::UtcDateTime;
 
-use super::{Record, Stream, file_name};
+use super::{
+    Head, PerStream, Record, Stream, file_name,
+    format::{Encoder, decode},
+};
+
+/// How many bytes of records are kept for the next write at most.
+const BATCH: usize = 64 * 1024;
+
+/// The mode of every file of a log, whatever the umask.
+const MODE: u32 = 0o600;
 
 /// Appends records to a task's log, rotates it, and goes on when the disk is full.
 ///
@@ -19,18 +31,18 @@ pub struct LogWriter {
     /// The current file, opened for appending. `None` after a rotation that could not
     /// create a new one.
     file: Option<File>,
-    /// The length of the current file up to the end of its last whole record.
-    len: u64,
-    /// Lines lost since the last one that could be written, and why.
-    lost: u64,
+    encoder: Encoder,
+    /// Whole records that are to be written.
+    batch: Vec<u8>,
+    losses: Losses,
     error: Option<String>,
-    /// Whether a part of a record is behind `len`.
-    torn: bool,
+    /// Where the file is to be cut, because a part of a record is behind it.
+    torn: Option<u64>,
 }
 
 impl LogWriter {
-    /// Opens `log` in `dir`, and creates it if there is none. Once it has passed
-    /// `max_size` bytes it is rotated, and `files` rotated files are kept.
+    /// Opens `log` in `dir`, and creates it if there is none. Before it passes `max_size` bytes it
+    /// is rotated, and `files` rotated files are kept.
     ///
     /// A torn last line, as a crash leaves it, is cut off.
     ///
@@ -46,93 +58,152 @@ impl LogWriter {
             max_size,
             files,
             file: Some(file),
-            len,
-            lost: 0,
+            encoder: Encoder::default(),
+            batch: Vec::new(),
+            losses: Losses::default(),
             error: None,
-            torn: false,
+            torn: None,
         })
     }
 
-    /// Writes one record. It never fails: a record that cannot be written is counted,
-    /// and a [`Stream::Note`] tells how many were lost as soon as one can be written.
+    /// Writes one record.
+    ///
+    /// It never fails: a record that cannot be written is counted, and a [`Stream::Note`] with the
+    /// number of lost lines is written as soon as one can be.
     pub fn append(&mut self, record: &Record) {
-        let line = record.to_line();
-        if self.note_losses().and_then(|()| self.write(&line)).is_err() {
-            self.lost += 1;
+        self.append_all(std::slice::from_ref(record));
+    }
+
+    /// Writes records as [`append`](Self::append) does, many at once.
+    pub fn append_all(&mut self, records: &[Record]) {
+        for record in records {
+            self.push(record.head(), &record.bytes);
+        }
+        if let Some(last) = records.last() {
+            self.flush(last.at);
         }
     }
 
-    /// Notes losses that are not yet noted, if that is possible by now, and brings the
-    /// log to the disk.
-    pub fn finish(&mut self) {
-        let synced =
-            self.note_losses().and_then(|()| self.file.as_ref().map_or(Ok(()), File::sync_data));
+    /// Takes one record, of at most [`MAX_RECORD`](super::MAX_RECORD) bytes, for the next
+    /// [`flush`](Self::flush).
+    pub(crate) fn push(&mut self, head: Head, bytes: &[u8]) {
+        self.encoder.encode(head, bytes, &mut self.batch);
+        if self.batch.len() >= BATCH {
+            self.flush(head.at);
+        }
+    }
+
+    /// Writes the records that were pushed, at once if one file has room for them, and a note about
+    /// earlier losses before them. Without such records it tries again to write the note.
+    pub(crate) fn flush(&mut self, now: UtcDateTime) {
+        if self.batch.is_empty() && self.losses.lines == 0 {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let noted = self.note_losses(now);
+        let mut written = 0;
+        let result = noted.and_then(|()| self.write(&batch, &mut written));
+        self.losses.add(batch.get(written..).unwrap_or_default());
+        self.error = result.err().map(|error| error.to_string());
+        batch.clear();
+        batch.shrink_to(BATCH);
+        self.batch = batch;
+    }
+
+    /// Writes what is still to be written, notes losses if that is possible by now, and syncs the
+    /// file to the disk.
+    pub fn finish(&mut self, now: UtcDateTime) {
+        self.flush(now);
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
         if let Err(error) = synced {
             self.error = Some(error.to_string());
         }
     }
 
-    /// Why lines are being lost; `None` when the last one was written.
+    /// Why lines are being lost; `None` if the last write succeeded.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    fn note_losses(&mut self) -> io::Result<()> {
-        let Some(error) = &self.error else {
-            return Ok(());
-        };
-        if self.lost == 0 {
+    fn note_losses(&mut self, at: UtcDateTime) -> io::Result<()> {
+        let lines = self.losses.lines;
+        if lines == 0 {
             return Ok(());
         }
-        let lines = if self.lost == 1 { "line" } else { "lines" };
-        let note = Record {
-            at: UtcDateTime::now(),
-            stream: Stream::Note,
-            bytes: format!("{} {lines} lost: {error}", self.lost).into_bytes(),
-            partial: false,
-        };
-        // On its own, before the record: a reader may have seen the note even if the
-        // record behind it is taken back.
-        self.write(&note.to_line())?;
-        self.lost = 0;
+        let unit = if lines == 1 { "line" } else { "lines" };
+        let error = self.error.as_deref().unwrap_or("unknown error");
+        let text = format!("{lines} {unit} lost: {error}");
+        let head = Head { at, stream: Stream::Note, continues: false, partial: false };
+        let mut note = Vec::new();
+        self.encoder.encode(head, text.as_bytes(), &mut note);
+        self.write(&note, &mut 0)?;
+        self.losses = Losses::default();
         Ok(())
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let written = self.try_write(line);
-        self.error = written.as_ref().err().map(ToString::to_string);
-        written
+    /// Adds to `written` the bytes of the whole records that it has written.
+    fn write(&mut self, batch: &[u8], written: &mut usize) -> io::Result<()> {
+        while let Some(rest) = batch.get(*written..).filter(|rest| !rest.is_empty()) {
+            *written += self.write_some(rest)?;
+        }
+        Ok(())
     }
 
-    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
-        let length = line.len() as u64;
-        if self.torn {
+    /// Writes records from the front of `rest`, at least one. Returns their length.
+    fn write_some(&mut self, rest: &[u8]) -> io::Result<usize> {
+        let mut len = self.current_len()?;
+        let mut part = fitting(rest, self.max_size.saturating_sub(len));
+        if part.is_empty() && len > 0 {
+            match self.rotate() {
+                Ok(()) => {
+                    len = self.current_len()?;
+                    part = fitting(rest, self.max_size);
+                }
+                // Better a log that grows beyond its size than lost lines.
+                Err(_) => part = rest,
+            }
+        }
+        if part.is_empty() {
+            part = whole_lines(rest, usize::MAX, memchr::memchr);
+        }
+        let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let (length, result) = write_counted(file, part);
+        let whole = whole_lines(part, length, memchr::memrchr).len();
+        if whole < length {
+            self.torn = Some(len + whole as u64);
+            let _ = self.take_back(); // tried again before the next write
+        }
+        match result {
+            Err(error) if whole == 0 => Err(error),
+            _ => Ok(whole),
+        }
+    }
+
+    /// The length of the current file, which is opened if it is not. A file that was removed is left,
+    /// since nobody could read it, and one that was cut is written to from where it was cut.
+    fn current_len(&mut self) -> io::Result<u64> {
+        if self.torn.is_some() {
             self.take_back()?;
         }
-        if self.len > 0 && self.len + length > self.max_size {
-            // A log that cannot be rotated grows beyond its size: better than losing lines.
-            let _ = self.rotate();
+        if let Some(file) = &self.file {
+            let metadata = file.metadata()?;
+            if metadata.nlink() > 0 {
+                return Ok(metadata.len());
+            }
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(open(&self.dir)?),
-        };
-        if let Err(error) = file.write_all(line) {
-            self.torn = true;
-            let _ = self.take_back(); // tried again before the next line is written
-            return Err(error);
-        }
-        self.len += length;
-        Ok(())
+        let file = self.file.insert(open(&self.dir)?);
+        Ok(file.metadata()?.len())
     }
 
-    /// Cuts a torn line off, so that the next one does not continue it.
+    /// Cuts a torn record off, so that the next one does not continue it.
     fn take_back(&mut self) -> io::Result<()> {
-        if let Some(file) = &self.file {
-            file.set_len(self.len)?;
+        if let (Some(file), Some(len)) = (&self.file, self.torn)
+            && file.metadata()?.len() > len
+        {
+            file.set_len(len)?;
         }
-        self.torn = false;
+        self.torn = None;
         Ok(())
     }
 
@@ -158,13 +229,68 @@ impl LogWriter {
             step(fs::rename(path(n), path(n + 1)))?;
         }
         self.file = None;
-        self.len = 0;
         Ok(())
     }
 }
 
+/// What could not be written since the last note.
+#[derive(Debug, Default)]
+struct Losses {
+    /// Lines of which at least a piece is lost.
+    lines: u64,
+    /// Whether a piece of the line that has begun is lost, so that the line is counted.
+    open: PerStream<bool>,
+}
+
+impl Losses {
+    fn add(&mut self, records: &[u8]) {
+        for line in records.split(|byte| *byte == b'\n') {
+            let Some((head, _)) = decode(line) else { continue };
+            let counted = self.open.of(head.stream);
+            if !(head.continues && *counted) {
+                self.lines += 1;
+            }
+            *counted = head.partial;
+        }
+    }
+}
+
+/// The longest part of `lines` with whole lines only that has at most `room` bytes.
+fn fitting(lines: &[u8], room: u64) -> &[u8] {
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    whole_lines(lines, room, memchr::memrchr)
+}
+
+/// What the first `length` bytes have up to behind the newline that `find` finds in them.
+fn whole_lines(
+    bytes: &[u8],
+    length: usize,
+    find: impl FnOnce(u8, &[u8]) -> Option<usize>,
+) -> &[u8] {
+    let bytes = bytes.get(..length).unwrap_or(bytes);
+    bytes.get(..find(b'\n', bytes).map_or(0, |at| at + 1)).unwrap_or_default()
+}
+
+/// Writes until all is written or an error comes, and returns how many bytes were written too.
+fn write_counted(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write(rest) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(length) => written += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
+}
+
 fn open(dir: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(dir.join(file_name(0)))
+    let path = dir.join(file_name(0));
+    let file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(path)?;
+    // The umask takes bits away from the mode of a new file.
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    Ok(file)
 }
 
 /// The length of `file` up to behind its last newline.
@@ -177,7 +303,7 @@ fn whole_records(file: &mut File) -> io::Result<u64> {
         let block = block.get_mut(..length).unwrap_or_default();
         file.seek(SeekFrom::Start(start))?;
         file.read_exact(block)?;
-        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+        if let Some(at) = memchr::memrchr(b'\n', block) {
             return Ok(start + at as u64 + 1);
         }
         end = start;

@@ -93,8 +93,12 @@ impl Task {
     }
 
     pub(crate) async fn records(&self) -> Vec<Record> {
+        self.records_with(Options::default()).await
+    }
+
+    pub(crate) async fn records_with(&self, options: Options) -> Vec<Record> {
         let mut all = Vec::new();
-        let mut records = records(self.keeper.dir(), Options::default());
+        let mut records = records(self.keeper.dir(), options);
         while let Some(record) = records.next().await {
             all.push(record.unwrap());
         }

@@ -1,40 +1,55 @@
+//! Reading a log forward, across rotations.
+
 use std::{
-    collections::{BTreeSet, VecDeque},
-    fs::{self, File},
+    collections::VecDeque,
+    fs::File,
     io,
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use time::UtcDateTime;
 
-use super::{LogError, Options, Record};
-use crate::log::{Stream, file_name};
+use super::{
+    LogError, Options,
+    chain::{at_path, chain, identity},
+    tail::{self, Position},
+};
+use crate::log::{
+    Head, PerStream, Record, Stream,
+    format::{Decoder, MAX_LINE, MAX_RECORD, unescape},
+};
 
-/// Bytes read at a time. More than the longest record, whose 16 KiB of text are at most
-/// 64 KiB when escaped.
-const BLOCK: usize = 128 * 1024;
+/// Bytes read at a time. More than the longest record.
+const BLOCK: usize = 256 * 1024;
+const _: () = assert!(BLOCK > MAX_LINE);
 
-/// How often a log is opened anew when it was rotated while it was opened.
-const TRIES: usize = 100;
+/// By how much the time of a file can be behind the time of its last record: the system's clock for
+/// files is coarse.
+const COARSE: Duration = Duration::from_secs(1);
 
-const MISSING: &str = "lines may be missing: the log was rotated faster than it was read";
+const ROTATED: &str = "lines may be missing: the log was rotated faster than it was read";
+const CUT: &str = "lines may be missing: the log was cut";
 
 /// Where a reader is in a log. Everything here blocks.
-///
-/// A file is known by its inode, since its name changes at each rotation, and the inode of
-/// a file that is held open is not given to another.
 #[derive(Debug)]
 pub(super) struct Cursor {
     dir: PathBuf,
     options: Options,
     /// Files still to be read, oldest first; the first of them is being read.
     files: VecDeque<File>,
+    /// How many files have been read.
+    passed: usize,
     /// Bytes of the first file that have been read: always whole lines. A line without its
     /// newline is read again, since its writer may take it back.
     offset: u64,
-    /// The last records so far, until the log's end is reached for the first time.
-    tail: Option<VecDeque<Result<Record, LogError>>>,
+    /// Whether `offset` is inside a line that is too long for a record.
+    inside: bool,
+    /// How many of the last lines are wanted, until the log was opened or found empty.
+    tail: Option<usize>,
+    /// Where the wanted records of each stream begin.
+    from: Option<PerStream<Position>>,
 }
 
 /// What one call of [`Cursor::read`] found.
@@ -53,10 +68,13 @@ impl Cursor {
     pub(super) fn new(dir: &Path, options: Options) -> Self {
         Self {
             dir: dir.to_owned(),
-            tail: options.tail.map(|_| VecDeque::new()),
+            tail: options.tail,
             options,
             files: VecDeque::new(),
+            passed: 0,
             offset: 0,
+            inside: false,
+            from: None,
         }
     }
 
@@ -85,9 +103,7 @@ impl Cursor {
         if complete && self.go_on(batch)? {
             return Ok(());
         }
-        if let Some(tail) = self.tail.take() {
-            batch.records.extend(tail);
-        }
+        self.tail = None;
         batch.at_end = true;
         Ok(())
     }
@@ -107,44 +123,71 @@ impl Cursor {
                 Err(error) => return Err(error),
             }
         }
+        if length == 0 && file.metadata()?.len() < self.offset {
+            self.offset = 0;
+            self.inside = false;
+            batch.records.push(Ok(note(CUT)));
+            return Ok(true);
+        }
         block.truncate(length);
-        let Some(end) = block.iter().rposition(|byte| *byte == b'\n') else {
+        let Some(end) = memchr::memrchr(b'\n', &block) else {
             if length == BLOCK {
-                // Not ours: no record is that long. Skipped, to get behind it some time.
+                // Not ours: no record is that long. Passed by, to get behind it some time.
+                if !self.inside {
+                    self.refuse(&block, batch);
+                }
+                self.inside = true;
                 self.offset += length as u64;
             }
             return Ok(length == BLOCK);
         };
-        self.offset += end as u64 + 1;
         block.truncate(end);
-        for line in block.split(|byte| *byte == b'\n') {
-            self.take(line, batch);
+        let mut start = 0;
+        let mut decoder = Decoder::default();
+        for end in memchr::memchr_iter(b'\n', &block).chain([end]) {
+            if !std::mem::take(&mut self.inside) {
+                let position = Position { file: self.passed, offset: self.offset + start as u64 };
+                let line = block.get(start..end).unwrap_or_default();
+                self.take(line, decoder.decode(line), position, batch);
+            }
+            start = end + 1;
         }
+        self.offset += start as u64;
         Ok(true)
     }
 
-    fn take(&mut self, line: &[u8], batch: &mut Batch) {
-        let record = match Record::from_line(line) {
-            Some(record) if self.options.wants(&record) => Ok(record),
-            Some(_) => return,
-            None => Err(LogError::NoRecord {
-                dir: self.dir.clone(),
-                line: String::from_utf8_lossy(line).chars().take(80).collect(),
-            }),
+    fn take(
+        &mut self,
+        line: &[u8],
+        decoded: Option<(Head, &[u8])>,
+        position: Position,
+        batch: &mut Batch,
+    ) {
+        let Some((head, text)) = decoded else {
+            return self.refuse(line, batch);
         };
-        self.keep(record, batch);
+        let begins = self.from.as_mut().map(|from| *from.of(head.stream));
+        if begins.is_some_and(|begins| position < begins) || !self.options.wants(&head) {
+            return;
+        }
+        if self.options.joined
+            && let Some(Ok(last)) = batch.records.last_mut()
+            && join(last, head, text)
+        {
+            return;
+        }
+        let room = if self.options.joined { MAX_RECORD } else { text.len() };
+        let mut bytes = Vec::with_capacity(room);
+        match unescape(text, &mut bytes) {
+            Some(()) => batch.records.push(Ok(Record::new(head, bytes))),
+            None => self.refuse(line, batch),
+        }
     }
 
-    fn keep(&mut self, record: Result<Record, LogError>, batch: &mut Batch) {
-        match (&mut self.tail, self.options.tail) {
-            (Some(tail), Some(most)) => {
-                tail.push_back(record);
-                if tail.len() > most {
-                    tail.pop_front();
-                }
-            }
-            _ => batch.records.push(record),
-        }
+    fn refuse(&self, line: &[u8], batch: &mut Batch) {
+        let line = String::from_utf8_lossy(line.get(..400).unwrap_or(line));
+        let line = line.chars().take(80).collect();
+        batch.records.push(Err(LogError::NoRecord { dir: self.dir.clone(), line }));
     }
 
     /// Whether the file being read is the one that the writer appends to.
@@ -160,8 +203,7 @@ impl Cursor {
     fn go_on(&mut self, batch: &mut Batch) -> io::Result<bool> {
         let Some(left) = self.files.front() else {
             self.files = chain(&self.dir)?;
-            self.offset = 0;
-            return Ok(!self.files.is_empty());
+            return self.begin();
         };
         if self.files.len() == 1 {
             let left = identity(&left.metadata()?);
@@ -179,123 +221,69 @@ impl Cursor {
             }
             self.files.extend(newer);
             if at.is_none() {
-                let bytes = MISSING.as_bytes().to_vec();
-                let at = UtcDateTime::now();
-                let note = Record { at, stream: Stream::Note, bytes, partial: false };
-                self.keep(Ok(note), batch);
+                batch.records.push(Ok(note(ROTATED)));
             }
         }
-        self.files.pop_front();
-        self.offset = 0;
+        self.leave();
         Ok(true)
     }
-}
 
-/// All files of a log, oldest first, as they were at one moment. Under a writer that leaves no such
-/// moment, as they were opened: those that came later are found behind the last of them.
-fn chain(dir: &Path) -> io::Result<VecDeque<File>> {
-    chain_while(dir, || {})
-}
+    fn leave(&mut self) {
+        self.files.pop_front();
+        self.passed += 1;
+        self.offset = 0;
+        self.inside = false;
+    }
 
-/// With what happens between the opening of the files and the look whether that was one moment.
-fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<File>> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let mut files = VecDeque::new();
-        let mut ids = Vec::new();
-        let numbers = numbers(dir)?;
-        for n in &numbers {
-            match File::open(dir.join(file_name(*n))) {
-                Ok(file) => {
-                    let id = Some(identity(&file.metadata()?));
-                    // Met again under a higher number after a rotation in between.
-                    if !ids.contains(&id) {
-                        files.push_front(file);
-                    }
-                    ids.push(id);
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => ids.push(None),
-                Err(error) => return Err(error),
+    /// Goes to the first of the files and the lines that are wanted. `false` if there is no file.
+    fn begin(&mut self) -> io::Result<bool> {
+        while self.files.len() > 1 && self.is_older()? {
+            self.leave();
+        }
+        if let Some(lines) = self.tail.take() {
+            let options = &self.options;
+            let mut from = tail::find(&self.files, lines, BLOCK, |head| options.wants(head))?;
+            let first = from.first();
+            let passed = self.passed;
+            for position in from.all() {
+                position.file += passed;
             }
+            for _ in 0..first.file {
+                self.leave();
+            }
+            self.offset = first.offset;
+            self.from = Some(from);
         }
-        between();
-        // A rotation in between has moved at least one file to a higher number, where it
-        // is met here; the open files keep their inodes from being used again.
-        let mut same = self::numbers(dir)? == numbers;
-        for (n, id) in numbers.iter().zip(&ids) {
-            same = same && at_path(dir, *n)? == *id;
-        }
-        if same || tries == TRIES {
-            return Ok(files);
-        }
-    }
-}
-
-/// The numbers that files may have: 0, those of the rotated ones, and the next one to each, since
-/// a rotation that is under way leaves one of them free, and fills it. Not all below the highest:
-/// anybody can have put a file there whose number is high.
-fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
-    let mut numbers = BTreeSet::from([0]);
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
-        entries => entries?,
-    };
-    for entry in entries {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix("log."));
-        numbers.extend(number.and_then(|number| number.parse::<u32>().ok()));
-    }
-    let next: Vec<_> = numbers.iter().filter_map(|number| number.checked_add(1)).collect();
-    numbers.extend(next);
-    Ok(numbers)
-}
-
-type Identity = (u64, u64);
-
-fn identity(metadata: &fs::Metadata) -> Identity {
-    (metadata.dev(), metadata.ino())
-}
-
-fn at_path(dir: &Path, n: u32) -> io::Result<Option<Identity>> {
-    match fs::metadata(dir.join(file_name(n))) {
-        Ok(metadata) => Ok(Some(identity(&metadata))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test fails by panicking
-mod tests {
-    use super::*;
-    use crate::log::LogWriter;
-
-    #[test]
-    fn a_number_that_a_rotation_under_way_has_left_free_is_looked_at() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["log.1", "log.3", "log.99"] {
-            File::create(dir.path().join(name)).unwrap();
-        }
-        assert_eq!(numbers(dir.path()).unwrap(), BTreeSet::from([0, 1, 2, 3, 4, 99, 100]));
+        Ok(!self.files.is_empty())
     }
 
-    #[test]
-    fn a_writer_that_rotates_all_the_time_does_not_hold_up_a_reader() {
-        let dir = tempfile::tempdir().unwrap();
-        let record = Record {
-            at: UtcDateTime::now(),
-            stream: Stream::Stdout,
-            bytes: Vec::new(),
-            partial: false,
+    /// Whether the first file was last written before the time that is asked for.
+    fn is_older(&self) -> io::Result<bool> {
+        let (Some(file), Some(since)) = (self.files.front(), self.options.since) else {
+            return Ok(false);
         };
-        let mut writer = LogWriter::open(dir.path(), 1, 3).unwrap();
-        (0..10).for_each(|_| writer.append(&record));
-        let mut rotations = 0;
-        let files = chain_while(dir.path(), || {
-            writer.append(&record);
-            rotations += 1;
-        });
-        assert_eq!((files.unwrap().len(), rotations), (4, TRIES));
+        let written = file.metadata()?.modified()?;
+        Ok(written.checked_add(COARSE).is_some_and(|written| written < SystemTime::from(since)))
     }
+}
+
+/// Appends a whole line to a record of whole lines. `false` if it has no place there.
+fn join(last: &mut Record, head: Head, text: &[u8]) -> bool {
+    let is_alike = last.head() == head && !head.continues && !head.partial;
+    let length = last.bytes.len();
+    if !is_alike || length + 1 + text.len() > MAX_RECORD {
+        return false;
+    }
+    last.bytes.push(b'\n');
+    let joined = unescape(text, &mut last.bytes).is_some();
+    if !joined {
+        last.bytes.truncate(length);
+    }
+    joined
+}
+
+fn note(text: &str) -> Record {
+    let at = UtcDateTime::now();
+    let head = Head { at, stream: Stream::Note, continues: false, partial: false };
+    Record::new(head, text.as_bytes().to_vec())
 }

@@ -1,0 +1,12 @@
+//! What a keeper reads: its files and its requests. The first byte is which of them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use process_agent::keeper::fuzzing::{Kind, survives};
+
+fuzz_target!(|input: &[u8]| {
+    let [kind, text @ ..] = input else { return };
+    let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
+    let is_same = survives(kind, text).unwrap_or(true);
+    assert!(is_same, "{kind:?}: what was read cannot be written and read again");
+});

@@ -1,0 +1,227 @@
+//! Encoding and decoding of records.
+
+use std::io::Write as _;
+
+use time::UtcDateTime;
+
+use super::{Head, Stream};
+use crate::stamp;
+
+/// The most bytes of output that one record holds; longer lines are cut.
+pub const MAX_RECORD: usize = 16 * 1024;
+
+/// The longest line of a file that can be a record, without its newline: the text takes at most four
+/// bytes for each byte of output.
+pub(super) const MAX_LINE: usize = stamp::LENGTH + 32 + 4 * MAX_RECORD;
+
+/// Writes records as lines. It keeps the last time as text, since many records have the same one.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    stamp: Option<(UtcDateTime, String)>,
+}
+
+impl Encoder {
+    /// Appends the record, with its newline, to `lines`.
+    pub(super) fn encode(&mut self, head: Head, bytes: &[u8], lines: &mut Vec<u8>) {
+        let stamp = match self.stamp.take() {
+            Some((at, text)) if at == head.at => text,
+            _ => stamp::format(head.at),
+        };
+        lines.extend_from_slice(stamp.as_bytes());
+        self.stamp = Some((head.at, stamp));
+        lines.extend_from_slice(if head.continues { b" +" } else { b" " });
+        lines.extend_from_slice(head.stream.name().as_bytes());
+        lines.extend_from_slice(if head.partial { b"+ " } else { b" " });
+        for chunk in bytes.utf8_chunks() {
+            escape(chunk.valid().as_bytes(), lines);
+            for byte in chunk.invalid() {
+                let _ = write!(lines, "\\x{byte:02x}"); // a Vec takes everything
+            }
+        }
+        lines.push(b'\n');
+    }
+}
+
+fn escape(mut text: &[u8], line: &mut Vec<u8>) {
+    while let Some((plain, special, rest)) = split(text, memchr::memchr2(b'\\', b'\n', text)) {
+        line.extend_from_slice(plain);
+        line.extend_from_slice(if special == b'\n' { b"\\n" } else { b"\\\\" });
+        text = rest;
+    }
+    line.extend_from_slice(text);
+}
+
+/// Reads what a line of a file, without its newline, has before its text, and the text as it is
+/// written there. `None` if it is no record.
+pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
+    if line.len() > MAX_LINE {
+        return None;
+    }
+    let (time, rest) = line.split_at_checked(stamp::LENGTH)?;
+    let rest = rest.strip_prefix(b" ")?;
+    let (continues, rest) = after(rest, b"+");
+    let (stream, rest) = [Stream::Stdout, Stream::Stderr, Stream::Note]
+        .into_iter()
+        .find_map(|stream| Some((stream, rest.strip_prefix(stream.name().as_bytes())?)))?;
+    let (partial, rest) = after(rest, b"+");
+    let text = rest.strip_prefix(b" ")?;
+    Some((Head { at: stamp::parse(time)?, stream, continues, partial }, text))
+}
+
+/// Reads lines one after the other. What a line has before its text is often the same as in the line
+/// before it, and then it is compared only.
+#[derive(Debug, Default)]
+pub(super) struct Decoder<'a> {
+    last: Option<(Head, &'a [u8])>,
+}
+
+impl<'a> Decoder<'a> {
+    /// See [`decode`].
+    pub(super) fn decode(&mut self, line: &'a [u8]) -> Option<(Head, &'a [u8])> {
+        if let Some((head, prefix)) = self.last
+            && line.len() <= MAX_LINE
+            && let Some(text) = line.strip_prefix(prefix)
+        {
+            return Some((head, text));
+        }
+        let (head, text) = decode(line)?;
+        self.last = Some((head, line.get(..line.len() - text.len())?));
+        Some((head, text))
+    }
+}
+
+/// Whether `line` begins with `mark`, and what is behind it.
+fn after<'a>(line: &'a [u8], mark: &[u8]) -> (bool, &'a [u8]) {
+    line.strip_prefix(mark).map_or((false, line), |rest| (true, rest))
+}
+
+/// Appends the bytes of output that a text stands for. `None` if no record has this text; what was
+/// appended by then is to be cut off.
+pub(super) fn unescape(mut text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
+    let before = bytes.len();
+    while let Some((plain, _, rest)) = split(text, memchr::memchr(b'\\', text)) {
+        bytes.extend_from_slice(plain);
+        let (byte, rest) = match *rest {
+            [b'\\', ref rest @ ..] => (b'\\', rest),
+            [b'n', ref rest @ ..] => (b'\n', rest),
+            [b'x', high, low, ref rest @ ..] => (hex(high)? << 4 | hex(low)?, rest),
+            _ => return None,
+        };
+        bytes.push(byte);
+        text = rest;
+    }
+    bytes.extend_from_slice(text);
+    (bytes.len() - before <= MAX_RECORD).then_some(())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// What is before `at`, the byte there, and what is behind it.
+fn split(text: &[u8], at: Option<usize>) -> Option<(&[u8], u8, &[u8])> {
+    let (plain, rest) = text.split_at_checked(at?)?;
+    let (special, rest) = rest.split_first()?;
+    Some((plain, *special, rest))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::log::Record;
+
+    fn stderr(bytes: &[u8]) -> Record {
+        Record {
+            at: UtcDateTime::UNIX_EPOCH,
+            stream: Stream::Stderr,
+            continues: false,
+            partial: false,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[track_caller]
+    fn check(record: Record, text: &str) {
+        let line = String::from_utf8(record.to_line()).unwrap();
+        assert_eq!(line, format!("1970-01-01T00:00:00.000000000Z {text}\n"));
+        assert_eq!(Record::from_line(line.trim_end_matches('\n').as_bytes()), Some(record));
+    }
+
+    #[test]
+    fn text_stands_for_itself() {
+        check(stderr("a  b ü\t".as_bytes()), "stderr a  b ü\t");
+    }
+
+    #[test]
+    fn an_empty_line_is_a_record() {
+        check(stderr(b""), "stderr ");
+    }
+
+    #[test]
+    fn the_pieces_of_a_line_are_marked() {
+        check(Record { partial: true, ..stderr(b"$ ") }, "stderr+ $ ");
+        check(Record { continues: true, partial: true, ..stderr(b"l") }, "+stderr+ l");
+        check(Record { continues: true, ..stderr(b"s") }, "+stderr s");
+    }
+
+    #[test]
+    fn backslash_newline_and_other_bytes_are_escaped() {
+        check(stderr(b"\\x00\n\xff\xc3"), "stderr \\\\x00\\n\\xff\\xc3");
+    }
+
+    #[test]
+    fn what_is_no_record_is_not_taken_for_one() {
+        let time = "1970-01-01T00:00:00.000000000Z";
+        for end in ["stdin x", "stdout", "stdout++ x", "stdout a\\q", "stdout \\x+f", "stdout \\x1"]
+        {
+            assert_eq!(Record::from_line(format!("{time} {end}").as_bytes()), None, "{end}");
+        }
+        for time in ["", "x", "1970-02-30T00:00:00.000000000Z", "1970-01-01T00:00:60.000000000Z"] {
+            assert_eq!(Record::from_line(format!("{time} stdout x").as_bytes()), None, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_more_output_than_a_record_holds_is_none() {
+        let mut record = stderr(&[0xff; MAX_RECORD]);
+        let text = |record: &Record| record.to_line().strip_suffix(b"\n").unwrap().to_vec();
+        assert_eq!(Record::from_line(&text(&record)), Some(record.clone()));
+        record.bytes.push(b'x');
+        assert_eq!(Record::from_line(&text(&record)), None);
+    }
+
+    fn stream() -> impl Strategy<Value = Stream> {
+        prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr), Just(Stream::Note)]
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_survives(
+            nanos in -62_167_219_200_000_000_000_i128..253_402_300_800_000_000_000,
+            stream in stream(),
+            continues: bool,
+            partial: bool,
+            bytes: Vec<u8>,
+        ) {
+            let at = UtcDateTime::from_unix_timestamp_nanos(nanos).unwrap();
+            let record = Record { at, stream, continues, partial, bytes };
+            let line = record.to_line();
+            let (newline, text) = line.split_last().unwrap();
+            prop_assert_eq!(*newline, b'\n');
+            prop_assert!(!text.contains(&b'\n'));
+            prop_assert!(std::str::from_utf8(text).is_ok());
+            prop_assert!(text.len() <= MAX_LINE);
+            prop_assert_eq!(Record::from_line(text), Some(record));
+        }
+
+        #[test]
+        fn any_bytes_can_be_tried(bytes: Vec<u8>) {
+            let time = b"1970-01-01T00:00:00.000000000Z stdout ";
+            let _ = Record::from_line(&bytes);
+            let _ = Record::from_line(&[time, &bytes[..]].concat());
+        }
+    }
+}
