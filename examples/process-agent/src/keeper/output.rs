@@ -2,8 +2,7 @@ use std::{
     io::{self, PipeReader, Read},
     os::fd::AsFd,
     process::{ChildStderr, ChildStdout},
-    sync::Arc,
-    thread::{self, JoinHandle},
+    thread,
 };
 
 use rustix::{
@@ -25,21 +24,22 @@ pub(super) fn copy(
     stderr: ChildStderr,
     ended: PipeReader,
     log: LogWriter,
-    shared: Arc<Shared>,
-) -> io::Result<JoinHandle<()>> {
+    shared: Shared,
+) -> io::Result<()> {
     let stdout = Source::new(stdout, Stream::Stdout)?;
     let stderr = Source::new(stderr, Stream::Stderr)?;
     thread::Builder::new().spawn(move || {
         let mut output = Output { stdout, stderr, log, shared };
         output.run(&ended);
-    })
+    })?;
+    Ok(())
 }
 
 struct Output {
     stdout: Source<ChildStdout>,
     stderr: Source<ChildStderr>,
     log: LogWriter,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Output {

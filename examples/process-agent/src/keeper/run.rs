@@ -1,4 +1,5 @@
 mod session;
+mod supervisor;
 
 use std::{
     fs::{OpenOptions, TryLockError},

@@ -2,6 +2,8 @@ use std::{
     fs::{OpenOptions, TryLockError},
     io,
     os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::Duration,
 };
 
 use rustix::process::{Signal, getpid};
@@ -16,6 +18,9 @@ use crate::keeper::{
     sweep::kill_family,
 };
 
+/// The longest time between two looks at a keeper whose directory is not there.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
 impl Keeper {
     /// Ends the task, whatever its state, and returns when nothing of it is left: stops it, or
     /// with `force` kills it; sweeps what a lost keeper has left. A task that has not been
@@ -24,8 +29,8 @@ impl Keeper {
     /// A keeper that does not answer is woken with `CONT`; if it still does not, `force` kills it
     /// and sweeps.
     ///
-    /// When the task's directory has been removed, its keeper notices within a second and stops
-    /// the workload. This call then finds the keeper by the path it was started for, and waits for
+    /// When the task's directory has been removed, its keeper notices within half a minute, or when
+    /// this call wakes it, and stops the workload. This call then finds the keeper by the path it was started for, and waits for
     /// its end. What it cannot find is a keeper of another user or in another PID or mount namespace,
     /// one that was started for another path to the directory (a symbolic link, a rename), and what a
     /// keeper left that was killed: then nothing tells a directory that was removed from one that
@@ -97,20 +102,18 @@ impl Keeper {
 
     /// Waits for the keepers of a directory that is not there.
     async fn end_without_directory(&self, force: bool) -> Result<(), KeeperError> {
+        // Only the task's own operations make and remove a directory within that of the task, and
+        // they end what is in it before. So there is none to be looked for, which costs much.
+        if self.is_part && self.dir.parent().is_some_and(Path::exists) {
+            return Ok(());
+        }
         let end = async {
             loop {
                 let keepers = self.keepers().await?;
                 if keepers.is_empty() {
                     return Ok(());
                 }
-                for keeper in keepers {
-                    // A stopped one would not look whether its directory is there.
-                    let done = keeper
-                        .signal(Signal::CONT)
-                        .and_then(|()| if force { kill_family(keeper.pid, None) } else { Ok(()) });
-                    done.map_err(|error| self.file("", error))?;
-                }
-                sleep(POLL).await;
+                self.end_keepers(&keepers, force).await?;
             }
         };
         if !force {
@@ -118,6 +121,23 @@ impl Keeper {
             return end.await;
         }
         timeout(PATIENCE, end).await.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    /// Waits for the end of keepers whose directory is not there.
+    async fn end_keepers(&self, keepers: &[Process], force: bool) -> Result<(), KeeperError> {
+        let mut pause = POLL;
+        while keepers.iter().any(|keeper| keeper.is_alive()) {
+            for keeper in keepers {
+                // It looks whether its directory is there when it is woken.
+                let done = keeper
+                    .signal(Signal::CONT)
+                    .and_then(|()| if force { kill_family(keeper.pid) } else { Ok(()) });
+                done.map_err(|error| self.file("", error))?;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
     }
 
     /// The keepers that live and were started for this path. In a thread for blocking work: it
@@ -188,7 +208,9 @@ impl Keeper {
             .and_then(|keeper| {
                 let boot_id = procfs::boot_id()?;
                 let started_at = UtcDateTime::now();
-                let record = KeeperRecord { keeper, workload: None, boot_id, started_at };
+                let (cgroup, tracking) = (None, None);
+                let record =
+                    KeeperRecord { keeper, workload: None, cgroup, tracking, boot_id, started_at };
                 files::write(&self.dir, files::KEEPER, &record)
             })
             .map_err(|error| self.file(files::KEEPER, error))

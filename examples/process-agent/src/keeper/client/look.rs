@@ -94,8 +94,8 @@ impl From<Report> for State {
     fn from(report: Report) -> Self {
         match report.state {
             Reported::Starting => Self::Starting,
-            Reported::Running { pid, since } => {
-                Self::Running { pid, since, log_error: report.log_error }
+            Reported::Running { pid, since, tracking } => {
+                Self::Running { pid, since, tracking, log_error: report.log_error }
             }
             Reported::Exited { exit } => Self::Exited(exit),
         }
