@@ -85,7 +85,7 @@ pub use client::{End, Keeper, KeeperError, Spawned, State};
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
 pub use members::Tracking;
-pub use run::{Stage, run};
+pub use run::run_if_asked;
 
 /// The environment variable that marks every process of a task.
 pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";

@@ -1,12 +1,11 @@
 //! The program.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use agent_kit::Program;
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use process_agent::controller::ProcessExecutor;
-use process_agent::keeper::{self, Stage};
+use process_agent::keeper;
 
 const PROGRAM: Program = Program { name: "process-agent", demo: include_str!("../demo.toml") };
 
@@ -15,30 +14,13 @@ const PROGRAM: Program = Program { name: "process-agent", demo: include_str!("..
 #[command(version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    #[command(flatten)]
-    Agent(agent_kit::Command),
-    /// Holds the workload of the task in DIR; started by the agent.
-    #[command(hide = true)]
-    Keeper {
-        /// Be the keeper, instead of starting it.
-        #[arg(long)]
-        keep: bool,
-        /// The task's directory.
-        dir: PathBuf,
-    },
+    command: agent_kit::Command,
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Agent(command) => agent_kit::run(PROGRAM, command, ProcessExecutor::new),
-        // Before there is any thread.
-        Command::Keeper { keep, dir } => {
-            keeper::run(&dir, if keep { Stage::Keep } else { Stage::Launch })
-        }
+    // Before there is any thread, and before anything else takes memory.
+    if let Some(ended) = keeper::run_if_asked(std::env::args_os()) {
+        return ended;
     }
+    agent_kit::run(PROGRAM, Arguments::parse().command, ProcessExecutor::new)
 }

@@ -92,7 +92,7 @@ pub enum End {
 
 impl Keeper {
     /// The keeper of the task in `dir`. The running program is what will be started as
-    /// keeper: it must have the subcommand that calls [`run`](super::run).
+    /// keeper: its `main` must call [`run_if_asked`](super::run_if_asked).
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), program: "/proc/self/exe".into(), is_part: false }
     }

@@ -185,6 +185,8 @@ fn read_line(path: &str) -> io::Result<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
+    use std::{io::Write as _, process::Command, thread, time::Duration};
+
     use super::*;
 
     #[test]
@@ -196,6 +198,37 @@ mod tests {
         assert_eq!((stat.process.pid, stat.parent, stat.process.start_time), (7, 42, 99));
         assert_eq!(stat.group, 17);
         assert!(!stat.is_dead());
+    }
+
+    #[test]
+    fn a_kernel_that_lists_children_lists_those_of_this_process() {
+        if !lists_children() {
+            // Not by `eprintln`, which is shown for tests that fail only.
+            let why = "the kernel has no CONFIG_PROC_CHILDREN";
+            let test = "a_kernel_that_lists_children_lists_those_of_this_process";
+            writeln!(io::stderr(), "skipped: {test} ({why})").unwrap();
+            return;
+        }
+        let mut child = Command::new("sh").args(["-c", "sleep 1000 & wait"]).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        for _ in 0..10_000 {
+            if !listed_children(pid).is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let me = rustix::process::getpid().as_raw_nonzero().get();
+        let found = listed_descendants(me);
+        let parents: Vec<i32> = found
+            .iter()
+            .filter(|s| s.process.pid == pid || s.parent == pid)
+            .map(|s| s.parent)
+            .collect();
+        for stat in found.iter().filter(|stat| stat.parent == pid) {
+            stat.process.signal(Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
+        assert_eq!(parents, [me, pid]);
     }
 
     #[test]

@@ -15,6 +15,9 @@ use tokio::{
 use super::{Keeper, KeeperError, PATIENCE, POLL, Reported, Request, State, files};
 use crate::keeper::{control, state::Report};
 
+/// Bytes for a report at a time. Small, since the agent waits for each of its tasks with one.
+const REPORT_SIZE: usize = 512;
+
 /// One look at a task's directory.
 pub(super) enum Look {
     /// No keeper lives there, or none has come far.
@@ -38,7 +41,8 @@ impl Keeper {
         }
         if let Ok(stream) = self.connect().await {
             let (reader, writer) = stream.into_split();
-            return Ok(Look::Connected(BufReader::new(reader).lines(), writer));
+            let reader = BufReader::with_capacity(REPORT_SIZE, reader);
+            return Ok(Look::Connected(reader.lines(), writer));
         }
         // The lock before the record: whoever has let go of it has written before.
         if self.is_locked()? {
