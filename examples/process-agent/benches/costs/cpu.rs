@@ -54,6 +54,11 @@ pub(crate) fn of_descendants() -> Result<Duration> {
     Ok(sum)
 }
 
+/// What the descendants have taken since [`of_descendants`] returned `before`.
+pub(crate) fn since(before: Duration) -> Result<Duration> {
+    Ok(of_descendants()?.saturating_sub(before))
+}
+
 fn descends(all: &BTreeMap<i32, Times>, mut pid: i32, from: i32) -> bool {
     while let Some(times) = all.get(&pid) {
         if times.parent == from {
@@ -112,7 +117,7 @@ pub(crate) fn bare(command: &[&str], rounds: u32) -> Result<Duration> {
         let pid = Pid::from_child(&child);
         let _ = waitpid(Some(pid), WaitOptions::empty());
     }
-    Ok((own_and_children()? - before) / rounds)
+    Ok(own_and_children()?.saturating_sub(before) / rounds)
 }
 
 fn own_and_children() -> Result<Duration> {

@@ -17,11 +17,11 @@ pub(crate) fn measure(scale: Scale) -> Result<Table> {
     let before = cpu::of_descendants()?;
     let mut fleet = Fleet::start(scale.crowd)?;
     let ready = fleet.until_running()?;
-    let started = (cpu::of_descendants()? - before) / tasks;
+    let started = cpu::since(before)? / tasks;
     std::thread::sleep(Duration::from_secs(2));
     let before = cpu::of_descendants()?;
     std::thread::sleep(IDLE);
-    let idle = cpu::of_descendants()? - before;
+    let idle = cpu::since(before)?;
     let workloads = fleet.workloads();
     fleet.kill_agent()?;
     fleet.start_agent()?;

@@ -19,7 +19,7 @@ pub(crate) fn measure(scale: Scale) -> Result<Table> {
         for n in 0..stops {
             fleet.stop(n)?;
         }
-        let each = (cpu::of_descendants()? - before) / u32::try_from(stops)?;
+        let each = cpu::since(before)? / u32::try_from(stops)?;
         let ratio = each.as_secs_f64() / bare.as_secs_f64();
         table.add_row([tasks.to_string(), ms(each), format!("{ratio:.1}")]);
         fleet.end()?;

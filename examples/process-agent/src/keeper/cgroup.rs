@@ -20,14 +20,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatfs, mkdirat, open, openat, unlinkat},
+    fs::{AtFlags, Dir, FileType, FsWord, Mode, OFlags, fstatfs, mkdirat, open, openat, unlinkat},
     io::Errno,
 };
 
 use super::complain;
 
 /// The type of a cgroup v2 file system in `statfs`.
-const CGROUP2: i64 = 0x6367_7270;
+const CGROUP2: FsWord = 0x6367_7270;
 
 /// How many levels of sub-cgroups of a workload are looked at.
 const MAX_DEPTH: usize = 64;
@@ -279,7 +279,7 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 fn is_cgroup2(dir: &OwnedFd) -> bool {
-    fstatfs(dir).is_ok_and(|found| i64::from(found.f_type) == CGROUP2)
+    fstatfs(dir).is_ok_and(|found| found.f_type == CGROUP2)
 }
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

@@ -225,7 +225,7 @@ impl Client {
                 if self.told == version {
                     return Ok(());
                 }
-                self.output = line.to_owned();
+                self.output.extend_from_slice(line);
                 self.told = version;
             }
             match self.stream.write(&self.output) {

@@ -162,13 +162,12 @@ impl Ending {
     fn kill_what_is_left(&mut self, pause: Duration) {
         self.members.kill_at_once();
         match self.members.kill_tree() {
-            Ok(true) => {}
             Ok(false) if self.end.is_some() => {
                 complain("some processes of the task may not be killed, and are left");
                 self.stage = Stage::GivenUp;
                 return;
             }
-            Ok(false) => {}
+            Ok(_) => {}
             Err(error) => complain(&format!("/proc cannot be read: {error}")),
         }
         let pause = (pause * 2).min(LONGEST_PAUSE);

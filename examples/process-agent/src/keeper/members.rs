@@ -137,10 +137,11 @@ impl Members {
             };
             let known = sent.len();
             for stat in found {
-                if Some(stat.group) != but_group && sent.insert(stat.process.pid) {
-                    if let Err(error) = stat.process.signal(signal) {
-                        complain(&error.to_string());
-                    }
+                if Some(stat.group) != but_group
+                    && sent.insert(stat.process.pid)
+                    && let Err(error) = stat.process.signal(signal)
+                {
+                    complain(&error.to_string());
                 }
             }
             if sent.len() == known || self.is_costly() {
