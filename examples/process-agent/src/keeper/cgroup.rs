@@ -81,7 +81,14 @@ impl Cgroup {
     ) -> Result<(T, Option<Self>), io::Error> {
         let Place { own, name, .. } = place;
         let back = open_write(&own, "cgroup.procs")?;
-        mkdirat(&own, name.as_str(), Mode::RWXU)?;
+        match mkdirat(&own, name.as_str(), Mode::RWXU) {
+            // Left by a keeper of this task that was killed at its start. It is empty, or stays.
+            Err(Errno::EXIST) => {
+                unlinkat(&own, name.as_str(), AtFlags::REMOVEDIR)?;
+                mkdirat(&own, name.as_str(), Mode::RWXU)?;
+            }
+            made => made?,
+        }
         let made = Self::open_in(own, name.clone());
         let entered = made.and_then(|cgroup| {
             let entered = cgroup.enter();
