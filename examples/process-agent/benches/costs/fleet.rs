@@ -17,7 +17,7 @@ use crate::cpu;
 const GUARD: Duration = Duration::from_secs(300);
 
 /// Time between two looks.
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(250);
 
 /// An agent and its tasks, all of which are ended when it is dropped.
 #[derive(Debug)]

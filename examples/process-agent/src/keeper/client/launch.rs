@@ -15,7 +15,7 @@ use super::{Keeper, KeeperError, Launched, PATIENCE, POLL, Spawned, State, files
 /// other, and from the agent.
 static LAUNCHES: LazyLock<Semaphore> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Semaphore::new(2 * processors)
+    Semaphore::new(8 * processors)
 });
 
 /// How long a launch holds back others. One that takes longer waits for something else than the
