@@ -12,8 +12,8 @@ use super::{
     sweep::descendants,
 };
 
-/// How often the processes are listed again for the stop signal, to find those that were started
-/// while it was sent.
+/// How often the processes are listed for the stop signal, until no other one is found: some were
+/// started, or lost their parents, while they were listed.
 const MAX_PASSES: usize = 8;
 
 /// How a keeper finds the processes of its workload. Chosen once per keeper: the first of these
@@ -144,7 +144,7 @@ impl Members {
                     complain(&error.to_string());
                 }
             }
-            if sent.len() == known || self.is_costly() {
+            if sent.len() == known {
                 return;
             }
         }
