@@ -87,18 +87,17 @@ impl Board {
         let mut contents = self.lock();
         let Contents { rows, order, .. } = &mut *contents;
         change(rows);
-        rows.sort_by_key(|row| order.get(&row.name).copied().unwrap_or(usize::MAX));
+        rows.sort_by_cached_key(|row| order.get(&row.name).copied().unwrap_or(usize::MAX));
         drop(contents);
         self.changed.send_replace(());
     }
 
-    /// Changes the row of the task of this name, if there is one.
+    /// Changes the row of the task of this name, if there is one. The rows stay in their order.
     pub fn update(&self, name: &str, change: impl FnOnce(&mut Row)) {
-        self.change(|rows| {
-            if let Some(row) = rows.iter_mut().find(|row| row.name == name) {
-                change(row);
-            }
-        });
+        if let Some(row) = self.lock().rows.iter_mut().find(|row| row.name == name) {
+            change(row);
+        }
+        self.changed.send_replace(());
     }
 
     /// Says this, or nothing any more, in place of what came from the same source before.

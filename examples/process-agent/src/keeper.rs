@@ -51,30 +51,61 @@
 //! Programs that clean temporary directories leave locked ones alone, if they follow systemd's
 //! rules for that.
 //!
-//! # What survives a task
+//! # The processes of a task
 //!
-//! As long as its keeper lives, nothing: the keeper is the subreaper of all that the
-//! workload starts, so that whatever leaves the workload's process group, session or parent
-//! becomes the keeper's child when the workload has ended, and is killed then. What is excepted
-//! are processes that the keeper's user may not kill, like a set-user-ID program. A workload that
-//! is killed and does not end is held by a tracer, so all its descendants are killed with it, in
-//! whatever group they are.
+//! Everything that the workload starts belongs to the task: its process group, what has left the
+//! group or the session, and daemons that have left their parents. [`Tracking`] is how a keeper
+//! finds all of it. The keeper chooses once, takes the first that is possible, and records it in
+//! `keeper.json` and in its reports:
+//!
+//! 1. `cgroup`: a cgroup (v2) named `onward-<token>` below the keeper's own. It is possible for
+//!    root, and for a user to whom a cgroup is delegated. The workload is in it from its first
+//!    instant. `cgroup.kill` kills all of it at once, also what is frozen or of another user.
+//! 2. `children`: the kernel's lists of children (`CONFIG_PROC_CHILDREN`), from the keeper down.
+//! 3. `scan`: the parents of all processes of the machine. A keeper scans only when something is
+//!    left 20 ms after a signal to the workload's process group.
+//!
+//! In each case the keeper is the subreaper of all that the workload starts: what leaves its parent
+//! becomes the keeper's child. So the keeper knows without a look that nothing is left: it has no
+//! child any more.
+//!
+//! # How a task ends
+//!
+//! On a stop, every process of the task gets the stop signal once: the process group, and then each
+//! process outside of it. The keeper waits until all have ended, at most for `stop_grace`, and then
+//! kills what is left. If the workload's first process ends by itself, what it has left behind gets
+//! the stop signal and the same grace. The exit code is that of the first process in each case. The
+//! task is running until nothing is left.
+//!
+//! What survives are processes that the keeper's user may not kill, like a set-user-ID program, where
+//! there is no cgroup. A workload that is killed and does not end is held by a tracer, so all its
+//! descendants are killed with it, in whatever group they are.
 //!
 //! When the task's directory is removed, nobody can ask for anything any more: the keeper looks
-//! every second whether its `keeper.json` is still there, and stops the workload if not. An agent
-//! that waits for the end of such a task, or of one whose directory was moved or replaced, finds
-//! the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
+//! again and again whether its `keeper.json` is still there, and stops the workload if not. It looks
+//! after 1 s, 2 s, 4 s and so on, at last every 30 s; and at once when a client leaves or when it is
+//! sent `CONT`. An agent that waits for the end of such a task, or of one whose directory was moved
+//! or replaced, finds the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
 //!
 //! When the keeper is stopped, [`Keeper::end`] wakes it, or kills it if that does not help and
 //! the end is forced.
 //!
-//! When the keeper is killed, [`Keeper::sweep`] finds what is left by the token in its
-//! environment. What has cleared its environment *and* has no living ancestor with the
-//! token escapes, and so does the workload of another keeper that ran inside the
-//! task, since its environment has that keeper's token.
+//! When the keeper is killed, [`Keeper::sweep`] kills what is left in the cgroup. What escapes is
+//! a process of root's that has moved to another cgroup. Without a cgroup, `sweep` finds what is
+//! left by the token in its environment. What has cleared its environment *and* has no living
+//! ancestor with the token escapes then, and so does the workload of another keeper that ran inside
+//! the task, since its environment has that keeper's token.
+//!
+//! # What a keeper costs
+//!
+//! It has two threads. One waits in a single `poll` for signals, clients and deadlines, and never
+//! for the log's disk or a slow client. The other one copies the output to the log, which may take as long as
+//! the disk takes.
 
+mod cgroup;
 mod client;
 mod control;
+mod ending;
 mod environment;
 mod executable;
 mod exit;
@@ -82,9 +113,12 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod lock;
+mod members;
 mod output;
 mod procfs;
+mod removal_watch;
 mod run;
+mod signals;
 mod state;
 mod sweep;
 mod workload;
@@ -94,7 +128,8 @@ pub(crate) use client::{PATIENCE, POLL};
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
 pub(crate) use lock::try_lock;
-pub use run::{Stage, run};
+pub use members::Tracking;
+pub use run::run_if_asked;
 
 /// The environment variable that marks every process of a task.
 pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";

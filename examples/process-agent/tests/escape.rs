@@ -4,6 +4,10 @@
 
 #[path = "support/task.rs"]
 mod task;
+#[path = "support/without_cgroup.rs"]
+mod without_cgroup;
+
+use std::time::Duration;
 
 use process_agent::keeper::{By, End, KeeperError, State};
 use rustix::process::Signal;
@@ -22,9 +26,14 @@ const DAEMON: &str = "
     echo ready
 ";
 
+/// With a grace that is over soon: the daemon ignores the stop signal.
+fn impatient(script: &str) -> Task {
+    Task::shell_with(script, |definition| definition.stop_grace = Duration::from_millis(100))
+}
+
 #[tokio::test]
 async fn a_daemon_does_not_survive_the_end_of_its_task() {
-    let task = Task::shell(&format!("({DAEMON}); exit 6"));
+    let task = impatient(&format!("({DAEMON}); exit 6"));
     task.start().await;
     assert_eq!(task.code().await, (6, By::Exit));
     assert_eq!(task.alive(), Vec::<String>::new());
@@ -32,7 +41,7 @@ async fn a_daemon_does_not_survive_the_end_of_its_task() {
 
 #[tokio::test]
 async fn a_daemon_does_not_survive_a_stop() {
-    let task = Task::shell(&format!("({DAEMON}); while :; do sleep 0.05; done"));
+    let task = impatient(&format!("({DAEMON}); while :; do sleep 0.05; done"));
     task.start().await;
     task.says("ready").await;
     assert!(task.alive().len() >= 3, "{:?}", task.alive());
@@ -89,4 +98,9 @@ async fn a_killed_keeper_is_lost_and_what_it_held_is_swept() {
 
 fn is_running(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[test]
+fn the_same_holds_without_a_cgroup() {
+    without_cgroup::run_again("the_same_holds_without_a_cgroup");
 }

@@ -5,11 +5,17 @@
 #[path = "support/task.rs"]
 mod task;
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    time::Duration,
+};
 
 use process_agent::keeper::{By, Exit, Spawned, State};
 use rustix::process::Signal;
-use task::Task;
+use task::{GUARD, Task};
 
 /// Says `ready` when it can be signalled, and then runs until a signal ends it.
 const RUNS: &str = "echo ready; while :; do sleep 0.05; done";
@@ -93,6 +99,49 @@ async fn a_term_to_the_keeper_stops_the_task_and_a_hup_does_nothing() {
     Task::signal(task.keeper_pid(), Signal::HUP);
     Task::signal(task.keeper_pid(), Signal::TERM);
     assert_eq!(task.code().await, (143, By::Stop));
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_hold_nothing_up_and_half_closed_ones_are_told_the_end() {
+    let task = Task::shell(RUNS);
+    task.start().await;
+    task.says("ready").await;
+    let connect = || UnixStream::connect(task.keeper.dir().join("control.sock")).unwrap();
+    let silent: Vec<_> = (0..10).map(|_| connect()).collect();
+    let mut endless = connect();
+    endless.write_all(&[b'x'; 10_000]).unwrap();
+    let mut half_closed = connect();
+    half_closed.shutdown(Shutdown::Write).unwrap();
+    task.keeper.stop().await.unwrap();
+    assert_eq!(task.code().await, (143, By::Stop));
+    half_closed.set_read_timeout(Some(GUARD)).unwrap();
+    let mut told = String::new();
+    half_closed.read_to_string(&mut told).unwrap();
+    assert!(told.lines().last().unwrap().contains("\"state\":\"exited\""), "{told}");
+    drop((silent, endless));
+}
+
+#[tokio::test]
+async fn a_request_of_a_client_that_has_closed_its_connection_is_taken() {
+    let task = Task::shell(RUNS);
+    task.start().await;
+    task.says("ready").await;
+    let mut client = UnixStream::connect(task.keeper.dir().join("control.sock")).unwrap();
+    client.write_all(b"{\"stop\":true}\n").unwrap();
+    drop(client);
+    assert_eq!(task.code().await, (143, By::Stop));
+}
+
+#[tokio::test]
+async fn a_keeper_has_at_most_two_threads() {
+    let task = Task::shell(RUNS);
+    task.start().await;
+    task.says("ready").await;
+    let waits = (0..5).map(|_| task.keeper.wait());
+    let mut waits = std::pin::pin!(futures::future::join_all(waits));
+    assert!(poll_once(waits.as_mut()).await.is_none());
+    let threads = fs::read_dir(format!("/proc/{}/task", task.keeper_pid())).unwrap().count();
+    assert!(threads <= 2, "{threads} threads");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 #[path = "support/task.rs"]
 mod task;
+#[path = "support/without_cgroup.rs"]
+mod without_cgroup;
 
 use std::{
     fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, time::Duration,
@@ -130,4 +132,9 @@ fn what_a_workload_has_protected_is_removed_with_its_task() {
     assert!(run.status.success(), "{said}");
     let left: Vec<_> = fs::read_dir(&tmp).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left, Vec::<std::path::PathBuf>::new(), "{said}");
+}
+
+#[test]
+fn the_same_holds_without_a_cgroup() {
+    without_cgroup::run_again("the_same_holds_without_a_cgroup");
 }

@@ -4,12 +4,15 @@
 
 #[path = "support/task.rs"]
 mod task;
+#[path = "support/without_cgroup.rs"]
+mod without_cgroup;
 
-use std::{fs, io::Write as _, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use process_agent::keeper::{By, State};
 use rustix::process::Signal;
 use task::{GUARD, Task};
+use without_cgroup::{run_again, skip};
 
 /// Says `ready` when it can be signalled, and then runs until a signal ends it.
 const RUNS: &str = "echo ready; while :; do sleep 0.05; done";
@@ -27,11 +30,6 @@ fn shell(script: &str, test: &str) -> Option<Task> {
     }
     skip(test, "there is no C compiler");
     None
-}
-
-fn skip(test: &str, why: &str) {
-    // Not by `eprintln`, which is shown for tests that fail only.
-    std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
 }
 
 /// Waits until the tracer has said how it went. `false` if it was refused.
@@ -63,9 +61,10 @@ async fn a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_e
     }
 }
 
-/// The tracer has left the group, so that the `KILL` for it does not reach it.
+/// The tracer has left the group, so that the `KILL` for it does not reach it, and ignores the stop
+/// signal.
 const TRACED: &str = "
-    setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $$ &
+    (trap '' TERM; exec setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $$) &
     while :; do sleep 0.05; done
 ";
 
@@ -123,4 +122,9 @@ async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
     }
     tracer.kill().unwrap();
     tracer.wait().unwrap();
+}
+
+#[test]
+fn the_same_holds_without_a_cgroup() {
+    run_again("the_same_holds_without_a_cgroup");
 }

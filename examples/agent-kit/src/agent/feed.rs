@@ -1,6 +1,6 @@
 //! What the worker tells, on the board.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,14 +56,12 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
 /// Shows these tasks and no others.
 pub(super) fn show<D: Definition>(board: &Board, views: &[View<D>], origin: Instant) {
     board.change(|rows| {
-        let mut before = std::mem::take(rows);
+        let before = std::mem::take(rows).into_iter();
+        let mut before: BTreeMap<String, Row> = before.map(|row| (row.name.clone(), row)).collect();
         for view in views {
             let name = view.record.id();
-            let found = before.iter().position(|row| row.name == name);
-            let mut row = match found {
-                Some(index) => before.swap_remove(index),
-                None => found_row(name, view.snapshot.status.clone()),
-            };
+            let found = before.remove(name);
+            let mut row = found.unwrap_or_else(|| found_row(name, view.snapshot.status.clone()));
             row.is_redefined = is_redefined(&view.record);
             step(&mut row, view.snapshot.clone(), view.removal_error.as_deref(), origin);
             rows.push(row);

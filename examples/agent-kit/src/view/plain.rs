@@ -8,7 +8,7 @@
 //!
 //! The seconds count from the start of the program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -57,8 +57,9 @@ impl Plain {
             let line = format!("{seconds:8.3}  {text}");
             let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
         };
+        let there: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         self.said.retain(|name, _| {
-            let is_there = rows.iter().any(|row| row.name == *name);
+            let is_there = there.contains(name.as_str());
             if !is_there {
                 say(&format!("{}  removed", padded(&one_line(name), longest)));
             }

@@ -17,10 +17,11 @@ use super::{
     control::Request,
     exit::Exit,
     files::{self, KeeperRecord, Spec},
+    members::Tracking,
     procfs,
     run::Launched,
     state::Reported,
-    sweep::sweep_once,
+    sweep::Remains,
 };
 use crate::definition::ProcessDefinition;
 pub use error::KeeperError;
@@ -69,6 +70,8 @@ pub enum State {
         pid: i32,
         /// When it was started.
         since: UtcDateTime,
+        /// How its processes are found; `None` if the keeper is of an older version.
+        tracking: Option<Tracking>,
         /// Why lines of its log are being lost, if they are.
         log_error: Option<String>,
     },
@@ -90,7 +93,7 @@ pub enum End {
 
 impl Keeper {
     /// The keeper of the task in `dir`. The running program is what will be started as
-    /// keeper: it must have the subcommand that calls [`run`](super::run).
+    /// keeper: its `main` must call [`run_if_asked`](super::run_if_asked).
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), program: "/proc/self/exe".into() }
     }
@@ -247,15 +250,16 @@ impl Keeper {
         let spec: Spec = self.read(files::SPEC)?.ok_or_else(|| self.not_started())?;
         let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
         let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
-        let workload =
-            record.filter(|record| record.boot_id == boot_id).and_then(|record| record.workload);
+        let record = record.filter(|record| record.boot_id == boot_id);
+        // Nothing outlives the machine.
+        let Some(record) = record else { return Ok(0) };
+        let remains = Remains::of(&spec.token, record.cgroup.as_deref(), record.workload);
+        let remains = remains.map_err(|error| self.file("/sys/fs/cgroup", error))?;
         let mut killed = BTreeSet::new();
         loop {
-            let found = sweep_once(&spec.token, workload);
+            let found = remains.kill_once();
             let found = found.map_err(|error| self.file("/proc", error))?;
-            if found.is_empty() {
-                return Ok(killed.len());
-            }
+            let Some(found) = found else { return Ok(killed.len()) };
             killed.extend(found.iter().map(|process| (process.pid, process.start_time)));
             sleep(POLL).await;
         }

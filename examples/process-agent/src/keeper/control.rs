@@ -1,26 +1,31 @@
+//! The keeper's socket: its clients get a report at each change, and send requests.
+
 use std::{
     fs,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(super) use agent_kit::socket::address;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    complain, files,
-    state::{Reported, Shared},
-};
+use super::{complain, files, state::Report};
 
-/// How long a client that does not read can delay the keeper's end.
+/// How long clients that do not read can delay the keeper's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long no client is accepted after one could not be: a lack of descriptors may pass, and must
+/// not be spun on.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest line that a client may send.
+const MAX_REQUEST: usize = 4096;
+
 /// What a client may send, one line of JSON each.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Request {
     /// The stop signal now and `KILL` after the grace.
@@ -31,16 +36,21 @@ pub(super) struct Request {
     pub(super) kill: bool,
 }
 
-/// The keeper's end of its socket.
+/// The keeper's end of its socket. Nothing here waits, except [`finish`](Self::finish).
+#[derive(Debug)]
 pub(super) struct Server {
-    shared: Arc<Shared>,
-    /// Threads that still have something to tell to a client.
-    tellers: Mutex<Vec<JoinHandle<()>>>,
+    listener: UnixListener,
+    clients: Vec<Client>,
+    /// The last report as a line, and how many there were.
+    line: Vec<u8>,
+    version: u64,
+    /// When clients are accepted again.
+    paused_until: Option<Instant>,
 }
 
 impl Server {
-    /// Binds the socket in `dir` and answers on it, in threads of its own.
-    pub(super) fn start(dir: &Path, shared: Arc<Shared>) -> io::Result<Arc<Self>> {
+    /// Binds the socket in `dir`.
+    pub(super) fn bind(dir: &Path) -> io::Result<Self> {
         let (_held, path) = address(dir, files::SOCKET)?;
         // Left by a keeper that did not come to its start; we hold the lock.
         match fs::remove_file(&path) {
@@ -48,73 +58,181 @@ impl Server {
             _ => {}
         }
         let listener = UnixListener::bind(&path)?;
-        let server = Arc::new(Self { shared, tellers: Mutex::default() });
-        let accepting = Arc::clone(&server);
-        thread::Builder::new().spawn(move || {
-            for client in listener.incoming() {
-                if let Err(error) = client.and_then(|client| accepting.serve(client)) {
+        listener.set_nonblocking(true)?;
+        let (clients, line) = (Vec::new(), Vec::new());
+        Ok(Self { listener, clients, line, version: 0, paused_until: None })
+    }
+
+    /// Sets what clients are told from now on.
+    pub(super) fn publish(&mut self, report: &Report) {
+        match serde_json::to_vec(report) {
+            Ok(mut line) => {
+                line.push(b'\n');
+                self.line = line;
+                self.version += 1;
+            }
+            Err(error) => complain(&format!("the state cannot be written: {error}")),
+        }
+    }
+
+    /// What has to be polled, for [`serve`](Self::serve) to be called when something is ready.
+    pub(super) fn poll_fds(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let listens = if self.paused_until.is_none() { PollFlags::IN } else { PollFlags::empty() };
+        let listener = PollFd::new(&self.listener, listens);
+        std::iter::once(listener).chain(self.clients.iter().map(Client::poll_fd))
+    }
+
+    /// When to call [`serve`](Self::serve) if nothing is ready before.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
+    /// Accepts clients, reads what they have sent, and tells them the report. Returns the requests;
+    /// a client that has closed its connection may have sent one before.
+    pub(super) fn serve(&mut self) -> Served {
+        let mut served = Served::default();
+        self.accept();
+        let (line, version) = (&self.line, self.version);
+        self.clients.retain_mut(|client| {
+            let stays = client.read(&mut served.requests) && client.tell(line, version).is_ok();
+            served.left |= !stays;
+            stays
+        });
+        served
+    }
+
+    /// Waits until each client has been told the last report, or does not read.
+    pub(super) fn finish(&mut self) {
+        let deadline = Instant::now() + WRITE_TIMEOUT;
+        loop {
+            self.serve();
+            self.clients.retain(|client| client.told < self.version || !client.output.is_empty());
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.clients.is_empty() || left.is_zero() {
+                return;
+            }
+            let mut fds: Vec<PollFd<'_>> = self.clients.iter().map(Client::poll_fd).collect();
+            let timeout = Timespec::try_from(left).ok();
+            let _ = poll(&mut fds, timeout.as_ref()); // interrupted: another turn
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.paused_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.paused_until = None;
+        loop {
+            let accepted = self.listener.accept().and_then(|(stream, _)| Client::new(stream));
+            match accepted {
+                Ok(client) => self.clients.push(client),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
                     complain(&format!("a client cannot be served: {error}"));
-                    // Out of descriptors or threads: it may pass, and must not be spun on.
-                    thread::sleep(Duration::from_millis(100));
+                    self.paused_until = Some(Instant::now() + PAUSE);
+                    return;
                 }
             }
-        })?;
-        Ok(server)
-    }
-
-    /// Waits until each client has been told the end, or does not read.
-    pub(super) fn finish(&self) {
-        let tellers = std::mem::take(&mut *self.lock());
-        for teller in tellers {
-            let _ = teller.join();
         }
-    }
-
-    fn serve(&self, client: UnixStream) -> io::Result<()> {
-        client.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let requests = client.try_clone()?;
-        let shared = Arc::clone(&self.shared);
-        thread::Builder::new().spawn(move || take_requests(&shared, requests))?;
-        let shared = Arc::clone(&self.shared);
-        let teller = thread::Builder::new().spawn(move || {
-            let _ = tell(&shared, client); // the client is gone
-        })?;
-        let mut tellers = self.lock();
-        tellers.retain(|teller| !teller.is_finished());
-        tellers.push(teller);
-        Ok(())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.tellers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn tell(shared: &Shared, mut client: UnixStream) -> io::Result<()> {
-    let mut seen = None;
-    loop {
-        let (version, report) = shared.report_after(seen);
-        let mut line = serde_json::to_vec(&report)?;
-        line.push(b'\n');
-        client.write_all(&line)?;
-        if matches!(report.state, Reported::Exited { .. }) {
-            return client.shutdown(std::net::Shutdown::Both);
-        }
-        seen = Some(version);
-    }
+/// What [`Server::serve`] has found.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    pub(super) requests: Vec<Request>,
+    /// Whether a client has gone.
+    pub(super) left: bool,
 }
 
-fn take_requests(shared: &Shared, client: UnixStream) {
-    for line in BufReader::new(client).lines() {
-        let Ok(line) = line else { return };
-        match serde_json::from_str::<Request>(&line) {
-            Ok(request) if request.kill => shared.kill(),
-            Ok(request) if request.stop => shared.stop(),
-            Ok(_) => {}
-            Err(error) => {
-                complain(&format!(
-                    "{line:?} is no request ({error}); write {{\"stop\":true}} or {{\"kill\":true}}"
-                ));
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    /// The beginning of a request.
+    input: Vec<u8>,
+    /// Whether it can send more.
+    sends: bool,
+    /// The rest of a report that it has not taken yet.
+    output: Vec<u8>,
+    /// The number of the last report that was begun.
+    told: u64,
+}
+
+impl Client {
+    fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, input: Vec::new(), sends: true, output: Vec::new(), told: 0 })
+    }
+
+    fn poll_fd(&self) -> PollFd<'_> {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, self.sends);
+        flags.set(PollFlags::OUT, !self.output.is_empty());
+        PollFd::new(&self.stream, flags)
+    }
+
+    /// Takes the requests that are there. `false` if the client has gone.
+    fn read(&mut self, requests: &mut Vec<Request>) -> bool {
+        let mut piece = [0; 512];
+        while self.sends {
+            match self.stream.read(&mut piece) {
+                Ok(0) => self.sends = false,
+                Ok(length) => {
+                    self.input.extend_from_slice(piece.get(..length).unwrap_or_default());
+                    self.take_requests(requests);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+        !self.has_hung_up()
+    }
+
+    /// One that has only closed its writing half still wants reports.
+    fn has_hung_up(&self) -> bool {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let gone = PollFlags::HUP | PollFlags::ERR;
+        poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|fd| fd.revents().intersects(gone))
+    }
+
+    fn take_requests(&mut self, requests: &mut Vec<Request>) {
+        while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.input.drain(..=end).collect();
+            match serde_json::from_slice(&line) {
+                Ok(request) => requests.push(request),
+                Err(error) => {
+                    let line = String::from_utf8_lossy(&line);
+                    complain(&format!(
+                        "{:?} is no request ({error}); write {{\"stop\":true}} or {{\"kill\":true}}",
+                        line.trim_end()
+                    ));
+                }
+            }
+        }
+        if self.input.len() > MAX_REQUEST {
+            complain(&format!("a request is longer than {MAX_REQUEST} bytes, and was left out"));
+            self.input.clear();
+        }
+    }
+
+    /// Writes what the client takes now. One that has not taken the whole of an earlier report is
+    /// told the last one only.
+    fn tell(&mut self, line: &[u8], version: u64) -> io::Result<()> {
+        loop {
+            if self.output.is_empty() {
+                if self.told == version {
+                    return Ok(());
+                }
+                self.output.extend_from_slice(line);
+                self.told = version;
+            }
+            match self.stream.write(&self.output) {
+                Ok(length) => drop(self.output.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -2,7 +2,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -10,6 +10,7 @@ use time::UtcDateTime;
 
 use super::{
     exit::{Exit, NotStarted},
+    members::Tracking,
     procfs::Process,
 };
 use crate::{definition::ProcessDefinition, stamp};
@@ -38,6 +39,13 @@ pub(super) struct KeeperRecord {
     pub(super) keeper: Process,
     /// `None` until the workload has been started.
     pub(super) workload: Option<Process>,
+    /// The directory of the workload's cgroup. There before the cgroup is, so that none is
+    /// forgotten.
+    #[serde(default)]
+    pub(super) cgroup: Option<PathBuf>,
+    /// How the workload's processes are found; `None` until it has been started.
+    #[serde(default)]
+    pub(super) tracking: Option<Tracking>,
     /// From `/proc/sys/kernel/random/boot_id`: process numbers mean nothing in another.
     pub(super) boot_id: String,
     #[serde(with = "stamp")]

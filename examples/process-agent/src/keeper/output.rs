@@ -7,8 +7,7 @@ use std::{
     io::{self, PipeReader, Read as _},
     os::fd::OwnedFd,
     process::{ChildStderr, ChildStdout},
-    sync::Arc,
-    thread::{self, JoinHandle},
+    thread,
     time::Instant,
 };
 
@@ -35,8 +34,8 @@ pub(super) fn copy(
     stderr: ChildStderr,
     ended: PipeReader,
     log: LogWriter,
-    shared: Arc<Shared>,
-) -> io::Result<JoinHandle<()>> {
+    shared: Shared,
+) -> io::Result<()> {
     let stdout = Source::new(stdout.into(), Stream::Stdout)?;
     let stderr = Source::new(stderr.into(), Stream::Stderr)?;
     thread::Builder::new().spawn(move || {
@@ -47,13 +46,14 @@ pub(super) fn copy(
             buffer: vec![0; PIECE],
         };
         copy.run(&ended);
-    })
+    })?;
+    Ok(())
 }
 
 struct Copy {
     sources: [Source; 2],
     output: Output,
-    shared: Arc<Shared>,
+    shared: Shared,
     buffer: Vec<u8>,
 }
 

@@ -62,12 +62,14 @@ impl Process {
 pub(super) struct Stat {
     pub(super) process: Process,
     pub(super) parent: i32,
+    /// The process group.
+    pub(super) group: i32,
     state: u8,
 }
 
 impl Stat {
     /// `None` if there is no such process any more.
-    fn read(pid: i32) -> Option<Self> {
+    pub(super) fn read(pid: i32) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
@@ -81,6 +83,7 @@ impl Stat {
         Some(Self {
             process,
             parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
             state: *fields.first()?.as_bytes().first()?,
         })
     }
@@ -91,8 +94,7 @@ impl Stat {
     }
 }
 
-/// All processes there are. `/proc/<pid>/task/<tid>/children` would be the shorter way to
-/// the children of one, but not every kernel has it.
+/// All processes there are.
 pub(super) fn all() -> io::Result<Vec<Stat>> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -104,15 +106,34 @@ pub(super) fn all() -> io::Result<Vec<Stat>> {
     Ok(all)
 }
 
-/// The children of this process, zombies too.
-///
-/// None is missed as long as nobody else waits for them: a child stays in `/proc`
-/// until then, so it is there for the whole of the scan.
-pub(super) fn children() -> io::Result<Vec<Stat>> {
-    let me = rustix::process::getpid().as_raw_nonzero().get();
-    let mut all = all()?;
-    all.retain(|stat| stat.parent == me);
-    Ok(all)
+/// Whether the kernel lists the children of a process (`CONFIG_PROC_CHILDREN`).
+pub(super) fn lists_children() -> bool {
+    Path::new("/proc/thread-self/children").exists()
+}
+
+/// The descendants of a process, zombies too, from the kernel's lists of children.
+pub(super) fn listed_descendants(pid: i32) -> Vec<Stat> {
+    let mut found: Vec<Stat> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for child in listed_children(parent) {
+            // A process that moves up while this goes on would be found twice.
+            if found.iter().all(|known| known.process.pid != child) {
+                found.extend(Stat::read(child));
+                parents.push(child);
+            }
+        }
+    }
+    found
+}
+
+fn listed_children(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
+    let children = |list: String| -> Vec<i32> {
+        list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
+    };
+    lists.flat_map(children).collect()
 }
 
 /// The keepers and launchers that live and were started for this directory, which must be absolute. Known by
@@ -164,16 +185,50 @@ fn read_line(path: &str) -> io::Result<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
+    use std::{io::Write as _, process::Command, thread, time::Duration};
+
     use super::*;
 
     #[test]
     fn a_name_with_parentheses_and_spaces_is_no_field() {
-        let mut text = b"7 (a) Z 1 (b) R 42 ".to_vec();
-        text.extend_from_slice("0 ".repeat(17).as_bytes());
+        let mut text = b"7 (a) Z 1 (b) R 42 17 ".to_vec();
+        text.extend_from_slice("0 ".repeat(16).as_bytes());
         text.extend_from_slice(b"99 0 0");
         let stat = Stat::parse(&text).unwrap();
         assert_eq!((stat.process.pid, stat.parent, stat.process.start_time), (7, 42, 99));
+        assert_eq!(stat.group, 17);
         assert!(!stat.is_dead());
+    }
+
+    #[test]
+    fn a_kernel_that_lists_children_lists_those_of_this_process() {
+        if !lists_children() {
+            // Not by `eprintln`, which is shown for tests that fail only.
+            let why = "the kernel has no CONFIG_PROC_CHILDREN";
+            let test = "a_kernel_that_lists_children_lists_those_of_this_process";
+            writeln!(io::stderr(), "skipped: {test} ({why})").unwrap();
+            return;
+        }
+        let mut child = Command::new("sh").args(["-c", "sleep 1000 & wait"]).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        for _ in 0..10_000 {
+            if !listed_children(pid).is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let me = rustix::process::getpid().as_raw_nonzero().get();
+        let found = listed_descendants(me);
+        let parents: Vec<i32> = found
+            .iter()
+            .filter(|s| s.process.pid == pid || s.parent == pid)
+            .map(|s| s.parent)
+            .collect();
+        for stat in found.iter().filter(|stat| stat.parent == pid) {
+            stat.process.signal(Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
+        assert_eq!(parents, [me, pid]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 mod launcher;
 mod session;
+mod supervisor;
 
 use std::{
     env,
+    ffi::OsString,
     fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -27,7 +29,7 @@ use session::Session;
 
 /// Which part of a keeper's start a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
+enum Stage {
     /// Starts the keeper, waits until it can be talked to, and exits. So the keeper is nobody's
     /// child who would have to wait for it: neither the agent nor, after the
     /// agent's death, the next one. The system's process 1 waits for it; where the agent is
@@ -51,14 +53,26 @@ pub(super) enum Launched {
     },
 }
 
-/// The hidden subcommand `keeper DIR` of the program, and `keeper --keep DIR`, by which the
-/// launcher runs the same program as the keeper itself. Standard input is the task's directory,
-/// locked.
+/// Runs the keeper or its launcher, if the arguments of the program ask for it: the hidden
+/// subcommand `keeper DIR`, and `keeper --keep DIR`, by which the launcher runs the same program as
+/// the keeper itself. They are read without a parser, which would take memory for as long as the
+/// keeper lives. Standard input is the task's directory, locked.
 ///
-/// Must be called while the process has one thread, before any runtime is made. Returns
-/// when the workload has ended and nothing of it is left.
+/// Must be called while the process has one thread, before any runtime is made.
 #[must_use]
-pub fn run(dir: &Path, stage: Stage) -> ExitCode {
+pub fn run_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut arguments = arguments.into_iter().skip(1);
+    if arguments.next()? != "keeper" {
+        return None;
+    }
+    let first = arguments.next()?;
+    let (dir, stage) =
+        if first == "--keep" { (arguments.next()?, Stage::Keep) } else { (first, Stage::Launch) };
+    Some(run(Path::new(&dir), stage))
+}
+
+/// Returns when the workload has ended and nothing of it is left.
+fn run(dir: &Path, stage: Stage) -> ExitCode {
     // Both are started as `/proc/self/exe`, and would be called `exe` in a list of processes.
     let _ = set_name(c"process-agent");
     let own = process_state::take_over();

@@ -1,67 +1,98 @@
-use std::{collections::BTreeSet, io};
+//! What a keeper that was killed has left, and what descends from one that lives.
+
+use std::{collections::BTreeSet, io, path::Path};
 
 use rustix::process::Signal;
 
 use super::{
     TOKEN_VARIABLE,
+    cgroup::Cgroup,
     procfs::{self, Process, Stat},
 };
 
-/// Kills once what is left of a task whose keeper is gone, and returns how many processes
-/// were found alive. To be repeated until there are none: a process can start another while
-/// it is looked for.
-///
-/// It is not asked whose they are: a workload that changed its user is still the task's, and
-/// nobody else can know the token.
-pub(super) fn sweep_once(token: &str, workload: Option<Process>) -> io::Result<Vec<Process>> {
-    let entry = entry(token);
-    let found = find(|stat| {
-        Some(stat.process) == workload || procfs::has_variable(stat.process.pid, &entry)
-    })?;
-    kill(&found)?;
-    Ok(found)
+/// What may be left of a task whose keeper is gone.
+pub(super) struct Remains<'a> {
+    cgroup: Option<Cgroup>,
+    token: &'a str,
+    workload: Option<Process>,
 }
 
-/// Kills once what descends from a keeper that lives, and what carries its task's token, if that
-/// is known.
-pub(super) fn kill_family(keeper: i32, token: Option<&str>) -> io::Result<()> {
-    let entry = token.map(entry);
-    let found = find(|stat| {
-        let pid = stat.process.pid;
-        stat.parent == keeper
-            || entry.as_ref().is_some_and(|entry| procfs::has_variable(pid, entry))
-    })?;
-    kill(&found)
+impl<'a> Remains<'a> {
+    /// Without its cgroup, because it had none or it is not to be seen from here, a task's
+    /// processes are known by the token in their environment.
+    pub(super) fn of(
+        token: &'a str,
+        cgroup: Option<&Path>,
+        workload: Option<Process>,
+    ) -> io::Result<Self> {
+        let cgroup = match cgroup {
+            Some(path) => Cgroup::open(path, token)?,
+            None => None,
+        };
+        Ok(Self { cgroup, token, workload })
+    }
+
+    /// Kills once what is left, and returns which processes were found alive; `None` when nothing
+    /// is left. To be repeated until then: a process can start another while it is looked for.
+    ///
+    /// Their user does not matter: a workload that changed its user is still the task's, and
+    /// nobody else can know the token.
+    pub(super) fn kill_once(&self) -> io::Result<Option<Vec<Process>>> {
+        if let Some(cgroup) = &self.cgroup {
+            if cgroup.is_empty()? {
+                cgroup.remove();
+                return Ok(None);
+            }
+            let found = cgroup.pids()?.into_iter().filter_map(Stat::read);
+            let found = found.filter(|stat| !stat.is_dead()).map(|stat| stat.process).collect();
+            cgroup.kill()?;
+            return Ok(Some(found));
+        }
+        let entry = format!("{TOKEN_VARIABLE}={}", self.token);
+        let found = with_descendants(procfs::all()?, |stat| {
+            Some(stat.process) == self.workload || procfs::has_variable(stat.process.pid, &entry)
+        });
+        if found.is_empty() {
+            return Ok(None);
+        }
+        kill(&found)?;
+        Ok(Some(found.into_iter().map(|stat| stat.process).collect()))
+    }
 }
 
-fn entry(token: &str) -> String {
-    format!("{TOKEN_VARIABLE}={token}")
+/// The descendants of a process that live, among `all`.
+pub(super) fn descendants(all: Vec<Stat>, pid: i32) -> Vec<Stat> {
+    with_descendants(all, |stat| stat.parent == pid)
 }
 
-/// What is the task's, and its descendants.
-fn find(is_of_task: impl Fn(&Stat) -> bool) -> io::Result<Vec<Process>> {
-    let mut alive = procfs::all()?;
-    alive.retain(|stat| !stat.is_dead());
-    let of_task = alive.iter().filter(|stat| is_of_task(stat));
+/// Kills once what descends from a keeper that lives.
+pub(super) fn kill_family(keeper: i32) -> io::Result<()> {
+    kill(&descendants(procfs::all()?, keeper))
+}
+
+/// The processes among `all` that live and for which `is_of_task` holds, and their descendants.
+fn with_descendants(mut all: Vec<Stat>, is_of_task: impl Fn(&Stat) -> bool) -> Vec<Stat> {
+    all.retain(|stat| !stat.is_dead());
+    let of_task = all.iter().filter(|stat| is_of_task(stat));
     let mut pids: BTreeSet<i32> = of_task.map(|stat| stat.process.pid).collect();
     loop {
         let known = pids.len();
-        let children = alive.iter().filter(|stat| pids.contains(&stat.parent));
+        let children = all.iter().filter(|stat| pids.contains(&stat.parent));
         let children: Vec<i32> = children.map(|stat| stat.process.pid).collect();
         pids.extend(children);
         if pids.len() == known {
             break;
         }
     }
-    alive.retain(|stat| pids.contains(&stat.process.pid));
-    Ok(alive.into_iter().map(|stat| stat.process).collect())
+    all.retain(|stat| pids.contains(&stat.process.pid));
+    all
 }
 
-/// All of them, before the first that could not be killed is told.
-fn kill(found: &[Process]) -> io::Result<()> {
-    let mut told = Ok(());
-    for process in found {
-        told = told.and(process.signal(Signal::KILL));
+/// All of them, before the first that could not be killed is reported.
+fn kill(found: &[Stat]) -> io::Result<()> {
+    let mut killed = Ok(());
+    for stat in found {
+        killed = killed.and(stat.process.signal(Signal::KILL));
     }
-    told
+    killed
 }

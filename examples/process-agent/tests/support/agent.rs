@@ -5,7 +5,7 @@ pub(crate) mod child;
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -180,13 +180,27 @@ impl Drop for Home {
         for _ in 0..1000 {
             let alive = self.alive();
             if alive.is_empty() {
-                return;
+                return remove_cgroups(&self.path("state"));
             }
             for pid in alive.into_iter().filter_map(|(pid, _)| Pid::from_raw(pid)) {
                 _ = kill_process(pid, Signal::KILL);
             }
             std::thread::sleep(POLL);
         }
+    }
+}
+
+/// Removes the cgroups of keepers that were killed, below a directory that is about to be removed.
+fn remove_cgroups(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroups(&entry.path());
+        }
+    }
+    let record = fs::read(dir.join("keeper.json")).unwrap_or_default();
+    let record: Value = serde_json::from_slice(&record).unwrap_or_default();
+    if let Some(cgroup) = record["cgroup"].as_str() {
+        _ = fs::remove_dir(cgroup); // its keeper has removed it
     }
 }
 

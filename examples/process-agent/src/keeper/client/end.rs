@@ -1,10 +1,10 @@
-use std::io;
+use std::{io, time::Duration};
 
 use rustix::process::{Signal, getpid};
 use time::UtcDateTime;
 use tokio::time::{sleep, timeout};
 
-use super::{Keeper, KeeperError, LONGEST_POLL, PATIENCE, POLL, Request, State, files};
+use super::{Keeper, KeeperError, PATIENCE, POLL, Request, State, files};
 use crate::keeper::{
     exit::{Exit, NotStarted},
     files::KeeperRecord,
@@ -12,6 +12,9 @@ use crate::keeper::{
     procfs::{self, Process},
     sweep::kill_family,
 };
+
+/// The longest time between two looks at a keeper whose directory is not there.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Keeper {
     /// Ends the task, whatever its state, and returns when nothing of it is left: stops it, or
@@ -82,26 +85,12 @@ impl Keeper {
     /// Ends the keepers of this path whose directory is not there, and waits for them.
     async fn end_keepers(&self, force: bool) -> Result<(), KeeperError> {
         let end = async {
-            let mut pause = POLL;
             loop {
                 let keepers = self.keepers().await?;
                 if keepers.is_empty() {
                     return Ok(());
                 }
-                for keeper in keepers {
-                    let ended = if force {
-                        kill_family(keeper.pid, None)
-                    } else {
-                        // For a keeper, that is the request to stop its workload.
-                        keeper.signal(Signal::TERM)
-                    };
-                    // One that is stopped does not act on anything else.
-                    ended
-                        .and_then(|()| keeper.signal(Signal::CONT))
-                        .map_err(|error| self.file("", error))?;
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_POLL);
+                self.wait_for(&keepers, force).await?;
             }
         };
         if !force {
@@ -109,6 +98,28 @@ impl Keeper {
             return end.await;
         }
         timeout(PATIENCE, end).await.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    /// Asks keepers to end, and waits until they have.
+    async fn wait_for(&self, keepers: &[Process], force: bool) -> Result<(), KeeperError> {
+        let mut pause = POLL;
+        while keepers.iter().any(|keeper| keeper.is_alive()) {
+            for keeper in keepers {
+                let ended = if force {
+                    kill_family(keeper.pid)
+                } else {
+                    // For a keeper, that is the request to stop its workload.
+                    keeper.signal(Signal::TERM)
+                };
+                // One that is stopped does not act on anything else.
+                ended
+                    .and_then(|()| keeper.signal(Signal::CONT))
+                    .map_err(|error| self.file("", error))?;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
     }
 
     /// The keepers that live and were started for this path. In a thread for blocking work: it
@@ -167,7 +178,9 @@ impl Keeper {
             .and_then(|keeper| {
                 let boot_id = procfs::boot_id()?;
                 let started_at = UtcDateTime::now();
-                let record = KeeperRecord { keeper, workload: None, boot_id, started_at };
+                let (cgroup, tracking) = (None, None);
+                let record =
+                    KeeperRecord { keeper, workload: None, cgroup, tracking, boot_id, started_at };
                 files::write(&self.dir, files::KEEPER, &record)
             })
             .map_err(|error| self.file(files::KEEPER, error))?;

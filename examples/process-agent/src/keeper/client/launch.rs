@@ -1,14 +1,18 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    num::NonZero,
     os::unix::fs::OpenOptionsExt as _,
+    pin::pin,
     process::Stdio,
+    sync::LazyLock,
     time::Duration,
 };
 
 use tokio::{
     io::AsyncReadExt as _,
     process::Command,
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
@@ -20,6 +24,17 @@ use crate::{
 
 /// How long a launch may take before its outcome is looked for: many can be under way at once.
 const LAUNCH_TAKES: Duration = Duration::from_secs(60);
+
+/// The launches that go on at the same time: more of them would only take the processor from each
+/// other, and from the agent.
+static LAUNCHES: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Semaphore::new(8 * processors)
+});
+
+/// How long a launch holds back others. One that takes longer waits for something else than the
+/// processor, such as a disk.
+const HOLDS_BACK: Duration = Duration::from_secs(1);
 
 impl Keeper {
     /// Starts the keeper, and returns when the workload runs or has ended. A workload that
@@ -101,6 +116,7 @@ impl Keeper {
     /// The locked directory is its standard input. No copy of it is kept here: if the launcher and
     /// the keeper have both ended, the lock is free.
     async fn launch(&self, locked: File) -> Result<(), KeeperError> {
+        let turn = LAUNCHES.acquire().await;
         let errors = OpenOptions::new()
             .append(true)
             .create(true)
@@ -122,18 +138,25 @@ impl Keeper {
             let reason = format!("{program} cannot be started: {error}");
             self.not_launched(reason, error.raw_os_error())
         })?;
-        let mut said = Vec::new();
         let reading = async {
+            let mut said = Vec::new();
             let read = match &mut launcher.stdout {
                 Some(stdout) => stdout.read_to_end(&mut said).await.map(drop),
                 None => Ok(()),
             };
             // Its status says nothing. The system may not have kept it, if it was told to.
             let _ = launcher.wait().await;
-            read
+            read.map(|()| said)
         };
-        let read = timeout(LAUNCH_TAKES, reading).await;
-        read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let mut reading = pin!(timeout(LAUNCH_TAKES, reading));
+        let read = if let Ok(read) = timeout(HOLDS_BACK, &mut reading).await {
+            read
+        } else {
+            drop(turn);
+            reading.await
+        };
+        let said = read
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.not_launched(error.to_string(), error.raw_os_error()))?;
         match serde_json::from_slice(&said) {
             Ok(Launched::Started) => Ok(()),

@@ -12,6 +12,9 @@ use tokio::{
 use super::{Keeper, KeeperError, PATIENCE, POLL, Reported, Request, State, files};
 use crate::keeper::{control, lock, state::Report};
 
+/// Bytes for a report at a time. Small, since the agent waits for each of its tasks with one.
+const REPORT_SIZE: usize = 512;
+
 /// One look at a task's directory.
 pub(super) enum Look {
     /// It has no writer: what is written there is true until one comes.
@@ -32,7 +35,8 @@ impl Keeper {
     pub(super) async fn look(&self) -> Result<Look, KeeperError> {
         if let Ok(stream) = self.connect().await {
             let (reader, writer) = stream.into_split();
-            return Ok(Look::Connected(BufReader::new(reader).lines(), writer));
+            let reader = BufReader::with_capacity(REPORT_SIZE, reader);
+            return Ok(Look::Connected(reader.lines(), writer));
         }
         // While the lock is held here, no writer changes the records.
         let locked = match lock::try_lock_shared(&self.dir) {
@@ -93,8 +97,8 @@ impl From<Report> for State {
     fn from(report: Report) -> Self {
         match report.state {
             Reported::Starting => Self::Starting,
-            Reported::Running { pid, since } => {
-                Self::Running { pid, since, log_error: report.log_error }
+            Reported::Running { pid, since, tracking } => {
+                Self::Running { pid, since, tracking, log_error: report.log_error }
             }
             Reported::Exited { exit } => Self::Exited(exit),
         }

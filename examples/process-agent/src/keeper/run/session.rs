@@ -1,34 +1,24 @@
-use std::{
-    fs::File,
-    io::{self, PipeReader, PipeWriter},
-    path::Path,
-    process::Child,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
-};
+//! The start of a keeper's workload, and the record of its end.
 
-use rustix::{
-    fs::{AtFlags, statat},
-    io::Errno,
-    process::{Pid, WaitOptions, getpid},
-};
-use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use std::{fs::File, io, path::Path, process::Child};
+
+use rustix::process::{Pid, getpid};
 use time::UtcDateTime;
 
-use super::{Launched, tell};
+use super::{Launched, supervisor::Supervisor, tell};
 use crate::{
     keeper::{
         complain,
         control::Server,
+        ending::Ending,
         exit::{Ended, Exit},
         files::{self, KeeperRecord, Spec},
+        members::{Choice, Members, Tracking},
         output,
         procfs::{self, Process},
-        state::Shared,
-        sweep::kill_family,
+        removal_watch::RemovalWatch,
+        signals::Signals,
+        state::{Reported, Shared},
         workload,
     },
     log::LogWriter,
@@ -39,8 +29,7 @@ use crate::{
 pub(super) struct Session<'a> {
     dir: &'a Path,
     spec: Spec,
-    shared: Arc<Shared>,
-    server: Arc<Server>,
+    supervisor: Supervisor,
     record: KeeperRecord,
     exit: File,
     log: LogWriter,
@@ -54,142 +43,85 @@ impl<'a> Session<'a> {
         // A log that may not grow further is rotated.
         let log_max_size = definition.log_max_size.min(process_state::largest_file());
         let log = LogWriter::open(dir, log_max_size, definition.log_files)?;
-        let shared = Arc::new(Shared::new(definition.stop_signal.signal(), definition.stop_grace));
-        let server = Server::start(dir, Arc::clone(&shared))?;
+        let server = Server::bind(dir)?;
+        let supervisor = Supervisor::new(server, Signals::handle()?, RemovalWatch::new(dir)?);
         let record = KeeperRecord {
             keeper: Process::of(getpid())?,
             workload: None,
+            cgroup: None,
+            tracking: None,
             boot_id: procfs::boot_id()?,
             started_at: UtcDateTime::now(),
         };
-        Ok(Self { dir, spec, shared, server, record, exit, log, inherited })
+        Ok(Self { dir, spec, supervisor, record, exit, log, inherited })
     }
 
-    /// Starts the workload and returns when all is over and told.
+    /// Starts the workload and returns when all is over and reported.
     pub(super) fn run(mut self) -> io::Result<()> {
-        let children = Arc::new(Children::default());
-        handle_signals(&self.shared, &children)?;
-        self.keep_watch()?;
-        let end = io::pipe()?;
+        let (end, ended) = io::pipe()?;
+        let (shared, output) = Shared::new()?;
+        let choice = Choice::of(&self.spec.token);
+        self.record.cgroup = choice.cgroup().map(Path::to_owned);
         // From here on the start counts: it is not tried again.
         files::write(self.dir, files::KEEPER, &self.record)?;
         let started = UtcDateTime::now();
-        let mut workload = children.lock();
-        let started_or_not = self.inherited.give_to(|| workload::start(self.dir, &self.spec));
-        *workload = started_or_not.as_ref().ok().map(Pid::from_child);
-        drop(workload);
-        let exit = match started_or_not {
-            Err(refused) => Exit::NotStarted(refused),
+        let start = || self.inherited.give_to(|| workload::start(self.dir, &self.spec));
+        let (child, members) = choice.start_in(start);
+        let exit = match child {
+            Err(refused) => {
+                members.remove();
+                Exit::NotStarted(refused)
+            }
             Ok(child) => {
-                let pid = Pid::from_child(&child);
-                self.record_workload(pid);
-                self.shared.running(pid, started);
+                let leader = Pid::from_child(&child);
+                self.record_workload(leader, &members);
+                let pid = leader.as_raw_nonzero().get();
+                let tracking = Some(members.tracking());
+                self.supervisor.report(Reported::Running { pid, since: started, tracking });
                 tell(&Launched::Started);
-                let copying = copy_output(child, self.log, end.0, &self.shared);
-                Exit::Ended(attend(pid, started, &self.shared, &children, copying, end.1)?)
+                let definition = &self.spec.definition;
+                let (signal, grace) = (definition.stop_signal.signal(), definition.stop_grace);
+                let mut ending = Ending::new(members, leader, signal, grace);
+                if let Err(error) = copy_output(child, self.log, end, shared) {
+                    // Without its output being read, it would block sooner or later.
+                    complain(&format!("the output cannot be read: {error}"));
+                    ending.kill();
+                }
+                let end = self.supervisor.attend(&mut ending, output, ended);
+                ending.members().remove();
+                let (code, signal) = workload::code(end.status);
+                let (finished, by) = (end.finished, end.by);
+                Exit::Ended(Ended { code, signal, started, finished, by })
             }
         };
         files::write_exit(&self.exit, &exit)?;
-        self.shared.exited(exit);
+        self.supervisor.report(Reported::Exited { exit });
         tell(&Launched::Started);
-        self.server.finish();
+        self.supervisor.finish();
         Ok(())
     }
 
-    /// In a thread of its own. It looks at the directory that is held open, so that neither a
-    /// rename nor another directory in its place is taken for a removal.
-    fn keep_watch(&self) -> io::Result<()> {
-        let (shared, token) = (Arc::clone(&self.shared), self.spec.token.clone());
-        let dir = File::open(self.dir)?;
-        // Only this answer says that it is gone; a disk that fails says nothing.
-        let is_there = move || {
-            let found = statat(&dir, files::KEEPER, AtFlags::SYMLINK_NOFOLLOW);
-            !matches!(found, Err(Errno::NOENT))
-        };
-        let me = getpid().as_raw_nonzero().get();
-        // What cannot be killed is told by `workload::kill_all`.
-        let kill_family = move || _ = kill_family(me, Some(&token));
-        thread::Builder::new().spawn(move || shared.keep(is_there, kill_family)).map(drop)
-    }
-
     /// Not having it is no reason to end: the token finds the workload too.
-    fn record_workload(&mut self, pid: Pid) {
+    fn record_workload(&mut self, pid: Pid, members: &Members) {
         self.record.workload = Process::of(pid).ok();
+        self.record.tracking = Some(members.tracking());
+        if members.tracking() != Tracking::Cgroup {
+            self.record.cgroup = None;
+        }
         if let Err(error) = files::write(self.dir, files::KEEPER, &self.record) {
             complain(&format!("keeper.json cannot be written: {error}"));
         }
     }
 }
 
-/// Without its output being read, a workload would block sooner or later: it is killed.
 fn copy_output(
     mut child: Child,
     log: LogWriter,
-    end: PipeReader,
-    shared: &Arc<Shared>,
-) -> Option<JoinHandle<()>> {
-    let (stdout, stderr) = (child.stdout.take()?, child.stderr.take()?);
-    match output::copy(stdout, stderr, end, log, Arc::clone(shared)) {
-        Ok(copying) => Some(copying),
-        Err(error) => {
-            complain(&format!("the output cannot be read: {error}"));
-            shared.kill();
-            None
-        }
-    }
-}
-
-/// From the start of the workload until nothing of it is left and its output is written.
-fn attend(
-    pid: Pid,
-    started: UtcDateTime,
-    shared: &Shared,
-    children: &Children,
-    copying: Option<JoinHandle<()>>,
-    end: PipeWriter,
-) -> io::Result<Ended> {
-    let status = workload::wait(pid)?;
-    let finished = UtcDateTime::now();
-    let waiting = children.lock();
-    let by = shared.ended();
-    workload::reap(pid, WaitOptions::empty());
-    workload::kill_all();
-    drop(waiting);
-    drop(end);
-    if let Some(copying) = copying {
-        let _ = copying.join();
-    }
-    let (code, signal) = workload::code(&status);
-    Ok(Ended { code, signal, started, finished, by })
-}
-
-/// The right to wait for children, and the child that only [`Session::attend`] may wait for.
-#[derive(Default)]
-struct Children(Mutex<Option<Pid>>);
-
-impl Children {
-    fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// `TERM` and `INT` mean stop; `HUP` means nothing. They are handled, not ignored: a handler is
-/// not handed down to the workload.
-fn handle_signals(shared: &Arc<Shared>, children: &Arc<Children>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD])?;
-    let (shared, children) = (Arc::clone(shared), Arc::clone(children));
-    thread::Builder::new().spawn(move || {
-        for signal in &mut signals {
-            match signal {
-                SIGTERM | SIGINT => shared.stop(),
-                SIGCHLD => {
-                    if let Some(workload) = *children.lock() {
-                        workload::reap_orphans(workload);
-                    }
-                }
-                _ => {}
-            }
-        }
-    })?;
-    Ok(())
+    end: io::PipeReader,
+    shared: Shared,
+) -> io::Result<()> {
+    let missing = || io::Error::other("the workload has no pipes");
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    let stderr = child.stderr.take().ok_or_else(missing)?;
+    output::copy(stdout, stderr, end, log, shared)
 }
