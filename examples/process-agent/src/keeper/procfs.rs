@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
@@ -94,8 +95,31 @@ impl Stat {
     }
 }
 
+/// How often all processes are looked at, until each has a parent among them.
+const MAX_PASSES: usize = 8;
+
 /// All processes there are.
+///
+/// They are looked at one after the other. If one has a parent that is not found, that parent ended
+/// meanwhile, and it is not known whose descendant the process is. Then all are looked at again.
 pub(super) fn all() -> io::Result<Vec<Stat>> {
+    let mut all = look()?;
+    for _ in 1..MAX_PASSES {
+        if is_whole(&all) {
+            break;
+        }
+        all = look()?;
+    }
+    Ok(all)
+}
+
+/// Whether each process has a parent among them. The system's first processes have the parent 0.
+fn is_whole(all: &[Stat]) -> bool {
+    let pids: BTreeSet<i32> = all.iter().map(|stat| stat.process.pid).collect();
+    all.iter().all(|stat| stat.parent == 0 || pids.contains(&stat.parent))
+}
+
+fn look() -> io::Result<Vec<Stat>> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
@@ -184,7 +208,7 @@ fn read_line(path: &str) -> io::Result<String> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
-mod tests {
+pub(super) mod tests {
     use std::{io::Write as _, process::Command, thread, time::Duration};
 
     use super::*;
@@ -198,6 +222,18 @@ mod tests {
         assert_eq!((stat.process.pid, stat.parent, stat.process.start_time), (7, 42, 99));
         assert_eq!(stat.group, 17);
         assert!(!stat.is_dead());
+    }
+
+    /// A process in the state `state`, with its number and that of its parent.
+    pub(in crate::keeper) fn stat(state: &str, pid: i32, parent: i32) -> Stat {
+        let text = format!("{pid} (x) {state} {parent} {pid} {}1 0", "0 ".repeat(16));
+        Stat::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_process_whose_parent_is_missing_was_looked_at_before_its_parent_ended() {
+        assert!(is_whole(&[stat("S", 1, 0), stat("S", 7, 1), stat("S", 9, 7)]));
+        assert!(!is_whole(&[stat("S", 1, 0), stat("S", 9, 7)]));
     }
 
     #[test]

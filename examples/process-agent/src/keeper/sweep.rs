@@ -70,9 +70,10 @@ pub(super) fn kill_family(keeper: i32) -> io::Result<()> {
     kill(&descendants(procfs::all()?, keeper))
 }
 
-/// The processes among `all` that live and for which `is_of_task` holds, and their descendants.
+/// The processes among `all` that live and for which `is_of_task` holds, and their descendants. A
+/// descendant may have been looked at just before its parent ended, so parents that have ended
+/// count.
 fn with_descendants(mut all: Vec<Stat>, is_of_task: impl Fn(&Stat) -> bool) -> Vec<Stat> {
-    all.retain(|stat| !stat.is_dead());
     let of_task = all.iter().filter(|stat| is_of_task(stat));
     let mut pids: BTreeSet<i32> = of_task.map(|stat| stat.process.pid).collect();
     loop {
@@ -84,7 +85,7 @@ fn with_descendants(mut all: Vec<Stat>, is_of_task: impl Fn(&Stat) -> bool) -> V
             break;
         }
     }
-    all.retain(|stat| pids.contains(&stat.process.pid));
+    all.retain(|stat| !stat.is_dead() && pids.contains(&stat.process.pid));
     all
 }
 
@@ -95,4 +96,18 @@ fn kill(found: &[Stat]) -> io::Result<()> {
         killed = killed.and(stat.process.signal(Signal::KILL));
     }
     killed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keeper::procfs::tests::stat;
+
+    #[test]
+    fn a_descendant_is_found_though_its_parent_has_just_ended() {
+        let all = vec![stat("S", 1, 0), stat("S", 5, 1), stat("S", 6, 8), stat("Z", 8, 5)];
+        let found: Vec<i32> =
+            descendants(all, 5).into_iter().map(|stat| stat.process.pid).collect();
+        assert_eq!(found, [6]);
+    }
 }
