@@ -4,16 +4,19 @@
 //! effect, consume to record*. No operation's future owns a task, so dropping one
 //! loses nothing.
 
+mod call;
 mod clock;
 mod controller;
 mod error;
 mod executor;
 mod logs;
+mod observe;
 mod progress;
 mod resolve;
 mod step;
 pub(crate) mod trace;
 
+pub use call::Call;
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::WallClock;
@@ -24,6 +27,7 @@ pub use logs::{
     ControllerLogs, LogAttribute, LogMessage, LogPublisher, LogPublisherProvider, LogStream,
     LogSubscriptionOptions, LogTail, SharedLogs,
 };
+pub use observe::{CallObserver, CallOutcome, ObservedController, ObservedExecutor};
 pub use progress::ProgressReporter;
 pub use resolve::resolve;
 #[cfg(feature = "std")]

@@ -26,4 +26,7 @@ pub use scenario::{Scenario, Wish};
 pub use script::{Behavior, Script};
 pub use scripted::{NoopController, ScriptedController, ScriptedExecutor};
 pub use time::{Turn, VirtualClock, VirtualSleep, VirtualTime};
-pub use trace::{Call, CallEvent, Trace, TraceEntry};
+pub use trace::{CallEvent, Trace, TraceEntry};
+
+#[doc(no_inline)]
+pub use crate::exec::Call;

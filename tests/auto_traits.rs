@@ -21,9 +21,9 @@ use onward::agent::worker::{
 };
 use onward::diagram::{Diagram, DiagramFormat};
 use onward::exec::{
-    Assignment, BoxController, Controller, ControllerError, ErrorKind, Executor, Inspected,
-    Inspection, LogAttribute, LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome,
-    ProgressReporter, SharedLogs, SystemClock,
+    Assignment, BoxController, CallOutcome, Controller, ControllerError, ErrorKind, Executor,
+    Inspected, Inspection, LogAttribute, LogMessage, LogStream, LogSubscriptionOptions, LogTail,
+    ObservedController, ObservedExecutor, Outcome, ProgressReporter, SharedLogs, SystemClock,
 };
 use onward::lifecycle::{
     Actor, Answer, AnyTask, ApplyError, ContainerStatus, Decision, Event, EventKind, Failure,
@@ -167,6 +167,7 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
     check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload, ClauseResult, ClauseVerdict];
     check![InForce, Unchecked, UnknownClauseError, UpdatePoint];
+    check![CallOutcome<'static>, ObservedController<u64, u64>, ObservedExecutor<u64, u64>];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime];
 }
 

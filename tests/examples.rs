@@ -15,6 +15,8 @@ mod kinds;
 mod law;
 #[path = "../examples/10_logs.rs"]
 mod logs;
+#[path = "../examples/12_metrics.rs"]
+mod metrics;
 #[path = "../examples/05_runtime_free.rs"]
 mod runtime_free;
 #[path = "../examples/11_threads.rs"]
@@ -83,6 +85,11 @@ fn logs_runs_to_its_end() {
 #[test]
 fn threads_runs_to_its_end() {
     threads::main().unwrap();
+}
+
+#[test]
+fn metrics_runs_to_its_end() {
+    metrics::main().unwrap();
 }
 
 #[test]

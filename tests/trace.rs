@@ -8,6 +8,7 @@ mod hands_out;
 use futures::FutureExt;
 use futures::executor::block_on;
 use hands_out::driver_of;
+use onward::agent::{Driver, Policy};
 use onward::exec::{Assignment, ControllerError, resolve, step, task_span};
 use onward::lifecycle::{AnyTask, TaskState, TaskStatus};
 use onward::testing::{
@@ -15,6 +16,7 @@ use onward::testing::{
 };
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use time::UtcDateTime;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -201,10 +203,91 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
         told,
         [
             r#"DEBUG task{task.id="t1"}: update delayed error="busy""#,
+            r#"WARN task{task.id="t1"}: deadline passed call="shutdown" deadline=10s"#,
             r#"WARN task{task.id="t1"}: task is terminated reason="its shutdown took too long""#,
             r#"DEBUG task{task.id="t1"}: removal delayed error="busy""#,
         ]
     );
+}
+
+/// Which deadlines are logged if this call never returns.
+fn deadlines_of_a_call_that_hangs(call: Call) -> Vec<String> {
+    let mut lines = logged(|| {
+        let pool = VirtualPool::new(VirtualTime::new(), 0);
+        let hangs = || [Behavior::hangs()];
+        let script = Script::new().with(Call::Wait, hangs()).with(call, hangs());
+        let executor =
+            ScriptedExecutor::new(move |_| script.clone()).with_time(pool.time().clone());
+        let seconds = Duration::from_secs;
+        let policy = Policy::default()
+            .with_controller_deadline(seconds(1))
+            .with_prepare_deadline(seconds(2))
+            .with_start_deadline(seconds(3))
+            .with_update_deadline(seconds(4))
+            .with_shutdown_grace(seconds(5))
+            .with_remove_deadline(seconds(6))
+            .with_inspect_deadline(seconds(7));
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+        let runtime = Arc::new(pool.clone());
+        let driver = Driver::new(task, Assignment::new("t1", 1), executor, runtime);
+        let mut driver = driver.with_policy(policy);
+        let handle = driver.handle();
+        assert_eq!(pool.run_until(driver.run()), None);
+        let stopped = Assignment::new("t1", 2).with_desired_state(TaskState::Shutdown);
+        match call {
+            Call::Update => handle.update(Assignment::new("t1", 2)).unwrap(),
+            Call::Shutdown => handle.update(stopped).unwrap(),
+            Call::Remove => handle.remove(),
+            _ => return,
+        }
+        _ = pool.run_until(driver.run());
+    });
+    lines.retain(|line| line.contains("deadline"));
+    lines.retain(|line| !line.contains("error="));
+    lines
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_logged_once_with_its_call() {
+    let calls = [
+        (Call::Controller, 1, 1),
+        (Call::Prepare, 2, 1),
+        (Call::Start, 3, 1),
+        (Call::Update, 4, 1),
+        (Call::Shutdown, 5, 1),
+        (Call::Remove, 6, 1),
+        // In STARTING and in RUNNING.
+        (Call::Inspect, 7, 2),
+    ];
+    for (call, seconds, times) in calls {
+        let line = format!(
+            r#"WARN task{{task.id="t1"}}: deadline passed call="{call}" deadline={seconds}s"#
+        );
+        assert_eq!(deadlines_of_a_call_that_hangs(call), vec![line; times]);
+    }
+    assert_eq!(deadlines_of_a_call_that_hangs(Call::Terminate), [""; 0]);
+}
+
+#[test]
+fn an_inspection_that_the_deadline_of_its_phase_ends_is_no_deadline_of_its_own() {
+    let lines = logged(|| {
+        let pool = VirtualPool::new(VirtualTime::new(), 0);
+        let busy = Behavior::fails(ControllerError::new("busy").temporary());
+        let hangs = Behavior::hangs();
+        let script = Script::new().with(Call::Start, [busy]).with(Call::Inspect, [hangs]);
+        let executor =
+            ScriptedExecutor::new(move |_| script.clone()).with_time(pool.time().clone());
+        let policy = Policy::default().with_start_deadline(Duration::from_secs(3));
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Ready));
+        let runtime = Arc::new(pool.clone());
+        let driver = Driver::new(task, Assignment::new("t1", 1), executor, runtime);
+        assert_eq!(pool.run_until(driver.with_policy(policy).run()), None);
+    });
+    let passed: Vec<_> = lines.iter().filter(|line| line.contains("deadline passed")).collect();
+    let start = r#"WARN task{task.id="t1"}: deadline passed call="start" deadline=3s"#;
+    let inspect = r#"WARN task{task.id="t1"}: deadline passed call="inspect" deadline=10s"#;
+    // Before the first `start`, while the next one is awaited, and at the end.
+    assert_eq!(passed, [inspect, start, inspect]);
 }
 
 #[test]

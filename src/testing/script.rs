@@ -1,8 +1,7 @@
 //! What a scripted controller does, as data.
 
 use super::time::{Turn, VirtualTime};
-use super::trace::Call;
-use crate::exec::{ControllerError, Inspection};
+use crate::exec::{Call, ControllerError, Inspection};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -2,8 +2,8 @@
 
 use super::script::{Behavior, ComesTo, Script};
 use super::time::VirtualTime;
-use super::trace::{Call, CallEvent, Trace};
-use crate::exec::{Assignment, Controller, ControllerError, Executor, Inspected, Inspection};
+use super::trace::{CallEvent, Trace};
+use crate::exec::{Assignment, Call, Controller, ControllerError, Executor, Inspected, Inspection};
 use crate::lifecycle::ContainerStatus;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};

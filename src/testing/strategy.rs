@@ -22,8 +22,7 @@
 
 use super::scenario::{Scenario, Wish};
 use super::script::{Behavior, Script};
-use super::trace::Call;
-use crate::exec::{Assignment, ControllerError, ErrorKind, Inspection};
+use crate::exec::{Assignment, Call, ControllerError, ErrorKind, Inspection};
 use crate::lifecycle::{
     AnyTask, ContainerStatus, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode,
     TaskState, TaskStatus,

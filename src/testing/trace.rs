@@ -1,6 +1,6 @@
 //! What was called on controllers, in the order in which it happened.
 
-use crate::exec::ControllerError;
+use crate::exec::{Call, ControllerError};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -8,59 +8,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// What is called on an executor or on one of its controllers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each is the method of its name")]
-pub enum Call {
-    /// [`Executor::controller`](crate::Executor::controller).
-    Controller,
-    Update,
-    Prepare,
-    Start,
-    Wait,
-    Shutdown,
-    Terminate,
-    Remove,
-    Close,
-    Inspect,
-    /// [`Executor::list`](crate::Executor::list).
-    List,
-    /// [`Executor::reconcile`](crate::Executor::reconcile).
-    Reconcile,
-}
-
-impl Call {
-    /// The name of the method.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Controller => "controller",
-            Self::Update => "update",
-            Self::Prepare => "prepare",
-            Self::Start => "start",
-            Self::Wait => "wait",
-            Self::Shutdown => "shutdown",
-            Self::Terminate => "terminate",
-            Self::Remove => "remove",
-            Self::Close => "close",
-            Self::Inspect => "inspect",
-            Self::List => "list",
-            Self::Reconcile => "reconcile",
-        }
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// What happened to a call.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//~ the trait `Controller` is not dyn compatible
+//~ the trait `…Controller` is not dyn compatible
 // Operations are futures of their own types: a box for any of them is a type of its own.
 use onward::exec::Controller;
 

@@ -66,6 +66,28 @@ fn a_status_waits_until_it_is_durable_and_its_task_does_not() {
 }
 
 #[test]
+fn a_handle_shows_since_when_the_oldest_status_waits_to_be_stored() {
+    for fault in [NOTHING, StoreFault::Hangs { written: 0 }] {
+        let agent = Agent::new();
+        agent.assign(vec![task("job", Script::job(50, 3))]);
+        assert_eq!(agent.handle.unstored_since(), None);
+        agent.world.store.set_faults(move |_| Some(fault));
+        let first = agent.world.time.now();
+        for _ in 0..3 {
+            agent.run(5_000);
+            assert_eq!(agent.handle.unstored_since(), Some(first), "{fault:?}");
+        }
+        assert_eq!(agent.state("job"), Some(TaskState::Failed));
+        agent.world.store.set_faults(|_| None);
+        if fault == NOTHING {
+            agent.run(30_000);
+            assert_eq!(agent.handle.unstored_since(), None);
+            agent.check();
+        }
+    }
+}
+
+#[test]
 fn a_store_that_fails_is_tried_again_with_back_off() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(50, 0))]);

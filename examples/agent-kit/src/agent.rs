@@ -6,25 +6,29 @@
 mod assigner;
 mod feed;
 mod order;
+mod store;
 
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use onward::TaskStatus;
-use onward::agent::store::{StoreChange, StoreError, StoredTask};
+use onward::agent::store::StoreError;
 use onward::agent::worker::TaskView;
-use onward::agent::{Store, TokioRuntime, Worker};
+use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
+use onward::exec::ObservedExecutor;
+use onward::{Executor, TaskStatus};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::board::Board;
 use crate::kind::TaskExecutor;
+use crate::metrics::{Calls, Metrics, Vitals};
 use crate::output::Output;
 use crate::spec::{SpecExecutor, TaskSpec};
 use crate::task_file::TaskFile;
 use crate::tasks::Tasks;
 use assigner::Assigner;
 pub use order::Order;
+use store::NotedStore;
 
 /// How an agent ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +54,8 @@ pub struct Setup<E: TaskExecutor> {
     pub ending: Ending,
     /// Where it is shown what the tasks say.
     pub output: Output,
+    /// The metrics to write, if they are served.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What has become of the tasks.
@@ -71,6 +77,7 @@ pub struct Agent<E: TaskExecutor> {
     board: Arc<Board>,
     /// When the time of the worker's runtime began.
     origin: std::time::Instant,
+    runtime: Arc<TokioRuntime>,
     worker: tokio::task::JoinHandle<()>,
 }
 
@@ -86,17 +93,21 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         setup: Setup<E>,
         board: Arc<Board>,
     ) -> Result<Self, StoreError> {
-        let Setup { executor, file, ending, output } = setup;
+        let Setup { executor, file, ending, output, metrics } = setup;
         let (runtime, origin) = (Arc::new(TokioRuntime::current()), std::time::Instant::now());
-        let store = Noted { store, board: Arc::clone(&board) };
-        let mut worker = Worker::open(SpecExecutor(executor.clone()), store, runtime).await?;
-        let tasks = worker.handle();
-        let worker = tokio::spawn(async move { worker.run().await });
+        let store = NotedStore { store, board: Arc::clone(&board), metrics: metrics.clone() };
+        let inner = SpecExecutor(executor.clone());
+        let (tasks, worker) = match metrics {
+            None => launch(inner, store, &runtime).await?,
+            Some(metrics) => {
+                launch(ObservedExecutor::new(inner, Calls::new(metrics)), store, &runtime).await?
+            }
+        };
         let shown = Arc::clone(&board);
         let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
         assigner.assign(&[]).await;
         assigner.show_new(&tasks.tasks());
-        Ok(Self { assigner, ending, executor, tasks, board, origin, worker })
+        Ok(Self { assigner, ending, executor, tasks, board, origin, runtime, worker })
     }
 
     /// What runs its tasks.
@@ -111,13 +122,20 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         self.tasks.clone()
     }
 
+    /// What a [`MetricsServer`](crate::metrics::MetricsServer) looks at.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals<E::Definition> {
+        let runtime = Arc::clone(&self.runtime);
+        Vitals { tasks: self.tasks(), runtime, worker: self.worker.abort_handle() }
+    }
+
     /// Does what it is told until its end.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the tasks go on, and their drivers until the runtime ends.
     pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order<E::Definition>>) -> Report {
-        let Self { mut assigner, ending, executor: _, tasks, board, origin, worker } = self;
+        let Self { mut assigner, ending, tasks, board, origin, worker, .. } = self;
         let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
         let mut changes = tasks.changes();
         let mut views = tasks.tasks();
@@ -178,6 +196,17 @@ impl<E: TaskExecutor + 'static> Agent<E> {
     }
 }
 
+/// Starts a worker in a task of its own.
+async fn launch<E: Executor + 'static>(
+    executor: E,
+    store: impl Store<E::Definition> + 'static,
+    runtime: &Arc<TokioRuntime>,
+) -> Result<(WorkerHandle<E::Definition>, tokio::task::JoinHandle<()>), StoreError> {
+    let mut worker = Worker::open(executor, store, Arc::clone(runtime) as _).await?;
+    let tasks = worker.handle();
+    Ok((tasks, tokio::spawn(async move { worker.run().await })))
+}
+
 fn have_ended<D>(tasks: &[TaskView<D>]) -> bool {
     tasks.iter().all(TaskView::has_ended)
 }
@@ -187,23 +216,5 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => futures::future::pending().await,
-    }
-}
-
-/// A store of which it is shown when it cannot be written.
-struct Noted<S> {
-    store: S,
-    board: Arc<Board>,
-}
-
-impl<D: Send + Sync, S: Store<D>> Store<D> for Noted<S> {
-    async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
-        self.store.load().await
-    }
-
-    async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
-        let result = self.store.commit(changes).await;
-        self.board.notice("store", result.as_ref().err().map(ToString::to_string));
-        result
     }
 }

@@ -100,8 +100,9 @@ impl Board {
         self.changed.send_replace(());
     }
 
-    /// Says this, or nothing any more, in place of what came from the same source before.
-    pub fn notice(&self, source: &'static str, notice: Option<String>) {
+    /// Says this, or nothing any more, in place of what came from the same source before. Returns
+    /// whether it is something else.
+    pub fn notice(&self, source: &'static str, notice: Option<String>) -> bool {
         let mut contents = self.lock();
         let before = contents.notices.remove(source);
         let changed = before != notice;
@@ -110,6 +111,7 @@ impl Board {
         if changed {
             self.changed.send_replace(());
         }
+        changed
     }
 
     /// Told of every change; several at once count as one.

@@ -6,6 +6,7 @@ mod run;
 mod stop;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use time::UtcDateTime;
 
 use crate::kind::TaskExecutor;
+use crate::metrics::parse_address;
 use crate::program::Program;
 
 /// What a program can be asked to do. For clap's `#[command(flatten)]`.
@@ -72,6 +74,11 @@ pub struct Run {
     /// Show what the tasks say, line by line, instead of a table.
     #[arg(long)]
     logs: bool,
+    /// Serve metrics for Prometheus over HTTP, at /metrics, and the agent's health, at /healthz.
+    /// ADDR is like 127.0.0.1:9100; a port alone is one that only this machine can reach, and
+    /// port 0 stands for a free one.
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+    metrics: Option<SocketAddr>,
 }
 
 /// What becomes of the tasks when the agent ends.

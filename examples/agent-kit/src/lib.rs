@@ -11,7 +11,7 @@
 //! - [`state`]: the directory in which everything lies that outlives the agent.
 //! - [`agent`]: takes all tasks through their lives; [`spec`]: what it stores of each.
 //! - [`board`], [`view`], [`output`]: what there is to see, and how it is shown.
-//! - [`listing`], [`socket`]: what others are told of it.
+//! - [`listing`], [`socket`]: what others are told of it; [`metrics`]: what Prometheus is told.
 //! - [`commands`]: the subcommands of the program; [`signals`]: what ends it.
 
 #[cfg(not(target_os = "linux"))]
@@ -23,7 +23,9 @@ pub mod commands;
 mod json;
 mod kind;
 pub mod listing;
+mod logging;
 pub mod logs;
+pub mod metrics;
 mod note;
 pub mod output;
 mod program;

@@ -51,7 +51,7 @@ use time::UtcDateTime;
 
 pub(super) use answer::{Definition, Problem};
 pub(super) use call::{Call, Next};
-pub(super) use logs::{Log, Logs};
+pub(super) use logs::{Log, Logs, deadline_passed};
 pub(super) use moment::At;
 use rare::Rare;
 use retries::Retries;

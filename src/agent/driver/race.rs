@@ -1,6 +1,6 @@
 //! A call in flight, against all that may end it.
 
-use super::core::Call;
+use super::core::{Call, deadline_passed};
 use super::shared::{Shared, Span};
 use crate::agent::panic::{Panic, drop_caught, poll_caught};
 use crate::agent::runtime::{Now, Runtime, Sleep};
@@ -116,7 +116,13 @@ impl<'a, D> Race<'a, D> {
             ready!(Pin::new(&mut timer.sleep).poll(context));
             let Timer { since, at, .. } = **timer;
             if !is_terminate {
-                shared.with(|state| state.core.woke(at));
+                let own = shared.with(|state| {
+                    state.core.woke(at);
+                    state.core.own_deadline(call, at)
+                });
+                if let Some(deadline) = own {
+                    deadline_passed("inspect", deadline);
+                }
                 return Poll::Ready(());
             }
             let age = at.saturating_sub(since);

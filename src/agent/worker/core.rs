@@ -32,6 +32,7 @@ mod orphans;
     reason = "tests"
 )]
 mod tests;
+mod unstored;
 
 use super::error::{AssignError, RefusedTask};
 use super::task::{AssignedTask, AssignmentChange};
@@ -50,6 +51,7 @@ use core::mem;
 use core::time::Duration;
 use entry::{Entry, Stage};
 use orphans::Orphans;
+use unstored::Unstored;
 
 /// What is answered to a message.
 pub(super) type Answer = Result<Accepted, AssignError>;
@@ -156,6 +158,7 @@ pub(super) struct Core<D, H> {
     unknown: BTreeSet<Arc<str>>,
     retry_at: Option<Duration>,
     failures: u32,
+    unstored: Unstored,
     orphans: Orphans,
     /// How many drivers there are.
     driven: usize,
@@ -178,6 +181,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             unknown: BTreeSet::new(),
             retry_at: None,
             failures: 0,
+            unstored: Unstored::default(),
             orphans: Orphans::default(),
             driven: 0,
             is_closing: false,
@@ -223,6 +227,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
 
     /// What to do next.
     pub(super) fn next(&mut self, now: Duration) -> Next<D, H> {
+        self.unstored.look(now);
         if !self.actions.is_empty() {
             return Next::Act(self.actions());
         }
@@ -233,6 +238,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         let is_due = self.is_waiting() && self.retry_at.is_none_or(|at| at <= now);
         if !self.messages.is_empty() || is_due {
             let batch = self.plan();
+            self.unstored.planned(now);
             if batch.changes.is_empty() {
                 self.follow(batch);
                 return Next::Act(self.actions());
@@ -257,6 +263,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         let Some(batch) = self.batch.take() else { return };
         let Err(error) = result else {
             (self.failures, self.retry_at) = (0, None);
+            self.unstored.stored();
             return self.follow(batch);
         };
         // It may have been written, or not (1).
@@ -288,6 +295,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         let Some(entry) = self.entries.get_mut(id) else { return };
         if let Some(status) = changed.status {
             entry.newest = Some(Arc::new(status));
+            self.unstored.changed();
         }
         entry.applied = changed.applied;
         entry.is_taken = changed.is_taken;
@@ -383,6 +391,11 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         if entry.removal_error.take().is_some() {
             self.actions.push(Action::Show(Arc::clone(id)));
         }
+    }
+
+    /// Since when a status waits to be stored; see [`Unstored`].
+    pub(super) fn unstored_since(&self) -> Option<Duration> {
+        self.unstored.since()
     }
 
     /// What stands for the drivers.

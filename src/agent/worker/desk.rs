@@ -18,6 +18,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use futures::channel::oneshot;
@@ -32,6 +33,8 @@ pub(super) struct Desk<E: Executor> {
     now: Duration,
     policy: Arc<Policy>,
     pub(super) limit: Option<Limit>,
+    /// What the handles see of [`Core::unstored_since`].
+    unstored_since: Option<Duration>,
     background: Background,
     /// What the background has come to.
     events: Vec<Event<E::Definition>>,
@@ -77,6 +80,7 @@ impl<E: Executor + 'static> Desk<E> {
             now: Duration::ZERO,
             policy: Arc::default(),
             limit: None,
+            unstored_since: None,
             background: Background::new(),
             events: Vec::new(),
             driven_here: BTreeSet::new(),
@@ -110,6 +114,7 @@ impl<E: Executor + 'static> Desk<E> {
         self.now = now(&*self.runtime, self.now);
         let Self { core, now, .. } = self;
         let next = caught(|| core.next(*now));
+        self.show_unstored();
         next.unwrap_or_else(|panic| {
             tracing::error!(%panic, "worker caught a panic");
             Next::Act(self.core.actions())
@@ -120,6 +125,14 @@ impl<E: Executor + 'static> Desk<E> {
     pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
         self.now = now(&*self.runtime, self.now);
         contain(|| self.core.committed(result, self.now));
+        self.show_unstored();
+    }
+
+    fn show_unstored(&mut self) {
+        let since = self.core.unstored_since();
+        if mem::replace(&mut self.unstored_since, since) != since {
+            self.common.view.set_unstored_since(since);
+        }
     }
 
     /// A sleep of the runtime is over, so time is at least this far.
@@ -244,10 +257,10 @@ impl<E: Executor + 'static> Desk<E> {
     }
 
     fn notify(&self, is_changed: &mut bool, has_others: &mut bool) {
-        if core::mem::take(has_others) {
+        if mem::take(has_others) {
             self.common.view.membership.notify();
         }
-        if core::mem::take(is_changed) {
+        if mem::take(is_changed) {
             self.common.view.changes.notify();
         }
     }

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 
@@ -192,6 +193,16 @@ impl<D> WorkerHandle<D> {
     pub fn snapshots(&self, id: &str) -> Option<Watch<D, Snapshot>> {
         let seat = self.common.view.seat(id)?;
         Some(DriverHandle::new(seat).snapshots())
+    }
+
+    /// Since when the oldest status that is not stored yet waits for that, in the time of
+    /// [`Runtime::now`](crate::agent::Runtime::now). None if all statuses that the worker knows
+    /// are stored.
+    ///
+    /// While the store fails or hangs, this stays as it is. If a status comes during a commit, it
+    /// counts from the beginning of that commit.
+    pub fn unstored_since(&self) -> Option<Duration> {
+        self.common.view.unstored_since()
     }
 
     /// Stops the worker: every controller is closed, every task is left as it is, and

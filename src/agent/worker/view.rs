@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 /// The tasks as the worker has published them last.
 pub(super) struct View<D> {
@@ -28,6 +29,7 @@ pub(super) struct View<D> {
 struct State<D> {
     rows: ById<Row<D>>,
     phase: Phase,
+    unstored_since: Option<Duration>,
     /// Counts the followers, for their numbers.
     numbers: u64,
     followers: BTreeMap<u64, Unseen>,
@@ -92,7 +94,8 @@ impl<D> Clone for Row<D> {
 impl<D> View<D> {
     pub(super) fn new() -> Self {
         let (rows, followers) = (ById::default(), BTreeMap::new());
-        let state = State { rows, phase: Phase::Open, numbers: 0, followers };
+        let (phase, unstored_since) = (Phase::Open, None);
+        let state = State { rows, phase, unstored_since, numbers: 0, followers };
         Self {
             state: Mutex::new(state),
             changes: Signal::default(),
@@ -150,6 +153,14 @@ impl<D> View<D> {
         let mut rows: Vec<_> = self.state.lock().rows.values().cloned().collect();
         rows.sort_unstable_by(|a, b| a.seat.id.cmp(&b.seat.id));
         rows.into_iter().map(TaskView::from).collect()
+    }
+
+    pub(super) fn unstored_since(&self) -> Option<Duration> {
+        self.state.lock().unstored_since
+    }
+
+    pub(super) fn set_unstored_since(&self, since: Option<Duration>) {
+        self.state.lock().unstored_since = since;
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -2,8 +2,9 @@
 
 use crate::agent::Runtime;
 use crate::agent::panic::poll_caught;
+use crate::exec::Call;
 use crate::exec::ControllerError;
-use crate::testing::trace::{Call, CallEvent, Trace};
+use crate::testing::trace::{CallEvent, Trace};
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::future::{Future, poll_fn};

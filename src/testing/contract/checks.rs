@@ -16,7 +16,7 @@ use super::clause::Clause;
 use super::clause_run::{ClauseRun, FAILURE};
 use super::subject::{Subject, Workload};
 use super::verdict::Verdict;
-use crate::testing::trace::Call;
+use crate::exec::Call;
 use repeatable::{PREPARE, REMOVE, SHUTDOWN, START};
 use steps::{PREPARED, STARTED};
 

@@ -3,7 +3,7 @@
 use super::subject::{InForce, Observation, Subject};
 use super::tested_task::{FAILED, TestedTask};
 use super::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
+use crate::exec::Call;
 use alloc::format;
 use core::fmt;
 use core::time::Duration;

@@ -105,6 +105,9 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         });
         let refused = self.tasks.assign(wanted).await?;
         self.retry_at = None;
+        for task in &refused {
+            tracing::warn!(error = %task, "assignment refused");
+        }
         let later = self.file.tasks.iter().filter_map(|entry| self.end_of(entry));
         self.stop_at = later.filter(|at| *at > now).min();
         let refused = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -169,7 +172,10 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
             }
             Err(error) => {
                 let notice = format!("{error} (the tasks stay as they were)");
-                self.board.notice("file", Some(notice));
+                // It may be read again as it was.
+                if self.board.notice("file", Some(notice)) {
+                    tracing::warn!(%error, "task file refused");
+                }
             }
         }
     }

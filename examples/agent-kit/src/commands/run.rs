@@ -1,5 +1,6 @@
 use std::fs::Permissions;
 use std::io::{IsTerminal as _, stdout};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ use super::{OnExit, Run};
 use crate::agent::{Agent, Ending, Order, Report, Setup};
 use crate::board::Board;
 use crate::kind::TaskExecutor;
+use crate::logging;
+use crate::metrics::{Metrics, MetricsServer};
 use crate::output::Output;
 use crate::program::Program;
 use crate::signals::{Signals, Told};
@@ -31,8 +34,10 @@ pub(super) fn run<E: TaskExecutor + 'static>(
     arguments: Run,
     executor: impl FnOnce(PathBuf) -> E,
 ) -> anyhow::Result<ExitCode> {
-    let Run { file, state, on_exit, strict, logs } = arguments;
-    let shown = Shown { program, logging: log_to_stderr(), logs };
+    let Run { file, state, on_exit, strict, logs, metrics } = arguments;
+    let served = metrics.map(|address| bind(program, address)).transpose()?;
+    let logging = logging::start(served.as_ref().map(MetricsServer::metrics));
+    let shown = Shown { program, logging, logs };
     // While a signal still ends the program: it may be a pipe that nobody writes to.
     let tasks = match (&file, &state) {
         (Some(path), _) => TaskFile::read(path)?,
@@ -57,9 +62,9 @@ pub(super) fn run<E: TaskExecutor + 'static>(
                     OnExit::Leave => Ending::LeaveTasks,
                     OnExit::Stop => Ending::StopTasks,
                 };
-                with_state(&file, tasks, &dir, executor, ending, shown).await
+                with_state(&file, tasks, &dir, executor, ending, shown, served).await
             }
-            _ => without_state(tasks, executor, shown).await,
+            _ => without_state(tasks, executor, shown, served).await,
         }
     });
     // Something may still be writing where nobody reads.
@@ -86,6 +91,7 @@ async fn without_state<E: TaskExecutor + 'static>(
     file: TaskFile<E::Definition>,
     executor: impl FnOnce(PathBuf) -> E,
     shown: Shown,
+    served: Option<MetricsServer>,
 ) -> anyhow::Result<(Ending, Report)> {
     // Before anything is begun that a signal would leave behind.
     let signals = Signals::new(Told::End)?;
@@ -96,8 +102,9 @@ async fn without_state<E: TaskExecutor + 'static>(
         .context("the tasks have no place; set TMPDIR to a directory that can be written to")?;
     let locked = lock_temporary(root.path())?;
     let (ending, output) = (Ending::WithTasks, shown.output());
-    let setup = Setup { executor: executor(locked.path.clone()), file, ending, output };
-    let (agent, board) = start(MemoryStore::new(), setup).await?;
+    let (executor, metrics) = (executor(locked.path.clone()), metrics(served.as_ref()));
+    let setup = Setup { executor, file, ending, output, metrics };
+    let (agent, board) = start(MemoryStore::new(), setup, served).await?;
     let (sender, orders) = mpsc::unbounded_channel();
     let reread = Arc::new(Notify::new());
     let report = shown.show(agent, board, orders, sender, ending, signals, reread).await?;
@@ -118,6 +125,7 @@ async fn with_state<E: TaskExecutor + 'static>(
     executor: impl FnOnce(PathBuf) -> E,
     ending: Ending,
     shown: Shown,
+    served: Option<MetricsServer>,
 ) -> anyhow::Result<(Ending, Report)> {
     if !path.metadata().is_ok_and(|found| found.is_file()) {
         let path = path.display();
@@ -129,8 +137,9 @@ async fn with_state<E: TaskExecutor + 'static>(
     let mut watcher = Watcher::new(path);
     let reread = watcher.trigger();
     let executor = executor(state.tasks_dir());
-    let setup = Setup { executor, file, ending, output: shown.output() };
-    let (agent, board) = start(state.reserved(), setup).await?;
+    let (output, metrics) = (shown.output(), metrics(served.as_ref()));
+    let setup = Setup { executor, file, ending, output, metrics };
+    let (agent, board) = start(state.reserved(), setup, served).await?;
     let mut server = Server::bind(state.dir())?;
     let (sender, orders) = mpsc::unbounded_channel();
     let watching = tokio::spawn({
@@ -160,9 +169,26 @@ async fn with_state<E: TaskExecutor + 'static>(
 async fn start<E: TaskExecutor + 'static>(
     store: impl Store<TaskSpec<E::Definition>> + 'static,
     setup: Setup<E>,
+    served: Option<MetricsServer>,
 ) -> anyhow::Result<(Agent<E>, Arc<Board>)> {
     let board = Arc::new(Board::default());
-    Ok((Agent::start(store, setup, Arc::clone(&board)).await?, board))
+    let agent = Agent::start(store, setup, Arc::clone(&board)).await?;
+    if let Some(served) = served {
+        // Until the runtime ends.
+        tokio::spawn(served.serve(agent.vitals()));
+    }
+    Ok((agent, board))
+}
+
+/// Reserves the address for the metrics before anything is begun, and prints which it is.
+fn bind(program: Program, address: SocketAddr) -> anyhow::Result<MetricsServer> {
+    let served = MetricsServer::bind(address, Arc::new(Metrics::new()?))?;
+    program.complain(&format!("metrics are at http://{}/metrics", served.address()));
+    Ok(served)
+}
+
+fn metrics(served: Option<&MetricsServer>) -> Option<Arc<Metrics>> {
+    served.map(|served| Arc::clone(served.metrics()))
 }
 
 /// How the tasks are shown.
@@ -251,18 +277,4 @@ impl Shown {
 fn without_terminal() -> String {
     let pid = std::process::id();
     format!("the agent's terminal was closed, and it goes on; to end it: kill {pid}")
-}
-
-/// With `RUST_LOG` set, what happens is logged on standard error; says whether it is.
-fn log_to_stderr() -> bool {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    filter.is_ok_and(|filter| {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            // It would say so on standard error, and panic.
-            .log_internal_errors(false)
-            .try_init()
-            .is_ok()
-    })
 }

@@ -77,12 +77,18 @@ impl Home {
 
     /// Starts an agent. What it says goes to `out` and `err`.
     pub(crate) fn start(&mut self, arguments: &[&str]) {
+        let mut command = self.command(&["run", "tasks.toml"]);
+        command.args(arguments);
+        self.spawn(command);
+    }
+
+    /// Starts an agent with this command. What it says goes to `out` and `err`.
+    pub(crate) fn spawn(&mut self, mut command: Command) {
         let file = |name| {
             let path = self.path(name);
             fs::OpenOptions::new().create(true).append(true).open(path).unwrap()
         };
-        let mut command = self.command(&["run", "tasks.toml"]);
-        command.args(arguments).stdout(file("out")).stderr(file("err")).process_group(0);
+        command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).process_group(0);
         self.agent = Some(command.spawn().unwrap());
     }
 

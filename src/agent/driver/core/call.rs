@@ -153,6 +153,17 @@ impl Core {
         }
     }
 
+    /// The deadline that ends a call at this moment, if it is the call's own. That of a phase is
+    /// logged with what follows from it.
+    pub(in crate::agent::driver) fn own_deadline(
+        &self,
+        call: Call,
+        at: Duration,
+    ) -> Option<Duration> {
+        let is_own = call == Call::Inspect && self.deadline.get() != Some(at);
+        self.policy.inspect_deadline.filter(|_| is_own)
+    }
+
     /// Whether a call takes one of the places of a worker's limit.
     pub(in crate::agent::driver) fn is_limited(call: Call) -> bool {
         matches!(call, Call::Operate(Operation::Prepare | Operation::Start))
@@ -164,6 +175,8 @@ impl Core {
             ("remove", self.policy.remove_deadline)
         } else if self.has != Has::Controller {
             ("controller", self.policy.controller_deadline)
+        } else if self.is_shutting_down() {
+            ("shutdown", self.policy.shutdown_grace)
         } else if self.task.state() == TaskState::Starting {
             ("start", self.policy.start_deadline)
         } else {

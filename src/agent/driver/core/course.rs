@@ -86,6 +86,13 @@ impl Core {
     /// The deadline of the phase has passed (4, 10).
     fn too_late(&mut self, now: Now) -> Logs {
         self.deadline = At::NEVER;
+        let (call, deadline) = self.phase();
+        let passed = Log::DeadlinePassed(call, deadline.unwrap_or_default());
+        self.end_phase(now).after(passed)
+    }
+
+    /// What follows when a phase took too long.
+    fn end_phase(&mut self, now: Now) -> Logs {
         let exceeded = self.exceeded();
         if self.goal == Goal::Remove {
             return self.removal_failed(exceeded.into());
@@ -106,11 +113,10 @@ impl Core {
     }
 
     fn update_too_late(&mut self) -> Logs {
-        let (deadline, error) = (
-            self.policy.update_deadline,
-            self.rare.as_mut().and_then(|rare| rare.last_error.take()),
-        );
-        self.refuse(exceeded("update", deadline, error.as_deref()).into()).into()
+        let deadline = self.policy.update_deadline.unwrap_or_default();
+        let error = self.rare.as_mut().and_then(|rare| rare.last_error.take());
+        let refused = self.refuse(exceeded("update", deadline, error.as_deref()).into());
+        Logs::from(Log::DeadlinePassed("update", deadline)).and(refused)
     }
 
     /// What a phase that took too long fails with.
@@ -120,7 +126,7 @@ impl Core {
         // The status tells of operations only.
         let noted = self.task.err().filter(|_| operates);
         let err = self.rare().last_error.as_deref().or(noted);
-        exceeded(phase, deadline, err)
+        exceeded(phase, deadline.unwrap_or_default(), err)
     }
 
     /// From here on nothing but `terminate` is called, until it has succeeded.
@@ -166,8 +172,7 @@ enum Course {
 }
 
 /// A deadline that has passed, in words.
-fn exceeded(phase: &str, deadline: Option<Duration>, last_error: Option<&str>) -> String {
-    let deadline = deadline.unwrap_or_default();
+fn exceeded(phase: &str, deadline: Duration, last_error: Option<&str>) -> String {
     match last_error {
         Some(error) => format!("{phase}: deadline of {deadline:?} exceeded; last error: {error}"),
         None => format!("{phase}: deadline of {deadline:?} exceeded"),

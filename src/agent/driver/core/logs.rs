@@ -3,6 +3,7 @@
 use crate::exec::trace;
 use crate::lifecycle::{EventKind, TaskState};
 use alloc::boxed::Box;
+use core::time::Duration;
 
 /// Something to be logged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +20,8 @@ pub(in crate::agent::driver) enum Log {
     /// A call that the status does not tell of is made again.
     CallDelayed(&'static str, Box<str>),
     Terminating(&'static str),
+    /// A call, or a phase of it and its retries, took longer than it may.
+    DeadlinePassed(&'static str, Duration),
     DefinitionRefused(Box<str>),
     RemovalFailed(Box<str>),
     Forgotten(Box<str>),
@@ -36,6 +39,14 @@ impl Logs {
         match self {
             Self(None, _) => Self(Some(log), None),
             Self(first, _) => Self(first, Some(log)),
+        }
+    }
+
+    /// This entry, and then these.
+    pub(super) fn after(self, log: Log) -> Self {
+        match self {
+            Self(first, None) => Self(Some(log), first),
+            more @ Self(_, Some(_)) => more,
         }
     }
 
@@ -61,6 +72,7 @@ impl Log {
             Self::CallDelayed(call, error) => {
                 tracing::debug!(error = &**error, "{call} delayed");
             }
+            Self::DeadlinePassed(call, deadline) => deadline_passed(call, *deadline),
             Self::Terminating(reason) => tracing::warn!(reason, "task is terminated"),
             Self::DefinitionRefused(error) => {
                 tracing::warn!(error = &**error, "definition refused");
@@ -75,4 +87,9 @@ impl Log {
             Self::Refused(error) => tracing::error!(error = &**error, "move refused"),
         }
     }
+}
+
+/// Logs that a call took longer than it may.
+pub(in crate::agent::driver) fn deadline_passed(call: &'static str, deadline: Duration) {
+    tracing::warn!(call, ?deadline, "deadline passed");
 }

@@ -1,11 +1,11 @@
 //! Checks of the plain life of a task, without drops and restarts.
 
 use super::steps::{PREPARED, STARTED, succeeds};
+use crate::exec::Call;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::TestedTask;
 use crate::testing::contract::verdict::Verdict;
-use crate::testing::trace::Call;
 use alloc::format;
 
 pub(super) async fn controller_made<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {

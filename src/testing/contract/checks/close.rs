@@ -1,13 +1,13 @@
 //! Checks of `close`.
 
 use super::steps::{PREPARED, STARTED, lives};
+use crate::exec::Call;
 use crate::exec::ErrorKind;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::TestedTask;
 use crate::testing::contract::verdict::Verdict;
-use crate::testing::trace::Call;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

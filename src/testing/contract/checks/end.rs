@@ -1,11 +1,11 @@
 //! Checks of what ends or removes a task: `shutdown`, `terminate` and `remove`.
 
 use super::steps::{PREPARED, STARTED};
+use crate::exec::Call;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Observation, Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 
 pub(super) async fn ends<S: Subject>(run: &ClauseRun<'_, S>, call: Call) -> Verdict {
     let mut task = TestedTask::new(run, Workload::Runs).await?;

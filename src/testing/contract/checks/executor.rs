@@ -1,13 +1,13 @@
 //! Checks of the executor's list of existing tasks, and of `reconcile`.
 
 use super::steps::{PREPARED, STARTED};
+use crate::exec::Call;
 use crate::exec::{ControllerError, Executor};
 use crate::testing::contract::call::{Ended, Limit};
 use crate::testing::contract::clause_run::{ClauseRun, Existing};
 use crate::testing::contract::subject::{Observation, Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;

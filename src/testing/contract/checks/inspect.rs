@@ -1,13 +1,13 @@
 //! Checks of `inspect`.
 
 use super::steps::STARTED;
+use crate::exec::Call;
 use crate::exec::Inspected;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::{ClauseRun, FAILURE};
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::TestedTask;
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 use alloc::format;
 
 pub(super) async fn succeeds<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {

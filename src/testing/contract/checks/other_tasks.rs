@@ -1,11 +1,11 @@
 //! Check that the operations of one task do not change another one.
 
 use super::steps::STARTED;
+use crate::exec::Call;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::TestedTask;
 use crate::testing::contract::verdict::Verdict;
-use crate::testing::trace::Call;
 
 /// One task runs while other tasks are ended.
 pub(super) async fn untouched<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {

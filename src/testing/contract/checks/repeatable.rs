@@ -2,11 +2,11 @@
 //! controller.
 
 use super::steps::{PREPARED, STARTED, lives};
+use crate::exec::Call;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 
 /// An operation that may be called again, and what is called around it.
 pub(super) struct Repeatable {

@@ -1,12 +1,12 @@
 //! Checks of the death of the agent's process.
 
 use super::steps::{PREPARED, STARTED};
+use crate::exec::Call;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 
 /// The process dies after the workload has ended.
 pub(super) async fn keeps_result<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {

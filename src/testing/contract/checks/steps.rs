@@ -1,9 +1,9 @@
 //! The first steps of a task's life, which many checks begin or end with.
 
+use crate::exec::Call;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::TestedTask;
 use crate::testing::contract::verdict::Verdict;
-use crate::testing::trace::Call;
 use alloc::string::String;
 
 pub(super) const PREPARED: &[Call] = &[Call::Prepare];

@@ -1,13 +1,13 @@
 //! Checks of `update`.
 
 use super::steps::{PREPARED, STARTED, lives};
+use crate::exec::Call;
 use crate::exec::ErrorKind;
 use crate::testing::contract::call::Fault;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{DefinitionOf, InForce, Subject, UpdatePoint, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 use alloc::format;
 use alloc::vec::Vec;
 

@@ -1,11 +1,11 @@
 //! Checks of `wait`.
 
 use super::steps::STARTED;
+use crate::exec::Call;
 use crate::testing::contract::clause_run::ClauseRun;
 use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, failed, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
-use crate::testing::trace::Call;
 
 pub(super) async fn while_running<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let mut task = TestedTask::new(run, Workload::Runs).await?;

@@ -1,0 +1,29 @@
+//! What listens to `tracing` events: the log on standard error, and the metrics.
+
+use std::io;
+use std::sync::Arc;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::metrics::{Events, Metrics};
+
+/// Logs on standard error if `RUST_LOG` is set, and counts events if there are metrics. If there
+/// is neither, nothing listens. Returns whether there is a log.
+pub(crate) fn start(metrics: Option<&Arc<Metrics>>) -> bool {
+    // Each has a filter of its own.
+    let log = EnvFilter::try_from_default_env().ok().map(|filter| {
+        let log = fmt::layer().with_writer(io::stderr);
+        // It would say so on standard error, and panic.
+        log.log_internal_errors(false).with_filter(filter).boxed()
+    });
+    let is_logged = log.is_some();
+    let events = metrics.map(|metrics| Events::layer(Arc::clone(metrics)).boxed());
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> =
+        log.into_iter().chain(events).collect();
+    if layers.is_empty() {
+        return false;
+    }
+    tracing_subscriber::registry().with(layers).try_init().is_ok() && is_logged
+}

@@ -1,0 +1,104 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use onward::exec::{Call, CallObserver, CallOutcome};
+
+use super::families::Metrics;
+
+/// Measures the calls of an executor and its controllers.
+#[derive(Debug)]
+pub struct Calls {
+    metrics: Arc<Metrics>,
+    /// The calls of each task whose last error was temporary.
+    delayed: Mutex<BTreeMap<String, BTreeSet<Call>>>,
+}
+
+impl Calls {
+    /// An observer that writes into these metrics.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, delayed: Mutex::default() }
+    }
+
+    /// Notes whether a call is to be made again. Returns whether it was to be before.
+    fn set_delayed(&self, call: Call, task: &str, is_delayed: bool) -> bool {
+        let mut delayed = self.delayed.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_delayed {
+            return !delayed.entry(task.to_owned()).or_default().insert(call);
+        }
+        let Some(calls) = delayed.get_mut(task) else { return false };
+        let was_delayed = calls.remove(&call);
+        // Nothing is called after a close.
+        if calls.is_empty() || call == Call::Close {
+            delayed.remove(task);
+        }
+        was_delayed
+    }
+}
+
+impl CallObserver for Calls {
+    type Begun = Instant;
+
+    fn begun(&self, call: Call, task: Option<&str>) -> Instant {
+        if task.is_some_and(|task| self.set_delayed(call, task, false)) {
+            self.metrics.retry(call.as_str());
+        }
+        Instant::now()
+    }
+
+    fn ended(&self, call: Call, task: Option<&str>, begun: Instant, outcome: CallOutcome<'_>) {
+        self.metrics.call(call.as_str(), outcome.as_str(), begun.elapsed());
+        if let (Some(task), CallOutcome::Temporary(_)) = (task, outcome) {
+            self.set_delayed(call, task, true);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::families::tests::counted;
+    use super::*;
+    use onward::ControllerError;
+
+    fn calls() -> (Calls, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        (Calls::new(Arc::clone(&metrics)), metrics)
+    }
+
+    fn call(calls: &Calls, call: Call, task: &str, outcome: CallOutcome<'_>) {
+        let begun = calls.begun(call, Some(task));
+        calls.ended(call, Some(task), begun, outcome);
+    }
+
+    #[test]
+    fn a_retry_is_a_call_that_is_made_again_after_a_temporary_error() {
+        let (calls, metrics) = calls();
+        let error = ControllerError::new("busy");
+        call(&calls, Call::Prepare, "a", CallOutcome::Temporary(&error));
+        // Of another task, and another call.
+        call(&calls, Call::Prepare, "b", CallOutcome::Succeeded);
+        call(&calls, Call::Shutdown, "a", CallOutcome::Dropped);
+        assert!(!counted(&metrics).iter().any(|line| line.contains("retries")));
+        call(&calls, Call::Prepare, "a", CallOutcome::Temporary(&error));
+        call(&calls, Call::Prepare, "a", CallOutcome::Succeeded);
+        call(&calls, Call::Prepare, "a", CallOutcome::Succeeded);
+        let expected = [
+            r#"onward_operation_duration_seconds_count{operation="prepare",outcome="ok"} 3"#,
+            r#"onward_operation_duration_seconds_count{operation="prepare",outcome="temporary"} 2"#,
+            r#"onward_operation_duration_seconds_count{operation="shutdown",outcome="dropped"} 1"#,
+            r#"onward_retries_total{operation="prepare"} 2"#,
+        ];
+        assert_eq!(counted(&metrics), expected);
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_task_whose_controller_was_closed() {
+        let (calls, _) = calls();
+        let error = ControllerError::new("busy");
+        call(&calls, Call::Wait, "a", CallOutcome::Temporary(&error));
+        call(&calls, Call::Close, "a", CallOutcome::Succeeded);
+        assert!(calls.delayed.lock().unwrap().is_empty());
+    }
+}
