@@ -108,9 +108,9 @@ impl Members {
         }
     }
 
-    /// The processes that live.
+    /// The processes, those too that have just ended.
     fn list(&self) -> io::Result<Vec<Stat>> {
-        let mut found = match self {
+        Ok(match self {
             Self::Cgroup(cgroup) => {
                 let pids = cgroup.pids()?;
                 let found: Vec<Stat> = pids.into_iter().filter_map(Stat::read).collect();
@@ -120,31 +120,32 @@ impl Members {
             }
             Self::Children => procfs::listed_descendants(getpid().as_raw_nonzero().get()),
             Self::Scan => descendants(procfs::all()?, getpid().as_raw_nonzero().get()),
-        };
-        found.retain(|stat| !stat.is_dead());
-        Ok(found)
+        })
     }
 
     /// Sends a signal to each process once, but not to those in the process group that was sent
     /// it already.
     pub(super) fn signal(&self, signal: Signal, but_group: Option<Pid>) {
         let but_group = but_group.map(|group| group.as_raw_nonzero().get());
-        let mut sent: BTreeSet<i32> = BTreeSet::new();
+        let mut seen: BTreeSet<i32> = BTreeSet::new();
         for _ in 0..MAX_PASSES {
             let found = match self.list() {
                 Ok(found) => found,
                 Err(error) => return complain(&format!("processes cannot be listed: {error}")),
             };
-            let known = sent.len();
+            let known = seen.len();
             for stat in found {
-                if Some(stat.group) != but_group
-                    && sent.insert(stat.process.pid)
+                if seen.insert(stat.process.pid)
+                    && Some(stat.group) != but_group
+                    && !stat.is_dead()
                     && let Err(error) = stat.process.signal(signal)
                 {
                     complain(&error.to_string());
                 }
             }
-            if sent.len() == known {
+            // A process whose parent ends while the lists are read may be in none of them. It is
+            // in the next one, and its parent was in this one.
+            if known > 0 && seen.len() == known {
                 return;
             }
         }
