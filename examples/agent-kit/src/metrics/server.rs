@@ -112,24 +112,18 @@ impl MetricsServer {
             Err(error) => return tracing::error!(%error, "metrics are not served"),
         };
         let served = Arc::new((self.metrics, vitals));
-        let mut clients: VecDeque<AbortHandle> = VecDeque::new();
+        let mut clients = Clients::default();
         loop {
             match listener.accept().await {
                 Ok((client, _)) => {
-                    clients.retain(|client| !client.is_finished());
-                    while clients.len() >= CLIENTS {
-                        end_oldest(&mut clients);
-                    }
                     let served = Arc::clone(&served);
                     let talk = async move { talk(client, &served.0, &served.1).await };
-                    clients.push_back(tokio::spawn(timeout(TIME, talk)).abort_handle());
+                    clients.add(tokio::spawn(timeout(TIME, talk)).abort_handle());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a client of the metrics cannot be let in");
                     // Descriptors may be scarce, and the agent needs them more.
-                    while !clients.is_empty() {
-                        end_oldest(&mut clients);
-                    }
+                    clients.leave(0);
                     sleep(AGAIN).await;
                 }
             }
@@ -137,9 +131,21 @@ impl MetricsServer {
     }
 }
 
-fn end_oldest(clients: &mut VecDeque<AbortHandle>) {
-    if let Some(oldest) = clients.pop_front() {
-        oldest.abort();
+/// The clients that are being answered, the oldest first.
+#[derive(Default)]
+struct Clients(VecDeque<AbortHandle>);
+
+impl Clients {
+    fn add(&mut self, client: AbortHandle) {
+        self.0.retain(|client| !client.is_finished());
+        self.leave(CLIENTS - 1);
+        self.0.push_back(client);
+    }
+
+    /// Ends the oldest ones until there are no more than this.
+    fn leave(&mut self, most: usize) {
+        let ended = self.0.len().saturating_sub(most);
+        self.0.drain(..ended).for_each(|client| client.abort());
     }
 }
 
@@ -194,4 +200,43 @@ fn response(status: StatusCode, content_type: &'static str, mut text: String) ->
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use tokio::task::JoinError;
+    use tokio::time::error::Elapsed;
+
+    /// Nothing is expected to take that long.
+    const GUARD: Duration = Duration::from_secs(60);
+
+    #[track_caller]
+    fn assert_ended(ended: Result<Result<(), JoinError>, Elapsed>) {
+        assert!(ended.is_ok_and(|ended| ended.is_err_and(|error| error.is_cancelled())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_client_too_many_ends_the_oldest_that_is_still_answered() {
+        let mut clients = Clients::default();
+        let answered = tokio::spawn(async {});
+        let answered_handle = answered.abort_handle();
+        answered.await.unwrap();
+        clients.add(answered_handle);
+        let slow = || tokio::spawn(std::future::pending::<()>());
+        let (first, second) = (slow(), slow());
+        clients.add(first.abort_handle());
+        clients.add(second.abort_handle());
+        for _ in 2..CLIENTS {
+            clients.add(slow().abort_handle());
+        }
+        assert!(!first.is_finished());
+        clients.add(slow().abort_handle());
+        assert_ended(timeout(GUARD, first).await);
+        assert!(!second.is_finished());
+        assert_eq!(clients.0.len(), CLIENTS);
+        clients.leave(0);
+        assert_ended(timeout(GUARD, second).await);
+    }
 }
