@@ -25,10 +25,11 @@ impl Keeper {
     /// help, `force` kills it and sweeps.
     ///
     /// If the task's directory was removed, moved or replaced, this call finds the keeper by the
-    /// path it was started for, asks it to stop the workload, and waits for its end. What it cannot
-    /// find is a keeper of another user or in another PID or mount namespace, one that was started
-    /// for another path to the directory (a symbolic link), and what a keeper left that was killed:
-    /// then nothing tells a directory that was removed from one that never was.
+    /// path it was started for, asks it to stop the workload, and waits for its end. It does not
+    /// find a keeper of another user, or in another PID or mount namespace. It does not find a
+    /// keeper that was started for another path to the directory, such as a symbolic link. If the
+    /// keeper was killed too, nothing is found: a directory that was removed looks like one that
+    /// never was.
     ///
     /// # Errors
     ///
