@@ -124,9 +124,10 @@ pub struct OfAgent {
 /// The variable that names the state of an agent.
 pub const STATE_VARIABLE: &str = "ONWARD_STATE";
 
-/// Does what a program was asked to do. The executor is made for the directory in which tasks may
-/// keep what is theirs: it is there, only the agent's user can enter it, and nobody but that user
-/// and root can put another one in its place.
+/// Runs a subcommand, and returns the exit code of the program.
+///
+/// `executor` gets the directory in which tasks keep their files. The directory exists, and only the
+/// agent's user can enter it. Only that user and root can put another one in its place.
 #[must_use]
 pub fn run<E: TaskExecutor + 'static>(
     program: Program,

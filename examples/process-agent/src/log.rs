@@ -35,10 +35,10 @@
 //! Records are in the order in which the keeper read their bytes. For one stream, that is the order in
 //! which they were written. Standard output and standard error are two pipes, and a pipe does not
 //! record when something was written to it. If the workload writes to both before the keeper wakes
-//! up, which takes some ten microseconds on an idle machine and longer on a busy one, then the order
-//! of the two is lost: lines of standard output come first, then lines of standard error, then what
-//! has no newline yet. All have the same time. If the workload writes to one, waits, and writes to
-//! the other, the order is kept.
+//! up, the order of the two is lost. Lines of standard output come first, then lines of standard
+//! error, then text without a newline. All have the same time. The keeper wakes up within some ten
+//! microseconds on an idle machine, and later on a busy one. If the workload writes to one, waits,
+//! and writes to the other, the order is kept.
 //!
 //! A workload that needs the order for certain writes both to one pipe, for example
 //! `["sh", "-c", "exec server 2>&1"]`. Then all of it is standard output.

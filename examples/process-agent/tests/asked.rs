@@ -4,15 +4,18 @@
 
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "support/nobody.rs"]
+mod nobody;
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use agent::{Home, RUNS, child, task, text};
+use nobody::as_nobody;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -110,22 +113,6 @@ fn a_line_as_json_has_its_task_its_time_and_its_stream() {
         })
     };
     assert_eq!(lines, [line("stderr", "\u{1b}]0;x"), line("stdout", "\"a\"")]);
-}
-
-/// A program that runs another one as the user 65534; says that the test is skipped where
-/// there is none.
-fn as_nobody(test: &str) -> Option<Command> {
-    let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-    let mut command = Command::new("setpriv");
-    command.args(user);
-    let tried = Command::new("setpriv").args(user).arg("true").status();
-    if tried.is_ok_and(|status| status.success()) {
-        return Some(command);
-    }
-    // Not by `eprintln`, which is shown for tests that fail only.
-    let why = format!("skipped: {test} (nobody can become an ordinary user here)\n");
-    std::io::stderr().write_all(why.as_bytes()).unwrap();
-    None
 }
 
 #[test]

@@ -2,15 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "support/task.rs"]
 mod task;
 #[path = "support/without_cgroup.rs"]
 mod without_cgroup;
 
-use std::{
-    fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command, time::Duration};
 
+use nobody::as_nobody;
 use process_agent::keeper::By;
 use task::{GUARD, Task};
 
@@ -113,15 +114,8 @@ fn what_a_workload_has_protected_is_removed_with_its_task() {
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
 
     let mut command = if rustix::process::geteuid().is_root() {
-        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-        if !Command::new("setpriv").args(user).arg("true").status().is_ok_and(|s| s.success()) {
-            // Not by `eprintln`, which is shown for tests that fail only.
-            let why = format!("skipped: {test} (no setpriv to become an ordinary user)\n");
-            std::io::stderr().write_all(why.as_bytes()).unwrap();
-            return;
-        }
-        let mut command = Command::new("setpriv");
-        command.args(user).arg(&program);
+        let Some(mut command) = as_nobody(test) else { return };
+        command.arg(&program);
         command
     } else {
         Command::new(&program)
