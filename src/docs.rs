@@ -1,8 +1,13 @@
-//! The pages of `docs/`, but for `scale.md`: its pictures are files.
+//! The pages of the folder `docs`.
 //!
-//! At its end a page says where its links lead among the files of the repository. What
-//! they are here stands in `src/docs/links.md`, and counts since it comes first. (A block
-//! that fails is therefore said to be in that file; its module is that of the page.)
+//! `performance.md` and `playground.html` are in the repository only, because they have pictures
+//! and scripts.
+//!
+// At its end a page defines where its links lead in the repository. Where they lead in this
+// documentation is in `src/docs/links.md`, which comes first and therefore wins. If a block of
+// code in a page fails, the test's name has the page's module and the file `links.md`.
+#![doc = include_str!("docs/links.md")]
+#![doc = include_str!("../docs/README.md")]
 
 macro_rules! pages {
     ($($name:ident $file:literal)*) => {$(
@@ -15,13 +20,13 @@ macro_rules! pages {
 pages! {
     getting_started "../docs/getting-started.md"
     guide "../docs/guide.md"
-    typestate "../docs/typestate.md"
-    compile_errors "../docs/compile-errors.md"
-    faq "../docs/faq.md"
+    testing "../docs/testing.md"
     driver "../docs/driver.md"
     worker "../docs/worker.md"
+    faq "../docs/faq.md"
     swarmkit "../docs/swarmkit.md"
+    evidence "../docs/evidence.md"
+    typestate "../docs/typestate.md"
+    compile_errors "../docs/compile-errors.md"
     architecture "../docs/architecture.md"
-    testing "../docs/testing.md"
-    performance "../docs/performance.md"
 }

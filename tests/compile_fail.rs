@@ -156,3 +156,14 @@ fn the_page_shows_what_the_programs_are_and_what_the_compiler_says() {
     }
     assert_eq!(missing, BTreeSet::new(), "not on the page");
 }
+
+#[test]
+fn the_readme_shows_one_of_the_programs_and_what_the_compiler_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let name = root.join("tests/compile-fail/rejected_after_starting");
+    let program = fs::read_to_string(name.with_extension("rs")).unwrap();
+    assert_eq!(block(&readme, "rust,compile_fail"), shown(&program));
+    let text = fs::read_to_string(name.with_extension("stderr")).unwrap();
+    assert_excerpt("README.md", block(&readme, "text"), &text);
+}

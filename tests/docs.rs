@@ -20,6 +20,11 @@ fn pages() -> BTreeMap<String, String> {
     paths.map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
 }
 
+/// Whether a page is not in the library's documentation. Such a page writes out its links.
+fn is_in_repository_only(page: &str) -> bool {
+    ["README.md", "docs/performance.md"].contains(&page)
+}
+
 /// The tests that a text names: `file.rs::function`, in backticks.
 fn named_tests(text: &str) -> Vec<(&str, &str)> {
     let is_path = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
@@ -138,7 +143,7 @@ fn every_link_leads_somewhere() {
         let written = text.split("](").skip(1).map(|link| link.split(')').next().unwrap());
         for link in written.filter(|link| !link.starts_with("https://")) {
             // In the documentation, a page is not where it is in the repository.
-            let stays = ["README.md", "docs/scale.md"].contains(&&*page) || link.starts_with('#');
+            let stays = is_in_repository_only(&page) || link.starts_with('#');
             assert!(stays, "{page}: {link} belongs to the end of the page");
             assert_leads_somewhere(&page, link);
         }
@@ -153,14 +158,21 @@ fn every_link_that_a_page_defines_is_also_one_in_the_documentation() {
     let there = fs::read_to_string(root().join("src/docs/links.md")).unwrap();
     let there: BTreeMap<_, _> = definitions(&there).collect();
     let mut used = BTreeSet::new();
-    for (page, text) in pages().into_iter().filter(|(page, _)| page != "docs/scale.md") {
+    for (page, text) in pages().into_iter().filter(|(page, _)| !is_in_repository_only(page)) {
         for (label, link) in definitions(&text) {
             let Some(target) = there.get(label) else { panic!("{page}: {label}") };
             // One page is known by its file here, and by its module there.
-            if let Some(name) = parts(link).0.strip_suffix(".md") {
-                let (module, heading) = parts(target);
-                assert_eq!(module, format!("crate::docs::{}", name.replace('-', "_")), "{label}");
-                assert_eq!(heading, parts(link).1, "{label}");
+            let (file, heading) = parts(link);
+            let name = file.strip_suffix(".md").filter(|name| !name.contains('/'));
+            match name {
+                Some(_) if is_in_repository_only(&format!("docs/{file}")) => {
+                    assert_eq!(target, &"crate::docs", "{label}");
+                }
+                Some(name) => {
+                    let module = format!("crate::docs::{}", name.replace('-', "_"));
+                    assert_eq!(parts(target), (&*module, heading), "{label}");
+                }
+                None => {}
             }
             assert!(text.matches(&format!("[{label}]")).count() > 1, "{page}: {label} is not used");
             used.insert(label.to_owned());
@@ -170,13 +182,13 @@ fn every_link_that_a_page_defines_is_also_one_in_the_documentation() {
 }
 
 #[test]
-fn every_page_is_in_the_documentation_and_in_the_readme() {
+fn every_page_is_in_the_documentation_and_in_the_index() {
     let library = fs::read_to_string(root().join("src/docs.rs")).unwrap();
     let pages = pages();
+    let index = &pages["docs/README.md"];
     for page in pages.keys().filter(|page| page.starts_with("docs/")) {
-        // Its pictures are files, which the documentation does not have.
-        let is_there = library.contains(&format!("\"../{page}\""));
-        assert_eq!(is_there, page != "docs/scale.md", "{page}");
-        assert!(pages["README.md"].contains(&format!("({page})")), "{page}");
+        assert_eq!(library.contains(&format!("\"../{page}\"")), page != "docs/performance.md", "{page}");
+        let name = page.strip_prefix("docs/").unwrap();
+        assert!(name == "README.md" || index.contains(&format!("[{name}]: {name}\n")), "{page}");
     }
 }

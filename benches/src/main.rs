@@ -1,5 +1,5 @@
-//! What `onward` costs: `cargo run --release -p benches`. `docs/performance.md` says what is
-//! measured, and how.
+//! Measures what `onward` costs: `cargo run --release -p benches`. `docs/performance.md` explains what
+//! is measured and how.
 
 mod build;
 mod chart;
@@ -31,7 +31,7 @@ use scale::Scale;
 use std::path::Path;
 use workload::Workload;
 
-/// Measures what onward costs, prints it, and writes it into the pages of docs/.
+/// Measures what onward costs, prints it, and writes it into docs/performance.md.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Arguments {

@@ -1,7 +1,7 @@
 //! What was measured, for a person and for the pages.
 
 use crate::chart::Chart;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use comfy_table::{Table as Grid, presets};
 use std::fs;
 use std::path::Path;
@@ -38,26 +38,21 @@ impl Report {
         }
     }
 
-    /// Puts the tables into the pages, each where it has its place, and draws the curves.
+    /// Puts the tables into the page, each between its comments, and draws the curves.
     pub(crate) fn write(&self, docs: &Path) -> Result<()> {
+        let path = docs.join(PAGE);
+        let mut text = fs::read_to_string(&path).with_context(|| PAGE.to_owned())?;
         for table in &self.tables {
-            let mut places = 0;
-            for page in PAGES {
-                let path = docs.join(page);
-                let text = fs::read_to_string(&path).with_context(|| page.to_owned())?;
-                if let Some(filled) = table.fill(&text) {
-                    fs::write(&path, filled)?;
-                    places += 1;
-                }
-            }
-            ensure!(places == 1, "the table `{}` has {places} places in {PAGES:?}", table.name);
+            let filled = table.fill(&text);
+            text = filled.with_context(|| format!("{PAGE} has no table `{}`", table.name))?;
         }
+        fs::write(&path, text)?;
         self.charts.iter().try_for_each(|chart| chart.draw(&docs.join("curves")))
     }
 }
 
-/// The pages that have figures.
-const PAGES: [&str; 2] = ["performance.md", "scale.md"];
+/// The page that has the figures.
+const PAGE: &str = "performance.md";
 
 /// A table of figures. In a page it stands between two comments, the first of which has its
 /// name.
