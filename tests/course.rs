@@ -1,21 +1,23 @@
-//! The course, `docs/typestate.md`, as a reader tries it: every block is compiled, without
-//! a warning, and every program is run. The errors on the page are those of the compiler.
+//! The course, `docs/typestate.md`, as a reader follows it.
 //!
-//! The reader has a package of the name `course`, and these rules, which the page states:
+//! Each block is compiled without a warning, and each program is run. The errors on the
+//! page are compared with those of the compiler. The reader has a package with the name
+//! `course`, and these rules, which the page explains:
 //!
 //! - A block with `fn main` is a program.
 //! - A block that begins with `// src/lib.rs` is the library of the package, or the next
 //!   part of it.
-//! - Any other block is added to the program before it. If an error follows on the page,
-//!   the program does not compile any more.
+//! - Any other block is added to the program before it.
+//! - If an error follows a block, the program does not compile.
 //!
-//! Blocks that use `onward` are doctests only. `examples/00_door.rs` is tried here too.
+//! Blocks that use `onward` are left to the doctests. `examples/00_door.rs` is tried here
+//! too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -77,7 +79,7 @@ impl Course {
     /// Writes the package of the reader, with each program as a binary.
     fn write(&self, package: &Path) {
         let sources = package.join("src");
-        // A program of an earlier page is none any more.
+        // Programs of an earlier page would be built too.
         if sources.exists() {
             fs::remove_dir_all(&sources).unwrap();
         }
@@ -85,7 +87,7 @@ impl Course {
         let manifest = "[package]\nname = \"course\"\nedition = \"2024\"\n\n[workspace]\n\n\
              [dependencies]\nfutures = \"0.3\"\n\n[lints.rust]\nwarnings = \"deny\"\n";
         fs::write(package.join("Cargo.toml"), manifest).unwrap();
-        // The versions that are there already: nothing is fetched.
+        // With the versions of this package, cargo downloads nothing.
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
         fs::copy(lock, package.join("Cargo.lock")).unwrap();
         fs::write(sources.join("lib.rs"), &self.library).unwrap();
@@ -101,7 +103,7 @@ fn name(i: usize) -> String {
     format!("program_{i:02}")
 }
 
-/// A program with a block more: an item below it, statements at the end of its `main`.
+/// Adds a block to a program: items below it, statements to the end of its `main`.
 fn add(program: &str, block: &str) -> String {
     let items = ["async ", "const ", "enum ", "fn ", "impl", "struct ", "trait ", "use "];
     if items.iter().any(|item| block.starts_with(item)) {
@@ -112,7 +114,7 @@ fn add(program: &str, block: &str) -> String {
     format!("{main}{block}}}\n")
 }
 
-/// What the compiler made of a package.
+/// The result of building a package.
 #[derive(Default)]
 struct Built {
     /// The executables of the programs that compile, by their names.
@@ -143,8 +145,8 @@ fn build(package: &Path) -> Built {
     built
 }
 
-/// Waits for a program of the course, and returns whether it ended well.
-fn ends_well(mut child: Child) -> bool {
+/// Waits for a program of the course. Returns whether it succeeded within the limit.
+fn succeeds(mut child: Child) -> bool {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -170,7 +172,7 @@ fn missing<'a>(shown: &'a str, text: &str) -> Option<&'a str> {
         .find(|line| !rest.any(|there| is_same(line, there)))
 }
 
-/// Whether a line of the page is a line of the compiler, but for the numbers of lines.
+/// Compares a line of the page and a line of the compiler, without line numbers.
 fn is_same(shown: &str, there: &str) -> bool {
     let code =
         |line: &str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).to_owned();
@@ -186,8 +188,8 @@ fn try_all(course: &Course, package: &str) {
     for (i, Program { heading, text, error }) in course.programs.iter().enumerate() {
         let fault = match (error, built.errors.get(&name(i)), built.executables.get(&name(i))) {
             (None, None, Some(executable)) => {
-                let child = Command::new(executable).spawn().unwrap();
-                if ends_well(child) {
+                let child = Command::new(executable).stdout(Stdio::null()).spawn().unwrap();
+                if succeeds(child) {
                     continue;
                 }
                 format!("it fails, or runs for {LIMIT:?}")
@@ -231,7 +233,7 @@ fn an_open_door_cannot_be_locked() {
 }
 
 #[test]
-fn no_page_has_hidden_lines_in_the_course() {
+fn the_course_has_no_hidden_lines() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/typestate.md");
     let page = fs::read_to_string(page).unwrap();
     let hidden = page.split("```rust").skip(1).flat_map(|rest| {
