@@ -1,5 +1,5 @@
 //! What the pages say of tests and of each other is so. Their blocks of code are
-//! doctests, by `src/lib.rs`.
+//! doctests, by `src/lib.rs`; `tests/course.rs` tries the course as its reader does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 

@@ -7,6 +7,8 @@ mod any_task;
 mod checked;
 #[path = "../examples/04_controller.rs"]
 mod controller;
+#[path = "../examples/00_door.rs"]
+mod door;
 #[path = "../examples/06_driver.rs"]
 mod driver;
 #[path = "../examples/09_kinds.rs"]
@@ -28,6 +30,11 @@ mod worker;
 
 use std::fs;
 use std::path::Path;
+
+#[test]
+fn door_runs_to_its_end() {
+    door::main();
+}
 
 #[test]
 fn typed_runs_to_its_end() {
@@ -103,7 +110,7 @@ fn no_numbered_example_is_left_out() {
     numbered.sort();
     for (i, file) in numbered.iter().enumerate() {
         let (number, name) = file.strip_suffix(".rs").unwrap().split_once('_').unwrap();
-        assert_eq!(number, format!("{:02}", i + 1), "{file}");
+        assert_eq!(number, format!("{i:02}"), "{file}");
         assert!(readme.contains(&format!("(examples/{file})")), "{file} is not in the README");
         let source = include_str!("examples.rs");
         assert!(source.contains(&format!("#[path = \"../examples/{file}\"]\nmod {name};")));
