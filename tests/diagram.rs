@@ -1,4 +1,4 @@
-//! Every drawing of the table shows its edges, all of them and no other.
+//! Every diagram shows exactly the edges of the table.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -15,7 +15,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-/// These edges, as `FROM TO`.
+/// The edges as `FROM TO`.
 fn names(edges: &[Transition]) -> BTreeSet<String> {
     let name = |edge: &Transition| format!("{} {}", edge.from.proto_name(), edge.to.proto_name());
     edges.iter().map(name).collect()
@@ -25,7 +25,7 @@ fn edges() -> BTreeSet<String> {
     names(EDGES)
 }
 
-/// The edges that a drawing shows, as `FROM TO`, and whether each is marked.
+/// The edges that a diagram shows as `FROM TO`, and whether each is marked.
 fn shown(format: DiagramFormat, drawing: &str) -> Vec<(String, bool)> {
     let mut shown = Vec::new();
     for line in drawing.lines() {
@@ -63,7 +63,7 @@ fn each_format_shows_every_edge_once() {
 }
 
 #[test]
-fn each_format_marks_the_edges_that_were_not_taken_and_no_other() {
+fn each_format_marks_exactly_the_untaken_edges() {
     for untaken in [&EDGES[..0], &EDGES[3..4], &EDGES[10..20], EDGES] {
         for format in FORMATS {
             let drawing = Diagram::new(format).with_untaken(untaken.iter().copied()).to_string();
@@ -74,7 +74,7 @@ fn each_format_marks_the_edges_that_were_not_taken_and_no_other() {
     }
 }
 
-/// The block that follows a comment which says how it was printed.
+/// The block that follows a comment with this command.
 fn printed_in(page: &str, command: &str) -> Option<String> {
     let (_, block) = page.split_once(&format!("<!-- {command} -->\n\n"))?;
     let block = block.split("\n\n").next().unwrap().trim_end();
@@ -83,7 +83,7 @@ fn printed_in(page: &str, command: &str) -> Option<String> {
 }
 
 #[test]
-fn the_drawings_in_the_pages_are_what_is_printed() {
+fn the_diagrams_in_the_pages_are_the_output_of_the_example() {
     let pages = [
         ("README.md", DiagramFormat::Mermaid, "cargo run --example diagram -- mermaid"),
         (
@@ -106,6 +106,6 @@ fn the_picture_has_the_edges_of_the_table() {
     let drawn: Vec<_> = arrows.map(|(from, to)| format!("{from} {to}")).collect();
     assert_eq!(drawn.len(), EDGES.len());
     assert_eq!(drawn.into_iter().collect::<BTreeSet<_>>(), edges());
-    // A blank line would end it, where it stands in a page.
+    // A blank line would end the picture inside a Markdown page.
     assert!(picture.lines().all(|line| !line.trim().is_empty()));
 }
