@@ -1,5 +1,6 @@
-//! The pages of `docs/`, as modules. `scale.md` is left out, because its pictures are
-//! files.
+//! The pages of `docs/`, as modules.
+//!
+//! `scale.md` is left out, because its pictures are files.
 //!
 //! The links at the end of each page lead to files of the repository. `src/docs/links.md`
 //! comes first and overrides them with links to these modules. For that reason, a failing

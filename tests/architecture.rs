@@ -1,6 +1,6 @@
 //! The invariants of `docs/architecture.md` that forbid something in the source.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Auto traits of the public types: all are `Send`, `Sync` and `Unpin`, except where a test
 //! names an exception.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::agent::driver::{
     DefinitionStatus, Driver, DriverExit, DriverHandle, HistoryEntry, Snapshot, UpdateError, Watch,

@@ -1,6 +1,6 @@
 //! The contract kit accepts controllers that keep the contract, and finds each breach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 #[path = "contract/controller.rs"]
 mod controller;

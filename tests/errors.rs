@@ -1,6 +1,6 @@
 //! The properties of a `ControllerError`, at any depth of wrapping.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::exec::{ControllerError, ErrorKind};
 use onward::lifecycle::{Answer, ContainerStatus, Operation};

@@ -1,6 +1,6 @@
 //! The status of a task after each event, and its JSON form.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::lifecycle::{
     AnyTask, ContainerStatus, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode, Task,

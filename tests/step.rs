@@ -1,7 +1,7 @@
 //! `step` and `resolve`: which operations they call, what they record, and the task after a
 //! dropped future.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use futures::FutureExt;
 use futures::executor::block_on;

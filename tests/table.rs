@@ -1,7 +1,7 @@
 //! The table of edges and everything that depends on it, checked over all cases: 14 states,
 //! 196 pairs of states, 15 events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::lifecycle::{
     Actor, Answer, AnyTask, ContainerStatus, Decision, EDGES, Event, EventKind, Failure, Observed,

@@ -1,6 +1,6 @@
 //! Log events, with SwarmKit's fields: which are logged, and which are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 #[path = "support/hands_out.rs"]
 mod hands_out;

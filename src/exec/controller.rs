@@ -12,11 +12,10 @@ use futures::future::BoxFuture;
 
 /// Runs one task: prepares, starts and stops its workload.
 ///
-/// A workload is what the task stands for in the world: a container, a process, a
-/// request. An [`Executor`](super::Executor) makes one controller for each task. The
-/// operations take `&mut self`, so the compiler allows only one at a time. `start`,
-/// `wait` and `shutdown` are required; all others have a default. You can write them as
-/// `async fn`:
+/// The workload is the container, the process or the request that the task runs. An
+/// [`Executor`](super::Executor) makes one controller for each task. The operations take
+/// `&mut self`, so the compiler allows only one at a time. `start`, `wait` and `shutdown`
+/// are required. All others have a default. You can write them as `async fn`:
 ///
 /// ```
 /// use onward::exec::{Controller, ControllerError};
@@ -137,8 +136,10 @@ use futures::future::BoxFuture;
 /// | [`update_rejected`](ControllerError::update_rejected) of `update` | continues with the old definition |
 /// | any other | ends the task: REJECTED before STARTING, FAILED from STARTING on |
 ///
-/// `remove` and `close` are exceptions: their errors never change the task. Decide by
-/// error codes, never by texts. Keep the cause as the
+/// Three methods are exceptions. If `shutdown` fails for good, `agent::Driver` calls
+/// `terminate` before the task ends. Errors of `remove` and `close` never change the task.
+///
+/// To classify an error, match on its code, never on its text. Keep the cause as the
 /// [source](ControllerError::with_source): `.map_err(ControllerError::wrap)?` does that
 /// for any error.
 ///
@@ -251,8 +252,8 @@ pub trait Controller: Send {
 
     /// Stops the workload gracefully. Returns when the workload has ended.
     ///
-    /// - **Called** in any state before the task ends, when the desired state is SHUTDOWN
-    ///   or above.
+    /// - **Called** in any state before the task ends, when the task has to end. Usually its
+    ///   desired state is then SHUTDOWN.
     /// - **Must** succeed if there is nothing to stop: the workload was never prepared,
     ///   never started, has ended, or is gone.
     /// - **May** take as long as the workload's own grace period. The exit code does not

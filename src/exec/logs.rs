@@ -335,8 +335,9 @@ impl LogTail {
     }
 }
 
-/// A handle on the logs of a controller. Clone it and read logs with it while operations
-/// run.
+/// A handle on the logs of a controller, to read them while operations run.
+///
+/// Clones read the same logs.
 #[derive(Clone)]
 pub struct SharedLogs(Arc<dyn ErasedLogs>);
 

@@ -148,7 +148,9 @@ macro_rules! observed {
 }
 
 /// An executor that forwards all calls to another one, and reports them to a
-/// [`CallObserver`]. The calls of its controllers are reported too.
+/// [`CallObserver`].
+///
+/// The calls of its controllers are reported too.
 ///
 /// ```
 /// use onward::exec::{Call, CallObserver, CallOutcome, ObservedExecutor};

@@ -24,7 +24,7 @@ use time::UtcDateTime;
 /// let refused = task.advance(Event::Prepared, now).unwrap_err();
 /// assert_eq!(
 ///     refused.to_string(),
-///     "`prepared` leads to ready, where no edge leads from running: \
+///     "cannot apply `prepared` in state running: no edge leads to ready; \
 ///      expected complete, shutdown, failed or orphaned",
 /// );
 /// assert_eq!(task.state(), TaskState::Running);

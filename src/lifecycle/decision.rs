@@ -1,10 +1,10 @@
-//! `decide`: what to do next with a task, from its observed and its desired state.
+//! `decide`: the next step of a task, from its observed and its desired state.
 
 use super::event::Event;
 use super::state::TaskState;
 use core::fmt;
 
-/// The next thing to do with a task, as [`decide`] returns it.
+/// The next step of a task: rest, record an event, or perform an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a decision does nothing until it is acted on"]
 pub enum Decision {
@@ -51,8 +51,8 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Decides what to do next with a task in the state `observed` whose desired state is
-/// `desired`.
+/// Decides the next step of a task that is in the state `observed` and whose desired state
+/// is `desired`.
 ///
 /// It is a pure function with the rule of SwarmKit's `Do` (`agent/exec/controller.go`).
 /// The first row that matches applies:

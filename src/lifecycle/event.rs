@@ -8,8 +8,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::num::NonZeroI32;
 
-/// Something that happened to a task, as data that
-/// [`AnyTask::apply`](super::AnyTask::apply) applies.
+/// An event in the life of a task, as data for [`AnyTask::apply`](super::AnyTask::apply).
 ///
 /// Use events for changes that come from outside: the moves of a manager, or a log that
 /// you replay. A loop that runs a controller's operations records their

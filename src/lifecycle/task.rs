@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::mem;
 use time::UtcDateTime;
 
-/// A task in the state `S`, which the compiler knows.
+/// A task whose state `S` is part of its type, so that an illegal move does not compile.
 ///
 /// - *Moves* consume the task and return it in its next state. Each is named after the
 ///   event, and compiles only if the table has the edge.

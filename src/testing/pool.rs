@@ -20,9 +20,10 @@ use futures::future::BoxFuture;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::UtcDateTime;
 
-/// A single-threaded runtime in virtual time. It polls one future at a time, in an order
-/// that depends on a seed. Time advances only when no future can be polled. Clones are the
-/// same pool.
+/// A single-threaded runtime in virtual time.
+///
+/// It polls one future at a time, in an order that depends on a seed. Time advances only
+/// when no future can be polled. Clones are the same pool.
 ///
 /// ```
 /// use core::time::Duration;

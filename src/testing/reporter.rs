@@ -31,7 +31,7 @@ pub enum Reply {
     Hangs,
 }
 
-/// What happens to the statuses of one task.
+/// Whether and how the statuses of one task arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -96,7 +96,7 @@ impl ScriptedReporter {
         self.lock().replies.extend(replies);
     }
 
-    /// Sets what happens to the statuses of this task from now on. A reply that names the
+    /// Sets whether and how the statuses of this task arrive from now on. A reply that names the
     /// task takes precedence.
     pub fn set_delivery(&self, id: impl Into<String>, delivery: Delivery) {
         let id = id.into();
@@ -160,7 +160,7 @@ impl Upstream {
             match delivery(update) {
                 Delivery::UnknownTask => failed.push((index, TaskReportError::UnknownTask)),
                 Delivery::Refused => {
-                    failed.push((index, TaskReportError::Refused("refused".into())))
+                    failed.push((index, TaskReportError::Refused("refused".into())));
                 }
                 Delivery::Arrives | Delivery::FailsCall => self.arrived.push(update.clone()),
             }

@@ -107,9 +107,10 @@ async fn yield_times(mut left: u32) {
     .await;
 }
 
-/// The behavior of each call of a [`ScriptedController`](super::ScriptedController): of the
-/// first call of an operation, the second, and so on. The last behavior of the list
-/// repeats. An operation without a list succeeds at once.
+/// The behavior of each call of a [`ScriptedController`](super::ScriptedController).
+///
+/// Each operation has a list of behaviors: for its first call, its second, and so on. The
+/// last behavior of the list repeats. An operation without a list succeeds at once.
 ///
 /// ```
 /// use onward::ControllerError;

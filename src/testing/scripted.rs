@@ -233,8 +233,9 @@ impl<D> fmt::Debug for ScriptedController<D> {
     }
 }
 
-/// An executor of [`ScriptedController`]s. A function chooses the script of each
-/// assignment. Clones are the same executor.
+/// An executor of [`ScriptedController`]s.
+///
+/// A function chooses the script of each assignment. Clones are the same executor.
 ///
 /// The behaviors of [`Call::Controller`] in a script apply to the calls of
 /// [`Executor::controller`] for this id: the first call, the second, and so on.

@@ -66,8 +66,9 @@ pub fn illegal_move() -> impl Strategy<Value = (TaskStatus, Event)> {
     })
 }
 
-/// A time that can be stored: from the year 1971 to 9999. Earlier years contain times that
-/// mean "no time" in the JSON form.
+/// A time that can be stored: from the year 1971 to 9999.
+///
+/// Earlier years contain times that mean "no time" in the JSON form.
 pub fn timestamp() -> impl Strategy<Value = UtcDateTime> {
     (31_536_000..253_402_300_800_i64, 0..1_000_000_000_i64).prop_map(|(seconds, nanoseconds)| {
         UtcDateTime::UNIX_EPOCH
@@ -244,9 +245,10 @@ pub fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// A scenario of a few minutes with your definitions: desired states that rise and fall,
-/// repeated requests, and requests that must be refused. The last request closes the
-/// driver, so that every driver ends.
+/// A scenario of a few minutes with definitions of your strategy.
+///
+/// Desired states rise and fall, requests are repeated, and some requests must be refused.
+/// The last request closes the driver, so that every driver ends.
 pub fn scenario<D: Clone + PartialEq + core::fmt::Debug>(
     definition: impl Strategy<Value = D> + Clone + 'static,
 ) -> impl Strategy<Value = Scenario<D>> {

@@ -1,4 +1,4 @@
-//! `VirtualTime`: a clock and timers that advance only when told to.
+//! `VirtualTime`: a clock and timers that a test advances.
 
 use crate::exec::WallClock;
 use alloc::collections::BTreeMap;

@@ -10,7 +10,7 @@ macro_rules! clauses {
         /// A clause of the contract of [`Controller`](crate::Controller) and
         /// [`Executor`](crate::Executor).
         ///
-        /// Where a clause says that an operation succeeds, "already prepared" and "already
+        /// If a clause requires an operation to succeed, "already prepared" and "already
         /// started" are successes too. If an operation fails with a temporary error, the kit
         /// calls it again.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -137,7 +137,7 @@ clauses! {
     RemoveNewController "remove-new-controller" after StartRuns [RemoveLeavesNothing RemoveOfNothing RemoveDropped RemoveRepeated] "Controller#the-contract"
         "`remove` of a new controller leaves nothing of the task that another one has started, even if that one was dropped during its `remove`."
     RemoveAfterDroppedCall "remove-after-dropped-call" after StartRuns [RemoveLeavesNothing RemoveOfNothing] "Controller::remove"
-        "`remove` after a dropped `prepare` or a dropped `start` leaves nothing of what that call has begun."
+        "`remove` after a dropped `prepare` or a dropped `start` removes everything that the dropped call has begun."
     CloseKeepsWorkload "close-keeps-workload" after StartRuns [StartNewController] "Controller::close"
         "`close` keeps the workload and everything that `prepare` has made: a new controller continues the task."
     CallsAfterClose "calls-after-close" after StartRuns [CloseKeepsWorkload] "Controller::close"
