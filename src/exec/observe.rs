@@ -97,7 +97,7 @@ impl Returned for Inspection {
 }
 
 /// A call in progress.
-struct Flight<'a, O: CallObserver> {
+struct PendingCall<'a, O: CallObserver> {
     observer: &'a O,
     call: Call,
     task: Option<&'a str>,
@@ -108,7 +108,7 @@ struct Flight<'a, O: CallObserver> {
     is_polled: bool,
 }
 
-impl<'a, O: CallObserver> Flight<'a, O> {
+impl<'a, O: CallObserver> PendingCall<'a, O> {
     fn new(observer: &'a O, call: Call, task: Option<&'a str>) -> Self {
         let begun = Some(observer.begun(call, task));
         Self { observer, call, task, begun, is_polled: true }
@@ -128,7 +128,7 @@ impl<'a, O: CallObserver> Flight<'a, O> {
     }
 }
 
-impl<O: CallObserver> Drop for Flight<'_, O> {
+impl<O: CallObserver> Drop for PendingCall<'_, O> {
     fn drop(&mut self) {
         self.end(if self.is_polled { CallOutcome::Panicked } else { CallOutcome::Dropped });
     }
@@ -139,10 +139,10 @@ impl<O: CallObserver> Drop for Flight<'_, O> {
 /// It is a macro because a function would take the future by value and store it twice.
 macro_rules! observed {
     ($observer:expr, $call:expr, $task:expr, $future:expr) => {{
-        let mut flight = Flight::new($observer, $call, $task);
+        let mut guard = PendingCall::new($observer, $call, $task);
         let mut future = pin!($future);
-        let returned = poll_fn(|context| flight.poll(|| future.as_mut().poll(context))).await;
-        flight.end(returned.outcome($call));
+        let returned = poll_fn(|context| guard.poll(|| future.as_mut().poll(context))).await;
+        guard.end(returned.outcome($call));
         returned
     }};
 }

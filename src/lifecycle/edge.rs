@@ -156,16 +156,16 @@ impl TaskState {
     pub fn path_to(self, to: Self) -> Option<Vec<Self>> {
         // Every edge leads to a greater state. In descending order, the path of each
         // successor is therefore known before it is needed.
-        let mut ways = Vec::from([Vec::from([to])]);
+        let mut paths = Vec::from([Vec::from([to])]);
         for state in Self::ALL.into_iter().rev().filter(|state| (self..to).contains(state)) {
-            let goes_on =
-                |way: &&Vec<Self>| way.first().is_some_and(|next| state.can_become(*next));
-            if let Some(shortest) = ways.iter().filter(goes_on).min_by_key(|way| way.len()) {
-                let way = [&[state], shortest.as_slice()].concat();
-                ways.push(way);
+            let continues =
+                |path: &&Vec<Self>| path.first().is_some_and(|next| state.can_become(*next));
+            if let Some(shortest) = paths.iter().filter(continues).min_by_key(|path| path.len()) {
+                let path = [&[state], shortest.as_slice()].concat();
+                paths.push(path);
             }
         }
-        ways.pop().filter(|way| way.len() > 1 && way.first() == Some(&self))
+        paths.pop().filter(|path| path.len() > 1 && path.first() == Some(&self))
     }
 }
 
@@ -183,6 +183,8 @@ impl<From: Edge<To>, To: State> Probe<From, To> {
     const HAS_EDGE: bool = true;
 }
 
+// Each row: a state, and the states it can become, each with the actors that take the edge.
+// A state with an empty list is terminal.
 lifecycle! {
     New       => [Pending(Allocator), Accepted(Agent), Shutdown(Agent), Rejected(Agent)];
     Pending   => [Assigned(Scheduler), Accepted(Agent), Shutdown(Agent Scheduler), Rejected(Agent)];

@@ -144,40 +144,40 @@ async fn perform(
     time: &VirtualTime,
     trace: &Trace,
 ) -> Result<Inspection, ControllerError> {
-    let mut flight = Flight { id, call, time, trace, landed: false };
-    flight.record(CallEvent::Begun);
+    let mut guard = PendingCall { id, call, time, trace, returned: false };
+    guard.record(CallEvent::Begun);
     let outcome = behavior.run(time).await;
-    flight.landed = true;
+    guard.returned = true;
     match outcome {
         Outcome::Answer(answer) => {
-            flight.record(CallEvent::of(&answer));
+            guard.record(CallEvent::of(&answer));
             answer
         }
         Outcome::Panic(text) => {
-            flight.record(CallEvent::Panicked(text.clone().into_owned()));
+            guard.record(CallEvent::Panicked(text.clone().into_owned()));
             resume_unwind(Box::new(text.into_owned()))
         }
     }
 }
 
 /// A call in progress. If it is dropped, it records that.
-struct Flight<'a> {
+struct PendingCall<'a> {
     id: &'a str,
     call: Call,
     time: &'a VirtualTime,
     trace: &'a Trace,
-    landed: bool,
+    returned: bool,
 }
 
-impl Flight<'_> {
+impl PendingCall<'_> {
     fn record(&self, event: CallEvent) {
         self.trace.record(self.time.now(), self.id, self.call, event);
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
-        if !self.landed {
+        if !self.returned {
             self.record(CallEvent::Dropped);
         }
     }
