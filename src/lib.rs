@@ -1,4 +1,4 @@
-//! The lifecycle of a task as a typestate machine, and an agent runtime around it.
+//! The lifecycle of a task as a typestate machine, and the agent that runs it.
 //!
 //! A task only moves forward through its states. An illegal transition does not compile.
 //! The states and rules are those of SwarmKit's agent, in Rust.
@@ -14,11 +14,12 @@
 //!   its whole life, with retries and deadlines. A [`Worker`](agent::Worker) runs many
 //!   tasks, stores them in a [`Store`](agent::Store), and resumes them after a restart. A
 //!   [`Reporter`](agent::Reporter) delivers their statuses.
+//!
 //! # Two forms of a task
 //!
-//! [`Task<S>`](Task) knows its state at compile time. Its moves consume it, and
 //! [`Task<S>`](Task) has a state that the compiler knows. A move consumes the task and
 //! returns it in its next state. A move compiles only if the table has the edge:
+//!
 //! ```
 //! use onward::{Failure, Task, state};
 //! use time::UtcDateTime;
@@ -31,10 +32,10 @@
 //! assert_eq!((failed.message(), failed.err()), ("started", Some("out of memory")));
 //! ```
 //!
-//! [`AnyTask`] knows it at run time: for a loop, a map, a field. Each of its
 //! [`AnyTask`] has a state that is known at run time. Use it in loops, maps and struct
 //! fields. Each of its moves is one of the typed moves. An illegal move returns an error,
 //! which gives the task back:
+//!
 //! ```
 //! use onward::{AnyTask, Event, TaskState, TaskStatus};
 //! # use time::UtcDateTime;
@@ -45,9 +46,6 @@
 //! assert_eq!(refused.task.state(), TaskState::Running);
 //! ```
 //!
-//! # Features
-//!
-//! - `std` (default): the layer [`agent`], the system's clock, and `io::Error` as
 //! # Features
 //!
 //! | Feature | Default | Adds |

@@ -434,9 +434,8 @@ pub trait Controller: Send {
     }
 }
 
-/// The status of a controller's container and ports, as
-/// The status of a controller's container and ports, as [`Controller::inspect`] returns
-/// it.
+/// The status of a controller's container and ports, as [`Controller::inspect`] returns it.
+///
 /// ```
 /// use onward::ControllerError;
 /// use onward::exec::Inspection;
@@ -504,10 +503,9 @@ impl<T> From<Result<T, ControllerError>> for Inspected<T> {
     }
 }
 
-/// A controller of any type for tasks of the definition `D`.
+/// A controller whose type is erased, for tasks with the definition `D`.
 ///
-/// It costs one allocation for each call. [`Controller::boxed`] makes it, and
-/// [`Controller::boxed_for`].
+/// [`Controller::boxed`] and [`Controller::boxed_for`] make it. Each call costs one allocation.
 ///
 /// ```
 /// use onward::testing::{NoopController, Script, ScriptedController};
@@ -569,8 +567,8 @@ impl<D: Send + Sync + 'static> Controller for BoxController<D> {
 /// The result of an operation.
 type OperationResult = Result<(), ControllerError>;
 
-/// [`Controller`] with its futures in boxes. It is private, since a public one
-/// would make `controller.prepare()` ambiguous.
+/// [`Controller`] with boxed futures. It is private, because a public trait with the same
+/// methods would make `controller.prepare()` ambiguous.
 trait ErasedController<D>: Send {
     fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, OperationResult>;
     fn prepare(&mut self) -> BoxFuture<'_, OperationResult>;
@@ -585,7 +583,7 @@ trait ErasedController<D>: Send {
     fn logs(&self) -> Option<SharedLogs>;
 }
 
-/// A controller, and how it finds its own definition in a wider one.
+/// A controller, and the function that selects its own definition from an enum.
 struct Selected<C: Controller, D> {
     controller: C,
     select: fn(&D) -> Option<&C::Definition>,

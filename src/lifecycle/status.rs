@@ -21,8 +21,8 @@ mod wire;
 ///
 /// | Value | Written as | Read as |
 /// |---|---|---|
-/// | `pid` or `exit_code` is `None` | 0 | `None` |
-/// | `exit_code` is `Some(0)` | 0 | `Some(0)` in COMPLETE, `None` in any other state |
+/// | `pid` is `None` | 0 | `None` |
+/// | `exit_code` is `None` or `Some(0)` | 0 | `Some(0)` in COMPLETE, `None` in any other state |
 /// | `err` is `None` | left out | `None` |
 ///
 /// `lifecycle::stored_status` is a JSON form for stores, which keeps every value.

@@ -93,11 +93,11 @@ impl FromIterator<(TaskState, TaskState)> for Coverage {
     }
 }
 
-/// A `tracing` layer that counts the moves that the library logs. Clones share one count.
+/// A `tracing` layer that counts the moves that the library logs.
 ///
-/// [`step`](crate::step), drivers and workers log each change of state at level DEBUG, with
-/// the field `state.transition`. Moves that your code makes on a [`Task`](crate::Task) or
-/// an [`AnyTask`](crate::AnyTask) are not logged.
+/// Clones share one count. [`step`](crate::step), drivers and workers log each change of
+/// state at level DEBUG, with the field `state.transition`. Moves that your code makes on a
+/// [`Task`](crate::Task) or an [`AnyTask`](crate::AnyTask) are not logged.
 ///
 /// ```
 /// use onward::exec::SystemClock;

@@ -1,4 +1,4 @@
-//! `ScriptedReporter`: a `StatusReporter` whose replies a test chooses.
+//! `ScriptedReporter`: a connection to a manager, with scripted replies.
 
 use super::time::{Turn, VirtualTime};
 use crate::agent::StatusReporter;
@@ -46,8 +46,9 @@ pub enum Delivery {
     FailsCall,
 }
 
-/// A [`StatusReporter`] for tests. Every status arrives, unless you choose another reply.
-/// Clones are the same connection.
+/// A [`StatusReporter`] whose replies a test chooses.
+///
+/// Every status arrives, unless you choose another reply. Clones are the same connection.
 ///
 /// ```
 /// use onward::agent::{Reporter, StatusSink};

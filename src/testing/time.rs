@@ -10,9 +10,10 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::UtcDateTime;
 
-/// Virtual time. It stands still until you advance it, and then jumps to the next event.
+/// Virtual time, which a test advances.
 ///
-/// Events at the same time happen one by one, in the order of their [`Turn`].
+/// It stands still until you advance it, and then jumps to the next event. Events at
+/// the same time happen one by one, in the order of their [`Turn`].
 ///
 /// ```
 /// use core::time::Duration;

@@ -70,7 +70,9 @@ impl fmt::Display for TraceEntry {
     }
 }
 
-/// A record of calls, in their order. Clones are the same trace.
+/// A record of calls, in their order.
+///
+/// Clones are the same trace.
 ///
 /// ```
 /// use onward::Controller;

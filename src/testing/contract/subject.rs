@@ -2,7 +2,8 @@
 
 use crate::exec::Executor;
 
-/// A kind of controller to check. You implement it.
+/// The controllers to check, with definitions and observations of their workloads. You
+/// implement it.
 ///
 /// The type and three methods are required. The others return `None` by default, and the clauses that
 /// need them are then not checked. [`Report::unchecked`](super::Report::unchecked) names
