@@ -217,7 +217,7 @@ fn a_boxed_controller_accepts_only_updates_of_its_own_kind() {
         let refused = |answer: Result<(), ControllerError>| answer.unwrap_err().to_string();
         controller.update(&Ok(7)).await.unwrap();
         assert_eq!(refused(controller.update(&Ok(10)).await), "too high");
-        let other = "a task cannot become one of another kind";
+        let other = "a task cannot change its kind";
         assert_eq!(refused(controller.update(&Err(())).await), other);
         assert_eq!(controller.wait().await.unwrap_err().exit_code(), Some(10));
     });

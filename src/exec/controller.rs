@@ -181,7 +181,9 @@ pub trait Controller: Send {
         definition: &Self::Definition,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send {
         let _ = definition;
-        future::ready(Err(ControllerError::update_rejected("this kind of task cannot be changed")))
+        future::ready(Err(ControllerError::update_rejected(
+            "this controller does not support updates",
+        )))
     }
 
     /// Creates everything that the workload needs, for example pulls an image.
@@ -594,7 +596,7 @@ impl<C: Controller, D: Send + Sync + 'static> ErasedController<D> for Selected<C
         if let Some(definition) = (self.select)(definition) {
             return self.controller.update(definition).boxed();
         }
-        let refused = "a task cannot become one of another kind";
+        let refused = "a task cannot change its kind";
         future::ready(Err(ControllerError::update_rejected(refused))).boxed()
     }
     fn prepare(&mut self) -> BoxFuture<'_, OperationResult> {
