@@ -46,7 +46,7 @@ fn everything_an_agent_does(from: TaskState) {
 fn the_agent_takes_exactly_the_edges_that_the_table_gives_it() {
     let coverage = covered(|| TaskState::ALL.into_iter().for_each(everything_an_agent_does));
     assert_eq!(coverage.untaken(Actor::Agent).count(), 0);
-    assert_eq!(coverage.illegal().count(), 0);
+    assert_eq!(coverage.illegal_moves().count(), 0);
     for (edge, _) in coverage.taken() {
         assert!(edge.by.contains(&Actor::Agent), "{edge:?}");
     }
@@ -97,5 +97,8 @@ fn the_order_of_recording_does_not_change_a_coverage() {
     other.extend(moves().collect::<Vec<_>>().into_iter().rev());
     assert_eq!(one, other);
     assert_eq!(one.taken().count(), EDGES.len());
-    assert_eq!(one.illegal().collect::<Vec<_>>(), [(TaskState::Running, TaskState::Ready, 1)]);
+    assert_eq!(
+        one.illegal_moves().collect::<Vec<_>>(),
+        [(TaskState::Running, TaskState::Ready, 1)]
+    );
 }

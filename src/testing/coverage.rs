@@ -29,7 +29,7 @@ use tracing_subscriber::layer::{Context, Layer};
 /// assert_eq!(coverage.count(Assigned, Accepted), 1);
 /// assert!(coverage.untaken(Actor::Agent).any(|edge| (edge.from, edge.to) == (Assigned, Rejected)));
 /// // Moves that the table does not have are counted separately.
-/// assert_eq!(coverage.illegal().next(), Some((Accepted, Complete, 1)));
+/// assert_eq!(coverage.illegal_moves().next(), Some((Accepted, Complete, 1)));
 ///
 /// let table = coverage.diagram(Actor::Agent, DiagramFormat::Markdown).to_string();
 /// assert!(table.contains("| ASSIGNED | ACCEPTED | SHUTDOWN **(untaken)**, "));
@@ -68,7 +68,7 @@ impl Coverage {
     }
 
     /// The recorded moves that the table does not have, each with its count.
-    pub fn illegal(&self) -> impl Iterator<Item = (TaskState, TaskState, u64)> {
+    pub fn illegal_moves(&self) -> impl Iterator<Item = (TaskState, TaskState, u64)> {
         let moves = self.moves.iter().map(|((from, to), count)| (*from, *to, *count));
         moves.filter(|(from, to, _)| !from.can_become(*to))
     }
