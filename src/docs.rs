@@ -1,11 +1,8 @@
-//! The pages of `docs/`, as modules.
+//! The pages of `docs/`, but for `scale.md`: its pictures are files.
 //!
-//! `scale.md` is left out, because its pictures are files.
-//!
-//! The links at the end of each page lead to files of the repository. `src/docs/links.md`
-//! comes first and overrides them with links to these modules. For that reason, a failing
-//! doc test of a page is reported in that file. The name of its module is the name of the
-//! page.
+//! At its end a page says where its links lead among the files of the repository. What
+//! they are here stands in `src/docs/links.md`, and counts since it comes first. (A block
+//! that fails is therefore said to be in that file; its module is that of the page.)
 
 macro_rules! pages {
     ($($name:ident $file:literal)*) => {$(
