@@ -74,7 +74,7 @@ fn each_format_marks_exactly_the_untaken_edges() {
     }
 }
 
-/// The block that follows a comment with this command.
+/// The block that follows a comment which says how it was printed.
 fn printed_in(page: &str, command: &str) -> Option<String> {
     let (_, block) = page.split_once(&format!("<!-- {command} -->\n\n"))?;
     let block = block.split("\n\n").next().unwrap().trim_end();
@@ -83,7 +83,7 @@ fn printed_in(page: &str, command: &str) -> Option<String> {
 }
 
 #[test]
-fn the_diagrams_in_the_pages_are_the_output_of_the_example() {
+fn the_drawings_in_the_pages_are_what_is_printed() {
     let pages = [
         ("README.md", DiagramFormat::Mermaid, "cargo run --example diagram -- mermaid"),
         (
