@@ -149,9 +149,8 @@
 //! ```
 //!
 //! The clauses `restart-…`, `update-…`, `list-…` and `reconcile-…` need the methods of
-//! [`Subject`] that have a default. The guide has a complete program with all of them in
-//! [Testing your own controller](crate::docs::testing#testing-your-own-controller), for a
-//! controller that keeps nothing in memory.
+//! [`Subject`] that have a default. The page about [testing](crate::docs::testing) has a
+//! complete program with all of them, for a controller that keeps nothing in memory.
 //!
 //! # What the kit does not check
 //!
