@@ -1,12 +1,12 @@
-//! A task whose state is a type: what is not an edge does not compile.
+//! Typed tasks: the state is part of the type, so an illegal move does not compile.
 //!
 //! ```sh
 //! cargo run --example 01_typed
 //! ```
 //!
-//! Three tasks count the lines of a file each: of one that is text, of one that is
-//! not there, and of one that is not text. Nowhere is there a question about the
-//! state: it stands in the type of every variable, argument and field.
+//! Three tasks each count the lines of a file: a text file, a missing file, and a binary
+//! file. The program never checks a state at run time, because every variable, argument and
+//! field has the state in its type.
 
 use onward::lifecycle::{Edge, Live};
 use onward::{Failure, State, Task, TaskState, state};
@@ -15,8 +15,8 @@ use std::path::Path;
 use std::{env, fs};
 use time::UtcDateTime;
 
-/// Preparing is reading. A task that fails at that was never ready: it is rejected,
-/// and the result has no third case.
+/// Preparing means reading the file. A task that fails here is REJECTED. The return type
+/// has no third case.
 fn read(
     task: Task<state::Preparing>,
     path: &Path,
@@ -28,14 +28,15 @@ fn read(
     }
 }
 
-/// The lines of a file. Whoever has this has a task that is complete: there is no
-/// other way to make one.
+/// The number of lines of a file, and its task. The task is COMPLETE: no other value of
+/// this type exists.
 struct Count {
     lines: usize,
     task: Task<state::Complete>,
 }
 
-/// Each move takes the task, and gives it back in its next state. The old one is gone.
+/// Each move consumes the task and returns it in its next state. The old task cannot be
+/// used again.
 fn count(task: Task<state::Ready>, bytes: &[u8]) -> Result<Count, Task<state::Failed>> {
     let task = task.starting(UtcDateTime::now()).started(UtcDateTime::now());
     match str::from_utf8(bytes) {
@@ -46,23 +47,24 @@ fn count(task: Task<state::Ready>, bytes: &[u8]) -> Result<Count, Task<state::Fa
     }
 }
 
-/// Any state from which an edge leads to SHUTDOWN.
+/// Accepts every state from which an edge leads to SHUTDOWN.
 fn call_off<S: Edge<state::Shutdown>>(task: Task<S>) -> Task<state::Shutdown> {
     task.shut_down(UtcDateTime::now())
 }
 
-/// Any state that has not ended: a note that the task is late, which does not move it.
+/// Accepts every state that is not terminal. It notes a delay, which does not move the
+/// task.
 fn late<S: Live>(task: &mut Task<S>) {
     task.delayed(Failure::new("the disk is slow"), UtcDateTime::now());
 }
 
-/// Any state at all; `S::VALUE` is the same state as a value.
+/// Accepts every state. `S::VALUE` is the state as a value.
 fn show<S: State>(name: &str, task: &Task<S>) -> TaskState {
     println!("{name:<13} {:<9} {:<9} {}", S::VALUE, task.message(), task.err().unwrap_or_default());
     S::VALUE
 }
 
-/// A task's whole life, and how it ended.
+/// Runs one task from beginning to end. Returns its last state.
 fn life(name: &str, path: &Path) -> TaskState {
     let now = UtcDateTime::now();
     let task = Task::new().accepted(now).preparing(now);
@@ -91,7 +93,8 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     show("one more", &task);
     let task = call_off(task);
     show("one more", &task);
-    // Neither of these compiles: nothing happens to a task that has ended.
+
+    // Neither of these lines compiles, because SHUTDOWN is a terminal state.
     //
     //     late(&mut task);
     //     call_off(task);

@@ -1,19 +1,19 @@
-//! A task whose state only the program knows: many of them, in a map.
+//! `AnyTask`: many tasks in a map, whose states are known only at run time.
 //!
 //! ```sh
 //! cargo run --example 02_any_task
 //! ```
 //!
-//! A journal says what happened to some tasks. It was written by several hands: some
-//! events come twice, and some cannot be. `AnyTask` takes what the
-//! typed moves allow, refuses the rest, and says what would have been right.
+//! The program replays a journal of events. Some events in it are repeated, and some are
+//! illegal. `AnyTask` accepts the events that the typed moves allow. It refuses the others
+//! with an error that names the legal states.
 
 use onward::{AnyTask, Event, Task, TaskState, TaskStatus, state};
 use std::collections::BTreeMap;
 use std::error::Error;
 use time::UtcDateTime;
 
-/// The journal: whose event, and which.
+/// The journal: the id of a task, and an event.
 fn journal() -> [(&'static str, Event); 11] {
     [
         ("web", Event::Accepted),
@@ -30,7 +30,8 @@ fn journal() -> [(&'static str, Event); 11] {
     ]
 }
 
-/// Moves each task where it is, in the map. One that refuses an event is as it was.
+/// Moves each task inside the map. A task that refuses an event stays unchanged. Returns
+/// the number of refused events.
 fn replay(tasks: &mut BTreeMap<&str, AnyTask>) -> usize {
     let mut refused = 0;
     for (id, event) in journal() {
@@ -44,14 +45,14 @@ fn replay(tasks: &mut BTreeMap<&str, AnyTask>) -> usize {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    // Tasks of any state in one map. A status, from a file or a wire, is taken up in
-    // whatever state it says: this is how a task comes in.
+    // The map holds tasks in any state. `resume` restores a task from a status, for example
+    // one that was read from a file.
     let mut tasks = BTreeMap::from([
         ("backup", AnyTask::from(Task::new())),
         ("mail", AnyTask::resume(TaskStatus::new(TaskState::Running))),
         ("web", AnyTask::from(Task::new())),
     ]);
-    assert_eq!(replay(&mut tasks), 2, "web was prepared once, and did not fail");
+    assert_eq!(replay(&mut tasks), 2, "`web` refuses two events");
     for (id, task) in &tasks {
         println!(
             "{id:<7} {:<9} {:<9} {}",
@@ -61,20 +62,21 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    // `apply` takes the task by value, and a refusal gives it back.
+    // `apply` takes the task by value. If it refuses the event, the error contains the
+    // task.
     let Some(web) = tasks.remove("web") else { return Err("web is there".into()) };
     let Err(refused) = web.apply(Event::Started, UtcDateTime::now()) else {
-        return Err("nothing follows a terminal state".into());
+        return Err("a complete task must refuse every event".into());
     };
-    println!("web     is given back as it was: {}", refused.task.state());
+    println!("web     is returned unchanged:  {}", refused.task.state());
 
-    // Where one state is needed, it is asked for, and from there on it is a type again.
+    // `try_from` checks the state once. From here on the state is in the type again.
     match Task::<state::Complete>::try_from(refused.task) {
         Ok(web) => assert_eq!(web.message(), "finished"),
         Err(other) => return Err(format!("web is {}", other.state()).into()),
     }
 
-    // A match on the variants has the typed tasks in its arms. It needs no arm for each.
+    // A variant holds a typed task. `matches!` or `match` selects tasks by state.
     let unhappy = tasks.values().filter(|task| matches!(task, AnyTask::Rejected(_)));
     assert_eq!(unhappy.count(), 1, "backup failed before it was started");
     Ok(())

@@ -1,27 +1,27 @@
-//! The law as data: which moves there are, who makes them, and which is next.
+//! The table of edges as data: which moves are legal, who makes them, and what `decide`
+//! returns.
 //!
 //! ```sh
 //! cargo run --example 03_law
 //! ```
 //!
-//! What the compiler holds a program to is also a table that a program can read. Here
-//! it judges what somebody else has seen: states of tasks, sampled now and then. Then
-//! it is asked for the other half of the law, `decide`: the next move, for each state
-//! and each wish.
+//! The compiler checks the same table that this program reads. First the program audits
+//! histories of states that were sampled now and then. Then it prints what `decide` returns
+//! for each state and the usual desired states.
 
 use onward::lifecycle::{Actor, EDGES};
 use onward::{Decision, TaskState, decide};
 use std::error::Error;
 
-/// What two states of one task, seen one after the other, say about whoever moved it.
+/// How two successive samples of a task's state relate.
 #[derive(PartialEq, Debug)]
 enum Verdict {
     Same,
-    /// One edge.
+    /// One edge leads from the first to the second.
     Moved,
-    /// Several edges; what was between was not seen.
+    /// A path of several edges does. The states in between were not sampled.
     Jumped,
-    /// No edges lead there.
+    /// No path of edges does.
     Unlawful,
 }
 
@@ -37,7 +37,7 @@ fn judge(before: TaskState, after: TaskState) -> Verdict {
     }
 }
 
-/// Judges a history, from the names on the wire; says whether it can have been.
+/// Audits a history of state names. Returns whether it is legal.
 fn audit(history: &str) -> Result<bool, Box<dyn Error>> {
     let seen = history.split(' ').map(str::parse).collect::<Result<Vec<TaskState>, _>>()?;
     let mut lawful = true;
@@ -52,8 +52,8 @@ fn audit(history: &str) -> Result<bool, Box<dyn Error>> {
     Ok(lawful)
 }
 
-/// In how many ways a task can go from this state to an end. No path goes round, so
-/// this ends too.
+/// The number of paths from this state to a terminal one. The recursion ends, because the
+/// table has no cycles.
 fn ways(state: TaskState) -> usize {
     if state.is_terminal() { 1 } else { state.successors().map(ways).sum() }
 }
@@ -69,24 +69,24 @@ fn next(observed: TaskState, desired: TaskState) -> String {
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     println!("{} edges between {} states", EDGES.len(), TaskState::ALL.len());
     let managers = EDGES.iter().filter(|edge| !edge.by.contains(&Actor::Agent));
-    println!("{} of them are for managers alone", managers.count());
-    println!("{} ways from new to an end", ways(TaskState::New));
+    println!("only managers take {} of them", managers.count());
+    println!("{} paths from new to a terminal state", ways(TaskState::New));
     println!();
 
     assert!(audit("new pending assigned accepted preparing ready starting running complete")?);
     assert!(audit("assigned assigned ready running failed")?);
-    assert!(!audit("assigned running rejected")?, "what has run is not rejected, it has failed");
-    assert!(!audit("running shutdown running")?, "a task does not go back");
+    assert!(!audit("assigned running rejected")?, "a task that has run fails, it is not rejected");
+    assert!(!audit("running shutdown running")?, "a task never moves back");
     println!();
 
-    // Every edge goes up: a state below the one before is always wrong.
+    // Every edge leads to a greater state, so a lower state is always an error.
     assert!(EDGES.iter().all(|edge| edge.from < edge.to));
 
-    // Three wishes are usual: be ready, run, and end.
-    let wishes = [TaskState::Ready, TaskState::Running, TaskState::Shutdown];
-    println!("{:<12} {:<18} {:<18} {:<18}", "desired:", wishes[0], wishes[1], wishes[2]);
+    // The usual desired states.
+    let targets = [TaskState::Ready, TaskState::Running, TaskState::Shutdown];
+    println!("{:<12} {:<18} {:<18} {:<18}", "desired:", targets[0], targets[1], targets[2]);
     for observed in TaskState::ALL.into_iter().filter(|state| !state.is_terminal()) {
-        let [ready, running, shutdown] = wishes.map(|desired| next(observed, desired));
+        let [ready, running, shutdown] = targets.map(|desired| next(observed, desired));
         println!("{observed:<12} {ready:<18} {running:<18} {shutdown:<18}");
     }
     assert_eq!(decide(TaskState::Complete, TaskState::Shutdown), Decision::Rest);

@@ -1,15 +1,18 @@
-//! A controller of one's own, and `step`: what its errors mean for the task.
+//! A controller of your own, driven by `step`: how its errors end a task.
 //!
 //! ```sh
 //! cargo run --example 04_controller
 //! ```
 //!
-//! A task verifies a file: it reads it, computes its checksum on a thread, and compares.
-//! Four of them end differently, by nothing but what the controller answers:
+//! A task verifies a file: it reads the file, computes the checksum on a thread, and
+//! compares it. Four tasks end in different states, depending on what their controller
+//! returns:
 //!
-//! - a temporary error is tried again: the file was not there yet;
-//! - any other error before the start is a rejection;
-//! - any other error after it is a failure.
+//! - No error: the first task becomes COMPLETE. Before that, a temporary error is retried,
+//!   because the file does not exist yet.
+//! - A fatal error of `prepare`: the task is REJECTED.
+//! - A fatal error of `wait`: the task is FAILED.
+//! - The desired state READY: the task stops there.
 
 use futures::channel::oneshot;
 use futures::future::{FutureExt, Shared};
@@ -20,18 +23,19 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::{fs, thread};
 
-/// What a task is here: a file, and the checksum that it should have.
+/// The definition of a task: a file and its expected checksum.
 struct Verification {
     path: PathBuf,
     checksum: u64,
 }
 
-/// The controller. All that an operation has begun is in `self`, never in its future:
-/// that may be dropped at any time, and the operation called again.
+/// The controller. Everything that an operation begins is stored in `self`, not in its
+/// future. The future can be dropped at any time, and the operation is then called again.
 struct Verifier {
     task: Verification,
     bytes: Option<Vec<u8>>,
-    /// The checksum, when the thread has it. Shared, it can be awaited again and again.
+    /// The checksum, when the thread has computed it. It is shared, so it can be awaited
+    /// repeatedly.
     computed: Option<Shared<oneshot::Receiver<u64>>>,
 }
 
@@ -41,7 +45,7 @@ impl Controller for Verifier {
     async fn prepare(&mut self) -> Result<(), ControllerError> {
         let read = fs::read(&self.task.path);
         self.bytes = Some(read.map_err(|error| {
-            // It may come: worth another try.
+            // The file may be created later, so a retry can succeed.
             let may_come = error.kind() == ErrorKind::NotFound;
             let error = ControllerError::new("not read").with_source(error);
             if may_come { error.temporary() } else { error }
@@ -70,7 +74,7 @@ impl Controller for Verifier {
     }
 
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        // It cannot be hurried, and it is soon done. Nothing to end is a success.
+        // The computation is short and cannot be stopped. If there is none, return success.
         if let Some(computed) = &self.computed {
             _ = computed.clone().await;
         }
@@ -85,8 +89,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Steps until there is nothing more to do. `retry` is called before another try; a
-/// real agent would wait here, and give up at some time (see `06_driver`).
+/// Steps until there is nothing more to do. `retry` is called before each retry. A real
+/// agent waits here, and gives up after a while; see `06_driver`.
 async fn run(name: &str, task: Verification, desired: TaskState, retry: impl Fn()) -> TaskState {
     let mut controller = Verifier { task, bytes: None, computed: None };
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
@@ -121,7 +125,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(folder, TaskState::Rejected);
         let wrong = run("wrong", file(42), TaskState::Running, || {}).await;
         assert_eq!(wrong, TaskState::Failed);
-        // Wanted no further than READY, it waits there, to be started at once later on.
+        // With the desired state READY, the task waits there and can start at once later.
         let ready = run("standby", file(0), TaskState::Ready, || {}).await;
         assert_eq!(ready, TaskState::Ready);
     });

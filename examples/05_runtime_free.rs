@@ -4,13 +4,13 @@
 //! cargo run --example 05_runtime_free
 //! ```
 //!
-//! An agent needs four things from the program around it: the time since some moment, a
-//! sleep, the time of day, and a place to run futures. They are the trait `Runtime`. The
-//! runtime here has two threads. One polls all futures that are spawned, the other one
-//! wakes those that sleep.
+//! An agent needs four things from its environment: elapsed time, sleeps, the time of day,
+//! and a way to spawn futures. The trait `Runtime` has a method for each. The runtime of
+//! this example has two threads: one polls all spawned futures, the other wakes the
+//! sleeping ones.
 //!
-//! A driver runs on it. The main thread watches the task: it creates a folder when the
-//! task reports that the folder is missing, and removes the task when that has ended.
+//! A driver runs on it. The main thread watches the task. It creates a folder when the task
+//! reports that the folder is missing, and removes the task when it has ended.
 
 use futures::StreamExt;
 use futures::channel::{mpsc as futures_mpsc, oneshot};
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// The runtime. When it is dropped, its threads end: the timer at once, the other one when
-/// the last future that was spawned has ended.
+/// the last spawned future has ended.
 struct TwoThreads {
     spawned: futures_mpsc::UnboundedSender<BoxFuture<'static, ()>>,
     timer: Arc<Timer>,
@@ -64,7 +64,7 @@ impl Runtime for TwoThreads {
         self.spawned.unbounded_send(future).map_err(|error| SpawnError::new(error.to_string()))
     }
 
-    // `utc_now` has a default: the clock of the operating system.
+    // `utc_now` has a default: the operating system's clock.
 }
 
 impl Drop for TwoThreads {
@@ -74,7 +74,7 @@ impl Drop for TwoThreads {
     }
 }
 
-/// All sleeps that wait, in the order of their moments. One thread wakes them.
+/// All pending sleeps in the order of their times. One thread wakes them.
 struct Timer {
     origin: Instant,
     sleeps: Mutex<Sleeps>,
@@ -83,7 +83,7 @@ struct Timer {
 
 #[derive(Default)]
 struct Sleeps {
-    /// When a sleep is dropped here, it is woken.
+    /// Dropping a sender wakes its sleep.
     waiting: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
     count: u64,
     is_over: bool,
@@ -113,7 +113,7 @@ impl Timer {
         (Sleep { timer: Arc::clone(self), key }, woken)
     }
 
-    /// Wakes each sleep at its moment, until the runtime is dropped.
+    /// Wakes each sleep at its time, until the runtime is dropped.
     fn run(&self) {
         const LONGEST: Duration = Duration::from_secs(3600);
         let mut sleeps = self.lock();
@@ -127,7 +127,7 @@ impl Timer {
                 let woken = self.changed.wait_timeout(sleeps, wait);
                 (sleeps, _) = woken.unwrap_or_else(PoisonError::into_inner);
             } else {
-                // A waker is code of somebody else, so it is not called under the lock.
+                // A waker is foreign code, so it is not called under the lock.
                 drop(sleeps);
                 drop(due);
                 sleeps = self.lock();
@@ -136,7 +136,7 @@ impl Timer {
     }
 }
 
-/// A sleep that waits. If it is dropped, nothing of it is left in the timer.
+/// A pending sleep. Dropping it removes it from the timer.
 struct Sleep {
     timer: Arc<Timer>,
     key: (Duration, u64),
@@ -149,8 +149,8 @@ impl Drop for Sleep {
     }
 }
 
-/// Writes a file into a folder that may not exist yet. Each operation takes so little time
-/// that it may block.
+/// Writes a file into a folder that may not exist yet. Each operation is short enough to
+/// block.
 struct Marker {
     folder: PathBuf,
 }
@@ -185,7 +185,8 @@ impl Executor for Markers {
     }
 }
 
-/// Creates the folder when the task has not found it, and removes the task when it has ended.
+/// Creates the folder if the task reports that it is missing, and removes the task when it
+/// has ended.
 fn manage(
     statuses: mpsc::Receiver<TaskStatus>,
     task: &DriverHandle<PathBuf>,
@@ -221,7 +222,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let (sender, exit) = oneshot::channel();
     runtime.spawn(Box::pin(async move {
         let exit = driver.run().await;
-        // With the driver its sink is dropped, so `manage` returns.
+        // Dropping the driver drops its sink, so `manage` returns.
         drop(driver);
         _ = sender.send(exit);
     }))?;

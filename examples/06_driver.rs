@@ -1,13 +1,12 @@
-//! What a driver does beside its steps: it retries, keeps deadlines, passes on updates, and
-//! ends a workload that does not react.
+//! A driver: retries, deadlines, updates, and a workload that ignores `shutdown`.
 //!
 //! ```sh
 //! cargo run --example 06_driver
 //! ```
 //!
-//! There is one seat, and the task that has it counts. The first task has the seat and waits
-//! an hour before its first number. The second task tries until the seat is free. The third
-//! task tries too, but has a deadline.
+//! There is one seat, and only the task that holds it counts. The first task holds the seat
+//! and waits an hour before its first number. The second task retries until the seat is
+//! free. The third task retries too, but has a deadline.
 
 use futures::StreamExt;
 use onward::agent::policy::Backoff;
@@ -26,7 +25,7 @@ struct Count {
     every: Duration,
 }
 
-/// The workload. It reads the definition after each number, and not before.
+/// The workload. It reads the definition after each number.
 async fn count(wanted: watch::Receiver<Count>) {
     let mut number = 0;
     while number < wanted.borrow().to {
@@ -44,8 +43,8 @@ struct Counter {
 }
 
 impl Counter {
-    /// Waits until nothing counts any more. The handle stays in `self` while it is awaited,
-    /// so if this future is dropped, the next call waits for the same workload.
+    /// Waits until the workload has ended. The handle stays in `self` during the wait. If
+    /// this future is dropped, the next call waits for the same workload.
     async fn end(&mut self) -> Result<(), ControllerError> {
         if let Some(counting) = &mut self.counting {
             _ = counting.await;
@@ -68,8 +67,9 @@ impl Controller for Counter {
     }
     async fn start(&mut self) -> Result<(), ControllerError> {
         if self.seat.is_none() {
-            // The seat was given back, so it has counted. An agent that restarts would need
-            // more here: its new controller has no seat either.
+            // The seat was returned, so the task has counted before. After a restart of the
+            // agent, the new controller has no seat either, so a real controller needs a
+            // marker here.
             return Err(ControllerError::already_started());
         }
         let wanted = self.wanted.subscribe();
@@ -95,7 +95,7 @@ impl Controller for Counter {
     }
 }
 
-/// Makes the controllers. All of them share the seat.
+/// Makes the controllers, which share the seat.
 struct Counters {
     seats: Arc<Semaphore>,
 }
@@ -110,7 +110,7 @@ impl Executor for Counters {
     }
 }
 
-/// Spawns a driver. With the handle you change what is wanted, and see how far the task is.
+/// Spawns a driver. The handle changes the desired state and shows the status.
 fn drive(
     seats: &Arc<Semaphore>,
     task: Assignment<Count>,
@@ -127,7 +127,7 @@ fn drive(
     (driver.handle(), tokio::spawn(async move { driver.run().await }))
 }
 
-/// Waits until the newest status is one of these.
+/// Waits until the newest status satisfies `is`. Returns that status.
 async fn until(task: &DriverHandle<Count>, is: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
     let mut statuses = task.watch();
     while let Some(status) = statuses.next().await {
@@ -154,22 +154,22 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let (third, _) = drive(&seats, task("third", ms(1)), hurried);
     let third = until(&third, |status| status.state.is_terminal()).await;
     assert_eq!(third.state, TaskState::Rejected);
-    // The deadline has passed, and the status still has the error that was retried.
+    // The deadline has expired. The status still has the error of the last attempt.
     assert!(third.err.is_some_and(|error| error.contains("the seat is taken")));
 
-    // The driver calls `shutdown`. When the grace of 50 ms is over, it calls `terminate`.
+    // The driver calls `shutdown`. When the grace of 50 ms expires, it calls `terminate`.
     first.update(task("first", ms(3_600_000)).with_desired_state(TaskState::Shutdown))?;
     let first = until(&first, |status| status.state.is_terminal()).await;
     assert_eq!((first.state, &*first.message), (TaskState::Shutdown, "terminated"));
 
-    // Now the seat is free, and the second task runs. Its controller takes a new definition.
+    // Now the seat is free and the second task runs. Its controller accepts an update.
     until(&second, |status| status.state == TaskState::Running).await;
     let three = Count { to: 3, every: ms(1) };
     second.update(Assignment::new("second", three))?;
     let status = until(&second, |status| status.state.is_terminal()).await;
     assert_eq!(status.state, TaskState::Complete);
 
-    // The driver runs on after the end of its task, until you remove what the task has left.
+    // The driver keeps running after the task has ended, until you remove the task.
     second.remove();
     assert_eq!(exit.await?, DriverExit::Removed);
     Ok(())

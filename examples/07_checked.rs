@@ -1,16 +1,16 @@
-//! A controller that is tested: in virtual time, and with the contract kit.
+//! Testing a controller: in virtual time, and with the contract kit.
 //!
 //! ```sh
 //! cargo run --example 07_checked
 //! ```
 //!
-//! The workloads here are futures that sleep. They run on a `VirtualPool`, where time jumps
-//! to the next event: a night of eight hours takes no time. Then the contract kit drops the
-//! controller's operations after each poll, calls them again, and replaces the controller by
-//! a new one. It finds the fault of a controller that is written a little differently. In
-//! your own test, write `report.assert_holds()`.
+//! The workloads are futures that sleep on a `VirtualPool`. Virtual time jumps to the next
+//! event, so a night of eight hours takes no real time. Then the contract kit drops the
+//! controller's operations after each poll, calls them again, and replaces the controller
+//! by a new one. It finds the fault of a controller with one careless line. In your own
+//! test, call `report.assert_holds()`.
 //!
-//! It needs the feature `testing`.
+//! Requires the feature `testing`.
 
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, FutureExt, Shared, abortable};
@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// The definition of a task: how long it sleeps, its exit code then, and whether there is
-/// light. Only the light can be changed while it sleeps.
+/// The definition of a task: how long to sleep, the exit code, and whether the light is on.
+/// Only the light can be changed during the sleep.
 #[derive(Clone, Copy, PartialEq)]
 struct Rest {
     lasts: Duration,
@@ -35,23 +35,23 @@ struct Rest {
     light: bool,
 }
 
-/// A sleep that was begun.
+/// A sleep in progress or ended.
 #[derive(Clone)]
 struct Sleep {
     wake: AbortHandle,
-    /// Its exit code, when it has ended.
+    /// The exit code, when it has ended.
     ended: Shared<oneshot::Receiver<i32>>,
     light: bool,
 }
 
-/// The world outside of the agent. The sleeps in it go on if the agent is killed.
+/// The world outside of the agent. Its sleeps continue if the agent is killed.
 #[derive(Clone)]
 struct World {
     pool: VirtualPool,
     careless: bool,
-    /// The sleeps that were begun and not removed, by the ids of their tasks.
+    /// The sleeps that were begun and not removed, by task id.
     sleeps: Arc<Mutex<BTreeMap<String, Sleep>>>,
-    /// Each sleep that was ever begun. The kit observes it.
+    /// Every sleep that was ever begun. The kit observes it.
     seen: Arc<Mutex<BTreeMap<String, Vec<Weak<()>>>>>,
 }
 
@@ -84,17 +84,17 @@ impl World {
             rest.code
         });
         let (sender, ended) = oneshot::channel();
-        // If it is woken, it exits as after SIGTERM.
+        // A sleep that is woken exits like a process after SIGTERM.
         let sleep = async move { _ = sender.send(sleep.await.unwrap_or(143)) };
         self.pool.spawn(Box::pin(sleep)).map_err(ControllerError::wrap)?;
         Ok(Sleep { wake, ended: ended.shared(), light: rest.light })
     }
 
-    /// Ends a sleep. It succeeds if there is none.
+    /// Ends a sleep. Succeeds if there is none.
     async fn end(&self, id: &str) {
         if let Some(sleep) = self.get(id) {
             sleep.wake.abort();
-            // How it has ended does not matter.
+            // The exit code does not matter.
             _ = sleep.ended.await;
         }
     }
@@ -132,7 +132,7 @@ impl Controller for Sleeper {
         let sleep = self.world.begin(&self.id, self.rest)?;
         let asleep = self.world.pass(Duration::from_millis(10));
         if self.world.careless {
-            // If this future is dropped here, no controller knows of the sleep.
+            // If this future is dropped here, no controller knows the sleep.
             asleep.await;
             lock(&self.world.sleeps).insert(self.id.clone(), sleep);
         } else {
@@ -175,7 +175,7 @@ impl Executor for World {
     }
 }
 
-/// What the kit needs to know: the definitions of workloads, and what can be observed of them.
+/// The definitions and observations that the kit needs.
 impl Subject for World {
     type Executor = Self;
 
@@ -187,7 +187,7 @@ impl Subject for World {
         match workload {
             Workload::Runs => rest(Duration::MAX, 0),
             Workload::Exits(code) => rest(Duration::from_secs(1), code),
-            // A future receives no signals.
+            // A future cannot receive signals.
             Workload::DiesOfSignal(_) | _ => None,
         }
     }
@@ -205,7 +205,7 @@ impl Subject for World {
             .with_in_force(known.as_ref().map(in_force))
     }
 
-    // The other methods are optional: the kit checks more if they return something.
+    // The other methods are optional. With them the kit checks more clauses.
 
     /// The next agent process finds everything in the same world.
     fn restarted(&self) -> Option<Self> {
@@ -217,7 +217,7 @@ impl Subject for World {
     fn updated_definition(&self, id: &str, workload: Workload, _: UpdatePoint) -> Option<Rest> {
         self.definition(id, workload).map(|rest| Rest { light: true, ..rest })
     }
-    /// While it sleeps, the light could be changed, but not the length.
+    /// During the sleep, the light could be changed, but not the duration.
     fn refused_definition(&self, id: &str, workload: Workload, point: UpdatePoint) -> Option<Rest> {
         let rest = self.updated_definition(id, workload, point)?;
         let shorter = Rest { lasts: rest.lasts / 2, ..rest };
@@ -225,7 +225,7 @@ impl Subject for World {
     }
 }
 
-/// A night, step by step.
+/// Runs one night, step by step.
 async fn night(world: &World) -> Result<TaskState, ControllerError> {
     let clock = world.pool.time().clock(UtcDateTime::UNIX_EPOCH);
     let eight_hours = Rest { lasts: Duration::from_secs(8 * 3600), code: 0, light: false };
@@ -251,7 +251,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     print!("\nthe controller: {report}");
     assert!(report.holds());
     let unchecked: Vec<_> = report.unchecked.iter().map(|unchecked| unchecked.clause).collect();
-    // The workloads here neither receive signals nor ignore `shutdown`, and the controller has
+    // The workloads neither receive signals nor ignore `shutdown`, and the controller has
     // no `inspect`.
     let expected = [Clause::WaitSignalExitCode, Clause::TerminateForces, Clause::InspectExitCode];
     assert_eq!(unchecked, expected);

@@ -1,16 +1,16 @@
-//! An agent: a worker with real processes, and a file that survives the agent.
+//! A worker: an agent with real processes and a store that survives it.
 //!
 //! ```sh
 //! cargo run --example 08_worker
 //! ```
 //!
-//! You assign the full set of tasks to a `Worker`, and it has a driver for each. It stores
-//! what is wanted before it acts, and each status before it reports it. So the second agent
-//! here, to which nothing is assigned, knows how the tasks of the first one have ended, and
-//! starts none of them again.
+//! You assign the full set of tasks to a `Worker`, which runs a driver for each. The worker
+//! stores each assignment before it acts, and each status before it reports it. The second
+//! agent of this example gets no assignments. It still knows how the tasks of the first
+//! agent ended, and starts none of them again.
 //!
-//! It runs `sh`, and needs the features `redb` and `tokio`. For processes that survive the
-//! agent, see `examples/process-agent`.
+//! Runs `sh`. Requires the features `redb` and `tokio`. `examples/process-agent` has
+//! processes that survive the agent.
 
 use onward::agent::worker::{AssignmentChange, TaskView};
 use onward::agent::{RedbStore, TokioRuntime, Worker, WorkerHandle};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-/// The definition of a task: a line for the shell. It is stored, so it needs serde.
+/// The definition of a task: a shell command. The store serializes it with serde.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Line(String);
 
@@ -38,9 +38,9 @@ impl Controller for Shell {
         if self.child.is_some() {
             return Err(ControllerError::already_started());
         }
-        // The process ends with the agent, because no later controller could find it. If the
-        // agent is killed just after this line, the next agent runs the line again. To
-        // prevent that, leave a mark first, as `11_threads` does.
+        // The process ends with the agent, because no later controller could find it. If
+        // the agent is killed just after this line, the next agent runs the command again.
+        // To prevent that, store a marker first, as `11_threads` does.
         let mut command = Command::new("sh");
         self.child = Some(command.args(["-c", &self.line.0]).kill_on_drop(true).spawn()?);
         Ok(())
@@ -104,13 +104,13 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     handle.assign([good.clone(), bad.clone(), sleeper, nap]).await?;
     handle.until(|tasks| tasks.iter().filter(|task| task.has_ended()).count() == 2).await?;
 
-    // A change of the desired state alone. Definition and policy stay as they are.
+    // Changes only the desired state. Definition and policy stay.
     let (id, desired_state) = ("nap".to_owned(), TaskState::Shutdown);
     handle.update([AssignmentChange::DesiredState { id, desired_state }]).await?;
     handle.until(|tasks| tasks.iter().any(|task| task.id() == "nap" && task.has_ended())).await?;
 
-    // `sleeper` and `nap` are no longer assigned. They are ended, removed, and deleted from
-    // the store. Nothing changes for the other two.
+    // `sleeper` and `nap` are no longer assigned. They are shut down, removed, and deleted
+    // from the store. The other two stay unchanged.
     handle.assign([good, bad]).await?;
     handle.until(|tasks| tasks.len() == 2).await?;
     handle.close();
@@ -121,7 +121,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let tasks = handle.tasks();
     let exit_code = |task: &TaskView<_>| task.snapshot.status.container_status.as_ref()?.exit_code;
     let codes: Vec<_> = tasks.iter().map(exit_code).collect();
-    // `bad`, then `good`. An exit code is recorded only if an error has it.
+    // First `bad`, then `good`. An exit code is recorded only if an error has it.
     assert_eq!(codes, [Some(3), None]);
     assert!(tasks.iter().all(TaskView::has_ended));
     handle.assign::<Assignment<Line>>([]).await?;

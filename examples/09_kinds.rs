@@ -1,15 +1,15 @@
-//! Several kinds of tasks in one agent.
+//! One agent with several kinds of tasks.
 //!
 //! ```sh
 //! cargo run --example 09_kinds
 //! ```
 //!
-//! The definition here is an enum: a line for the shell, or a pause. Each kind has its own
-//! controller, which does not know the other kind. The executor boxes them, so that they have
-//! one type. It refuses a definition that it cannot run: that task is rejected, and the others
-//! run on.
+//! The definition is an enum: a shell command or a pause. Each kind has its own controller,
+//! which does not know the other kind. The executor boxes the controllers, so that they
+//! have one type. It returns an error for a definition that it cannot run. That task is
+//! rejected, and the others continue.
 //!
-//! It runs `sh`, and needs the feature `tokio`.
+//! Runs `sh`. Requires the feature `tokio`.
 
 use onward::agent::worker::TaskView;
 use onward::agent::{MemoryStore, TokioRuntime, Worker};
@@ -28,7 +28,7 @@ enum Work {
     Pause(Duration),
 }
 
-/// Runs a line of shell.
+/// Runs a shell command.
 struct Shell {
     line: String,
     child: Option<Child>,
@@ -58,7 +58,7 @@ impl Controller for Shell {
     }
 }
 
-/// Lasts for some time.
+/// Waits for a duration.
 struct Pause {
     lasts: Duration,
     until: Option<Instant>,
@@ -82,8 +82,8 @@ impl Controller for Pause {
     }
 }
 
-/// Makes the controllers of both kinds. The closure finds the controller's own definition in
-/// the enum, for updates. An update to another kind is refused.
+/// Makes the controllers of both kinds. The closure selects the controller's own part of
+/// the enum when a definition is updated. An update to the other kind is rejected.
 #[derive(Clone)]
 struct Works;
 
@@ -115,7 +115,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         let error = status.err.as_deref().unwrap_or_default();
         println!("{id:<7} {:<9} {:<28} {error}", status.state, status.message);
     };
-    // This store is in memory, so nothing of it survives the agent.
+    // This store is in memory and does not survive the agent.
     let (store, runtime) = (MemoryStore::new(), Arc::new(TokioRuntime::current()));
     let mut worker = Worker::open(Works, store, runtime).await?.with_sink(show);
     let handle = worker.handle();
@@ -128,7 +128,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
 
     let tasks = handle.until(|tasks| tasks.iter().all(TaskView::has_ended)).await?;
     let states: Vec<_> = tasks.iter().map(|task| task.snapshot.status.state).collect();
-    // In the order of their ids: `greet`, `nothing`, `pause`.
+    // Sorted by id: `greet`, `nothing`, `pause`.
     assert_eq!(states, [TaskState::Complete, TaskState::Rejected, TaskState::Complete]);
     handle.close();
     running.await?;

@@ -1,16 +1,16 @@
-//! Logs: the output of a workload, and two readers of it.
+//! Logs: a controller that publishes the output of its workload, and two readers.
 //!
 //! ```sh
 //! cargo run --example 10_logs
 //! ```
 //!
-//! An operation borrows the controller mutably, so a reader cannot call the controller at the
-//! same time. Instead the controller returns a handle of its logs before the first operation,
-//! and a reader uses that while `wait` runs. One reader here follows a process while it runs.
-//! Another one reads the last line afterwards. With a worker, `WorkerHandle::logs` reads the
-//! logs of all tasks of a service.
+//! An operation borrows the controller mutably, so a reader cannot call the controller at
+//! the same time. Instead, the controller returns a handle on its logs before the first
+//! operation. A reader uses the handle while `wait` runs. In this example, one reader
+//! follows a running process, and another reads the last line afterwards. With a worker,
+//! `WorkerHandle::logs` reads the logs of all tasks of a service.
 //!
-//! It runs `sh`.
+//! Runs `sh`.
 
 use onward::exec::{
     ControllerLogs, LogMessage, LogPublisher, LogSubscriptionOptions, SharedLogs, SystemClock,
@@ -23,11 +23,12 @@ use std::thread;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// The lines that a workload has written so far. They are complete when the sender is dropped.
+/// The lines that a workload has written so far. They are complete when the sender is
+/// dropped.
 #[derive(Clone)]
 struct Output(watch::Receiver<Vec<LogMessage>>);
 
-/// Where the lines of a workload go.
+/// Receives the lines of a workload.
 type Lines = watch::Sender<Vec<LogMessage>>;
 
 impl ControllerLogs for Output {
@@ -52,7 +53,7 @@ impl ControllerLogs for Output {
     }
 }
 
-/// Runs a line of shell.
+/// Runs a shell command.
 struct Shell {
     line: &'static str,
     child: Option<Child>,
@@ -82,7 +83,7 @@ impl Controller for Shell {
     async fn wait(&mut self) -> Result<(), ControllerError> {
         let Some(child) = &mut self.child else { return Err("not started".into()) };
         let status = child.wait().await?;
-        // Wait for the last line too, so that a reader has all of them.
+        // Also wait for the last line, so that every reader gets all lines.
         let mut output = self.output.0.clone();
         while output.changed().await.is_ok() {}
         if status.success() { Ok(()) } else { Err(status.to_string().into()) }
@@ -98,7 +99,7 @@ impl Controller for Shell {
     }
 }
 
-/// Steps the task until there is nothing more to do.
+/// Steps until there is nothing more to do.
 async fn live(controller: &mut Shell) -> TaskState {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
     while step(&mut task, TaskState::Running, controller, &SystemClock).await == Outcome::Advanced {
@@ -107,7 +108,7 @@ async fn live(controller: &mut Shell) -> TaskState {
     task.state()
 }
 
-/// Collects the lines that it receives.
+/// A publisher that collects the lines it receives.
 fn collect(name: &str, collected: &mut Vec<String>) -> impl LogPublisher {
     move |message: LogMessage| {
         let text = String::from_utf8_lossy(&message.data).into_owned();

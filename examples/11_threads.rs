@@ -1,16 +1,16 @@
-//! A workload that dies with its agent: a thread of the agent's own process.
+//! A workload inside the agent: a thread that dies with the agent's process.
 //!
 //! ```sh
 //! cargo run --example 11_threads
 //! ```
 //!
-//! A new controller must find two things. The threads that run are in memory, by the ids of
-//! their tasks: all controllers of one executor find them there. What must survive the process
-//! is in a file: that the task was started, and how it ended. If the file has the start and not
-//! the end, and no thread runs, the task was lost with an earlier process.
+//! A new controller must find two things. The running threads are in memory, by task id,
+//! where all controllers of one executor find them. A file for each task survives the
+//! process: it records that the task was started, and how it ended. If the file has a start
+//! and no end, and no thread runs, the task was lost with an earlier process.
 //!
-//! The contract kit checks all of that, the death of the process too. It needs the features
-//! `testing` and `tokio`.
+//! The contract kit checks all of that, including the death of the process. Requires the
+//! features `testing` and `tokio`.
 
 use futures::FutureExt;
 use futures::channel::oneshot;
@@ -28,8 +28,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
-/// The definition of a task: how many rounds, how long each one takes, and whether it fails
-/// after the last one. While it runs, only the length of a round can be changed.
+/// The definition of a task: the number of rounds, the duration of each, and whether the
+/// task fails after the last one. Once the task was started, only the duration can be
+/// changed.
 #[derive(Clone, PartialEq)]
 struct Rounds {
     number: u64,
@@ -37,27 +38,27 @@ struct Rounds {
     fail: bool,
 }
 
-/// A thread that runs, or has run.
+/// A thread that runs or has ended.
 #[derive(Clone)]
 struct Worker {
-    /// What the thread reads before each round.
+    /// The orders that the thread reads before each round.
     order: Arc<Order>,
-    /// Ready when the thread has ended.
+    /// Resolves when the thread has ended.
     ended: Shared<oneshot::Receiver<()>>,
 }
 
 struct Order {
-    /// 0, or one of the two values below.
+    /// 0, `STOP` or `VANISH`.
     end: AtomicU8,
     millis: AtomicU64,
 }
 
-/// End, and write that into the file.
+/// Order: end, and write that to the file.
 const STOP: u8 = 1;
-/// End, and write nothing, as if the process were killed.
+/// Order: end without writing, as if the process were killed.
 const VANISH: u8 = 2;
 
-/// The executor: the folder with a file for each task, and the threads.
+/// The executor: a folder with one file for each task, and the threads.
 #[derive(Clone)]
 struct Threads {
     folder: PathBuf,
@@ -73,7 +74,7 @@ impl Threads {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the thread of a task, if there is one.
+    /// Stops the thread of a task, if there is one.
     async fn stop(&self, id: &str) {
         let worker = self.running().get(id).cloned();
         if let Some(worker) = worker {
@@ -82,7 +83,7 @@ impl Threads {
         }
     }
 
-    /// Ends the thread of a task, and removes what the task has left.
+    /// Stops the thread of a task, and removes its file.
     async fn remove(&self, id: &str) -> Result<(), ControllerError> {
         self.stop(id).await;
         self.running().remove(id);
@@ -92,7 +93,8 @@ impl Threads {
         }
     }
 
-    /// The process dies: no thread runs on, and each task that runs is lost.
+    /// Simulates the death of the process: no thread continues, and every running task is
+    /// lost.
     fn abandon(&self) {
         let running = std::mem::take(&mut *self.running());
         for worker in running.into_values() {
@@ -108,14 +110,14 @@ impl Executor for Threads {
 
     async fn controller(&self, task: &Assignment<Rounds>) -> Result<Thread, ControllerError> {
         let (id, rounds) = (task.id.to_string(), task.definition.clone());
-        // The id can be any text, and here it is the name of a file.
+        // An id can be any text. Here it becomes a file name.
         if Path::new(&id).file_name() != Some(id.as_ref()) {
             return Err(ControllerError::new(format!("the id {id:?} is not a file name")));
         }
         Ok(Thread { threads: self.clone(), file: self.folder.join(&id), id, rounds })
     }
 
-    /// Each task that exists has its file, also if its thread is lost.
+    /// Every existing task has a file, even if its thread is lost.
     async fn list(&self) -> Result<Vec<String>, ControllerError> {
         let mut ids = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -132,8 +134,7 @@ impl Executor for Threads {
 struct Thread {
     threads: Threads,
     id: String,
-    /// It has up to three lines: that the task was started, that its thread runs, and how it
-    /// has ended.
+    /// Up to three lines: the task was started, its thread runs, and how it ended.
     file: PathBuf,
     rounds: Rounds,
 }
@@ -164,7 +165,7 @@ impl Controller for Thread {
     type Definition = Rounds;
 
     async fn update(&mut self, rounds: &Rounds) -> Result<(), ControllerError> {
-        // All of it or nothing: look at everything before something is changed.
+        // Apply all of it or nothing: check everything before changing anything.
         let is_other = (rounds.number, rounds.fail) != (self.rounds.number, self.rounds.fail);
         if is_other && self.file.exists() {
             let reason = "only the length of a round can be changed once the task was started";
@@ -181,7 +182,7 @@ impl Controller for Thread {
         if self.file.exists() {
             return Err(ControllerError::already_started());
         }
-        // First the mark: whatever happens from here on, the task is never started again.
+        // Write the marker first. From here on the task is never started again.
         append(&self.file, "started\n")?;
         let (sender, ended) = oneshot::channel::<()>();
         let millis = AtomicU64::new(self.rounds.millis);
@@ -207,7 +208,7 @@ impl Controller for Thread {
         match text.lines().find(|line| !["started", "running"].contains(line)) {
             Some("success") => Ok(()),
             Some(end) => Err(ControllerError::new(end.to_owned())),
-            // Not temporary: another call would find the same.
+            // Not temporary, because another call would find the same.
             None => Err("it was lost with its agent".into()),
         }
     }
@@ -234,7 +235,7 @@ impl Subject for Threads {
             Workload::Runs => rounds(u64::MAX, false),
             Workload::Exits(0) => rounds(20, false),
             Workload::Fails => rounds(20, true),
-            // A thread has no exit code, and nothing can end it by force.
+            // A thread has no exit code and cannot be stopped by force.
             Workload::Exits(_) | Workload::DiesOfSignal(_) | Workload::IgnoresShutdown | _ => None,
         }
     }
@@ -254,21 +255,21 @@ impl Subject for Threads {
             .with_in_force(in_force)
     }
 
-    // The other methods are optional: the kit checks more if they return something.
+    // The other methods are optional. With them the kit checks more clauses.
 
-    /// The next process has the same folder, and no threads.
+    /// The next process has the same folder and no threads.
     fn restarted(&self) -> Option<Self> {
         self.abandon();
         Some(Self::new(&self.folder))
     }
-    /// The agent has lost its store. Its threads run on, so a clone has them too.
+    /// The agent has lost its store. Its threads continue, so the clone shares them.
     fn reconciler(&self) -> Option<Self> {
         Some(self.clone())
     }
     fn updated_definition(&self, id: &str, workload: Workload, _: UpdatePoint) -> Option<Rounds> {
         self.definition(id, workload).map(|rounds| Rounds { millis: 2, ..rounds })
     }
-    /// The length of a round could be changed, but not the number.
+    /// The duration of a round could be changed, but not the number of rounds.
     fn refused_definition(
         &self,
         id: &str,
@@ -289,7 +290,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     print!("{report}");
     assert!(report.holds());
     let unchecked: Vec<_> = report.unchecked.iter().map(|unchecked| unchecked.clause).collect();
-    // There are no exit codes and no signals, and nothing ends a thread by force.
+    // There are no exit codes and no signals, and nothing can stop a thread by force.
     let expected = [
         Clause::WaitExitCode,
         Clause::WaitSignalExitCode,

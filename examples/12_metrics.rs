@@ -1,21 +1,24 @@
-//! Metrics of an agent, in the text form of Prometheus.
+//! Metrics of an agent in the Prometheus text format.
 //!
 //! ```sh
 //! cargo run --example 12_metrics
 //! ```
 //!
-//! They come from three places. The library logs `tracing` events: here a layer counts changes
-//! of state, deadlines and terminations. An `ObservedExecutor` calls an observer at the
-//! beginning and the end of each call of a controller: here it measures them. The handle of the
-//! worker shows how many tasks there are in each state, and since when the oldest status waits
-//! to be stored: here that is read when the metrics are.
+//! The metrics come from three sources:
 //!
-//! No label is the id of a task. Ids come and go, and each value of a label costs memory for
-//! as long as the agent runs. To find the task of an event, look at the log.
+//! - The library's `tracing` events. A layer counts changes of state, expired deadlines and
+//!   terminations.
+//! - An `ObservedExecutor`. It calls an observer at the beginning and the end of each call
+//!   of a controller. The observer measures the duration.
+//! - The worker's handle. It returns the number of tasks in each state, and the age of the
+//!   oldest status that is not stored yet. Both are read when the metrics are requested.
 //!
-//! The crate `prometheus` keeps the numbers. Your agent serves what `text` returns at
-//! `/metrics`; `examples/agent-kit` does that, in `src/metrics.rs`. This example needs the
-//! feature `testing`, for time that passes at once.
+//! No metric has the task id as a label, because every label value uses memory for as long
+//! as the agent runs. To find the task of an event, read the log.
+//!
+//! The crate `prometheus` keeps the metrics. Your agent serves the result of `text` at
+//! `/metrics`, as `examples/agent-kit` does in `src/metrics.rs`. Requires the feature
+//! `testing`, for virtual time.
 
 use onward::agent::{MemoryStore, Policy, Runtime, TaskView, Worker, WorkerHandle};
 use onward::exec::{Call, CallObserver, CallOutcome, ObservedExecutor};
@@ -37,7 +40,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-/// The numbers. Clones are the same ones.
+/// The metrics. Clones share the values.
 #[derive(Clone)]
 struct Metrics {
     registry: Registry,
@@ -81,7 +84,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// All of them, with what the worker shows now.
+    /// All metrics, including those read from the worker.
     fn text<D>(
         &self,
         tasks: &WorkerHandle<D>,
@@ -98,7 +101,7 @@ impl Metrics {
     }
 }
 
-/// The fields of an event, as texts. The message is a field too.
+/// The fields of an event, as texts. The message is one of them.
 #[derive(Default)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -111,7 +114,7 @@ impl Visit for Fields {
     }
 }
 
-/// Counts events. Their names and fields are in the guide, in the section Observability.
+/// Counts events. The guide lists their names and fields in the section Observability.
 impl<S: Subscriber> Layer<S> for Metrics {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
@@ -129,7 +132,7 @@ impl<S: Subscriber> Layer<S> for Metrics {
     }
 }
 
-/// Measures calls, in the time of a runtime.
+/// Measures the duration of calls, in the time of a runtime.
 struct Stopwatch {
     metrics: Metrics,
     runtime: Arc<dyn Runtime>,
@@ -147,7 +150,7 @@ impl CallObserver for Stopwatch {
     }
 }
 
-/// An agent with three tasks, until they have ended. Returns what `/metrics` shows then.
+/// Runs an agent until its three tasks have ended. Returns the text of `/metrics`.
 async fn run(pool: &VirtualPool, metrics: &Metrics) -> Result<String, Box<dyn Error>> {
     let script = |task: &Assignment<()>| match &*task.id {
         "late" => {
@@ -180,10 +183,10 @@ async fn run(pool: &VirtualPool, metrics: &Metrics) -> Result<String, Box<dyn Er
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::new()?;
     let ours = Targets::new().with_target("onward", Level::DEBUG);
-    // Beside it, a layer that writes the log, with a filter of its own.
+    // Add a second layer with its own filter to write the log.
     let subscriber = tracing_subscriber::registry().with(metrics.clone().with_filter(ours));
     let pool = VirtualPool::new(VirtualTime::new(), 0);
-    // In a program: `tracing::subscriber::set_global_default(subscriber)?`.
+    // In a program, call `tracing::subscriber::set_global_default(subscriber)?`.
     let text =
         tracing::subscriber::with_default(subscriber, || pool.run_until(run(&pool, &metrics)));
     let text = text.ok_or("the agent hangs")??;

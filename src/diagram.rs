@@ -1,4 +1,4 @@
-//! Diagrams of the table of edges: Mermaid, Graphviz and Markdown.
+//! Diagrams of the states and edges, as Mermaid, Graphviz or Markdown.
 
 use crate::lifecycle::{Actor, EDGES, EventKind, TaskState, Transition};
 use alloc::format;
@@ -6,23 +6,24 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The language that a [`Diagram`] is written in.
+/// The output format of a [`Diagram`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DiagramFormat {
-    /// A flowchart of Mermaid.
+    /// A Mermaid flowchart.
     Mermaid,
-    /// A digraph in the language of Graphviz.
+    /// A Graphviz digraph.
     Dot,
-    /// A table, one row a state.
+    /// A Markdown table with one row for each state.
     Markdown,
 }
 
-/// A diagram of the table of edges. Its [`Display`](fmt::Display) writes it.
+/// A diagram of all states and edges. Its [`Display`](fmt::Display) writes it.
 ///
-/// Each arrow is an edge. It has the color of the end that it leads to. It is
-/// dashed if no agent takes the edge. The events that lead to a state are listed
-/// below its name. If no actor is named, it is the agent.
+/// - Each arrow is an edge, in the color of the state that it leads to.
+/// - An arrow is dashed if the agent does not take the edge.
+/// - Below the name of a state are the events that lead to it.
+/// - The actor is the agent, if no other is named.
 ///
 /// `cargo run --example diagram -- mermaid` prints it.
 ///
@@ -40,12 +41,12 @@ pub struct Diagram {
 }
 
 impl Diagram {
-    /// The whole table, every edge alike.
+    /// The whole table, without marks.
     pub const fn new(format: DiagramFormat) -> Self {
         Self { format, untaken: Vec::new() }
     }
 
-    /// Marks these edges as not taken, for example by a test suite.
+    /// Marks edges as not taken, for example the edges that a test suite never took.
     #[must_use]
     pub fn with_untaken(mut self, edges: impl IntoIterator<Item = Transition>) -> Self {
         self.untaken.extend(edges);
@@ -125,7 +126,8 @@ impl Diagram {
         Ok(())
     }
 
-    /// Where edges lead to from here, with who takes them.
+    /// The states that edges lead to from `from`, with the actors if they are not the
+    /// agent.
     fn cell(&self, from: TaskState, of: &dyn Fn(TaskState) -> bool) -> String {
         let edges = EDGES.iter().filter(|edge| edge.from == from && of(edge.to));
         let targets: Vec<_> = edges
@@ -147,7 +149,7 @@ impl Diagram {
     }
 }
 
-/// The states that an edge leaves or enters.
+/// The states that have at least one edge.
 fn drawn() -> impl Iterator<Item = TaskState> {
     let has_edge = |state| EDGES.iter().any(|edge| edge.from == state || edge.to == state);
     TaskState::ALL.into_iter().filter(move |state| has_edge(*state))
@@ -157,7 +159,8 @@ fn is_agents(edge: &Transition) -> bool {
     edge.by.contains(&Actor::Agent)
 }
 
-/// What brings a task into this state, and who, where it is always the same.
+/// The events that lead to a state, and the actors if they are the same for every edge
+/// and not the agent.
 fn caption(state: TaskState) -> String {
     let leads_here =
         |kind: &EventKind| EDGES.iter().any(|edge| kind.leads_to(edge.from) == Some(state));
@@ -171,7 +174,8 @@ fn caption(state: TaskState) -> String {
     }
 }
 
-/// Who takes this edge, where neither the state says it nor it is the agent alone.
+/// The actors of an edge, if the caption of the state does not name them and they are not
+/// only the agent.
 fn label(edge: &Transition) -> String {
     if edge.by == [Actor::Agent] || common(edge.to).is_some() {
         return String::new();
@@ -179,7 +183,7 @@ fn label(edge: &Transition) -> String {
     any_of(edge.by)
 }
 
-/// Who takes every edge into this state, where they are the same for all.
+/// The actors of all edges that lead to a state, if they are the same for all.
 fn common(to: TaskState) -> Option<&'static [Actor]> {
     let mut by = EDGES.iter().filter(|edge| edge.to == to).map(|edge| edge.by);
     by.next().filter(|first| by.all(|other| other == *first))
@@ -190,7 +194,7 @@ fn any_of(names: &[impl fmt::Display]) -> String {
     names.join(" or ")
 }
 
-/// What a state is drawn with.
+/// The colors of a state.
 struct Paint {
     line: &'static str,
     fill: &'static str,

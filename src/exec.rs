@@ -1,8 +1,9 @@
-//! Runs one operation of a task's controller: async, without a runtime.
+//! Controllers and their operations: async, without a runtime.
 //!
-//! There is no loop and no delay here. The rule is: *borrow to decide, await the
-//! effect, consume to record*. No operation's future owns a task, so dropping one
-//! loses nothing.
+//! You implement [`Controller`] and [`Executor`]. [`resolve`] gets the controller of a
+//! task, and [`step`] runs one operation. There is no loop, no retry and no delay here.
+//! The rule is: *borrow to decide, await the effect, consume to record*. An operation's
+//! future never owns the task, so you can drop it at any time without losing the task.
 
 mod call;
 mod clock;

@@ -1,26 +1,24 @@
-//! The life of a task as a typestate machine.
+//! The lifecycle of a task as a typestate machine, and the agent that runs it.
 //!
-//! A task only moves forward through its states. An illegal transition does not
-//! compile. This is the Rust form of what SwarmKit's agent does with a task.
+//! A task only moves forward through its states. An illegal transition does not compile.
+//! The states and rules are those of SwarmKit's agent, in Rust.
 //!
 //! # Three layers
 //!
-//! [`lifecycle`]: the fourteen [states](lifecycle::state), the table of
-//! [edges](lifecycle::EDGES), tasks and their statuses. It is pure.
-//!
-//! [`exec`]: you implement [`Controller`], [`resolve`] gets one for a task, and
-//! [`step`] takes the task one step further with it. It is async, and has no runtime
-//! of its own.
-//!
-//! [`agent`] drives tasks over time. A [`Driver`](agent::Driver) takes one task through
-//! its whole life, with retries and deadlines. A [`Worker`](agent::Worker) runs many
-//! tasks, stores them in a [`Store`](agent::Store), and resumes them after a restart. A
-//! [`Reporter`](agent::Reporter) delivers statuses.
+//! - [`lifecycle`]: states, legal transitions and statuses. Pure and `no_std`. It has the
+//!   fourteen [states](lifecycle::state) and the [table of edges](lifecycle::EDGES).
+//! - [`exec`]: runs one operation of a controller. Async, without a runtime. You
+//!   implement [`Controller`] and [`Executor`]. [`resolve`] gets a task's controller, and
+//!   [`step`] moves the task one step forward with it.
+//! - [`agent`]: drives tasks over time. A [`Driver`](agent::Driver) runs one task through
+//!   its whole life, with retries and deadlines. A [`Worker`](agent::Worker) runs many
+//!   tasks, stores them in a [`Store`](agent::Store), and resumes them after a restart. A
+//!   [`Reporter`](agent::Reporter) delivers their statuses.
 //!
 //! # Two forms of a task
 //!
-//! [`Task<S>`](Task) knows its state at compile time. Its moves consume it, and
-//! compile only where the table has the edge:
+//! [`Task<S>`](Task) has a state that the compiler knows. A move consumes the task and
+//! returns it in its next state. A move compiles only if the table has the edge:
 //!
 //! ```
 //! use onward::{Failure, Task, state};
@@ -34,9 +32,9 @@
 //! assert_eq!((failed.message(), failed.err()), ("started", Some("out of memory")));
 //! ```
 //!
-//! [`AnyTask`] knows it at run time: for a loop, a map, a field. Each of its
-//! moves is one of the typed moves. A move that they do not allow is an error, which
-//! gives the task back:
+//! [`AnyTask`] has a state that is known at run time. Use it in loops, maps and struct
+//! fields. Each of its moves is one of the typed moves. An illegal move returns an error,
+//! which gives the task back:
 //!
 //! ```
 //! use onward::{AnyTask, Event, TaskState, TaskStatus};
@@ -50,16 +48,15 @@
 //!
 //! # Features
 //!
-//! - `std` (default): the layer [`agent`], the system's clock, and `io::Error` as
-//!   a cause.
-//! - `serde` (default, implies `std`): statuses in the Docker Engine API's JSON, and
-//!   policies.
-//! - `redb` (implies `serde`): `agent::RedbStore`, which keeps tasks in a file.
-//! - `tokio`: `agent::TokioRuntime`, which runs drivers, workers and reporters on tokio.
-//! - `testing`: virtual time, scripted controllers, strategies for `proptest`, and the
-//!   contract of a controller, to hold one's own against.
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `std` | yes | the layer [`agent`], [`SystemClock`](exec::SystemClock), and conversions from `io::Error` |
+//! | `serde` | yes | statuses in the JSON of the Docker Engine API, and policies; implies `std` |
+//! | `redb` | no | `agent::RedbStore`, which stores tasks in a file; implies `serde` |
+//! | `tokio` | no | `agent::TokioRuntime`, which runs drivers, workers and reporters on tokio |
+//! | `testing` | no | virtual time, scripted controllers, `proptest` strategies, and a kit that checks your controller against the contract |
 //!
-//! Without them the library needs `alloc` only.
+//! Without features the library needs only `alloc`.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -73,7 +70,7 @@ pub mod lifecycle;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-/// The times in statuses are of this crate.
+/// The crate `time`: statuses contain its times.
 pub use time;
 
 #[doc(no_inline)]

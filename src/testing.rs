@@ -1,12 +1,15 @@
-//! What tests are made with.
+//! Test support: virtual time, scripted controllers, `proptest` strategies, and the
+//! contract kit.
 //!
-//! - Virtual time, and a runtime in it.
-//! - Controllers, executors and connections that do what a script says.
-//! - Whatever can be and happen, as [strategies](strategy) of `proptest`.
-//! - The edges that a run has [covered](Coverage).
-//! - A kit that checks a controller against its [contract].
+//! | To test | Use |
+//! |---|---|
+//! | your controller against the rules of [`Controller`](crate::Controller) | the kit in [`contract`] |
+//! | code that waits, without waiting | [`VirtualTime`] and the runtime [`VirtualPool`] |
+//! | a loop or an agent, without real workloads | [`ScriptedController`], [`ScriptedExecutor`] and [`ScriptedReporter`] |
+//! | with random statuses, events, scripts and assignments | the [strategies](strategy) of `proptest` |
+//! | which edges your tests have taken | [`Coverage`] |
 //!
-//! It needs the feature `testing`.
+//! Requires the feature `testing`.
 
 pub mod contract;
 mod coverage;
@@ -21,8 +24,8 @@ mod trace;
 
 pub use coverage::{Coverage, CoverageLayer};
 pub use pool::VirtualPool;
-pub use reporter::{Reply, ScriptedReporter, Taken};
-pub use scenario::{Scenario, Wish};
+pub use reporter::{Delivery, Reply, ScriptedReporter};
+pub use scenario::{Request, Scenario};
 pub use script::{Behavior, Script};
 pub use scripted::{NoopController, ScriptedController, ScriptedExecutor};
 pub use time::{Turn, VirtualClock, VirtualSleep, VirtualTime};

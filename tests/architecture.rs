@@ -1,6 +1,6 @@
-//! The invariants of `docs/architecture.md` that are about what is absent.
+//! The invariants of `docs/architecture.md` that forbid something in the source.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     sources_of("src", folder)
 }
 
-/// The sources below a folder of a crate, whose sources are in `root`.
+/// The sources in a folder of the crate whose sources are in `root`.
 fn sources_of(root: &str, folder: &str) -> Vec<(PathBuf, String)> {
     fn collect(path: &Path, into: &mut Vec<(PathBuf, String)>) {
         if path.is_dir() {
@@ -34,7 +34,7 @@ fn sources_of(root: &str, folder: &str) -> Vec<(PathBuf, String)> {
     if let Ok(text) = fs::read_to_string(root.join(folder).with_extension("rs")) {
         found.push((root.join(folder).with_extension("rs"), text));
     }
-    assert!(!found.is_empty(), "{folder} has sources");
+    assert!(!found.is_empty(), "{folder} has no sources");
     found
 }
 
@@ -62,7 +62,7 @@ fn the_lifecycle_has_no_async_no_clock_no_logging_and_no_exec() {
 }
 
 #[test]
-fn a_task_is_built_in_one_file() {
+fn only_one_file_builds_tasks() {
     for (path, text) in sources("") {
         if !path.ends_with("lifecycle/task.rs") {
             for line in code(&text) {
@@ -78,7 +78,8 @@ fn the_library_starts_no_thread_and_no_runtime_and_prints_nothing() {
     assert_absent("", &threads);
     assert_absent("", &["thread::yield", "block_on", "println!", "eprintln!"]);
     for (path, text) in sources("") {
-        // A store that waits for the lock of its file does so on the thread that it was given.
+        // A store that waits for the lock of its file does so on the thread that it
+        // received.
         if !path.ends_with("store/redb.rs") {
             assert!(!code(&text).any(|line| line.contains("sleep(")), "{}", path.display());
         }
@@ -86,7 +87,7 @@ fn the_library_starts_no_thread_and_no_runtime_and_prints_nothing() {
 }
 
 #[test]
-fn nothing_in_the_library_can_panic_by_a_word_of_its_own() {
+fn no_source_of_the_library_contains_an_explicit_panic() {
     assert_absent(
         "",
         &[
@@ -102,7 +103,7 @@ fn nothing_in_the_library_can_panic_by_a_word_of_its_own() {
 }
 
 #[test]
-fn a_runtime_and_its_panics_are_met_in_one_file() {
+fn only_one_file_calls_the_runtime_and_catches_its_panics() {
     for (path, text) in sources("agent") {
         let is = |file: &str| path.ends_with(file);
         if is("agent/runtime.rs") || is("runtime/tokio.rs") || is("agent/panic.rs") {
@@ -136,7 +137,7 @@ fn tasks_are_not_cloned_and_not_serialized() {
 }
 
 #[test]
-fn nothing_of_another_crate_can_be_in_the_api_but_of_five_where_no_feature_brings_it() {
+fn only_five_dependencies_are_built_without_a_feature() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     let manifest = manifest.unwrap();
     let section = |name: &str| {
@@ -160,18 +161,18 @@ fn nothing_of_another_crate_can_be_in_the_api_but_of_five_where_no_feature_bring
             }
             ["serde"] => always.push(name),
             ["redb" | "tokio" | "testing"] => assert!(rest.contains("optional = true"), "{name}"),
-            ref by => panic!("{name} comes with {by:?}"),
+            ref by => panic!("{name} is a dependency of {by:?}"),
         }
     }
     always.sort();
     assert_eq!(always, ["futures", "serde", "thiserror", "time", "tracing"]);
 }
 
-/// The files of the contract kit that a file uses, by their names.
+/// The files of the contract kit that a file uses, by name.
 fn used_files(name: &str, text: &str, files: &[String]) -> Vec<String> {
     let mut used = Vec::new();
     for line in code(text) {
-        // A unit test may use all of its own file.
+        // A unit test can use everything in its own file.
         if line == "use super::*;" {
             continue;
         }
@@ -193,7 +194,7 @@ fn used_files(name: &str, text: &str, files: &[String]) -> Vec<String> {
     used
 }
 
-/// The sources below a folder, by the names of their modules.
+/// The sources in a folder, by the names of their modules.
 fn modules(root: &str, folder: &str) -> Vec<(String, String)> {
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join(folder);
     sources_of(root, folder)
@@ -205,8 +206,8 @@ fn modules(root: &str, folder: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Takes away each file whose used files are all taken away, until no file is left. That fails
-/// if there is a circle.
+/// Removes each file all of whose used files are removed, until none is left. Panics if the
+/// files use each other in a circle.
 #[track_caller]
 fn assert_no_circle(uses: Vec<(String, Vec<String>)>) {
     let mut left = uses;
@@ -219,7 +220,7 @@ fn assert_no_circle(uses: Vec<(String, Vec<String>)>) {
 }
 
 #[test]
-fn no_file_of_the_contract_kit_is_used_by_one_that_it_uses() {
+fn the_files_of_the_contract_kit_have_no_circle() {
     let sources = modules("src", "testing/contract");
     let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
     let uses: Vec<_> =
@@ -229,11 +230,11 @@ fn no_file_of_the_contract_kit_is_used_by_one_that_it_uses() {
     assert_no_circle(uses);
 }
 
-/// The files of the benches that a file uses, by their names: the first name after `crate::` and
-/// `super::` in it, each name of a group, and each name before `::` of a module below it.
+/// The files of the benches that a file uses, by name: the first name after `crate::` and
+/// `super::`, each name of a group, and each name before the `::` of a submodule.
 ///
-/// The machines that are compared are in a folder of their own, and each user declares them: a
-/// name of `machines` is no file of these.
+/// The state machines that are compared are in their own folder, and each user declares
+/// them. A name of `machines` is therefore not one of these files.
 fn used_benches(name: &str, text: &str, files: &[String], machines: &[String]) -> Vec<String> {
     let (folder, own) = name.rsplit_once("::").map_or(("", name), |(folder, own)| (folder, own));
     let inside = |folder: &str, word: &str| match folder {
@@ -251,7 +252,7 @@ fn used_benches(name: &str, text: &str, files: &[String], machines: &[String]) -
             for path in names {
                 let word = path.trim().split(|c| !is_of_word(c)).next().unwrap_or_default();
                 let file = inside(folder, word);
-                // What is no file is in the file that declares the module.
+                // A name that is not a file is in the file that declares the module.
                 let is_declared = files.contains(&file) || machines.iter().any(|name| name == word);
                 used.push(if is_declared { file } else { root.to_owned() });
             }
@@ -267,7 +268,7 @@ fn used_benches(name: &str, text: &str, files: &[String], machines: &[String]) -
 }
 
 #[test]
-fn no_file_of_the_benches_is_used_by_one_that_it_uses() {
+fn the_files_of_the_benches_have_no_circle() {
     let sources = modules("benches/src", "");
     let files: Vec<_> = sources.iter().map(|(name, _)| name.clone()).collect();
     let mut machines: Vec<_> =

@@ -1,7 +1,7 @@
-//! What public types can be sent, shared and moved: all of them, but where it says
-//! so.
+//! Auto traits of the public types: all are `Send`, `Sync` and `Unpin`, except where a test
+//! names an exception.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::agent::driver::{
     DefinitionStatus, Driver, DriverExit, DriverHandle, HistoryEntry, Snapshot, UpdateError, Watch,
@@ -36,9 +36,9 @@ use onward::testing::contract::{
     Unchecked, UnknownClauseError, UpdatePoint, Workload,
 };
 use onward::testing::{
-    Behavior, Call, CallEvent, Coverage, CoverageLayer, NoopController, Reply, Scenario, Script,
-    ScriptedController, ScriptedExecutor, ScriptedReporter, Taken, Trace, TraceEntry, Turn,
-    VirtualClock, VirtualPool, VirtualSleep, VirtualTime, Wish,
+    Behavior, Call, CallEvent, Coverage, CoverageLayer, Delivery, NoopController, Reply, Request,
+    Scenario, Script, ScriptedController, ScriptedExecutor, ScriptedReporter, Trace, TraceEntry,
+    Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime,
 };
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 fn all<T: Send + Sync + Unpin + Debug>() {}
 
-/// A controller is `Send`, and need not be `Sync`.
+/// A controller that is `Send` and not `Sync`.
 struct Unshared(Cell<u8>);
 
 impl Controller for Unshared {
@@ -104,7 +104,7 @@ type Drives = Driver<Runs>;
 type Works = Worker<Runs, MemoryStore<u64>>;
 
 #[test]
-fn every_public_type_can_be_sent_shared_moved_and_shown() {
+fn every_public_type_is_send_sync_unpin_and_debug() {
     macro_rules! check {
         ($($type:ty),* $(,)?) => { $(all::<$type>();)* };
     }
@@ -165,14 +165,15 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
     ];
     check![Behavior, Breach, Call, CallEvent, Clause, Contract, NoopController];
     check![Observation, Reply, Report, Scenario, Script, ScriptedController, ScriptedExecutor];
-    check![ScriptedReporter, Taken, Trace, TraceEntry, Wish, Workload, ClauseResult, ClauseVerdict];
+    check![ScriptedReporter, Delivery, Trace, TraceEntry, Request, Workload];
+    check![ClauseResult, ClauseVerdict];
     check![InForce, Unchecked, UnknownClauseError, UpdatePoint];
     check![CallOutcome<'static>, ObservedController<u64, u64>, ObservedExecutor<u64, u64>];
     check![Turn, VirtualClock, VirtualPool, VirtualSleep, VirtualTime];
 }
 
 #[test]
-fn no_public_type_is_left_out_here() {
+fn every_public_type_is_checked_here() {
     fn check(path: &Path) {
         if path.is_dir() {
             return fs::read_dir(path).unwrap().for_each(|entry| check(&entry.unwrap().path()));
@@ -190,16 +191,16 @@ fn no_public_type_is_left_out_here() {
 }
 
 #[test]
-fn what_holds_a_controller_can_be_sent_even_if_the_controller_cannot_be_shared() {
+fn a_type_with_a_controller_is_send_even_if_the_controller_is_not_sync() {
     fn sent<T: Send + Unpin>() {}
     sent::<Drives>();
-    // A worker drives a task in its own future if the runtime refuses to.
+    // If the runtime refuses to spawn, a worker drives the task in its own future.
     sent::<Works>();
     sent::<BoxController<u64>>();
 }
 
 #[test]
-fn what_runs_can_be_spawned() {
+fn drivers_workers_and_reporters_can_be_spawned() {
     fn spawned(_: impl Send + 'static) {}
     fn driver(mut driver: Drives) -> impl Send {
         async move { driver.run().await }
@@ -213,8 +214,8 @@ fn what_runs_can_be_spawned() {
     fn contract(contract: Contract) -> impl Send {
         async move { contract.check(&Runs).await }
     }
-    fn act(scenario: Scenario, handle: DriverHandle<u64>, runtime: Arc<dyn Runtime>) -> impl Send {
-        async move { scenario.act(&handle, &*runtime).await }
+    fn send(scenario: Scenario, handle: DriverHandle<u64>, runtime: Arc<dyn Runtime>) -> impl Send {
+        async move { scenario.send(&handle, &*runtime).await }
     }
-    spawned((driver, worker, reporter, contract, act));
+    spawned((driver, worker, reporter, contract, send));
 }

@@ -1,6 +1,6 @@
-//! The contract kit passes what keeps the contract, and finds what does not.
+//! The contract kit accepts controllers that keep the contract, and finds each breach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 #[path = "contract/controller.rs"]
 mod controller;
@@ -28,7 +28,7 @@ fn check(wrong: Wrong) -> Report {
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, wrong);
     let report = pool.run_until(Contract::new(Arc::new(pool.clone())).check(&world));
-    report.expect("what hangs is dropped")
+    report.expect("the kit drops calls that hang")
 }
 
 fn broken(report: &Report) -> Vec<Clause> {
@@ -41,84 +41,84 @@ fn unchecked(report: &Report) -> Vec<Clause> {
 
 /// Each wrong controller, and the clause that it breaks.
 const WRONG: &[(Wrong, Clause)] = &[
-    (Wrong::NothingIsHandedOut, Clause::ControllerMade),
+    (Wrong::MakesNoController, Clause::ControllerMade),
     (Wrong::CannotPrepare, Clause::PrepareSucceeds),
     (Wrong::StartsNothing, Clause::StartRuns),
-    (Wrong::FailsWhereItSucceeded, Clause::Life),
+    (Wrong::WaitFailsAfterASuccess, Clause::Life),
     (Wrong::StartsInPrepare, Clause::PrepareStartsNothing),
     (Wrong::IsBusyAfterADroppedPrepare, Clause::PrepareDropped),
     (Wrong::PreparesOnlyOnce, Clause::PrepareRepeated),
     (Wrong::IsNeverReady, Clause::PrepareRepeated),
-    (Wrong::DoesNotKnowWhatAnotherHasPrepared, Clause::PrepareNewController),
+    (Wrong::FailsIfAnotherHasPrepared, Clause::PrepareNewController),
     (Wrong::ForgetsADroppedStart, Clause::StartDropped),
     (Wrong::StartsAgain, Clause::StartRepeated),
-    (Wrong::DoesNotKnowWhatAnotherHasStarted, Clause::StartNewController),
-    (Wrong::LeavesWhatADroppedStartHasBegun, Clause::ShutdownAfterDroppedStart),
+    (Wrong::FailsIfAnotherHasStarted, Clause::StartNewController),
+    (Wrong::LeavesTheWorkloadOfADroppedStart, Clause::ShutdownAfterDroppedStart),
     (Wrong::DoesNotWait, Clause::WaitWhileRunning),
-    (Wrong::KillsWhereWaitIsDropped, Clause::WaitDropped),
-    (Wrong::TellsTheEndOnlyOnce, Clause::WaitRepeated),
+    (Wrong::KillsIfWaitIsDropped, Clause::WaitDropped),
+    (Wrong::ReturnsTheResultOnlyOnce, Clause::WaitRepeated),
     (Wrong::LosesTheExitCodeOfAnother, Clause::WaitNewController),
-    (Wrong::TellsNoExitCode, Clause::WaitExitCode),
-    (Wrong::TellsTheSignalForTheExitCode, Clause::WaitSignalExitCode),
-    (Wrong::SucceedsWhereItFailed, Clause::WaitReportsFailure),
+    (Wrong::ReturnsNoExitCode, Clause::WaitExitCode),
+    (Wrong::ReturnsTheSignalAsExitCode, Clause::WaitSignalExitCode),
+    (Wrong::WaitSucceedsAfterAFailure, Clause::WaitReportsFailure),
     (Wrong::DoesNotShutDown, Clause::ShutdownEnds),
-    (Wrong::ShutsDownOnlyWhatWasStarted, Clause::ShutdownOfNothing),
+    (Wrong::ShutsDownOnlyStartedTasks, Clause::ShutdownOfNothing),
     (Wrong::HangsAfterADroppedShutdown, Clause::ShutdownDropped),
     (Wrong::ShutsDownOnlyOnce, Clause::ShutdownRepeated),
     (Wrong::ShutsDownOnlyItsOwn, Clause::ShutdownNewController),
     (Wrong::DoesNotTerminate, Clause::TerminateEnds),
     (Wrong::DoesNotTerminateAfterADroppedShutdown, Clause::TerminateEnds),
-    (Wrong::TerminatesOnlyWhatWasStarted, Clause::TerminateOfNothing),
-    (Wrong::StartsLateWhatWasDropped, Clause::NothingComesBack),
-    (Wrong::TerminatesOnlyWhatObeys, Clause::TerminateForces),
-    (Wrong::ForgetsTheEndWithItsProcess, Clause::RestartKeepsResult),
-    (Wrong::StartsAgainWhatHasEnded, Clause::RestartKeepsResult),
-    (Wrong::WaitsForWhatIsLost, Clause::RestartReportsLostWorkload),
-    (Wrong::WaitsForWhatIsLostUnlessAskedToStartIt, Clause::RestartReportsLostWorkload),
-    (Wrong::HangsWhereItStartsWhatIsLost, Clause::RestartStartsOnce),
-    (Wrong::StartsAgainWhatIsLost, Clause::RestartStartsOnce),
+    (Wrong::TerminatesOnlyStartedTasks, Clause::TerminateOfNothing),
+    (Wrong::StartsLateAfterADroppedStart, Clause::NothingComesBack),
+    (Wrong::TerminatesOnlyIfShutdownIsObeyed, Clause::TerminateForces),
+    (Wrong::LosesTheResultWithItsProcess, Clause::RestartKeepsResult),
+    (Wrong::StartsAnEndedWorkloadAgain, Clause::RestartKeepsResult),
+    (Wrong::WaitsForALostWorkload, Clause::RestartReportsLostWorkload),
+    (Wrong::WaitsForALostWorkloadUnlessStartIsCalled, Clause::RestartReportsLostWorkload),
+    (Wrong::HangsInStartOfALostWorkload, Clause::RestartStartsOnce),
+    (Wrong::StartsALostWorkloadAgain, Clause::RestartStartsOnce),
     (Wrong::ShutsDownEverything, Clause::OtherTasksUntouched),
-    (Wrong::CannotShutDownWhatIsLost, Clause::RestartReportsLostWorkload),
+    (Wrong::CannotShutDownALostWorkload, Clause::RestartReportsLostWorkload),
     (Wrong::LeavesFiles, Clause::RemoveLeavesNothing),
-    (Wrong::RemovesOnlyWhatIsThere, Clause::RemoveOfNothing),
+    (Wrong::RemovesOnlyExistingTasks, Clause::RemoveOfNothing),
     (Wrong::PanicsAfterADroppedRemove, Clause::RemoveDropped),
     (Wrong::RemovesOnlyOnce, Clause::RemoveRepeated),
     (Wrong::RemovesOnlyItsOwn, Clause::RemoveNewController),
-    (Wrong::LeavesWhatADroppedPrepareHasBegun, Clause::RemoveAfterDroppedCall),
+    (Wrong::LeavesFilesOfADroppedPrepare, Clause::RemoveAfterDroppedCall),
     (Wrong::KillsOnClose, Clause::CloseKeepsWorkload),
     (Wrong::HangsOnClose, Clause::CloseKeepsWorkload),
     (Wrong::WorksAfterClose, Clause::CallsAfterClose),
-    (Wrong::CannotInspectWhatDoesNotRun, Clause::InspectSucceeds),
+    (Wrong::CannotInspectBeforeTheStart, Clause::InspectSucceeds),
     (Wrong::HangsOnInspect, Clause::InspectSucceeds),
     (Wrong::InspectsNoExitCode, Clause::InspectExitCode),
     (Wrong::FailsOnUpdate, Clause::UpdateUnchanged),
     (Wrong::StopsForAnUpdate, Clause::UpdateUnchanged),
-    (Wrong::RefusesEveryUpdate, Clause::UpdateTaken),
-    (Wrong::TakesHalfOfAnUpdate, Clause::UpdateTaken),
-    (Wrong::TakesAnUpdateWithoutEffect, Clause::UpdateTaken),
-    (Wrong::TakesWhatItMustRefuse, Clause::UpdateRefused),
-    (Wrong::TakesHalfOfWhatItRefuses, Clause::UpdateRefused),
-    (Wrong::FailsWhereItMustRefuse, Clause::UpdateRefused),
-    (Wrong::StopsWhereItRefuses, Clause::UpdateRefused),
+    (Wrong::RejectsEveryUpdate, Clause::UpdateTaken),
+    (Wrong::AppliesHalfOfAnUpdate, Clause::UpdateTaken),
+    (Wrong::AcceptsAnUpdateWithoutEffect, Clause::UpdateTaken),
+    (Wrong::AcceptsAnUpdateThatItMustReject, Clause::UpdateRefused),
+    (Wrong::AppliesHalfOfARejectedUpdate, Clause::UpdateRefused),
+    (Wrong::FailsInsteadOfRejectingAnUpdate, Clause::UpdateRefused),
+    (Wrong::StopsWhenItRejectsAnUpdate, Clause::UpdateRefused),
     (Wrong::ForgetsADroppedUpdate, Clause::UpdateDropped),
     (Wrong::HangsAfterADroppedUpdate, Clause::UpdateDropped),
-    (Wrong::RefusesTheUpdateThatAnotherHasBegun, Clause::UpdateNewController),
-    (Wrong::FindsOnlyWhatHasTheDefinitionOfItsStart, Clause::UpdateNewController),
+    (Wrong::RejectsAnUpdateThatAnotherHasBegun, Clause::UpdateNewController),
+    (Wrong::FindsOnlyTasksWithTheOriginalDefinition, Clause::UpdateNewController),
     (Wrong::ListsNothing, Clause::ListExisting),
-    (Wrong::ListsOnlyWhatRuns, Clause::ListExisting),
-    (Wrong::HangsWhereItLists, Clause::ListExisting),
-    (Wrong::ListsWhatWasRemoved, Clause::ListRemoved),
+    (Wrong::ListsOnlyRunningTasks, Clause::ListExisting),
+    (Wrong::HangsInList, Clause::ListExisting),
+    (Wrong::ListsRemovedTasks, Clause::ListRemoved),
     (Wrong::ReconcilesNothing, Clause::ReconcileRemoves),
-    (Wrong::ReconcilesOnlyWhatHasEnded, Clause::ReconcileRemoves),
-    (Wrong::LeavesFilesWhereItReconciles, Clause::ReconcileRemoves),
+    (Wrong::ReconcilesOnlyEndedTasks, Clause::ReconcileRemoves),
+    (Wrong::LeavesFilesInReconcile, Clause::ReconcileRemoves),
     (Wrong::ReconcilesOnlyOnce, Clause::ReconcileRepeated),
-    (Wrong::ReconcilesOnlyWhatIsThere, Clause::ReconcileRepeated),
+    (Wrong::ReconcilesOnlyExistingTasks, Clause::ReconcileRepeated),
     (Wrong::HangsAfterADroppedReconcile, Clause::ReconcileDropped),
     (Wrong::ReconcilesEverything, Clause::ReconcileOtherTasks),
 ];
 
 #[test]
-fn a_right_controller_keeps_every_clause() {
+fn a_correct_controller_keeps_every_clause() {
     for right in [Wrong::Nothing, Wrong::NothingAndHasNothingToClose, Wrong::NothingAndIsMortal] {
         let report = check(right);
         report.assert_holds();
@@ -128,7 +128,7 @@ fn a_right_controller_keeps_every_clause() {
 }
 
 #[test]
-fn a_wrong_controller_breaks_the_clause_that_is_about_it_and_no_other() {
+fn a_wrong_controller_breaks_only_the_clause_about_its_fault() {
     for (wrong, clause) in WRONG {
         let report = check(*wrong);
         assert_eq!(broken(&report), [*clause], "{wrong:?}: {report}");
@@ -144,7 +144,7 @@ fn there_is_a_wrong_controller_for_every_clause() {
 }
 
 #[test]
-fn a_breach_says_what_was_expected_what_was_found_and_what_was_called() {
+fn a_breach_has_the_expectation_the_finding_and_the_calls() {
     let report = check(Wrong::ForgetsADroppedStart);
     let breach = &report.breaches[0];
     assert_eq!(breach.text, Clause::StartDropped.text());
@@ -172,7 +172,7 @@ fn a_broken_contract_fails_a_test() {
 }
 
 #[test]
-fn what_hangs_and_what_panics_is_told_so() {
+fn the_report_distinguishes_hangs_panics_and_errors() {
     let found = |wrong| check(wrong).breaches[0].found.clone();
     assert_eq!(found(Wrong::HangsAfterADroppedShutdown), "it did not return within 10s");
     assert_eq!(found(Wrong::PanicsAfterADroppedRemove), "it panicked: it is being removed");
@@ -181,7 +181,7 @@ fn what_hangs_and_what_panics_is_told_so() {
 }
 
 #[test]
-fn a_workload_that_a_subject_does_not_have_is_not_asked_for() {
+fn clauses_about_a_missing_workload_are_not_checked() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let world = World::new(&time, Wrong::Nothing).without(&[Workload::DiesOfSignal(9)]);
@@ -195,7 +195,7 @@ fn a_workload_that_a_subject_does_not_have_is_not_asked_for() {
     assert_eq!(report.unchecked[0].reason, reason);
 }
 
-/// What is held of this by a world whose workloads end without a code, if at all.
+/// The report on a world whose workloads end without exit codes, if they end at all.
 fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
@@ -205,7 +205,7 @@ fn check_without_codes(wrong: Wrong, also_without: &[Workload]) -> Report {
 }
 
 #[test]
-fn workloads_without_an_exit_code_are_waited_for_all_the_same() {
+fn wait_is_checked_for_workloads_without_an_exit_code() {
     let report = check_without_codes(Wrong::Nothing, &[]);
     report.assert_holds();
     assert_eq!(
@@ -213,7 +213,7 @@ fn workloads_without_an_exit_code_are_waited_for_all_the_same() {
         [Clause::WaitExitCode, Clause::WaitSignalExitCode, Clause::InspectExitCode]
     );
 
-    let report = check_without_codes(Wrong::TellsTheEndOnlyOnce, &[Workload::Exits(0)]);
+    let report = check_without_codes(Wrong::ReturnsTheResultOnlyOnce, &[Workload::Exits(0)]);
     assert_eq!(report.breaches[0].clause, Clause::WaitRepeated);
 
     let neither = [Workload::Exits(0), Workload::Fails];
@@ -224,7 +224,7 @@ fn workloads_without_an_exit_code_are_waited_for_all_the_same() {
 }
 
 #[test]
-fn the_name_of_a_clause_is_the_one_that_is_printed() {
+fn a_clause_is_parsed_from_its_printed_name() {
     for clause in Clause::ALL {
         assert_eq!(serde_json::to_value(clause).unwrap(), clause.as_str());
     }
@@ -270,7 +270,7 @@ fn a_broken_basic_clause_hides_only_the_clauses_that_need_it() {
         let found = report.unchecked.iter().find(|one| one.clause == needs).unwrap();
         assert!(found.reason.starts_with("it needs `"), "{found}");
     }
-    let report = check(Wrong::NothingIsHandedOut);
+    let report = check(Wrong::MakesNoController);
     assert_eq!(unchecked(&report), Clause::ALL[1..]);
 }
 
@@ -309,7 +309,7 @@ fn a_failure_before_the_checked_call_is_a_breach_of_the_clause_about_that_call()
 fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
-    let world = World::new(&time, Wrong::CannotPrepareWhatIgnoresShutdown);
+    let world = World::new(&time, Wrong::CannotPrepareIfItIgnoresShutdown);
     let report =
         pool.run_until(Contract::new(Arc::new(pool.clone())).repeat(2).check(&world)).unwrap();
     assert_eq!(broken(&report), [Clause::PrepareSucceeds], "{report}");
@@ -320,7 +320,7 @@ fn a_call_that_fails_for_one_workload_hides_no_other_clause() {
 
 #[test]
 fn a_broken_life_hides_no_other_clause() {
-    let report = check(Wrong::FailsWhereItSucceeded);
+    let report = check(Wrong::WaitFailsAfterASuccess);
     assert_eq!(broken(&report), [Clause::Life], "{report}");
     assert_eq!(unchecked(&report), [], "{report}");
     assert_eq!(report.held.len(), Clause::ALL.len() - 1, "{report}");
@@ -336,7 +336,7 @@ fn an_unknown_clause_is_an_error_that_lists_the_names() {
 }
 
 #[test]
-fn results_come_while_the_kit_runs() {
+fn results_are_reported_while_the_kit_runs() {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
     let results = Arc::new(Mutex::new(Vec::new()));
@@ -373,19 +373,19 @@ fn the_report_has_the_repetition_in_which_a_clause_broke() {
     };
     let (report, starts) = run(None, 1);
     report.assert_all_held();
-    // The first start of the third repetition.
+    // The first start of the third repetition fails.
     let (report, _) = run(Some(2 * starts + 1), 3);
     assert_eq!(broken(&report), [Clause::StartRuns]);
     assert_eq!(report.breaches[0].repetition, 3);
     let text = report.to_string();
     assert!(text.contains("start-runs: broken in repetition 3"), "{text}");
-    // The clauses that need it held twice, and were not checked the third time.
+    // The clauses that need it held twice and were not checked the third time.
     assert!(unchecked(&report).contains(&Clause::Life));
     assert!(report.held.contains(&Clause::PrepareStartsNothing));
     assert!(run(Some(2 * starts + 1), 2).0.holds());
 }
 
-/// The ids of the tasks of a broken clause.
+/// The id of the tasks of a broken clause, and the seed.
 fn id(seed: Option<u64>) -> (String, u64) {
     let time = VirtualTime::new();
     let pool = VirtualPool::new(time.clone(), 0);
@@ -413,7 +413,7 @@ fn ids_differ_in_every_run_and_are_the_same_for_a_seed() {
 
 #[test]
 fn a_breach_is_written_in_full() {
-    let (time, wrong) = (VirtualTime::new(), Wrong::ReconcilesOnlyWhatHasEnded);
+    let (time, wrong) = (VirtualTime::new(), Wrong::ReconcilesOnlyEndedTasks);
     let pool = VirtualPool::new(time.clone(), 0);
     let contract =
         Contract::new(Arc::new(pool.clone())).only("reconcile-removes").unwrap().with_seed(7);
@@ -423,7 +423,7 @@ fn a_breach_is_written_in_full() {
 0 clauses held, 1 broken, 0 not checked (1 repetition, seed 7)
 
 reconcile-removes: broken in repetition 1
-  contract: `reconcile` ends the workload of a task that nobody has assigned, and leaves nothing of the task.
+  contract: `reconcile` ends the workload of a task that is not assigned, and leaves nothing of the task.
   documented at: onward::Executor::reconcile
   expected: nothing runs after `reconcile`
   found: the workload runs

@@ -1,6 +1,6 @@
-//! Which edges are taken, by what is logged.
+//! The coverage layer counts the edges that are taken, from the log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use futures::executor::block_on;
 use onward::diagram::DiagramFormat;
@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
 
-/// What is counted while this runs.
+/// The moves that are counted while `run` runs.
 fn covered(run: impl FnOnce()) -> Coverage {
     let layer = CoverageLayer::default();
     let subscriber = tracing_subscriber::registry().with(layer.clone());
@@ -22,7 +22,7 @@ fn covered(run: impl FnOnce()) -> Coverage {
     layer.coverage()
 }
 
-/// All that an agent can do with a task in this state, once each.
+/// Does everything once that an agent can do with a task in this state.
 fn everything_an_agent_does(from: TaskState) {
     let task = || AnyTask::resume(TaskStatus::new(from));
     let answers: [fn() -> Behavior; 2] = [Behavior::succeeds, || Behavior::fails("no")];
@@ -43,17 +43,17 @@ fn everything_an_agent_does(from: TaskState) {
 }
 
 #[test]
-fn the_agent_takes_every_edge_that_the_table_says_is_its_own_and_no_other() {
+fn the_agent_takes_exactly_the_edges_that_the_table_gives_it() {
     let coverage = covered(|| TaskState::ALL.into_iter().for_each(everything_an_agent_does));
     assert_eq!(coverage.untaken(Actor::Agent).count(), 0);
-    assert_eq!(coverage.strays().count(), 0);
+    assert_eq!(coverage.illegal_moves().count(), 0);
     for (edge, _) in coverage.taken() {
         assert!(edge.by.contains(&Actor::Agent), "{edge:?}");
     }
 }
 
 #[test]
-fn what_is_not_taken_is_told_and_marked() {
+fn untaken_edges_are_listed_and_marked() {
     let coverage = covered(|| everything_an_agent_does(TaskState::Running));
     let taken: Vec<_> = coverage.taken().map(|(edge, _)| (edge.from, edge.to)).collect();
     let to = |to| (TaskState::Running, to);
@@ -64,7 +64,7 @@ fn what_is_not_taken_is_told_and_marked() {
 }
 
 #[test]
-fn moves_are_counted_together_whoever_counted_them() {
+fn clones_of_a_layer_count_together() {
     let layer = CoverageLayer::default();
     for clone in [layer.clone(), layer.clone()] {
         let subscriber = tracing_subscriber::registry().with(clone);
@@ -79,7 +79,7 @@ fn moves_are_counted_together_whoever_counted_them() {
 }
 
 #[test]
-fn only_what_this_library_logs_is_counted() {
+fn only_log_events_of_this_library_are_counted() {
     let coverage = covered(|| {
         tracing::debug!(target: "other", { state.transition = %"READY->STARTING" }, "moved");
         tracing::debug!(target: "onward::x", { state.transition = %"READY" }, "moved");
@@ -89,13 +89,16 @@ fn only_what_this_library_logs_is_counted() {
 }
 
 #[test]
-fn a_coverage_is_the_same_in_whatever_order_it_was_recorded() {
+fn the_order_of_recording_does_not_change_a_coverage() {
     let moves = || EDGES.iter().map(|edge| (edge.from, edge.to));
-    let strayed = (TaskState::Running, TaskState::Ready);
-    let one: Coverage = moves().chain([strayed]).collect();
-    let mut other = Coverage::from_iter([strayed]);
+    let illegal = (TaskState::Running, TaskState::Ready);
+    let one: Coverage = moves().chain([illegal]).collect();
+    let mut other = Coverage::from_iter([illegal]);
     other.extend(moves().collect::<Vec<_>>().into_iter().rev());
     assert_eq!(one, other);
     assert_eq!(one.taken().count(), EDGES.len());
-    assert_eq!(one.strays().collect::<Vec<_>>(), [(TaskState::Running, TaskState::Ready, 1)]);
+    assert_eq!(
+        one.illegal_moves().collect::<Vec<_>>(),
+        [(TaskState::Running, TaskState::Ready, 1)]
+    );
 }

@@ -1,6 +1,6 @@
-//! Every drawing of the table shows its edges, all of them and no other.
+//! Every diagram shows exactly the edges of the table.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::diagram::{Diagram, DiagramFormat};
 use onward::lifecycle::{EDGES, Transition};
@@ -15,7 +15,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-/// These edges, as `FROM TO`.
+/// The edges as `FROM TO`.
 fn names(edges: &[Transition]) -> BTreeSet<String> {
     let name = |edge: &Transition| format!("{} {}", edge.from.proto_name(), edge.to.proto_name());
     edges.iter().map(name).collect()
@@ -25,7 +25,7 @@ fn edges() -> BTreeSet<String> {
     names(EDGES)
 }
 
-/// The edges that a drawing shows, as `FROM TO`, and whether each is marked.
+/// The edges that a diagram shows as `FROM TO`, and whether each is marked.
 fn shown(format: DiagramFormat, drawing: &str) -> Vec<(String, bool)> {
     let mut shown = Vec::new();
     for line in drawing.lines() {
@@ -63,7 +63,7 @@ fn each_format_shows_every_edge_once() {
 }
 
 #[test]
-fn each_format_marks_the_edges_that_were_not_taken_and_no_other() {
+fn each_format_marks_exactly_the_untaken_edges() {
     for untaken in [&EDGES[..0], &EDGES[3..4], &EDGES[10..20], EDGES] {
         for format in FORMATS {
             let drawing = Diagram::new(format).with_untaken(untaken.iter().copied()).to_string();
@@ -90,6 +90,6 @@ fn the_picture_has_the_edges_of_the_table() {
     let drawn: Vec<_> = arrows.map(|(from, to)| format!("{from} {to}")).collect();
     assert_eq!(drawn.len(), EDGES.len());
     assert_eq!(drawn.into_iter().collect::<BTreeSet<_>>(), edges());
-    // A blank line would end it, where it stands in a page.
+    // A blank line would end the picture inside a Markdown page.
     assert!(picture.lines().all(|line| !line.trim().is_empty()));
 }

@@ -1,6 +1,6 @@
-//! What an error says of itself, however deeply it is wrapped.
+//! The properties of a `ControllerError`, at any depth of wrapping.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::exec::{ControllerError, ErrorKind};
 use onward::lifecycle::{Answer, ContainerStatus, Operation};
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// Somebody else's error, which wraps.
+/// An error type of another crate, which wraps an error.
 #[derive(Debug)]
 struct Foreign(Box<dyn Error + Send + Sync>);
 
@@ -25,17 +25,17 @@ impl Error for Foreign {
     }
 }
 
-/// Passes itself off as what it wraps, as `thiserror` does for `transparent`.
+/// Forwards to the error that it wraps, like `transparent` of `thiserror`.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct Transparent(#[from] ControllerError);
 
-/// Shares what it wraps.
+/// Wraps a shared error.
 #[derive(Debug, thiserror::Error)]
 #[error("sharing")]
 struct Sharing(#[source] Arc<dyn Error + Send + Sync>);
 
-/// Every way that the tests know to wrap an error.
+/// The error, wrapped in every way that these tests cover.
 fn wrappings(error: fn() -> ControllerError) -> Vec<ControllerError> {
     let outer = || ControllerError::new("outer");
     vec![
@@ -85,7 +85,7 @@ fn every_kind_is_found_through_any_wrapping() {
 }
 
 #[test]
-fn what_an_error_knows_is_found_through_any_wrapping() {
+fn exit_code_and_container_status_are_found_through_any_wrapping() {
     fn status() -> ContainerStatus {
         ContainerStatus { container_id: "c".into(), pid: Some(1), exit_code: Some(9) }
     }
@@ -99,7 +99,7 @@ fn what_an_error_knows_is_found_through_any_wrapping() {
 }
 
 #[test]
-fn what_the_outer_error_says_itself_comes_first() {
+fn the_values_of_the_outer_error_take_precedence() {
     let status = |code| ContainerStatus { exit_code: Some(code), ..ContainerStatus::default() };
     let inner = ControllerError::closed().with_exit_code(3).with_container_status(status(5));
     let outer = ControllerError::interrupted("y")
@@ -108,13 +108,13 @@ fn what_the_outer_error_says_itself_comes_first() {
         .with_source(inner.clone());
     assert_eq!((outer.kind(), outer.exit_code()), (ErrorKind::Interrupted, Some(4)));
     assert_eq!(outer.container_status(), Some(&status(6)));
-    // An exit code of 0 says nothing, and so hides none.
+    // An exit code of 0 counts as none, so it hides none.
     let outer = ControllerError::new("z").with_exit_code(0).with_source(inner);
     assert_eq!((outer.kind(), outer.exit_code()), (ErrorKind::Closed, Some(3)));
 }
 
 #[test]
-fn another_source_takes_the_place_of_the_first() {
+fn a_second_source_replaces_the_first() {
     let error = ControllerError::new("o")
         .with_source(ControllerError::new("x").temporary())
         .with_source(ControllerError::new("y"));
@@ -122,7 +122,7 @@ fn another_source_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn the_text_has_the_causes_once_each() {
+fn the_text_contains_each_cause_once() {
     let error = ControllerError::new("pulling alpine")
         .with_source(Foreign(io::Error::other("connection reset").into()));
     assert_eq!(error.to_string(), "pulling alpine");
@@ -148,14 +148,14 @@ fn the_text_has_the_causes_once_each() {
 }
 
 #[test]
-fn what_an_error_is_stands_in_the_chain_but_not_in_its_text() {
+fn the_properties_of_an_error_are_in_the_chain_and_not_in_its_text() {
     let error = ControllerError::new("task failed").with_exit_code(3);
     assert_eq!(format!("{error:#}"), "task failed");
     assert_eq!(format!("{:#}", anyhow::Error::from(error)), "task failed: exit code 3");
 }
 
 #[test]
-fn a_wrapped_error_is_still_there() {
+fn a_wrapped_error_can_be_accessed() {
     let missing = io::Error::from(io::ErrorKind::NotFound);
     let error = ControllerError::wrap(missing);
     let inside = error.get_ref().and_then(|error| error.downcast_ref::<io::Error>()).unwrap();
@@ -165,22 +165,22 @@ fn a_wrapped_error_is_still_there() {
 }
 
 #[test]
-fn a_text_that_is_static_is_not_copied_into_the_status() {
+fn a_static_text_is_not_copied_into_the_status() {
     let borrowed = |error: ControllerError| matches!(error.to_failure().err, Cow::Borrowed(_));
     assert!(borrowed(ControllerError::new("x").with_exit_code(3)));
     assert!(!borrowed(ControllerError::new("x").with_source("y")));
 }
 
 #[test]
-fn an_error_is_one_word_and_travels() {
-    // Clone: what a pull that several calls share answers.
+fn an_error_is_one_word_in_size_and_can_be_cloned_and_sent() {
+    // It is `Clone` for a pull whose result several calls share.
     fn check<T: Error + Clone + Send + Sync + 'static>() {}
     check::<ControllerError>();
     assert_eq!(size_of::<Result<(), ControllerError>>(), size_of::<usize>());
 }
 
 #[test]
-fn an_error_is_classed_in_the_order_of_swarmkit() {
+fn an_error_becomes_an_answer_in_the_order_of_swarmkit() {
     use Operation as O;
     let is = |operation: O, error: ControllerError| match error.into_answer(operation) {
         Answer::Succeeded => "succeeded",

@@ -1,6 +1,6 @@
-//! What an observer of calls sees: each call once, with its task and its outcome.
+//! An observed executor reports each call once, with its task and its outcome.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -15,7 +15,7 @@ use onward::testing::{
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-/// Writes `t1 start ok` when a call has ended, and `t1 start begun` before.
+/// Records `t1 start begun` at the beginning of a call, and `t1 start ok` at its end.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -46,7 +46,7 @@ impl CallObserver for Notes {
 
 type Observed = ObservedController<ScriptedController<u64>, Notes>;
 
-/// A controller that follows this script, and the notes of its calls.
+/// An observed controller that follows this script, and the notes of its calls.
 fn observed(script: Script) -> (Observed, Notes) {
     let notes = Notes::default();
     let executor = ScriptedExecutor::new(move |_| script.clone());
@@ -57,7 +57,7 @@ fn observed(script: Script) -> (Observed, Notes) {
 }
 
 #[test]
-fn every_call_is_observed_by_its_name() {
+fn every_call_is_observed_with_its_name() {
     let (mut controller, notes) = observed(Script::new());
     block_on(async {
         controller.update(&2).await.unwrap();
@@ -86,7 +86,7 @@ fn every_call_is_observed_by_its_name() {
 }
 
 #[test]
-fn an_outcome_is_what_a_driver_makes_of_it() {
+fn an_outcome_classifies_an_error_as_a_driver_does() {
     let cases = [
         (Call::Prepare, ControllerError::already_prepared(), "t1 prepare ok"),
         (Call::Start, ControllerError::already_started(), "t1 start ok"),
@@ -111,14 +111,14 @@ fn an_outcome_is_what_a_driver_makes_of_it() {
 }
 
 #[test]
-fn a_call_that_is_dropped_and_one_that_panics_end_too() {
+fn the_end_of_a_dropped_and_of_a_panicked_call_is_observed() {
     let script = Script::new()
         .with(Call::Wait, [Behavior::hangs()])
         .with(Call::Start, [Behavior::panics("no")]);
     let (mut controller, notes) = observed(script);
     assert!(controller.wait().now_or_never().is_none());
     assert_eq!(notes.take(), ["t1 wait begun", "t1 wait dropped"]);
-    // A future that was never polled has called nothing.
+    // A future that was never polled has not called the controller.
     drop(controller.wait());
     assert_eq!(notes.take(), [""; 0]);
     catch_unwind(AssertUnwindSafe(|| controller.start().now_or_never())).unwrap_err();
@@ -126,7 +126,7 @@ fn a_call_that_is_dropped_and_one_that_panics_end_too() {
 }
 
 #[test]
-fn the_calls_of_a_worker_are_observed_those_of_its_executor_too() {
+fn the_calls_of_a_worker_to_executor_and_controllers_are_observed() {
     let (notes, pool) = (Notes::default(), VirtualPool::new(VirtualTime::new(), 0));
     let late = Behavior::fails(ControllerError::new("not yet").temporary());
     let script = Script::new().with(Call::Prepare, [late, Behavior::succeeds()]);

@@ -1,6 +1,6 @@
-//! What holds whatever happens, in whatever order.
+//! Properties that hold for every sequence of events, statuses and calls.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 #[path = "support/hands_out.rs"]
 mod hands_out;
@@ -23,7 +23,7 @@ use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 use time::UtcDateTime;
 
-/// A status without its time.
+/// A status without its timestamp.
 fn timeless(task: &AnyTask) -> TaskStatus {
     let mut status = task.status();
     status.timestamp = None;
@@ -32,7 +32,7 @@ fn timeless(task: &AnyTask) -> TaskStatus {
 
 proptest! {
     #[test]
-    fn whatever_happens_the_number_never_falls_and_what_is_refused_has_no_edge(
+    fn no_event_lowers_the_state_and_only_events_without_an_edge_are_refused(
         status in task_status(),
         events in vec((event(), timestamp()), 1..40),
     ) {
@@ -59,7 +59,7 @@ proptest! {
     }
 
     #[test]
-    fn the_time_is_renewed_exactly_when_anything_else_has_changed(
+    fn the_timestamp_changes_if_and_only_if_another_field_changes(
         status in task_status(),
         event in event(),
         at in timestamp(),
@@ -73,11 +73,11 @@ proptest! {
     }
 
     #[test]
-    fn a_status_survives_its_json_but_for_an_exit_code_of_0_and_its_task(status in task_status()) {
+    fn a_status_survives_its_json_except_for_an_exit_code_of_0(status in task_status()) {
         let json = serde_json::to_string(&status).unwrap();
         let mut expected = status.clone();
         if let Some(container) = &mut expected.container_status {
-            // The API prints 0 for an exit code that is not known, too.
+            // The API writes 0 for an unknown exit code too.
             let known = container.exit_code.filter(|code| *code != 0);
             container.exit_code = known.or((status.state == TaskState::Complete).then_some(0));
         }
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn reports_in_any_order_never_take_a_task_back(
+    fn reports_in_any_order_never_lower_the_state(
         here in task_status(),
         reports in vec(task_status(), 1..20),
     ) {
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_reading_of_a_status_panic(bytes in vec(any::<u8>(), 0..200)) {
+    fn reading_a_status_from_any_bytes_does_not_panic(bytes in vec(any::<u8>(), 0..200)) {
         _ = serde_json::from_slice::<TaskStatus>(&bytes);
     }
 
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_controller_answers_a_step_keeps_the_promises(
+    fn a_step_keeps_its_promises_for_every_result_of_the_controller(
         status in task_status(),
         answers in vec((task_state(), answer(), answer()), 1..30),
     ) {
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn every_path_is_one_of_the_table_and_no_illegal_move_is(
+    fn generated_paths_are_in_the_table_and_illegal_moves_are_not(
         path in path(),
         (status, event) in illegal_move(),
     ) {
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_wanted_and_whatever_the_controller_does_a_driver_comes_to_its_end(
+    fn a_driver_ends_for_every_scenario_and_every_script(
         scenario in scenario(0..3_u64),
         script in script(),
         seed in any::<u64>(),
@@ -169,24 +169,24 @@ proptest! {
         let assignment = scenario.assignment.clone();
         let (driver, handle) = driver_of(task, assignment, controller, pool.clone());
         let mut driver = driver.with_sink(sink);
-        let done = pool.run_until(join(driver.run(), scenario.act(&handle, &pool)));
+        let done = pool.run_until(join(driver.run(), scenario.send(&handle, &pool)));
         prop_assert!(done.is_some());
 
         prop_assert!(told.lock().unwrap().is_sorted());
         let entries = trace.entries();
-        // Each call is over before the next one begins, and `close` is the last.
+        // Each call has ended before the next one begins, and `close` is the last.
         let begun = |entry: &TraceEntry| entry.event == CallEvent::Begun;
         prop_assert!(entries.chunks(2).all(|call| begun(&call[0]) && !begun(&call[1])));
         prop_assert_eq!(trace.last_call(), Some(Call::Close));
     }
 }
 
-/// An error, or none.
+/// An error or none.
 fn answer() -> impl Strategy<Value = Option<ControllerError>> {
     option::of(controller_error())
 }
 
-/// Answers every operation like this, and every inquiry.
+/// A controller whose operations and inspections all return this.
 fn controller(
     operation: Option<ControllerError>,
     inquiry: Option<ControllerError>,

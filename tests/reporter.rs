@@ -7,7 +7,7 @@ use onward::agent::policy::Backoff;
 use onward::agent::reporter::{ReportError, StatusUpdate, TaskReportError};
 use onward::agent::{Reporter, ReporterHandle, StatusReporter, StatusSink};
 use onward::lifecycle::{TaskState, TaskStatus};
-use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
+use onward::testing::{Delivery, Reply, ScriptedReporter, VirtualPool, VirtualTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,8 +23,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 /// In this call, the statuses of this task are taken so.
-fn but(id: &str, taken: Taken) -> Reply {
-    Reply::ArrivesBut(vec![(id.into(), taken)])
+fn but(id: &str, taken: Delivery) -> Reply {
+    Reply::ArrivesExcept(vec![(id.into(), taken)])
 }
 
 fn after(millis: u64) -> Reply {
@@ -188,7 +188,7 @@ fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
 
 #[test]
 fn a_task_that_nobody_knows_counts_as_delivered() {
-    let mut world = World::new([but("b", Taken::Unknown)]);
+    let mut world = World::new([but("b", Delivery::UnknownTask)]);
     world.put("a", READY);
     world.put("b", READY);
     world.run();
@@ -198,7 +198,7 @@ fn a_task_that_nobody_knows_counts_as_delivered() {
 
 #[test]
 fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
-    let mut world = World::new([but("b", Taken::Refused), but("b", Taken::Refused)]);
+    let mut world = World::new([but("b", Delivery::Refused), but("b", Delivery::Refused)]);
     for id in ["a", "b", "c"] {
         world.put(id, READY);
     }
@@ -210,7 +210,7 @@ fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
 #[test]
 fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
     let mut world = World::new([]);
-    world.upstream.set_taken("c", Taken::Spoils);
+    world.upstream.set_delivery("c", Delivery::FailsCall);
     for id in ["a", "b", "c", "d", "e"] {
         world.put(id, READY);
     }
@@ -249,7 +249,7 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
 
 #[test]
 fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
-    let mut world = World::new([(); 3].map(|()| but("a", Taken::Refused)));
+    let mut world = World::new([(); 3].map(|()| but("a", Delivery::Refused)));
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
     world.handle.removed("a");
@@ -306,7 +306,7 @@ fn a_flush_delivers_what_there_is_or_gives_it_back() {
 
 #[test]
 fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
-    let replies = [but("b", Taken::Refused), Reply::Unreachable, Reply::Unreachable];
+    let replies = [but("b", Delivery::Refused), Reply::Unreachable, Reply::Unreachable];
     let mut world = World::new(replies);
     world.put("a", READY);
     world.put("b", READY);
@@ -382,7 +382,7 @@ fn after_a_success_the_next_failure_of_the_connection_waits_the_shortest_delay()
 
 #[test]
 fn after_a_success_the_next_failure_of_a_task_waits_the_shortest_delay() {
-    let refused = || but("a", Taken::Refused);
+    let refused = || but("a", Delivery::Refused);
     let mut world = World::new([refused(), refused(), Reply::Arrives, refused()]);
     world.put("a", READY);
     world.run();
@@ -503,7 +503,7 @@ impl Subscriber for Asks {
 #[test]
 fn nothing_is_logged_under_the_lock() {
     let (handle, seen) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
-    let mut world = World::new([Reply::Unreachable, but("a", Taken::Refused)]);
+    let mut world = World::new([Reply::Unreachable, but("a", Delivery::Refused)]);
     handle.get_or_init(|| world.handle.clone());
     let subscriber = Asks(handle, Arc::clone(&seen));
     let (done, finished) = mpsc::channel();
@@ -548,8 +548,8 @@ fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         Just(Reply::Arrives),
         Just(Reply::Unreachable),
-        id().prop_map(|id| but(id, Taken::Unknown)),
-        id().prop_map(|id| but(id, Taken::Refused)),
+        id().prop_map(|id| but(id, Delivery::UnknownTask)),
+        id().prop_map(|id| but(id, Delivery::Refused)),
         (1_u64..3000).prop_map(after),
     ]
 }
@@ -561,8 +561,8 @@ proptest! {
         script in vec((select(vec!["a", "b", "c"]), select(TaskState::ALL.as_slice()), 0_u64..4000), 1..40),
     ) {
         let unknown = |reply: &Reply| {
-            let unknown = |(_, taken): &_| *taken == Taken::Unknown;
-            matches!(reply, Reply::ArrivesBut(those) if those.iter().any(unknown))
+            let unknown = |(_, taken): &_| *taken == Delivery::UnknownTask;
+            matches!(reply, Reply::ArrivesExcept(those) if those.iter().any(unknown))
         };
         let unknown = replies.iter().any(unknown);
         let mut world = World::new(replies);

@@ -1,6 +1,6 @@
-//! Scripted controllers, executors and connections do what their scripts say.
+//! Scripted controllers, executors and connections follow their scripts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -19,13 +19,13 @@ fn scripted(call: Call, behaviors: impl IntoIterator<Item = Behavior>) -> Script
     ScriptedController::new(Script::new().with(call, behaviors))
 }
 
-/// The trace, a line an entry.
-fn told(controller: &ScriptedController) -> Vec<String> {
+/// The trace, one entry a line.
+fn lines(controller: &ScriptedController) -> Vec<String> {
     controller.trace().entries().iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn the_last_thing_that_is_said_of_an_operation_repeats() {
+fn the_last_behavior_of_an_operation_repeats() {
     let busy = Behavior::fails(ControllerError::new("busy").temporary());
     let mut controller = scripted(Call::Prepare, [busy, Behavior::succeeds()]);
     block_on(async {
@@ -35,11 +35,11 @@ fn the_last_thing_that_is_said_of_an_operation_repeats() {
     });
     let begun = "0ns prepare begun";
     let (failed, succeeded) = ("0ns prepare failed: busy", "0ns prepare succeeded");
-    assert_eq!(told(&controller), [begun, failed, begun, succeeded, begun, succeeded]);
+    assert_eq!(lines(&controller), [begun, failed, begun, succeeded, begun, succeeded]);
 }
 
 #[test]
-fn what_takes_time_takes_it_and_what_is_dropped_says_so() {
+fn a_delayed_call_takes_virtual_time_and_a_dropped_call_is_recorded() {
     let pool = VirtualPool::new(VirtualTime::new(), 0);
     let takes = Behavior::succeeds().after(Duration::from_secs(2));
     let mut controller =
@@ -47,13 +47,13 @@ fn what_takes_time_takes_it_and_what_is_dropped_says_so() {
     pool.run_until(controller.start()).unwrap().unwrap();
     assert!(pool.run_until(controller.start()).is_none());
     assert_eq!(
-        told(&controller),
+        lines(&controller),
         ["0ns start begun", "2s start succeeded", "2s start begun", "2s start dropped"]
     );
 }
 
 #[test]
-fn so_many_polls_are_as_many_and_no_poll_is_no_call() {
+fn a_call_takes_the_given_number_of_polls_and_is_recorded_at_its_first_poll() {
     let mut controller = scripted(Call::Wait, [Behavior::succeeds().after_polls(2)]);
     drop(controller.wait());
     assert_eq!(controller.trace().calls(), []);
@@ -64,33 +64,34 @@ fn so_many_polls_are_as_many_and_no_poll_is_no_call() {
 }
 
 #[test]
-fn a_panic_has_its_text_and_is_put_down() {
+fn a_panic_has_its_text_and_is_recorded() {
     let mut controller = scripted(Call::Remove, [Behavior::panics("out of cheese")]);
     let caught = catch_unwind(AssertUnwindSafe(|| controller.remove().now_or_never()));
     assert_eq!(caught.unwrap_err().downcast_ref::<String>().unwrap(), "out of cheese");
-    assert_eq!(told(&controller), ["0ns remove begun", "0ns remove panicked: out of cheese"]);
+    assert_eq!(lines(&controller), ["0ns remove begun", "0ns remove panicked: out of cheese"]);
 }
 
 #[test]
-fn an_inspection_tells_what_is_said_and_fails_in_both_parts() {
+fn an_inspection_returns_its_value_and_an_error_fails_both_parts() {
     let ports = Inspection::default().with_port_status(PortStatus::default());
-    let mut controller = scripted(Call::Inspect, [Behavior::tells(ports), Behavior::fails("gone")]);
-    let told = block_on(controller.inspect());
-    assert!(matches!(told.container_status, Inspected::Unchanged));
-    assert!(matches!(told.port_status, Inspected::Known(ports) if ports.is_empty()));
-    let told = block_on(controller.inspect());
-    assert!(matches!(told.container_status, Inspected::Failed(_)));
-    assert!(matches!(told.port_status, Inspected::Failed(_)));
+    let mut controller =
+        scripted(Call::Inspect, [Behavior::returns(ports), Behavior::fails("gone")]);
+    let inspection = block_on(controller.inspect());
+    assert!(matches!(inspection.container_status, Inspected::Unchanged));
+    assert!(matches!(inspection.port_status, Inspected::Known(ports) if ports.is_empty()));
+    let inspection = block_on(controller.inspect());
+    assert!(matches!(inspection.container_status, Inspected::Failed(_)));
+    assert!(matches!(inspection.port_status, Inspected::Failed(_)));
 }
 
 #[test]
-fn a_controller_that_does_nothing_runs_or_not() {
+fn a_noop_controller_completes_or_runs() {
     block_on(NoopController::Ends.wait()).unwrap();
     assert!(NoopController::Runs.wait().now_or_never().is_none());
 }
 
 #[test]
-fn an_executor_counts_for_each_task_and_finds_what_was_left_until_it_is_reconciled() {
+fn an_executor_counts_calls_for_each_task_and_lists_a_task_until_it_is_reconciled() {
     let not_now = || Behavior::fails(ControllerError::new("not now").temporary());
     let executor = ScriptedExecutor::new(move |_: &Assignment<()>| {
         Script::new().with(Call::Controller, [not_now(), Behavior::succeeds()])
@@ -123,7 +124,7 @@ fn a_connection_that_hangs_or_refuses_delivers_nothing() {
     assert!(pool.run_until(reporter.run()).is_none());
     assert_eq!(upstream.take_calls().len(), 2);
     assert_eq!(upstream.take_arrived(), []);
-    // Dropped with the run that has called it, it is called again.
+    // Its future was dropped with the run, so it is called again.
     assert!(pool.run_until(reporter.run()).is_none());
     assert_eq!(upstream.take_arrived().len(), 1);
 }

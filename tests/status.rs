@@ -1,6 +1,6 @@
-//! What a task's status says after each event, and how it is printed and read.
+//! The status of a task after each event, and its JSON form.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::lifecycle::{
     AnyTask, ContainerStatus, Event, Failure, PortConfig, PortStatus, Protocol, PublishMode, Task,
@@ -20,7 +20,7 @@ fn container(id: &str, exit_code: i32) -> ContainerStatus {
     ContainerStatus { container_id: id.into(), pid: Some(7), exit_code }
 }
 
-/// A status that has something everywhere.
+/// A status with a value in every field.
 fn full(state: TaskState) -> TaskStatus {
     let mut status = TaskStatus::new(state);
     status.timestamp = Some(THEN);
@@ -43,7 +43,7 @@ fn failure() -> Failure {
 }
 
 #[test]
-fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
+fn a_successful_move_sets_the_message_clears_the_error_and_keeps_the_rest() {
     let messages = [
         (TaskState::New, Event::Allocated, "pending task scheduling"),
         (TaskState::Pending, Event::Assigned, "scheduler assigned task to node"),
@@ -68,7 +68,7 @@ fn a_move_that_went_well_says_so_clears_the_error_and_keeps_the_rest() {
 }
 
 #[test]
-fn a_failure_keeps_the_message_of_the_last_step_and_tells_the_exit_code() {
+fn a_failure_keeps_the_message_of_the_last_step_and_records_the_exit_code() {
     let mut expected = full(TaskState::Failed);
     expected.timestamp = Some(now());
     expected.err = Some("disk full".into());
@@ -79,7 +79,7 @@ fn a_failure_keeps_the_message_of_the_last_step_and_tells_the_exit_code() {
 }
 
 #[test]
-fn a_failure_that_knows_the_container_tells_it_with_the_exit_code() {
+fn a_failure_with_a_container_status_records_it_with_the_exit_code() {
     let failure = failure().with_container_status(container("new", 9));
     let status = after(TaskState::Running, Event::Failed(Box::new(failure)));
     assert_eq!(status.container_status, Some(container("new", 137)));
@@ -94,7 +94,7 @@ fn an_exit_code_of_a_task_without_a_container_is_not_lost() {
 }
 
 #[test]
-fn a_failure_without_exit_code_leaves_none_where_there_was_none() {
+fn a_failure_without_an_exit_code_adds_none() {
     let mut task = AnyTask::resume(TaskStatus::new(TaskState::Running));
     let failure = Failure::new("x").with_exit_code(0);
     task.advance(Event::Failed(Box::new(failure)), now()).unwrap();
@@ -102,7 +102,7 @@ fn a_failure_without_exit_code_leaves_none_where_there_was_none() {
 }
 
 #[test]
-fn a_delay_tells_the_error_but_no_exit_code() {
+fn a_delay_records_the_error_and_no_exit_code() {
     let mut expected = full(TaskState::Running);
     expected.timestamp = Some(now());
     expected.err = Some("disk full".into());
@@ -110,7 +110,7 @@ fn a_delay_tells_the_error_but_no_exit_code() {
 }
 
 #[test]
-fn a_delay_tells_the_container_from_starting_on() {
+fn a_delay_records_the_container_status_from_starting_on() {
     let known = || Box::new(failure().with_container_status(container("new", 9)));
     for state in TaskState::ALL.into_iter().filter(|state| !state.is_terminal()) {
         let told = after(state, Event::Delayed(known())).container_status;
@@ -120,15 +120,15 @@ fn a_delay_tells_the_container_from_starting_on() {
 }
 
 #[test]
-fn a_container_status_that_says_anything_is_not_empty() {
+fn a_container_status_with_any_value_is_not_empty() {
     let empty = ContainerStatus::default();
     assert!(empty.is_empty());
     assert!(!ContainerStatus { container_id: "x".into(), ..empty.clone() }.is_empty());
     assert!(!ContainerStatus { pid: Some(1), ..empty.clone() }.is_empty());
     assert!(!ContainerStatus { exit_code: Some(1), ..empty.clone() }.is_empty());
-    // The JSON form cannot tell these from an empty one.
+    // The JSON form cannot distinguish these from an empty one.
     assert!(ContainerStatus { pid: Some(0), exit_code: Some(0), ..empty.clone() }.is_empty());
-    // An empty one counts as none, wherever it comes from.
+    // An empty container status counts as none, whatever sets it.
     let mut status = full(TaskState::Running);
     status.container_status = Some(empty.clone());
     assert_eq!(AnyTask::resume(status.clone()).container_status(), None);
@@ -151,7 +151,7 @@ fn an_interruption_changes_nothing() {
 }
 
 #[test]
-fn an_interruption_tells_the_container_from_starting_on() {
+fn an_interruption_records_the_container_status_from_starting_on() {
     let known = || Box::new(failure().with_container_status(container("new", 9)));
     let status = after(TaskState::Preparing, Event::Interrupted(known()));
     assert_eq!(status, full(TaskState::Preparing));
@@ -163,7 +163,7 @@ fn an_interruption_tells_the_container_from_starting_on() {
 }
 
 #[test]
-fn a_task_that_was_not_resolved_tells_no_exit_code() {
+fn a_failed_resolution_records_no_exit_code() {
     let ends = [
         (TaskState::Assigned, TaskState::Rejected),
         (TaskState::Ready, TaskState::Rejected),
@@ -182,7 +182,7 @@ fn a_task_that_was_not_resolved_tells_no_exit_code() {
 }
 
 #[test]
-fn that_an_ended_task_was_not_resolved_is_news_if_its_message_or_its_error_was_another() {
+fn a_failed_resolution_changes_an_ended_task_if_its_message_or_error_differs() {
     let (unresolved, full_disk) = ("resolving controller failed", "disk full");
     for message in ["earlier", unresolved] {
         for err in ["earlier trouble", full_disk] {
@@ -201,7 +201,7 @@ fn that_an_ended_task_was_not_resolved_is_news_if_its_message_or_its_error_was_a
 }
 
 #[test]
-fn an_inspection_is_noted_where_it_is_news() {
+fn an_inspection_is_noted_if_it_differs() {
     let mut task = AnyTask::resume(full(TaskState::Running));
     task.inspected(None, None, now());
     task.inspected(Some(container("old", 2)), Some(task.port_status().clone()), now());
@@ -217,7 +217,7 @@ fn an_inspection_is_noted_where_it_is_news() {
 }
 
 #[test]
-fn a_new_task_says_nothing() {
+fn a_new_task_has_an_empty_status() {
     let task: AnyTask = Task::<state::New>::default().into();
     assert_eq!(task.status(), TaskStatus::new(TaskState::New));
     assert_eq!(task.message(), "");
@@ -229,7 +229,7 @@ fn read(json: &str) -> Result<TaskStatus, String> {
 }
 
 #[test]
-fn a_status_is_printed_with_its_fields_in_the_apis_order() {
+fn a_status_is_serialized_with_its_fields_in_the_order_of_the_api() {
     let mut status = full(TaskState::Running);
     status.port_status.ports[0] = PortConfig {
         name: "web".into(),
@@ -252,7 +252,7 @@ fn a_status_is_printed_with_its_fields_in_the_apis_order() {
 }
 
 #[test]
-fn a_status_survives_a_format_that_counts_its_fields() {
+fn a_status_survives_a_format_that_counts_fields() {
     let mut all = full(TaskState::Running);
     all.timestamp = Some(now());
     for status in [all, TaskStatus::new(TaskState::New)] {
@@ -263,7 +263,7 @@ fn a_status_survives_a_format_that_counts_its_fields() {
 }
 
 #[test]
-fn an_error_without_a_text_is_none() {
+fn an_error_without_text_is_none() {
     for empty in [Event::failed(""), Event::delayed(""), Event::Unresolved(Box::new("".into()))] {
         assert_eq!(after(TaskState::Running, empty).err, None);
     }
@@ -274,7 +274,7 @@ fn an_error_without_a_text_is_none() {
 }
 
 #[test]
-fn what_is_not_known_is_printed_as_zero_and_read_as_none() {
+fn an_unknown_number_is_written_as_zero_and_read_as_none() {
     let printed = |container: ContainerStatus| {
         let mut status = TaskStatus::new(TaskState::Running);
         status.container_status = Some(container);
@@ -318,7 +318,7 @@ fn a_task_with_a_port_has_ports() {
 }
 
 #[test]
-fn what_may_be_absent_may_be_absent_or_null() {
+fn optional_fields_may_be_absent_or_null() {
     let bare = Ok(TaskStatus::new(TaskState::Running));
     for json in [
         r#"{"State":"running"}"#,
@@ -337,7 +337,7 @@ fn what_may_be_absent_may_be_absent_or_null() {
 }
 
 #[test]
-fn a_time_is_read_with_any_offset_and_printed_in_utc() {
+fn a_time_is_read_with_any_offset_and_written_in_utc() {
     let read_time = |text: &str| {
         let status = read(&json!({"State": "new", "Timestamp": text}).to_string())?;
         Ok::<_, String>(serde_json::to_value(status).unwrap()["Timestamp"].clone())
@@ -363,25 +363,25 @@ fn a_time_is_read_with_any_offset_and_printed_in_utc() {
 }
 
 #[test]
-fn a_bad_status_is_refused_with_what_would_have_been_right() {
+fn the_error_of_a_bad_status_names_the_expected_value() {
     let in_port =
         |field: &str| format!(r#"{{"State":"new","PortStatus":{{"Ports":[{{{field}}}]}}}}"#);
     let in_container = |field: &str| format!(r#"{{"State":"new","ContainerStatus":{{{field}}}}}"#);
     let refusals = [
-        ("[]".into(), "invalid type: sequence, expected a task status, an object"),
-        ("null".into(), "invalid type: null, expected a task status, an object"),
+        ("[]".into(), "invalid type: sequence, expected a task status as a JSON object"),
+        ("null".into(), "invalid type: null, expected a task status as a JSON object"),
         ("{}".into(), "missing field `State`"),
         (r#"{"State":"Running"}"#.into(), "did you mean `running`?"),
         (r#"{"State":"completed"}"#.into(), "did you mean `complete`?"),
         (r#"{"State":512}"#.into(), "integer `512`, expected the name of a task state"),
-        (r#"{"State":"new","PortStatus":[]}"#.into(), "expected a port status, an object"),
+        (r#"{"State":"new","PortStatus":[]}"#.into(), "expected a port status as a JSON object"),
         (r#"{"State":"new","ContainerStatus":["a",1,2]}"#.into(), "expected a container status"),
         (r#"{"State":"new","PortStatus":{"Ports":[[]]}}"#.into(), "expected a published port"),
         (r#"{"State":"new","Timestamp":"now"}"#.into(), "invalid time `now`: expected RFC 3339"),
         (r#"{"State":"new","Timestamp":"2026-01-02 03:04:05Z"}"#.into(), "expected RFC 3339"),
         (r#"{"State":"new","Timestamp":"2026-01-02x03:04:05Z"}"#.into(), "expected RFC 3339"),
         (r#"{"State":"new","State":"new"}"#.into(), "duplicate field `State`"),
-        (r#"{"State":"new","Timestamp":12}"#.into(), "expected a time of RFC 3339"),
+        (r#"{"State":"new","Timestamp":12}"#.into(), "expected a time in RFC 3339"),
         (in_port(r#""Protocol":"icmp""#), "unknown protocol `icmp`: expected tcp, udp or sctp"),
         (in_port(r#""Protocol":{"tcp":null}"#), "expected the name of a protocol"),
         (in_port(r#""PublishMode":"vip""#), "unknown publish mode `vip`: expected ingress or host"),

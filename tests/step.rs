@@ -1,7 +1,7 @@
-//! One step of a task: what is called, what it comes to, and what dropping it
-//! leaves.
+//! `step` and `resolve`: which operations they call, what they record, and the task after a
+//! dropped future.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -23,14 +23,15 @@ use time::{Duration, UtcDateTime};
 
 const CLOCK: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
 
-/// Polled so many times more in every operation, which then fails with this.
+/// A controller whose operations take this many polls, and then fail with this error if
+/// there is one.
 fn slow(polls: u32, fails: Option<fn() -> ControllerError>) -> ScriptedController {
     let behavior = fails.map_or_else(Behavior::succeeds, |error| Behavior::fails(error()));
     let exit_code = fails.and_then(|error| error().exit_code());
     let container = ContainerStatus { container_id: "c".into(), pid: Some(1), exit_code };
     let inspection = Inspection::default().with_container_status(container);
     let script =
-        Script::new().with(Call::Inspect, [Behavior::tells(inspection).after_polls(polls)]);
+        Script::new().with(Call::Inspect, [Behavior::returns(inspection).after_polls(polls)]);
     let operations = [Call::Prepare, Call::Start, Call::Wait, Call::Shutdown];
     ScriptedController::new(
         operations
@@ -39,7 +40,7 @@ fn slow(polls: u32, fails: Option<fn() -> ControllerError>) -> ScriptedControlle
     )
 }
 
-/// The operations that were called, or those that were not dropped.
+/// The operations in the trace, filtered by their events.
 fn operations(trace: &Trace, which: impl Fn(&CallEvent) -> bool) -> Vec<Call> {
     let entries = trace.entries().into_iter();
     let those = entries.filter(|entry| entry.call != Call::Inspect && which(&entry.event));
@@ -58,15 +59,15 @@ fn task_in(state: TaskState) -> AnyTask {
     AnyTask::resume(TaskStatus::new(state))
 }
 
-/// Polls a future so many times, then drops it; says whether it was ready.
+/// Polls a future this many times, then drops it. Returns whether it was ready.
 fn poll_times(future: impl Future, times: usize) -> bool {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     (0..times).any(|_| future.poll_unpin(&mut context).is_ready())
 }
 
-/// Drops a step at every poll: the task is where it was, or where the operation
-/// took it, and the next steps go on from there.
+/// Drops a step after each number of polls. The task is then unchanged or has recorded the
+/// operation, and further steps bring it to the same end.
 fn check_drop_at_every_poll(
     from: TaskState,
     desired: TaskState,
@@ -85,10 +86,10 @@ fn check_drop_at_every_poll(
             assert_eq!(task.container_status().unwrap().exit_code, Some(137));
         }
         if done {
-            assert!(polls > 5, "the operation was dropped at every poll");
+            assert!(polls > 5, "the operation was dropped after each number of polls");
             return;
         }
-        // The next steps go on from there, to the same end.
+        // Further steps bring the task to the same end.
         let drive = async {
             while step(&mut task, desired, &mut controller, &CLOCK).await == Outcome::Advanced {}
         };
@@ -103,12 +104,12 @@ fn check_drop_at_every_poll(
         );
         let mut distinct = returned(&trace);
         distinct.dedup();
-        assert_eq!(distinct, returned(&trace), "nothing that returned is called again");
+        assert_eq!(distinct, returned(&trace), "an operation that returned is not called again");
     }
 }
 
 #[test]
-fn a_dropped_operation_leaves_the_task_where_it_was_and_one_that_returned_is_not_forgotten() {
+fn a_dropped_operation_changes_nothing_and_one_that_returned_is_recorded() {
     use TaskState as S;
     check_drop_at_every_poll(S::Preparing, S::Running, S::Ready, None);
     check_drop_at_every_poll(S::Starting, S::Running, S::Running, None);
@@ -121,7 +122,7 @@ fn a_dropped_operation_leaves_the_task_where_it_was_and_one_that_returned_is_not
 }
 
 #[test]
-fn a_dropped_resolve_leaves_the_task_as_it_was() {
+fn a_dropped_resolve_changes_nothing() {
     let assignment = Assignment::new("t", ());
     for polls in 0..=4 {
         let asked = Behavior::succeeds().after_polls(3);
@@ -135,7 +136,7 @@ fn a_dropped_resolve_leaves_the_task_as_it_was() {
 }
 
 #[test]
-fn a_task_goes_from_assigned_to_complete_in_six_steps_and_is_dead_then() {
+fn a_task_moves_from_assigned_to_complete_in_six_steps_and_is_dead_then() {
     let mut task = task_in(TaskState::Assigned);
     let mut controller = slow(0, None);
     let mut outcomes = Vec::new();
@@ -155,7 +156,7 @@ fn a_task_goes_from_assigned_to_complete_in_six_steps_and_is_dead_then() {
 }
 
 #[test]
-fn a_noop_is_final_in_a_terminal_state_and_only_there() {
+fn a_step_without_work_is_dead_in_a_terminal_state_and_a_noop_in_others() {
     for state in TaskState::ALL {
         let mut task = task_in(state);
         let desired = if state < TaskState::Complete { TaskState::New } else { TaskState::Remove };
@@ -170,7 +171,7 @@ fn a_noop_is_final_in_a_terminal_state_and_only_there() {
 }
 
 #[test]
-fn a_temporary_failure_is_a_retry_and_the_task_stays() {
+fn a_temporary_error_is_a_retry_and_keeps_the_state() {
     let mut task = task_in(TaskState::Preparing);
     let mut controller = slow(0, Some(|| ControllerError::new("busy").temporary()));
     let outcome = block_on(step(&mut task, TaskState::Running, &mut controller, &CLOCK));
@@ -192,8 +193,8 @@ fn a_boxed_controller_does_what_the_controller_does() {
 }
 
 #[test]
-fn a_controller_in_a_box_takes_the_updates_of_its_own_kind_only() {
-    /// Takes any number below ten.
+fn a_boxed_controller_accepts_only_updates_of_its_own_kind() {
+    /// Accepts any number below ten.
     struct Number(u8);
     impl Controller for Number {
         type Definition = u8;
@@ -216,13 +217,13 @@ fn a_controller_in_a_box_takes_the_updates_of_its_own_kind_only() {
         let refused = |answer: Result<(), ControllerError>| answer.unwrap_err().to_string();
         controller.update(&Ok(7)).await.unwrap();
         assert_eq!(refused(controller.update(&Ok(10)).await), "too high");
-        let other = "a task cannot become one of another kind";
+        let other = "a task cannot change its kind";
         assert_eq!(refused(controller.update(&Err(())).await), other);
         assert_eq!(controller.wait().await.unwrap_err().exit_code(), Some(10));
     });
 }
 
-/// Tells the time, a second later whenever it is asked, and how often it was.
+/// A clock that advances by a second with each read, and counts the reads.
 #[derive(Default)]
 struct Counting(AtomicI64);
 
@@ -239,7 +240,7 @@ impl Counting {
 }
 
 #[test]
-fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
+fn the_clock_is_read_once_for_each_change_after_the_operation_has_returned() {
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
     let mut controller = slow(0, None);
@@ -248,7 +249,7 @@ fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
         _ = block_on(step(&mut task, TaskState::Running, &mut controller, &clock));
         reads.push(clock.reads());
     }
-    // The container is news once, after the fourth step, and then no more.
+    // The container status differs once, after the fourth step.
     assert_eq!(reads, [1, 2, 3, 5, 6, 7, 7]);
 
     let clock = Counting::default();
@@ -256,7 +257,7 @@ fn the_clock_is_read_once_a_change_and_not_before_the_operation_has_returned() {
     let mut slow = slow(3, None);
     let mut waiting = pin!(step(&mut task, TaskState::Running, &mut slow, &clock));
     assert!(waiting.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
-    assert_eq!(clock.reads(), 0, "what finishes later has not finished now");
+    assert_eq!(clock.reads(), 0, "the clock is not read before the operation has returned");
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn a_clock_behind_a_reference_is_a_clock() {
 }
 
 #[test]
-fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not() {
+fn resolve_reads_the_clock_after_the_executor_has_returned_and_records_its_error() {
     let assignment = Assignment::new("t", 4);
     let clock = Counting::default();
     let mut task = task_in(TaskState::Assigned);
@@ -288,7 +289,7 @@ fn resolve_reads_the_clock_when_the_controller_is_there_and_tells_why_it_is_not(
 }
 
 #[test]
-fn an_assignment_is_a_task_that_is_to_run_unless_it_says_otherwise() {
+fn the_default_desired_state_of_an_assignment_is_running() {
     let told = |assignment: Assignment<char>| {
         let Assignment { id, desired_state, definition, service_id, .. } = assignment;
         assert_eq!((&*id, definition), ("t", 'd'));
@@ -304,7 +305,7 @@ fn an_assignment_is_a_task_that_is_to_run_unless_it_says_otherwise() {
 }
 
 #[test]
-fn an_inquiry_that_came_to_nothing_has_failed_and_any_other_has_its_answer() {
+fn a_failed_inspection_has_its_error_and_any_other_its_value() {
     let answered = Inspection::default().with_port_status(Ok(PortStatus::default()));
     assert!(matches!(answered.port_status, Inspected::Known(ports) if ports.is_empty()));
     assert!(matches!(answered.container_status, Inspected::Unchanged));
@@ -317,14 +318,14 @@ fn an_inquiry_that_came_to_nothing_has_failed_and_any_other_has_its_answer() {
 }
 
 #[test]
-fn terminate_is_performed_by_its_own_name() {
+fn perform_calls_terminate_for_terminate() {
     let mut controller = ScriptedController::<()>::default();
     let answer = block_on(perform(Operation::Terminate, &mut controller));
     assert_eq!((answer, called(controller.trace())), (Answer::Succeeded, vec![Call::Terminate]));
 }
 
 #[test]
-fn a_box_calls_each_operation_by_its_own_name() {
+fn a_boxed_controller_calls_the_right_operation() {
     use Call::{Close, Inspect, Prepare, Remove, Shutdown, Start, Terminate, Update, Wait};
     let controller = ScriptedController::<()>::default();
     let trace = controller.trace().clone();
@@ -345,7 +346,7 @@ fn a_box_calls_each_operation_by_its_own_name() {
 }
 
 #[test]
-fn a_box_passes_its_progress_reporter_on_and_clones_report_to_the_same_place() {
+fn a_boxed_controller_forwards_its_progress_reporter_and_clones_report_to_the_same_place() {
     struct Pulls(Option<ProgressReporter>);
     impl Controller for Pulls {
         type Definition = ();
@@ -375,12 +376,12 @@ fn a_box_passes_its_progress_reporter_on_and_clones_report_to_the_same_place() {
     controller.set_progress(ProgressReporter::new(move |line| shown.lock().unwrap().push(line)));
     block_on(controller.prepare()).unwrap();
     assert_eq!(*lines.lock().unwrap(), ["connecting", "pulling layer 3 of 7"]);
-    // A controller that shows no progress ignores it.
+    // A controller without progress ignores the reporter.
     Bare::default().set_progress(ProgressReporter::new(|line| panic!("{line}")));
 }
 
 #[test]
-fn what_is_in_a_box_is_not_shown() {
+fn the_debug_form_of_a_boxed_controller_hides_the_controller() {
     assert_eq!(format!("{:?}", NoopController::Ends.boxed()), "BoxController { .. }");
 }
 
@@ -410,7 +411,7 @@ fn the_default_remove_terminates() {
     assert_eq!(controller.0, ["terminate"]);
 }
 
-/// Has the three operations that a controller must have, and nothing else.
+/// A controller with the three required operations and no others.
 #[derive(Default)]
 struct Bare {
     calls: Vec<&'static str>,
@@ -434,7 +435,7 @@ impl Controller for Bare {
 }
 
 #[test]
-fn the_defaults_refuse_updates_end_the_workload_and_do_nothing_else() {
+fn the_default_methods_reject_updates_stop_the_workload_and_do_nothing_else() {
     let mut controller = Bare::default();
     block_on(async {
         let refused = controller.update(&2).await.unwrap_err();
@@ -453,7 +454,7 @@ fn the_defaults_refuse_updates_end_the_workload_and_do_nothing_else() {
 }
 
 #[test]
-fn the_futures_of_a_step_can_go_to_another_thread() {
+fn the_futures_of_step_and_resolve_are_send() {
     fn check(_: impl Send) {}
     let mut task = task_in(TaskState::Running);
     let mut controller = slow(0, None);

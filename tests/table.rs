@@ -1,7 +1,7 @@
-//! The table, and what is made of it, over all that is finite: 14 states,
-//! 196 pairs, 15 events.
+//! The table of edges and everything that depends on it, checked over all cases: 14 states,
+//! 196 pairs of states, 15 events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 use onward::lifecycle::{
     Actor, Answer, AnyTask, ContainerStatus, Decision, EDGES, Event, EventKind, Failure, Observed,
@@ -13,14 +13,14 @@ use time::{Duration, UtcDateTime};
 
 const NOW: UtcDateTime = UtcDateTime::UNIX_EPOCH;
 
-/// The law, written out once more, by hand: what SwarmKit was seen to do.
+/// The edges of the table, written again by hand from what SwarmKit does.
 fn expected_edges() -> BTreeSet<(TaskState, TaskState)> {
     use TaskState as S;
     let mut edges = BTreeSet::from([
-        // The managers' own.
+        // The edges of the managers.
         (S::New, S::Pending),
         (S::Pending, S::Assigned),
-        // The agent's way onward.
+        // The agent's path to COMPLETE.
         (S::New, S::Accepted),
         (S::Pending, S::Accepted),
         (S::Assigned, S::Accepted),
@@ -59,7 +59,7 @@ fn failure() -> Failure {
     Failure::new("no").with_exit_code(3)
 }
 
-/// Every answer that there is.
+/// Every possible answer.
 fn answers() -> [Answer; 4] {
     [
         Answer::Succeeded,
@@ -69,7 +69,7 @@ fn answers() -> [Answer; 4] {
     ]
 }
 
-/// Every event that there is.
+/// Every possible event.
 fn events() -> Vec<Event> {
     let failure = || Box::new(failure());
     vec![
@@ -103,7 +103,7 @@ fn task_in(state: TaskState) -> AnyTask {
 fn the_table_has_the_32_edges_and_no_other() {
     let edges: BTreeSet<_> = EDGES.iter().map(|row| (row.from, row.to)).collect();
     assert_eq!(edges, expected_edges());
-    assert_eq!(EDGES.len(), 32, "no row stands twice");
+    assert_eq!(EDGES.len(), 32, "no row is repeated");
     for (from, to) in pairs() {
         assert_eq!(from.can_become(to), edges.contains(&(from, to)), "{from} => {to}");
         assert_eq!(from.successors().any(|next| next == to), edges.contains(&(from, to)));
@@ -127,15 +127,15 @@ fn the_agent_takes_24_edges_and_the_managers_8_of_their_own() {
 }
 
 #[test]
-fn a_terminal_state_is_one_that_no_edge_leaves() {
+fn a_state_is_terminal_if_and_only_if_no_edge_leaves_it() {
     for state in TaskState::ALL {
         assert_eq!(state.is_terminal(), state.successors().next().is_none(), "{state}");
     }
 }
 
 #[test]
-fn a_state_reaches_what_a_chain_of_edges_reaches() {
-    // Warshall's closure, over the edges written by hand.
+fn can_reach_is_the_transitive_closure_of_the_edges() {
+    // Warshall's algorithm, over the edges written by hand.
     let mut closure = expected_edges();
     for via in TaskState::ALL {
         for (from, to) in pairs() {
@@ -150,14 +150,15 @@ fn a_state_reaches_what_a_chain_of_edges_reaches() {
 }
 
 #[test]
-fn the_predecessors_of_a_state_are_those_it_succeeds() {
+fn the_predecessors_of_a_state_are_the_states_it_is_a_successor_of() {
     for (from, to) in pairs() {
         let succeeds = from.successors().any(|state| state == to);
         assert_eq!(to.predecessors().any(|state| state == from), succeeds, "{from} => {to}");
     }
 }
 
-/// How many edges the shortest way has, found breadth first over the edges written by hand.
+/// The number of edges of a shortest path, by breadth-first search over the edges written
+/// by hand.
 fn distance(from: TaskState, to: TaskState) -> Option<usize> {
     let mut reached = BTreeSet::from([from]);
     (1..=TaskState::ALL.len()).find(|_| {
@@ -171,7 +172,7 @@ fn distance(from: TaskState, to: TaskState) -> Option<usize> {
 }
 
 #[test]
-fn a_path_is_a_shortest_one_along_the_edges_and_there_is_one_where_a_state_is_reached() {
+fn path_to_returns_a_shortest_path_if_the_state_can_be_reached() {
     for (from, to) in pairs() {
         let path = from.path_to(to);
         assert_eq!(path.is_some(), from.can_reach(to), "{from} => {to}");
@@ -190,7 +191,7 @@ fn every_event_in_every_state_follows_an_edge_or_is_refused() {
             let told = format!("{} in {from}", event.kind());
             let moved = match event.kind().leads_to(from) {
                 Some(to) => from.can_become(to).then_some(to),
-                // Beside the moves: what is noted where it stands.
+                // These events note an error and move nothing.
                 None if event.kind() == EventKind::Unresolved => Some(from),
                 None => (!from.is_terminal()).then_some(from),
             };
@@ -208,7 +209,7 @@ fn every_event_in_every_state_follows_an_edge_or_is_refused() {
 }
 
 #[test]
-fn an_event_is_known_by_its_kind_and_tells_its_failure() {
+fn an_event_has_a_kind_and_may_have_a_failure() {
     let kinds: Vec<_> = events().iter().map(Event::kind).collect();
     assert_eq!(kinds, EventKind::ALL);
     let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
@@ -241,7 +242,7 @@ fn an_event_is_known_by_its_kind_and_tells_its_failure() {
 }
 
 #[test]
-fn an_operation_is_named_as_its_method_and_succeeds_with_its_own_event() {
+fn an_operation_has_the_name_of_its_method_and_its_own_event_of_success() {
     let named = [
         (Operation::Prepare, "prepare", EventKind::Prepared),
         (Operation::Start, "start", EventKind::Started),
@@ -259,7 +260,7 @@ fn an_operation_is_named_as_its_method_and_succeeds_with_its_own_event() {
     assert_eq!(failures, [None, Some(failure()), Some(failure()), Some(failure())]);
 }
 
-/// The state in which an operation runs; `None` for those that run in every live state.
+/// The only state in which an operation runs. `None` if it runs in every live state.
 fn state_of(operation: Operation) -> Option<TaskState> {
     match operation {
         Operation::Prepare => Some(TaskState::Preparing),
@@ -270,7 +271,7 @@ fn state_of(operation: Operation) -> Option<TaskState> {
 }
 
 #[test]
-fn every_answer_of_every_operation_is_recorded_as_its_event_where_the_operation_can_run() {
+fn every_answer_is_recorded_as_its_event_if_the_operation_can_run() {
     for (from, operation) in TaskState::ALL.into_iter().flat_map(|s| OPERATIONS.map(|o| (s, o))) {
         let runs = state_of(operation).map_or(!from.is_terminal(), |state| state == from);
         for answer in answers() {
@@ -293,33 +294,33 @@ fn every_answer_of_every_operation_is_recorded_as_its_event_where_the_operation_
 }
 
 #[test]
-fn an_invalid_operation_names_the_state_the_operation_and_the_state_that_was_expected() {
+fn the_error_of_an_invalid_operation_names_the_expected_state() {
     use TaskState as S;
     let refuse = |state, operation| {
         task_in(state).record(operation, Answer::Succeeded, NOW).unwrap_err().to_string()
     };
     assert_eq!(
         refuse(S::Running, Operation::Prepare),
-        "`prepare` cannot run for a task that is running: expected preparing"
+        "`prepare` cannot run in state running: it runs only in preparing"
     );
     assert_eq!(
         refuse(S::Ready, Operation::Start),
-        "`start` cannot run for a task that is ready: expected starting"
+        "`start` cannot run in state ready: it runs only in starting"
     );
     assert_eq!(
         refuse(S::Ready, Operation::Wait),
-        "`wait` cannot run for a task that is ready: expected running"
+        "`wait` cannot run in state ready: it runs only in running"
     );
     for operation in OPERATIONS {
         assert_eq!(
             refuse(S::Failed, operation),
-            format!("`{operation}` cannot run for a task that is failed: the state is terminal")
+            format!("`{operation}` cannot run in state failed: the state is terminal")
         );
     }
 }
 
 #[test]
-fn a_resolution_accepts_a_task_or_is_recorded_as_unresolved_and_is_never_refused() {
+fn a_resolution_is_never_refused() {
     for from in TaskState::ALL {
         let mut task = task_in(from);
         let recorded = task.resolved(Ok(()), NOW);
@@ -361,7 +362,7 @@ fn tasks_are_equal_if_their_statuses_are() {
 }
 
 #[test]
-fn a_changed_status_is_taken_once_and_a_resumed_one_is_none() {
+fn take_changed_returns_a_change_once_and_nothing_after_resume() {
     let mut task = task_in(TaskState::Running);
     assert_eq!(task.take_changed(), None);
     let mut check = |change: &dyn Fn(&mut AnyTask), changed| {
@@ -383,13 +384,13 @@ fn a_changed_status_is_taken_once_and_a_resumed_one_is_none() {
     let mut pending = new.allocated(NOW);
     assert_eq!(pending.take_changed().unwrap().state, TaskState::Pending);
     assert_eq!(pending.take_changed(), None);
-    // What was not taken before a move is taken after it.
+    // A change that was not taken before a move is taken after it.
     let mut accepted = pending.assigned(NOW).accepted(NOW);
     assert_eq!(accepted.take_changed().unwrap().message, "accepted");
 }
 
 #[test]
-fn advance_does_what_apply_does_and_leaves_the_task_where_it_is_refused() {
+fn advance_does_the_same_as_apply_and_a_refused_event_changes_nothing() {
     for from in TaskState::ALL {
         for event in events() {
             let mut task = task_in(from);
@@ -403,21 +404,21 @@ fn advance_does_what_apply_does_and_leaves_the_task_where_it_is_refused() {
 }
 
 #[test]
-fn a_refusal_names_both_states_and_what_would_have_been_legal() {
+fn the_error_of_a_refused_event_names_both_states_and_the_legal_ones() {
     let refuse = |from, event| task_in(from).apply(event, NOW).unwrap_err().to_string();
     assert_eq!(
         refuse(TaskState::Running, Event::Prepared),
-        "`prepared` leads to ready, where no edge leads from running: \
+        "cannot apply `prepared` in state running: no edge leads to ready; \
          expected complete, shutdown, failed or orphaned"
     );
     assert_eq!(
         refuse(TaskState::Complete, Event::ShutDown),
-        "`shut down` leads to shutdown, where no edge leads from complete: \
-         nothing follows a terminal state"
+        "cannot apply `shut down` in state complete: \
+         the state is terminal"
     );
     assert_eq!(
         refuse(TaskState::Failed, Event::Delayed(Box::new(Failure::new("x")))),
-        "`delayed` cannot happen to a task that is failed: nothing follows a terminal state"
+        "cannot apply `delayed` in state failed: the state is terminal"
     );
 }
 
@@ -433,7 +434,7 @@ fn a_task_resumed_in_any_state_has_that_state_and_that_status() {
     }
 }
 
-/// What a state's type and its value have to do with each other.
+/// Checks that a state's type and its value agree.
 fn check_type<S: State>()
 where
     Task<S>: TryFrom<AnyTask, Error = AnyTask>,
@@ -500,7 +501,7 @@ fn states_are_ordered_by_their_numbers_and_read_by_number_and_name() {
 }
 
 #[test]
-fn an_unknown_state_is_told_what_would_have_been_one() {
+fn the_error_of_an_unknown_state_lists_all_states() {
     assert_eq!(
         TaskState::try_from(1).unwrap_err().to_string(),
         "unknown task state 1: expected 0 (new), 64 (pending), 192 (assigned), 256 (accepted), \
@@ -537,11 +538,11 @@ fn decide_is_the_rule_of_swarmkit_for_every_pair() {
             }
         } else {
             match observed {
-                // These act at their desired state.
+                // These states run an operation at their own desired state.
                 S::Preparing if desired >= observed => Decision::Perform(Operation::Prepare),
                 S::Starting if desired >= observed => Decision::Perform(Operation::Start),
                 S::Running if desired >= observed => Decision::Perform(Operation::Wait),
-                // These act below it.
+                // These states move only if the desired state is above them.
                 S::New | S::Pending | S::Assigned if desired > observed => {
                     Decision::Record(Event::Accepted)
                 }
@@ -555,7 +556,7 @@ fn decide_is_the_rule_of_swarmkit_for_every_pair() {
 }
 
 #[test]
-fn what_is_decided_is_never_refused() {
+fn a_decision_is_never_refused() {
     for (observed, desired) in pairs() {
         match decide(observed, desired) {
             Decision::Rest => {}
@@ -563,7 +564,7 @@ fn what_is_decided_is_never_refused() {
                 drop(task_in(observed).apply(event, NOW).expect("a legal move"));
             }
             Decision::Perform(operation) => {
-                assert_ne!(operation, Operation::Terminate, "never decided");
+                assert_ne!(operation, Operation::Terminate, "`decide` never returns `terminate`");
                 for answer in answers() {
                     task_in(observed).record(operation, answer, NOW).expect("a legal answer");
                 }
@@ -572,7 +573,7 @@ fn what_is_decided_is_never_refused() {
     }
 }
 
-/// What a report is to a task, by the words of the managers' rules.
+/// How a report relates to a task, by the rules of SwarmKit's managers.
 fn expected_observation(here: TaskState, there: TaskState) -> Observed {
     use TaskState as S;
     let decrees = [
@@ -607,7 +608,7 @@ fn a_report_is_merged_for_every_pair_of_states() {
 }
 
 #[test]
-fn a_report_that_is_taken_is_taken_whole() {
+fn a_merged_report_replaces_the_whole_status() {
     let mut reported = TaskStatus::new(TaskState::Failed);
     reported.timestamp = Some(NOW);
     reported.message = "started".into();

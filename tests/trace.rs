@@ -1,6 +1,6 @@
-//! What is logged, with SwarmKit's fields, and what is not.
+//! Log events, with SwarmKit's fields: which are logged, and which are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
+#![allow(clippy::wildcard_enum_match_arm)] // an unexpected variant fails the test
 
 #[path = "support/hands_out.rs"]
 mod hands_out;
@@ -41,7 +41,7 @@ impl MakeWriter<'_> for Buffer {
     }
 }
 
-/// What is logged by this, one event a line.
+/// The log of this function, one event a line.
 fn logged(of: impl FnOnce()) -> Vec<String> {
     let buffer = Buffer::default();
     let subscriber = tracing_subscriber::fmt()
@@ -56,7 +56,7 @@ fn logged(of: impl FnOnce()) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
-/// Fails to start and to be inspected with the same error.
+/// A controller whose `start` and `inspect` fail with the same error.
 fn failing(error: fn() -> ControllerError) -> ScriptedController {
     let fails = || [Behavior::fails(error())];
     ScriptedController::new(Script::new().with(Call::Start, fails()).with(Call::Inspect, fails()))
@@ -84,7 +84,7 @@ fn a_change_of_state_is_logged_with_both_states_and_the_desired_one() {
 }
 
 #[test]
-fn a_fatal_error_and_failed_inquiries_are_logged_as_errors_with_their_causes() {
+fn a_fatal_error_and_a_failed_inspection_are_logged_as_errors_with_their_causes() {
     let error = || ControllerError::new("cannot start").with_source(io::Error::other("no disk"));
     assert_eq!(
         log_of_a_step(TaskState::Starting, TaskState::Running, error),
@@ -105,7 +105,7 @@ fn a_delay_is_logged_with_its_error() {
 }
 
 #[test]
-fn the_task_is_named_where_a_filter_lets_errors_through_only() {
+fn the_task_is_named_if_a_filter_lets_only_errors_through() {
     let buffer = Buffer::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::ERROR)
@@ -138,7 +138,7 @@ fn log_of_a_resolution(from: TaskState, answer: Result<(), &'static str>) -> Vec
 }
 
 #[test]
-fn resolving_logs_why_there_is_no_controller_and_the_change_of_state() {
+fn resolve_logs_the_error_of_the_executor_and_the_change_of_state() {
     assert_eq!(
         log_of_a_resolution(TaskState::Assigned, Err("no such kind")),
         [
@@ -149,13 +149,13 @@ fn resolving_logs_why_there_is_no_controller_and_the_change_of_state() {
 }
 
 #[test]
-fn resolving_a_task_that_was_accepted_before_logs_nothing() {
+fn resolve_logs_nothing_for_a_task_that_was_accepted_before() {
     for state in TaskState::ALL.into_iter().filter(|state| *state >= TaskState::Accepted) {
         assert_eq!(log_of_a_resolution(state, Ok(())), [""; 0], "{state}");
     }
 }
 
-/// Runs, and is good for nothing else.
+/// A controller whose workload runs, and whose other operations fail.
 fn stubborn() -> ScriptedController<u64> {
     let fails =
         |error: ControllerError, source: &'static str| [Behavior::fails(error.with_source(source))];
@@ -170,7 +170,7 @@ fn stubborn() -> ScriptedController<u64> {
 }
 
 #[test]
-fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
+fn retries_and_terminations_of_a_driver_are_logged() {
     let time = VirtualTime::new();
     let lines = logged(|| {
         let busy = || [Behavior::fails(ControllerError::new("busy").temporary())];
@@ -198,9 +198,9 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
         handle.remove();
         assert!(look());
     });
-    let told: Vec<_> = lines.iter().filter(|line| !line.contains("state changed")).collect();
+    let others: Vec<_> = lines.iter().filter(|line| !line.contains("state changed")).collect();
     assert_eq!(
-        told,
+        others,
         [
             r#"DEBUG task{task.id="t1"}: update delayed error="busy""#,
             r#"WARN task{task.id="t1"}: deadline passed call="shutdown" deadline=10s"#,
@@ -210,7 +210,7 @@ fn what_a_driver_tries_again_and_what_it_ends_by_force_is_logged() {
     );
 }
 
-/// Which deadlines are logged if this call never returns.
+/// The deadlines that are logged if this call never returns.
 fn deadlines_of_a_call_that_hangs(call: Call) -> Vec<String> {
     let mut lines = logged(|| {
         let pool = VirtualPool::new(VirtualTime::new(), 0);
@@ -248,7 +248,7 @@ fn deadlines_of_a_call_that_hangs(call: Call) -> Vec<String> {
 }
 
 #[test]
-fn a_deadline_that_has_passed_is_logged_once_with_its_call() {
+fn an_expired_deadline_is_logged_once_with_its_call() {
     let calls = [
         (Call::Controller, 1, 1),
         (Call::Prepare, 2, 1),
@@ -269,7 +269,7 @@ fn a_deadline_that_has_passed_is_logged_once_with_its_call() {
 }
 
 #[test]
-fn an_inspection_that_the_deadline_of_its_phase_ends_is_no_deadline_of_its_own() {
+fn an_inspection_that_the_deadline_of_its_phase_drops_is_not_logged_as_its_own() {
     let lines = logged(|| {
         let pool = VirtualPool::new(VirtualTime::new(), 0);
         let busy = Behavior::fails(ControllerError::new("busy").temporary());
@@ -291,7 +291,7 @@ fn an_inspection_that_the_deadline_of_its_phase_ends_is_no_deadline_of_its_own()
 }
 
 #[test]
-fn what_a_driver_gives_up_on_is_logged() {
+fn errors_that_a_driver_does_not_retry_are_logged() {
     let lines = logged(|| {
         let task = AnyTask::resume(TaskStatus::new(TaskState::Starting));
         let pool = VirtualPool::new(VirtualTime::new(), 0);
@@ -307,7 +307,7 @@ fn what_a_driver_gives_up_on_is_logged() {
     assert_eq!(
         lines,
         [
-            // It is taken up where somebody else has started it.
+            // `start` succeeds because the workload was started before.
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
             r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->RUNNING state.desired="RUNNING""#,
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,

@@ -1,8 +1,9 @@
-//! `Call`: the methods of an executor and of a controller, by their names.
+//! `Call`: the methods of an executor and of a controller, as values.
 
 use core::fmt;
 
-/// What is called on an executor or on one of its controllers.
+/// A method of an [`Executor`](super::Executor) or a [`Controller`](super::Controller),
+/// for logs, metrics and tests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(
     feature = "serde",

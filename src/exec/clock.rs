@@ -1,11 +1,11 @@
-//! Where the time in a status comes from.
+//! `WallClock`: the source of the timestamps in statuses.
 
 use time::UtcDateTime;
 
-/// Tells the time of day, which goes into statuses and nowhere else: delays
-/// never move with it.
+/// A wall clock, which gives the timestamps of statuses. Delays and deadlines do not use
+/// it.
 ///
-/// A closure is a clock:
+/// A closure is a clock, for example in a test:
 ///
 /// ```
 /// use onward::exec::{SystemClock, WallClock};
@@ -16,12 +16,12 @@ use time::UtcDateTime;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
-    label = "this does not tell the time when it is asked",
+    label = "this does not return the current time",
     note = "a clock is `onward::exec::SystemClock`, or a closure that is `Send` and `Sync` and returns \
             the time: `&|| now`"
 )]
 pub trait WallClock: Send + Sync {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> UtcDateTime;
 }
 
@@ -31,7 +31,7 @@ impl<F: Fn() -> UtcDateTime + Send + Sync> WallClock for F {
     }
 }
 
-/// The clock of the operating system. It needs the feature `std`.
+/// The operating system's clock. Requires the feature `std`.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct SystemClock;

@@ -1,4 +1,4 @@
-//! What operates a task: the trait that an embedder implements.
+//! `Controller`: the trait that you implement to run tasks of your kind.
 
 use super::error::ControllerError;
 use super::logs::SharedLogs;
@@ -10,17 +10,17 @@ use core::future::{self, Future};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-/// Operates one task: prepares, starts and ends its workload.
+/// Runs one task: prepares, starts and stops its workload.
 ///
-/// A controller is made by an [`Executor`](super::Executor). Its operations
-/// take `&mut self`, so that there is at most one in flight: the compiler sees
-/// to it. Most have a default; `start`, `wait` and `shutdown` are what a
-/// controller is. They can be written as plain `async fn`:
+/// The workload is the container, the process or the request that the task runs. An
+/// [`Executor`](super::Executor) makes one controller for each task. The operations take
+/// `&mut self`, so the compiler allows only one at a time. `start`, `wait` and `shutdown`
+/// are required. All others have a default. You can write them as `async fn`:
 ///
 /// ```
 /// use onward::exec::{Controller, ControllerError};
 ///
-/// /// Runs `true` without running anything.
+/// /// A workload that exits at once with 0.
 /// struct True;
 ///
 /// impl Controller for True {
@@ -40,22 +40,32 @@ use futures::future::BoxFuture;
 ///
 /// # The contract
 ///
-/// **Who calls.** [`step`](super::step) calls `prepare`, `start`, `wait`,
-/// `shutdown` and `inspect`. The driver of the task (`agent::Driver`, or a loop of
-/// yours) calls the others, and `logs`.
+/// The kit in `onward::testing::contract` checks a controller against these rules. It
+/// needs the feature `testing`.
 ///
-/// **Order.** `prepare`, `start` and `wait` are called in this order, each
-/// until it succeeds or fails for good. `update` may come before any of them.
-/// `shutdown` may come at any time before the end, first of all calls too,
-/// and after it comes `terminate`, if it does not succeed. `remove` comes
-/// after the last of them, and then `close`, which is last of all and may also
-/// come at any other time.
+/// ## Who calls which method
 ///
-/// **Dropped futures.** An operation that is no longer wanted is dropped, at
-/// any `.await`. The workload must not notice: what goes on in the world goes
-/// on, or can be taken up. The same operation, or another one, is called next.
-/// So what an operation begins belongs to `self` or to the world, never to the
-/// future:
+/// [`step`](super::step) calls `prepare`, `start`, `wait`, `shutdown` and `inspect`. The
+/// driver calls the others. The driver is `agent::Driver`, or a loop that you write.
+///
+/// ## Order of the calls
+///
+/// 1. `prepare`, `start` and `wait` are called in this order. Each is called until it
+///    succeeds or fails for good.
+/// 2. `update` can be called before any of them.
+/// 3. `shutdown` can be called at any time before the task ends, even as the very first
+///    call. If it fails or takes too long, `terminate` is called.
+/// 4. `remove` is called after all of these.
+/// 5. `close` is the last call. It can also come at any earlier time, when the agent
+///    itself stops.
+///
+/// ## Dropped futures
+///
+/// The driver drops an operation's future when the operation is no longer wanted. That
+/// can happen at any `.await`. Then it calls the same operation again, or another one.
+///
+/// A drop must not affect the workload. Store everything that an operation begins in
+/// `self` or outside of the process, never only in the future:
 ///
 /// ```
 /// # use onward::exec::{Controller, ControllerError};
@@ -64,14 +74,14 @@ use futures::future::BoxFuture;
 /// # impl Controller for Right {
 /// #     type Definition = ();
 /// async fn start(&mut self) -> Result<(), ControllerError> {
-///     // Wrong: dropped while it gets ready, the process is lost, and the next
-///     // call starts another one.
+///     // Wrong: if the future is dropped in `ready`, the process is lost. The next
+///     // call starts a second one.
 ///     //
 ///     //     let mut process = Process::spawn().await?;
 ///     //     process.ready().await?;
 ///     //     self.process = Some(process);
 ///     //
-///     // Right: the process is kept as soon as it is there.
+///     // Right: the process is stored as soon as it exists.
 ///     let process = match &mut self.process {
 ///         Some(process) => process,
 ///         none => none.insert(Process::spawn().await?),
@@ -83,249 +93,293 @@ use futures::future::BoxFuture;
 /// # }
 /// ```
 ///
-/// Dropping a future does not stop a thread-pool job or a request already sent.
-/// Store the job's handle where the next operation can await it, even on a new
-/// controller. Make `shutdown` and `remove` leave a marker so that a late request is
-/// rejected.
+/// Dropping a future does not stop a thread-pool job or a request already sent. Store the
+/// job's handle where the next operation can await it, even on a new controller. Make
+/// `shutdown` and `remove` leave a marker, so that a late request is rejected.
 ///
-/// **Restarts.** An agent that comes up again makes a new controller for a
-/// task that another instance prepared or started, and calls what its state asks
-/// for: `start` in STARTING, without `prepare`, and `wait` in RUNNING, without
-/// either. The controller finds by itself how far things are, in the world:
-/// [already prepared](ControllerError::already_prepared) and
-/// [already started](ControllerError::already_started) are good answers. What
-/// `prepare` had only in memory, `start` makes anew.
+/// ## Restarts of the agent
 ///
-/// A workload that lived in the agent's process has died with it. So `start` first
-/// leaves a mark in the world, and the workload leaves its end there. The next
-/// instance tells that end. Where there is the mark and no end, `wait` answers an
-/// error that is not temporary, since nobody would begin it again, and `shutdown`,
-/// `terminate` and `remove` find nothing to end. Only if all that came of it was
-/// undone, as a transaction is, may it be begun anew: that is its first start then.
-/// `examples/11_threads.rs` has all of that.
+/// After a restart, the agent makes a new controller for a task that an earlier one has
+/// prepared or started. It calls the operation of the task's state: `start` in STARTING,
+/// without `prepare` before it; `wait` in RUNNING, without either.
+///
+/// The new controller must find out how far the task is, from what exists outside of the
+/// process. Return [`already_prepared`](ControllerError::already_prepared) or
+/// [`already_started`](ControllerError::already_started) if the work was done before. If
+/// `prepare` leaves something only in memory, `start` must create it again.
+///
+/// A workload inside the agent's process, for example a thread, dies with it. For such a
+/// workload:
+///
+/// - `start` leaves a marker outside of the process before it starts the workload.
+/// - The workload stores its result outside of the process when it ends. The next
+///   controller's `wait` returns that result.
+/// - If there is a marker and no result, the workload is lost. `wait` then fails with an
+///   error that is not temporary, because no other call starts the workload again.
+///   `shutdown`, `terminate` and `remove` succeed, because there is nothing to stop.
+/// - Start the workload again only if all its effects were undone, for example by a
+///   transaction that was rolled back. That counts as its first start.
+///
+/// `examples/11_threads.rs` is a complete program.
+///
+/// ## Reused ids
 ///
 /// Ids can be reused after `remove`. If you use the id as an idempotency key, discard
 /// that key in `remove`.
 ///
-/// **Errors.** [Temporary](ControllerError::temporary) ones and
-/// [interruptions](ControllerError::interrupted) are tried again; what else each
-/// operation may answer stands with it; all other errors end the task. Match on
-/// codes, never on texts, and keep the cause as
-/// [source](ControllerError::with_source): `.map_err(ControllerError::wrap)?` does
-/// that for any error.
+/// ## Errors
+///
+/// | Error | What the driver does |
+/// |---|---|
+/// | [temporary](ControllerError::temporary), [interrupted](ControllerError::interrupted) | calls the operation again later |
+/// | [`already_prepared`](ControllerError::already_prepared) of `prepare`, [`already_started`](ControllerError::already_started) of `start` | treats it as success |
+/// | [`update_rejected`](ControllerError::update_rejected) of `update` | continues with the old definition |
+/// | any other | ends the task: REJECTED before STARTING, FAILED from STARTING on |
+///
+/// Three methods are exceptions. If `shutdown` fails for good, `agent::Driver` calls
+/// `terminate` before the task ends. Errors of `remove` and `close` never change the task.
+///
+/// To classify an error, match on its code, never on its text. Keep the cause as the
+/// [source](ControllerError::with_source): `.map_err(ControllerError::wrap)?` does that
+/// for any error.
 ///
 /// In SwarmKit: `exec.Controller` (`agent/exec/controller.go`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a controller",
-    label = "this cannot operate a task",
-    note = "a controller implements `onward::exec::Controller`, which asks for `start`, `wait` and \
+    label = "this type cannot run a task",
+    note = "a controller implements `onward::exec::Controller`, which requires `start`, `wait` and \
             `shutdown`"
 )]
 pub trait Controller: Send {
-    /// What a task is; see [`Executor::Definition`](super::Executor::Definition).
+    /// The definition of a task: an image, a command. See
+    /// [`Executor::Definition`](super::Executor::Definition).
     type Definition: Send + Sync + 'static;
 
-    /// Takes a changed definition.
+    /// Changes the task to a new definition.
     ///
-    /// *Called* before the next operation if the definition has changed. Several
-    /// changes may come in one call. It is not called after the task has ended,
-    /// nor on the way to its end. *Must* take all of the definition or nothing. If
-    /// it cannot change something, it refuses all of it. *May* be called in any
-    /// state before the end.
+    /// - **Called** before the next operation, if the definition has changed. One call
+    ///   can contain several changes. It can come in any state before the task ends. It
+    ///   is not called once the task has ended or is shutting down.
+    /// - **Must** apply the whole definition or nothing of it. If one part cannot be
+    ///   changed, reject all of it.
     ///
-    /// The default refuses: a controller that knows nothing of updates must not
-    /// be believed to have taken one.
+    /// Default: rejects every change, because a controller without `update` would
+    /// otherwise claim a change that it never made.
     ///
     /// # Errors
     ///
-    /// [`update_rejected`](ControllerError::update_rejected): the task goes on
-    /// with the definition that it has. A temporary error: it is called again,
-    /// before anything else.
+    /// - [`update_rejected`](ControllerError::update_rejected): the task continues with
+    ///   its current definition.
+    /// - A temporary error: `update` is called again before any other operation.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is called again, perhaps with a newer definition.
+    /// If its future is dropped, `update` is called again, possibly with a newer
+    /// definition.
     fn update(
         &mut self,
         definition: &Self::Definition,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send {
         let _ = definition;
-        future::ready(Err(ControllerError::update_rejected("this kind of task cannot be changed")))
+        future::ready(Err(ControllerError::update_rejected(
+            "this controller does not support updates",
+        )))
     }
 
-    /// Gets everything that the workload needs.
+    /// Creates everything that the workload needs, for example pulls an image.
     ///
-    /// *Called* in PREPARING, until it succeeds or fails for good. *Must* leave
-    /// nothing for [`start`](Self::start) to create, so that a task can wait in
-    /// READY and then start at once. *May* answer that it was prepared before. After
-    /// a restart of the agent it is not called again where it had succeeded.
+    /// - **Called** in PREPARING, until it succeeds or fails for good. After a restart of
+    ///   the agent it is not called again if it had succeeded.
+    /// - **Must** leave nothing for [`start`](Self::start) to create. A task can then
+    ///   wait in READY and start at once.
+    /// - **May** return `already_prepared`.
     ///
-    /// The default does nothing.
+    /// Default: does nothing.
     ///
     /// # Errors
     ///
-    /// [`already_prepared`](ControllerError::already_prepared) is success. A
-    /// temporary error: called again later. Any other: the task is rejected.
+    /// - [`already_prepared`](ControllerError::already_prepared): counts as success.
+    /// - A temporary error: `prepare` is called again later.
+    /// - Any other error: the task is REJECTED.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is called again, or `shutdown` or `remove` is: what it has
-    /// got so far is kept for the next call, or found by it.
+    /// If its future is dropped, `prepare`, `shutdown` or `remove` is called next. That
+    /// call must find everything that was created so far.
     fn prepare(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
         future::ready(Ok(()))
     }
 
-    /// Starts the workload; returns when it runs, and is healthy if that can be
-    /// told.
+    /// Starts the workload. Returns when the workload runs, and is healthy if you can
+    /// check that.
     ///
-    /// *Called* in STARTING, until it succeeds or fails for good. *Must* never
-    /// start it twice, also after it was dropped or the agent was restarted.
-    /// *May* answer that it was started before, even that it has ended since:
-    /// `wait` says how.
+    /// - **Called** in STARTING, until it succeeds or fails for good.
+    /// - **Must** never start the workload twice, even if its future was dropped or the
+    ///   agent was restarted.
+    /// - **May** return `already_started`, even if the workload has ended since. `wait`
+    ///   then returns the result.
     ///
     /// # Errors
     ///
-    /// [`already_started`](ControllerError::already_started) is success. A
-    /// temporary error: called again later. Any other: the task has failed, so
-    /// leave nothing running.
+    /// - [`already_started`](ControllerError::already_started): counts as success.
+    /// - A temporary error: `start` is called again later.
+    /// - Any other error: the task is FAILED, so leave nothing running.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the start goes on or is taken up by the next call; if that is
-    /// `shutdown`, it ends what was begun.
+    /// If its future is dropped, the start may continue. The next call of `start`
+    /// completes it. If the next call is `shutdown`, it stops what was begun.
     fn start(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
 
     /// Waits until the workload has ended.
     ///
-    /// *Called* in RUNNING, until the workload ends, and anew whenever it was
-    /// dropped. *Must* answer the same however often it is asked: an exit is
-    /// not an event that can be missed.
+    /// - **Called** in RUNNING, until the workload has ended. It is called again each
+    ///   time its future was dropped.
+    /// - **Must** return the same result on every call. Store the exit, so that a later
+    ///   call can return it.
     ///
     /// # Errors
     ///
-    /// The workload ended badly: the error has its
-    /// [exit code](ControllerError::with_exit_code), 128 + n for signal n. A
-    /// temporary error: it cannot be told, and may run; called again later.
+    /// - The workload failed: return an error with its [exit
+    ///   code](ControllerError::with_exit_code). For a signal n the exit code is 128 + n.
+    ///   The task is FAILED.
+    /// - The state of the workload cannot be read, and it may still run: return a
+    ///   temporary error. `wait` is called again later. Do not return a temporary error
+    ///   because the workload has exited.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the workload runs on.
+    /// If its future is dropped, the workload continues to run.
     fn wait(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
 
-    /// Ends the workload in its own good time; returns when it has ended.
+    /// Stops the workload gracefully. Returns when the workload has ended.
     ///
-    /// *Called* in any state before the end, when the task is to be ended.
-    /// *Must* succeed where there is nothing to end: never prepared, never
-    /// started, ended before, gone. *May* take as long as the workload's own
-    /// grace; how it ended does not matter.
+    /// - **Called** in any state before the task ends, when the task has to end. Usually its
+    ///   desired state is then SHUTDOWN.
+    /// - **Must** succeed if there is nothing to stop: the workload was never prepared,
+    ///   never started, has ended, or is gone.
+    /// - **May** take as long as the workload's own grace period. The exit code does not
+    ///   matter.
     ///
     /// # Errors
     ///
-    /// The workload may still run. A temporary error: called again later. Any
-    /// other ends the task in SwarmKit's `Do` and in [`step`](super::step).
+    /// - A temporary error: the workload may still run, and `shutdown` is called again
+    ///   later.
+    /// - Any other error: SwarmKit's `Do` and [`step`](super::step) end the task.
+    ///   `agent::Driver` calls `terminate` first.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the workload is still asked to end. The next call goes on from
-    /// there, or `terminate` or `remove` does.
+    /// If its future is dropped, the request to stop stays in force. The next call of
+    /// `shutdown`, `terminate` or `remove` continues from there.
     fn shutdown(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send;
 
-    /// Ends the workload by force; returns when it has ended.
+    /// Stops the workload by force. Returns when the workload has ended.
     ///
-    /// *Called* after a `shutdown` that took too long or failed. *Must* succeed
-    /// where there is nothing to end. The default asks `shutdown` once more.
+    /// - **Called** after a `shutdown` that failed or took too long.
+    /// - **Must** succeed if there is nothing to stop.
+    ///
+    /// Default: calls `shutdown`.
     ///
     /// # Errors
     ///
-    /// The workload may still run. A temporary error: called again later. Any
-    /// other ends the task.
+    /// - A temporary error: the workload may still run, and `terminate` is called again
+    ///   later.
+    /// - Any other error ends the task.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is called again, or `remove` is.
+    /// If its future is dropped, `terminate` or `remove` is called next.
     fn terminate(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
         self.shutdown()
     }
 
-    /// Frees everything that the task has in the world: its workload, if that
-    /// still runs, and all that `prepare` made.
+    /// Removes everything that exists of the task: its workload, if it still runs, and
+    /// everything that `prepare` created.
     ///
-    /// *Called* when the task is no longer assigned, after the last other
-    /// operation, in any state. *Must* succeed if there is nothing.
-    /// The default ends the workload, by [`terminate`](Self::terminate): all
-    /// that a controller with no `prepare` of its own can have.
+    /// - **Called** after all other operations, in any state, when the task is no longer
+    ///   assigned.
+    /// - **Must** succeed if there is nothing to remove.
+    ///
+    /// Default: calls [`terminate`](Self::terminate). That is enough for a controller
+    /// without its own `prepare`.
     ///
     /// # Errors
     ///
-    /// Something is left. A temporary error: called again later. Any other is
-    /// logged and given up on.
+    /// - A temporary error: something is left, and `remove` is called again later.
+    /// - Any other error is logged. `remove` is not called again.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is called again: perhaps by another instance, after a
-    /// restart.
+    /// If its future is dropped, `remove` is called again, possibly on another controller
+    /// after a restart.
     fn remove(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
         self.terminate()
     }
 
-    /// Frees what belongs to this instance: connections, watchers, files.
+    /// Releases what belongs to this controller only: connections, watchers, open files.
     ///
-    /// *Called* last of all, once. *Must* leave the workload and all that
-    /// `prepare` made as they are: another instance may take them up. Nothing is
-    /// called after it; one that has freed something answers
-    /// [`closed`](ControllerError::closed) to every operation from then on.
+    /// - **Called** last, and once.
+    /// - **Must** keep the workload and everything that `prepare` created, because
+    ///   another controller may continue the task.
+    /// - **Must** make all later operations fail with
+    ///   [`closed`](ControllerError::closed), if it has released something. The driver
+    ///   does not call any.
     ///
-    /// The default does nothing, and so the operations go on as before: dropping the
-    /// controller then does it all.
+    /// Default: does nothing, and later operations still work. Dropping the controller
+    /// then releases everything.
     ///
     /// # Errors
     ///
-    /// They are logged. It is not called again.
+    /// An error is logged. `close` is not called again.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the controller is dropped next.
+    /// If its future is dropped, the controller is dropped next.
     fn close(&mut self) -> impl Future<Output = Result<(), ControllerError>> + Send {
         future::ready(Ok(()))
     }
 
-    /// Says what it knows of its container and its ports.
+    /// Returns the status of the container and of its ports.
     ///
-    /// *Called* after every step that leaves the task in STARTING or above, also
-    /// one that had nothing to do; not while `wait` is in flight. The default
-    /// says that there is nothing new, ever. *Must* answer soon: the step waits for
-    /// it. Once the workload has ended, *must* tell the exit code that `wait` told:
-    /// what it says of a task that has ended stands.
+    /// - **Called** after every step that leaves the task in STARTING or above, even if
+    ///   the step did nothing. It is not called while `wait` runs.
+    /// - **Must** return soon, because the step waits for it.
+    /// - **Must** return the exit code that `wait` returned, once the workload has ended.
+    ///   This status is final.
+    ///
+    /// Default: reports no change.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is called again after the next step.
+    /// If its future is dropped, `inspect` is called again after the next step.
     fn inspect(&mut self) -> impl Future<Output = Inspection> + Send {
-        // Made when it is asked for: a future that holds it would take more place in every driver.
+        // Made when the future is polled. A future that stored it would be larger in
+        // every driver.
         async { Inspection::default() }
     }
 
-    /// Takes the reporter for lines of progress.
+    /// Receives the reporter for lines of progress.
     ///
-    /// *Called* once, before the first operation, by the driver of the task. *May*
-    /// keep the reporter and call it in [`prepare`](Self::prepare), for example with
-    /// "pulling layer 3 of 7". The driver shows the last line while the task is in
-    /// PREPARING.
+    /// - **Called** once, before the first operation, by the driver of the task.
+    /// - **May** keep the reporter and call it in [`prepare`](Self::prepare), for example
+    ///   with "pulling layer 3 of 7". The driver shows the last line while the task is in
+    ///   PREPARING.
     ///
-    /// The default ignores it.
+    /// Default: ignores it.
     fn set_progress(&mut self, progress: ProgressReporter) {
         let _ = progress;
     }
 
-    /// The logs of the workload, if there are any.
+    /// Returns a handle on the logs of the workload, if there are any.
     ///
-    /// *Called* once, before the first operation. The handle works while operations
-    /// run.
+    /// It is called once, before the first operation. The handle must work while
+    /// operations run.
     fn logs(&self) -> Option<SharedLogs> {
         None
     }
 
-    /// This controller as one of a kind with all others of its definition.
+    /// Erases the type of this controller, so that different controllers fit in one list.
     fn boxed(self) -> BoxController<Self::Definition>
     where
         Self: Sized + 'static,
@@ -333,11 +387,11 @@ pub trait Controller: Send {
         self.boxed_for(|definition| Some(definition))
     }
 
-    /// This controller as one of a kind with others of a wider definition, of
-    /// which `select` finds its own.
+    /// Erases the type of this controller, for an agent with several kinds of tasks.
     ///
-    /// An agent that runs several kinds of tasks has an enum for its definition.
-    /// An update to what is none of the controller's own is refused.
+    /// Such an agent has an enum as its definition. `select` returns the controller's own
+    /// part of the enum. If `select` returns `None` for an update, the update is
+    /// rejected, because a task cannot change its kind.
     ///
     /// ```
     /// use onward::exec::{BoxController, Controller, ControllerError};
@@ -382,8 +436,7 @@ pub trait Controller: Send {
     }
 }
 
-/// The status of a controller's container and ports, as
-/// [`Controller::inspect`] returns it.
+/// The status of a controller's container and ports, as [`Controller::inspect`] returns it.
 ///
 /// ```
 /// use onward::ControllerError;
@@ -405,36 +458,35 @@ pub trait Controller: Send {
 #[derive(Clone, Default, Debug)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// The container. An empty status means that there is none.
+    /// The container's status. An empty status means that there is no container.
     pub container_status: Inspected<ContainerStatus>,
-    /// The ports. An empty list means that there are none.
+    /// The published ports. An empty list means that there are no ports.
     pub port_status: Inspected<PortStatus>,
 }
 
 impl Inspection {
-    /// Adds the container's status, or the error that hides it.
+    /// Adds the container's status, or the error of reading it.
     #[must_use]
     pub fn with_container_status(self, status: impl Into<Inspected<ContainerStatus>>) -> Self {
         Self { container_status: status.into(), ..self }
     }
 
-    /// Adds the ports, or the error that hides them.
+    /// Adds the ports, or the error of reading them.
     #[must_use]
     pub fn with_port_status(self, ports: impl Into<Inspected<PortStatus>>) -> Self {
         Self { port_status: ports.into(), ..self }
     }
 }
 
-/// One part of an [`Inspection`].
+/// One part of an [`Inspection`]: a value, an error, or no change.
 #[derive(Clone, Default, Debug)]
 pub enum Inspected<T> {
-    /// There is no news. The task keeps what is known.
+    /// No change. The task keeps its value.
     #[default]
     Unchanged,
-    /// The value now.
+    /// The current value.
     Known(T),
-    /// The value cannot be read. The task keeps what is known, and the error is
-    /// logged.
+    /// The value cannot be read. The task keeps its value, and the error is logged.
     Failed(ControllerError),
 }
 
@@ -453,10 +505,9 @@ impl<T> From<Result<T, ControllerError>> for Inspected<T> {
     }
 }
 
-/// A controller of any type for tasks of the definition `D`.
+/// A controller whose type is erased, for tasks with the definition `D`.
 ///
-/// It costs one allocation for each call. [`Controller::boxed`] makes it, and
-/// [`Controller::boxed_for`].
+/// [`Controller::boxed`] and [`Controller::boxed_for`] make it. Each call costs one allocation.
 ///
 /// ```
 /// use onward::testing::{NoopController, Script, ScriptedController};
@@ -518,8 +569,8 @@ impl<D: Send + Sync + 'static> Controller for BoxController<D> {
 /// The result of an operation.
 type OperationResult = Result<(), ControllerError>;
 
-/// [`Controller`] with its futures in boxes. It is private, since a public one
-/// would make `controller.prepare()` ambiguous.
+/// [`Controller`] with boxed futures. It is private, because a public trait with the same
+/// methods would make `controller.prepare()` ambiguous.
 trait ErasedController<D>: Send {
     fn update<'a>(&'a mut self, definition: &'a D) -> BoxFuture<'a, OperationResult>;
     fn prepare(&mut self) -> BoxFuture<'_, OperationResult>;
@@ -534,7 +585,7 @@ trait ErasedController<D>: Send {
     fn logs(&self) -> Option<SharedLogs>;
 }
 
-/// A controller, and how it finds its own definition in a wider one.
+/// A controller, and the function that selects its own definition from an enum.
 struct Selected<C: Controller, D> {
     controller: C,
     select: fn(&D) -> Option<&C::Definition>,
@@ -545,7 +596,7 @@ impl<C: Controller, D: Send + Sync + 'static> ErasedController<D> for Selected<C
         if let Some(definition) = (self.select)(definition) {
             return self.controller.update(definition).boxed();
         }
-        let refused = "a task cannot become one of another kind";
+        let refused = "a task cannot change its kind";
         future::ready(Err(ControllerError::update_rejected(refused))).boxed()
     }
     fn prepare(&mut self) -> BoxFuture<'_, OperationResult> {

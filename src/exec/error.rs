@@ -1,4 +1,4 @@
-//! What a controller says when an operation did not succeed.
+//! `ControllerError`: why a controller's operation failed, and whether it can be retried.
 
 use crate::lifecycle::{Answer, ContainerStatus, Failure, Operation};
 use alloc::borrow::Cow;
@@ -10,13 +10,13 @@ use core::fmt;
 use core::iter;
 use core::num::NonZeroI32;
 
-/// Why an operation of a [`Controller`](super::Controller) did not succeed.
+/// The error of a [`Controller`](super::Controller)'s operation.
 ///
-/// An error has a [kind](ErrorKind), is [temporary](Self::is_temporary) or
-/// not, and may know the workload's exit code and its container's status. All
-/// of these are found through any wrapping that keeps the chain of
-/// [sources](Error::source): what an error does not say itself, the next one in
-/// its chain does.
+/// It has a [kind](ErrorKind), and is [temporary](Self::is_temporary) or fatal. It can
+/// have the workload's exit code and its container's status. If this error does not have
+/// one of these, the next error in its chain of [sources](Error::source) that has it
+/// counts. Wrapping an error therefore keeps them, as long as the wrapper keeps the
+/// chain.
 ///
 /// ```
 /// use onward::exec::{ControllerError, ErrorKind};
@@ -31,12 +31,12 @@ use core::num::NonZeroI32;
 /// assert_eq!(format!("{pull:#}"), "pulling alpine: connection reset");
 /// ```
 ///
-/// It is one word in size. `{}` shows its own text, `{:#}` its causes as well,
-/// and that is what a task's status gets as `err`.
+/// It is one word in size. `{}` writes its own text. `{:#}` writes the texts of its
+/// causes too, which is the text that a task's status gets as `err`.
 ///
-/// In SwarmKit these are sentinel errors and interfaces: `ErrTaskPrepared`,
-/// `ErrTaskStarted`, `ErrTaskUpdateRejected`, `ErrControllerClosed`,
-/// `Temporary`, `ExitCoder`, `ContainerStatuser`.
+/// SwarmKit has sentinel errors and interfaces instead: `ErrTaskPrepared`,
+/// `ErrTaskStarted`, `ErrTaskUpdateRejected`, `ErrControllerClosed`, `Temporary`,
+/// `ExitCoder`, `ContainerStatuser`.
 #[derive(Clone)]
 pub struct ControllerError(Box<Inner>);
 
@@ -46,10 +46,11 @@ struct Inner {
     node: Node,
 }
 
-/// What an error is, apart from its text, and what is behind it.
+/// The properties of an error without its text, and its source.
 ///
-/// It is an error of its own, and the source of a [`ControllerError`]: what
-/// wraps that, and passes itself off as it, still has this in its chain.
+/// It is an error of its own, and the source of a [`ControllerError`]. If another error
+/// wraps a `ControllerError` and returns only that error's source, the properties are
+/// still in the chain.
 #[derive(Clone, Default, Debug)]
 struct Node {
     class: Class,
@@ -66,43 +67,43 @@ struct Class {
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// The reason for the error.
+    /// The cause of the error.
     Reason(Arc<dyn Error + Send + Sync>),
-    /// The error itself, which has been given another type: its text is the
-    /// error's own, and only what is behind it is news.
+    /// An error of another type that [`ControllerError::wrap`] converted. Its text is
+    /// already the text of this error, so only its sources are causes.
     Wrapped(Arc<dyn Error + Send + Sync>),
 }
 
-/// What kind of error a [`ControllerError`] is.
+/// The kind of a [`ControllerError`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The operation failed.
     #[default]
     Failure,
-    /// There was nothing to prepare any more. As the answer of `prepare` this
-    /// is success.
+    /// The task was already prepared. Counts as success of `prepare`.
     AlreadyPrepared,
-    /// It had been started before. As the answer of `start` this is success.
+    /// The workload was already started. Counts as success of `start`.
     AlreadyStarted,
-    /// The definition changes what the controller cannot change.
+    /// The definition has a change that the controller cannot make.
     UpdateRejected,
-    /// The controller was closed before.
+    /// The controller was closed before the call.
     Closed,
-    /// The operation was interrupted from outside. Nothing was learned; it is
-    /// to be tried again.
+    /// The operation was interrupted from outside, so its result is unknown. It is called
+    /// again.
     Interrupted,
 }
 
 impl ControllerError {
-    /// A failure. Nothing is allocated for the text of a `&'static str`.
+    /// A fatal failure. A `&'static str` is not copied.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::Failure, message)
     }
 
-    /// Any other error, as one of this type: it has that one's text and causes,
-    /// and all that its chain says. It is still there, in
-    /// [`get_ref`](Self::get_ref). It is not temporary by itself.
+    /// Converts any other error. The result has the text, the causes and the properties
+    /// of that error's chain. [`get_ref`](Self::get_ref) returns the error itself.
+    ///
+    /// The result is temporary only if an error in the chain is.
     ///
     /// ```
     /// use onward::ControllerError;
@@ -124,48 +125,48 @@ impl ControllerError {
         }
     }
 
-    /// Preparation was complete before.
+    /// The task was already prepared. Counts as success of `prepare`.
     #[doc(alias = "ErrTaskPrepared")]
     pub fn already_prepared() -> Self {
         Self::of_kind(ErrorKind::AlreadyPrepared, "already prepared")
     }
 
-    /// The workload had been started before.
+    /// The workload was already started. Counts as success of `start`.
     #[doc(alias = "ErrTaskStarted")]
     pub fn already_started() -> Self {
         Self::of_kind(ErrorKind::AlreadyStarted, "already started")
     }
 
-    /// The definition changes what cannot be changed; `message` says what.
+    /// The definition has a change that the controller cannot make. `message` names it.
     #[doc(alias = "ErrTaskUpdateRejected")]
     pub fn update_rejected(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::UpdateRejected, message)
     }
 
-    /// The controller was closed before.
+    /// The controller was closed before the call.
     #[doc(alias = "ErrControllerClosed")]
     pub fn closed() -> Self {
         Self::of_kind(ErrorKind::Closed, "controller closed")
     }
 
-    /// The operation was interrupted from outside; `message` says by what.
+    /// The operation was interrupted from outside. `message` is the reason.
     pub fn interrupted(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::Interrupted, message)
     }
 
-    /// An error of any kind.
+    /// An error of the given kind.
     pub fn of_kind(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let class = Class { kind, ..Class::default() };
         Self(Box::new(Inner { message: message.into(), node: Node { class, source: None } }))
     }
 
-    /// Says that another try may succeed.
+    /// Marks the error as temporary: the operation is called again later.
     ///
     /// ```
     /// use onward::ControllerError;
     /// use std::io;
     ///
-    /// /// Only who has called it knows which of these may pass.
+    /// /// Decides by the code of the error whether a retry can succeed.
     /// fn not_reached(error: io::Error) -> ControllerError {
     ///     match error.kind() {
     ///         io::ErrorKind::ConnectionReset => ControllerError::wrap(error).temporary(),
@@ -181,7 +182,7 @@ impl ControllerError {
         self
     }
 
-    /// Adds the exit code of the workload, if its kind has one. 0 is left out.
+    /// Adds the exit code of the workload. 0 is ignored.
     ///
     /// ```
     /// use onward::ControllerError;
@@ -196,7 +197,7 @@ impl ControllerError {
         self
     }
 
-    /// Adds the status of the container, as it was when this happened.
+    /// Adds the status of the container at the time of the error.
     #[doc(alias = "ContainerStatuser")]
     #[must_use]
     pub fn with_container_status(mut self, status: ContainerStatus) -> Self {
@@ -204,39 +205,39 @@ impl ControllerError {
         self
     }
 
-    /// Adds the reason; what this error does not say itself, that one does.
+    /// Adds the cause. If this error has no exit code, container status or kind of its
+    /// own, that of the cause counts.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.node.source = Some(Source::Reason(source.into().into()));
         self
     }
 
-    /// The kind: that of the first error in the chain that is no mere failure.
+    /// The kind of the first error in the chain that is not a plain
+    /// [`Failure`](ErrorKind::Failure).
     pub fn kind(&self) -> ErrorKind {
         let mut kinds = self.classes().map(|class| class.kind);
         kinds.find(|kind| *kind != ErrorKind::Failure).unwrap_or_default()
     }
 
-    /// Whether another try may succeed: whether any error in the chain says so.
+    /// Whether a retry can succeed: an error in the chain is marked as temporary.
     pub fn is_temporary(&self) -> bool {
         self.classes().any(|class| class.temporary)
     }
 
-    /// Whether what was called is to be called again: another try may succeed, or it
-    /// was interrupted.
+    /// Whether the operation is called again: the error is temporary, or an interruption.
     #[cfg(feature = "std")]
     pub(crate) fn is_retryable(&self) -> bool {
         self.is_temporary() || self.kind() == ErrorKind::Interrupted
     }
 
-    /// What the workload exited with: what the first error in the chain says
-    /// that knows it. It is not 0.
+    /// The exit code of the workload, from the first error in the chain that has one. It
+    /// is not 0.
     pub fn exit_code(&self) -> Option<i32> {
         self.classes().find_map(|class| class.exit_code).map(NonZeroI32::get)
     }
 
-    /// The status of the container: what the first error in the chain says that
-    /// knows it.
+    /// The status of the container, from the first error in the chain that has one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
         self.classes().find_map(|class| class.container_status.as_ref())
     }
@@ -249,18 +250,21 @@ impl ControllerError {
         }
     }
 
-    /// What each error of the chain says of itself, this one first.
+    /// The properties of each error in the chain, this one first.
     fn classes(&self) -> impl Iterator<Item = &Class> {
         let behind = chain(self.0.node.source()).filter_map(|error| error.downcast_ref::<Node>());
         iter::once(&self.0.node).chain(behind).map(|node| &node.class)
     }
 
-    /// This error as the answer of an operation.
+    /// Converts this error to the answer of an operation. The first row that matches
+    /// applies, in the order of SwarmKit's `Do`:
     ///
-    /// [Already prepared](Self::already_prepared) is success of `prepare`, and
-    /// [already started](Self::already_started) is success of `start`. The rest is in
-    /// the order of SwarmKit's `Do`: an interruption first, then a temporary error;
-    /// every other error is fatal.
+    /// | Error | Answer |
+    /// |---|---|
+    /// | [already prepared](Self::already_prepared) of `prepare`, [already started](Self::already_started) of `start` | succeeded |
+    /// | [interrupted](Self::interrupted) | interrupted |
+    /// | [temporary](Self::temporary) | delayed |
+    /// | any other | failed |
     ///
     /// ```
     /// use onward::ControllerError;
@@ -282,8 +286,8 @@ impl ControllerError {
         }
     }
 
-    /// This error as a task's status records it: the text with its causes, the exit
-    /// code and the container's status.
+    /// Converts this error to the form that a task's status records: the text with its
+    /// causes, the exit code and the container's status.
     pub fn to_failure(&self) -> Failure {
         let err = match &self.0.message {
             Cow::Borrowed(text) if self.0.node.source.is_none() => Cow::Borrowed(*text),
@@ -297,7 +301,7 @@ impl ControllerError {
     }
 }
 
-/// An error and all that is behind it.
+/// An error and all its sources.
 fn chain<'a>(
     first: Option<&'a (dyn Error + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -314,7 +318,7 @@ impl Error for Node {
 }
 
 impl fmt::Display for Node {
-    /// Says what the error is, for those who print a whole chain.
+    /// Writes the properties, for code that prints every error of a chain.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.class.exit_code, self.class.temporary) {
             (Some(exit_code), _) => write!(f, "exit code {exit_code}"),
@@ -325,7 +329,7 @@ impl fmt::Display for Node {
 }
 
 impl fmt::Display for ControllerError {
-    /// Writes the text; with `{:#}`, those of its causes as well.
+    /// Writes the text. `{:#}` appends the texts of the causes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         if !f.alternate() {
@@ -334,7 +338,7 @@ impl fmt::Display for ControllerError {
         let mut shown = self.0.message.to_string();
         for error in chain(self.0.node.source()).filter(|error| !error.is::<Node>()) {
             let text = error.to_string();
-            // Many errors end in the text of their source: said once is enough.
+            // Many errors end in the text of their source. Do not write that text twice.
             let said = shown.strip_suffix(&*text);
             if !said.is_some_and(|before| before.is_empty() || before.ends_with(": ")) {
                 write!(f, ": {text}")?;

@@ -1,4 +1,4 @@
-//! `Executor`, which makes the controllers of tasks, and `Assignment`.
+//! `Executor`, which makes the controllers of tasks, and `Assignment`, a task to run.
 
 use super::controller::Controller;
 use super::error::ControllerError;
@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::{self, Future};
 
-/// A task that is assigned to this agent: its definition and its desired state.
+/// A task that an agent has to run: its id, its definition and its desired state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -18,53 +18,53 @@ pub struct Assignment<D> {
     /// The library does not restrict its form. It may be empty, and it may have dots, spaces, `/`
     /// or `..` in it. An executor that uses it as a file name must check or encode it.
     pub id: Arc<str>,
-    /// The state to bring the task to.
+    /// The state that the agent brings the task to.
     pub desired_state: TaskState,
-    /// What the task is: an image, a command. The library only compares it.
+    /// The definition of the task: an image, a command. The library only compares it.
     pub definition: D,
-    /// The service that the task belongs to, if it belongs to one. The logs of a service are
-    /// those of its tasks.
+    /// The service of the task, if it has one. The logs of a service are those of its
+    /// tasks.
     pub service_id: Option<Arc<str>>,
 }
 
 impl<D> Assignment<D> {
-    /// A task that is to be brought to RUNNING.
+    /// An assignment with the desired state RUNNING, without a service.
     pub fn new(id: impl Into<Arc<str>>, definition: D) -> Self {
         let desired_state = TaskState::Running;
         Self { id: id.into(), desired_state, definition, service_id: None }
     }
 
-    /// The same as a task of this service.
+    /// The same assignment as a task of this service.
     #[must_use]
     pub fn with_service_id(self, service_id: impl Into<Arc<str>>) -> Self {
         Self { service_id: Some(service_id.into()), ..self }
     }
 
-    /// The same with another definition.
+    /// The same assignment with another definition.
     #[must_use]
     pub fn with_definition(self, definition: D) -> Self {
         Self { definition, ..self }
     }
 
-    /// The same with another desired state.
+    /// The same assignment with another desired state.
     #[must_use]
     pub fn with_desired_state(self, desired_state: TaskState) -> Self {
         Self { desired_state, ..self }
     }
 }
 
-/// Hands out the controllers of the tasks that are assigned to a node.
+/// Makes the controllers of an agent's tasks.
 ///
-/// What runs containers, processes or virtual machines implements this. One
-/// agent with several kinds of controllers has an enum for its definition and
-/// a [`BoxController`](super::BoxController) for its controller; see
+/// You implement it for your kind of workload: containers, processes, virtual machines.
+/// If your agent has several kinds, use an enum as the definition and a
+/// [`BoxController`](super::BoxController) as the controller; see
 /// [`Controller::boxed_for`].
 ///
 /// ```
 /// use onward::testing::NoopController;
 /// use onward::{Assignment, BoxController, Controller, ControllerError, Executor};
 ///
-/// /// Runs tasks that do nothing, and no others.
+/// /// Runs tasks that do nothing. Rejects all others.
 /// struct Idle;
 ///
 /// impl Executor for Idle {
@@ -90,37 +90,37 @@ impl<D> Assignment<D> {
 /// In SwarmKit: `exec.Executor` (`agent/exec/executor.go`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an executor",
-    label = "this does not hand out controllers",
-    note = "an executor implements `onward::exec::Executor`, which asks for `controller`"
+    label = "this type does not make controllers",
+    note = "an executor implements `onward::exec::Executor`, which requires `controller`"
 )]
 pub trait Executor: Send + Sync {
-    /// The definition of a task: an image, a command. The library compares it, to see
-    /// whether it has changed, and never looks inside. It clones an assignment to raise
-    /// its desired state while others share it.
+    /// The definition of a task: an image, a command. The library compares definitions to
+    /// detect a change, and never looks inside. It clones the definition when it has to
+    /// change the desired state of a shared assignment.
     type Definition: Clone + PartialEq + Send + Sync + 'static;
 
-    /// What operates a task.
+    /// The type of the controllers.
     type Controller: Controller<Definition = Self::Definition>;
 
     /// Makes the controller of a task.
     ///
-    /// It is called before the first operation of each task, also of one that has ended,
-    /// and again after a restart of the agent: the new controller then finds by itself
-    /// how far the task is. The definition is the one that the last controller had, if
-    /// there was one; a newer one follows in [`update`](Controller::update).
+    /// It is called before the first operation of each task, even if the task has ended,
+    /// and again after a restart of the agent. The new controller must then find out how
+    /// far the task is. `assignment` has the definition that the task's last controller
+    /// had, if there was one. A newer definition follows in
+    /// [`update`](Controller::update).
     ///
-    /// It does nothing to the workload. Put what takes long into
+    /// Do not change the workload here. Put slow work into
     /// [`prepare`](Controller::prepare).
     ///
     /// # Errors
     ///
-    /// A temporary error: the executor cannot know yet. A driver (`agent::Driver`) calls it
-    /// again after a delay, until `Policy::controller_deadline` expires. [`resolve`](super::resolve()) does not
-    /// call it again.
-    ///
-    /// Any other error: this executor cannot run the definition, and nothing exists of
-    /// the task. The task is REJECTED, or FAILED from STARTING on. When it is no longer
-    /// assigned, an agent forgets it without a removal.
+    /// - A temporary error: the executor cannot decide yet. `agent::Driver` calls it
+    ///   again after a delay, until `Policy::controller_deadline` expires.
+    ///   [`resolve`](super::resolve()) does not call it again.
+    /// - Any other error: the executor cannot run this definition, and nothing exists of
+    ///   the task. The task is REJECTED, or FAILED from STARTING on. When the task is no
+    ///   longer assigned, the agent forgets it without calling `remove`.
     ///
     /// # Cancel safety
     ///
@@ -130,16 +130,15 @@ pub trait Executor: Send + Sync {
         assignment: &Assignment<Self::Definition>,
     ) -> impl Future<Output = Result<Self::Controller, ControllerError>> + Send;
 
-    /// Lists the ids of the tasks of which something exists in the world: a workload
-    /// that runs, or something that `prepare` made.
+    /// Lists the ids of all tasks of which something exists: a workload that runs, or
+    /// something that `prepare` created.
     ///
-    /// An agent calls it when it knows its assignments. It passes each id that is not
-    /// assigned to [`reconcile`](Self::reconcile). The default returns no ids.
+    /// An agent calls it when it knows its assignments. For each listed id that is not
+    /// assigned, it calls [`reconcile`](Self::reconcile). Default: an empty list.
     ///
     /// # Errors
     ///
-    /// The list is not available now. It is called again when there are new
-    /// assignments.
+    /// The list is not available now. It is called again when there are new assignments.
     ///
     /// # Cancel safety
     ///
@@ -148,21 +147,20 @@ pub trait Executor: Send + Sync {
         future::ready(Ok(Vec::new()))
     }
 
-    /// Ends and removes what exists of the task with this id, or leaves it.
+    /// Stops and removes what exists of a task that is not assigned, or keeps it.
     ///
-    /// The task is not assigned: it is left from a crash or from a store that is
-    /// lost. While this runs, the agent does nothing with a task of this id. The
-    /// default leaves it.
+    /// Such a task is left over from a crash, or from a store that was lost. While this
+    /// runs, the agent does nothing else with this id. Default: keeps everything.
     ///
     /// # Errors
     ///
-    /// Something is left. It is listed again when there are new assignments.
+    /// Something is left. The id is listed again when there are new assignments.
     ///
     /// # Cancel safety
     ///
-    /// Its future is dropped if a task of this id is to be shut down or removed, because its
-    /// controller does that then. It is also dropped if the worker is closed or dropped. It can be
-    /// called again for the id, and must then remove what is left.
+    /// Its future is dropped if a task of this id has to be shut down or removed, because
+    /// its controller does that then. It is also dropped if the worker is closed or
+    /// dropped. A later call for the same id must remove what is left.
     fn reconcile(&self, id: &str) -> impl Future<Output = Result<(), ControllerError>> + Send {
         let _ = id;
         future::ready(Ok(()))

@@ -1,4 +1,4 @@
-//! What a workload says, and how it is read while the workload runs.
+//! Logs of a workload: how a controller publishes them, and how a reader subscribes.
 
 use super::error::ControllerError;
 use alloc::boxed::Box;
@@ -12,19 +12,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use time::UtcDateTime;
 
-/// Makes a workload's logs accessible.
+/// Publishes the logs of a workload.
 ///
-/// It is a thing of its own, shared and separate from the
-/// [`Controller`](super::Controller): logs are read while `wait` is in flight,
-/// and that has the controller for itself. A controller hands it out as
-/// [`SharedLogs`].
+/// It is separate from the [`Controller`](super::Controller), because logs are read while
+/// `wait` borrows the controller. A controller returns it as [`SharedLogs`].
 ///
 /// ```
 /// use onward::exec::{
 ///     ControllerError, ControllerLogs, LogMessage, LogPublisher, LogSubscriptionOptions,
 /// };
 ///
-/// /// What a workload has said, that has ended.
+/// /// The log messages of a workload that has ended.
 /// struct Said(Vec<LogMessage>);
 ///
 /// impl ControllerLogs for Said {
@@ -44,11 +42,12 @@ use time::UtcDateTime;
 ///
 /// In SwarmKit: `exec.ControllerLogs`.
 pub trait ControllerLogs: Send + Sync + 'static {
-    /// Publishes what the workload has said and, if the options say *follow*,
-    /// what it goes on to say.
+    /// Publishes the messages that exist, and with `options.follow` also the messages to
+    /// come.
     ///
-    /// It returns when there is no more: at once without *follow*, else when
-    /// the workload has ended and all it said is published.
+    /// Without `follow` it returns when all existing messages are published. With
+    /// `follow` it returns when the workload has ended and all its messages are
+    /// published.
     ///
     /// # Errors
     ///
@@ -56,8 +55,8 @@ pub trait ControllerLogs: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it stops publishing; a message that was being published may
-    /// have gone out or not. Nothing else is affected.
+    /// If its future is dropped, it stops publishing. The message in progress may or may
+    /// not have been published. Nothing else changes.
     fn logs<P: LogPublisher>(
         &self,
         publisher: P,
@@ -65,16 +64,15 @@ pub trait ControllerLogs: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), ControllerError>> + Send;
 }
 
-/// Takes log messages, one after the other.
+/// Receives log messages, one at a time.
 ///
-/// A closure is a publisher. Its argument needs a type. An `async` closure is a
-/// publisher if it captures nothing, or only reads through references.
+/// A closure is a publisher. Its argument needs a type. An `async` closure is a publisher
+/// if it captures nothing, or only reads through references.
 ///
-/// An `async` closure that owns a captured value is not a publisher, even if it only
-/// reads the value. One that changes a captured value is not a publisher either. The
-/// compiler reports "async closure does not implement `FnMut` because it captures
-/// state from its environment". Write an ordinary closure that returns a future. The
-/// future gets its own clone of the value, or it is ready at once:
+/// An `async` closure that owns or changes a captured value is not a publisher. The
+/// compiler reports "async closure does not implement `FnMut` because it captures state
+/// from its environment". In that case write an ordinary closure that returns a future.
+/// The future gets its own clone of the value, or is ready at once:
 ///
 /// ```
 /// use onward::exec::{ControllerError, LogMessage, LogPublisher};
@@ -115,16 +113,16 @@ pub trait ControllerLogs: Send + Sync + 'static {
 ///
 /// In SwarmKit: `exec.LogPublisher` and `exec.LogPublisherFunc`.
 pub trait LogPublisher: Send {
-    /// Publishes one message; ready when the next may come.
+    /// Publishes one message. Returns when the next one can be published.
     ///
     /// # Errors
     ///
-    /// The message cannot be delivered, nor can any after it.
+    /// The message cannot be delivered, and no message after it either.
     ///
     /// # Cancel safety
     ///
-    /// If its future is dropped, the message is delivered or not, and it is not published again.
-    /// That happens if the reader of the logs is dropped.
+    /// Its future is dropped if the reader of the logs is dropped. The message may or may
+    /// not have been delivered, and is not published again.
     fn publish(
         &mut self,
         message: LogMessage,
@@ -148,15 +146,15 @@ where
 ///
 /// In SwarmKit: `exec.LogPublisherProvider`.
 pub trait LogPublisherProvider: Send + Sync {
-    /// The type of the publishers. Dropping a publisher closes it: the subscriber
-    /// learns that no more messages will come.
+    /// The type of the publishers. Dropping a publisher closes it: the subscriber then
+    /// knows that no more messages follow.
     type Publisher: LogPublisher;
 
-    /// Opens a publisher for the subscription of this id.
+    /// Opens a publisher for the subscription with this id.
     ///
     /// # Errors
     ///
-    /// No subscriber takes logs for this subscription.
+    /// There is no subscriber for this subscription.
     ///
     /// # Cancel safety
     ///
@@ -168,37 +166,37 @@ pub trait LogPublisherProvider: Send + Sync {
     ) -> impl Future<Output = Result<Self::Publisher, ControllerError>> + Send;
 }
 
-/// One message of a workload: usually a line.
+/// A log message of a workload, usually one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LogMessage {
-    /// When it was said, where that is known.
+    /// The time of the message, if it is known.
     pub timestamp: Option<UtcDateTime>,
-    /// Where it was said.
+    /// The stream of the message.
     pub stream: LogStream,
-    /// What was said, as it came: any bytes, with the newline if there was one.
+    /// The bytes of the message, unchanged, with the newline if there was one.
     pub data: Vec<u8>,
-    /// What the log's driver adds to it.
+    /// Extra information from the log driver.
     pub attributes: Vec<LogAttribute>,
 }
 
 impl LogMessage {
-    /// A message on a stream.
+    /// A message on this stream, without a time and attributes.
     pub fn new(stream: LogStream, data: impl Into<Vec<u8>>) -> Self {
         Self { timestamp: None, stream, data: data.into(), attributes: Vec::new() }
     }
 
-    /// A message on the standard output.
+    /// A message on the standard output, without a time and attributes.
     pub fn stdout(data: impl Into<Vec<u8>>) -> Self {
         Self::new(LogStream::Stdout, data)
     }
 
-    /// A message on the standard error.
+    /// A message on the standard error, without a time and attributes.
     pub fn stderr(data: impl Into<Vec<u8>>) -> Self {
         Self::new(LogStream::Stderr, data)
     }
 
-    /// Adds when it was said.
+    /// Adds the time of the message.
     #[must_use]
     pub fn at(self, timestamp: UtcDateTime) -> Self {
         Self { timestamp: Some(timestamp), ..self }
@@ -212,16 +210,16 @@ impl LogMessage {
     }
 }
 
-/// Something that a log's driver adds to a message.
+/// Extra information that a log driver adds to a message.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct LogAttribute {
-    /// What it is.
+    /// The name of the attribute.
     pub key: String,
-    /// Its value.
+    /// The value of the attribute.
     pub value: String,
 }
 
-/// Where a message was said.
+/// The stream of a log message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum LogStream {
     /// The standard output.
@@ -230,14 +228,14 @@ pub enum LogStream {
     Stderr,
 }
 
-/// What a reader of logs wants.
+/// The options of a subscription to logs: which messages a reader wants.
 ///
-/// The default is everything that there is, and nothing that is still to come.
+/// Default: all existing messages of all streams, and none that follow.
 ///
 /// ```
 /// use onward::exec::{LogStream, LogSubscriptionOptions, LogTail};
 ///
-/// // The last ten errors, and all that come.
+/// // The last ten messages on the standard error, and all that follow.
 /// let options = LogSubscriptionOptions::follow().with_stream(LogStream::Stderr).with_tail(10);
 /// assert_eq!(options.tail, LogTail::Last(10));
 /// ```
@@ -246,51 +244,51 @@ pub enum LogStream {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct LogSubscriptionOptions {
-    /// The streams; none means all.
+    /// The streams to read. Empty means all.
     pub streams: Vec<LogStream>,
-    /// Whether to go on with what is still to come.
+    /// Whether to wait for messages that do not exist yet. Default: false.
     pub follow: bool,
-    /// How much to begin with of what there is, counted among what is wanted by
-    /// its stream and its time.
+    /// How many of the existing messages to skip or to read. Only messages that match
+    /// `streams` and `since` count.
     pub tail: LogTail,
-    /// Leave out what was said before this time.
+    /// Skip messages before this time. Default: `None`, which skips nothing.
     pub since: Option<UtcDateTime>,
 }
 
 impl LogSubscriptionOptions {
-    /// Everything that there is and that is still to come.
+    /// All existing messages, and all that follow.
     pub fn follow() -> Self {
         Self { follow: true, ..Self::default() }
     }
 
-    /// Adds a stream to those that are wanted.
+    /// Adds a stream to read.
     #[must_use]
     pub fn with_stream(mut self, stream: LogStream) -> Self {
         self.streams.push(stream);
         self
     }
 
-    /// With the last `messages` only of what there is.
+    /// Reads only the last `messages` existing messages.
     #[must_use]
     pub fn with_tail(self, messages: u64) -> Self {
         Self { tail: LogTail::Last(messages), ..self }
     }
 
-    /// Without the first `messages` of what there is.
+    /// Skips the first `messages` existing messages.
     #[must_use]
     pub fn with_skip(self, messages: u64) -> Self {
         Self { tail: LogTail::Skip(messages), ..self }
     }
 
-    /// Without what was said before `time`.
+    /// Skips messages before `time`.
     #[must_use]
     pub fn with_since(self, time: UtcDateTime) -> Self {
         Self { since: Some(time), ..self }
     }
 
-    /// Whether a message is wanted, by its stream and its time.
+    /// Whether a message matches `streams` and `since`.
     ///
-    /// A message without a time is wanted for each value of `since`.
+    /// A message without a time matches every value of `since`.
     pub fn accepts(&self, message: &LogMessage) -> bool {
         let recent = match (self.since, message.timestamp) {
             (Some(since), Some(timestamp)) => timestamp >= since,
@@ -299,29 +297,34 @@ impl LogSubscriptionOptions {
         recent && self.wants(message.stream)
     }
 
-    /// Whether messages on this stream are wanted.
+    /// Whether the options include this stream.
     pub fn wants(&self, stream: LogStream) -> bool {
         self.streams.is_empty() || self.streams.contains(&stream)
     }
 }
 
-/// How much to begin with of the messages that there are.
+/// How many of the existing messages to read.
 ///
-/// On SwarmKit's wire this is one number: 0 is [`All`](Self::All), n above it
-/// [`Skip(n)`](Self::Skip), and n below it [`Last(-n - 1)`](Self::Last).
+/// On SwarmKit's wire this is one number:
+///
+/// | Number | Meaning |
+/// |---|---|
+/// | 0 | [`All`](Self::All) |
+/// | n > 0 | [`Skip(n)`](Self::Skip) |
+/// | n < 0 | [`Last(-n - 1)`](Self::Last) |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum LogTail {
-    /// All of them.
+    /// All messages.
     #[default]
     All,
-    /// The last so many of them.
+    /// Only the last n messages.
     Last(u64),
-    /// All but the first so many of them.
+    /// All except the first n messages.
     Skip(u64),
 }
 
 impl LogTail {
-    /// Which of so many messages to begin with.
+    /// The range of indexes to read, for a list of `messages` messages.
     pub fn of(self, messages: usize) -> Range<usize> {
         let at_most = |n| usize::try_from(n).unwrap_or(usize::MAX).min(messages);
         match self {
@@ -332,18 +335,19 @@ impl LogTail {
     }
 }
 
-/// A handle on the logs of a controller, to keep, clone and read from beside
-/// the controller's operations.
+/// A handle on the logs of a controller, to read them while operations run.
+///
+/// Clones read the same logs.
 #[derive(Clone)]
 pub struct SharedLogs(Arc<dyn ErasedLogs>);
 
 impl SharedLogs {
-    /// A handle on these logs.
+    /// A handle on the given logs.
     pub fn new(logs: impl ControllerLogs) -> Self {
         Self(Arc::new(logs))
     }
 
-    /// See [`ControllerLogs::logs`].
+    /// Publishes the logs; see [`ControllerLogs::logs`].
     ///
     /// # Errors
     ///
@@ -351,7 +355,7 @@ impl SharedLogs {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it stops publishing. Nothing else is affected.
+    /// If its future is dropped, it stops publishing. Nothing else changes.
     pub async fn logs<P: LogPublisher>(
         &self,
         mut publisher: P,
@@ -367,7 +371,7 @@ impl fmt::Debug for SharedLogs {
     }
 }
 
-/// [`ControllerLogs`] with its futures and publishers in boxes.
+/// [`ControllerLogs`] with boxed futures and publishers.
 trait ErasedLogs: Send + Sync {
     fn logs<'a>(
         &'a self,

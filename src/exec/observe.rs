@@ -1,4 +1,4 @@
-//! `ObservedExecutor`: an executor whose calls are observed, for metrics.
+//! `ObservedExecutor`: measures and counts the calls of an executor, for metrics.
 
 use super::call::Call;
 use super::controller::{Controller, Inspected, Inspection};
@@ -14,42 +14,44 @@ use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
 
-/// Observes the calls of an [`ObservedExecutor`] and its controllers: for example, to measure how
-/// long they take.
+/// Observes the calls of an [`ObservedExecutor`] and its controllers, for example to
+/// measure their duration.
 ///
-/// Its functions are called where the call is polled and dropped. They must return soon, and must
-/// not panic.
+/// Its methods run in the code that polls or drops the call. They must return soon and
+/// must not panic.
 pub trait CallObserver: Send + Sync {
-    /// What is kept from the beginning of a call to its end: for example, when it began.
+    /// A value that is kept from the beginning of a call to its end, for example the time
+    /// of the beginning.
     type Begun: Send;
 
-    /// A call begins. `task` is the task's id; [`Call::List`] has none.
+    /// Called when a call begins. `task` is the task's id. [`Call::List`] has no task.
     fn begun(&self, call: Call, task: Option<&str>) -> Self::Begun;
 
-    /// A call has ended. It is called once for each call that has begun, unless the future of the
-    /// call is leaked.
+    /// Called when a call has ended: once for each call that has begun, unless the call's
+    /// future is leaked.
     fn ended(&self, call: Call, task: Option<&str>, begun: Self::Begun, outcome: CallOutcome<'_>);
 }
 
-/// How a call of an executor or a controller has ended.
+/// How a call of an executor or a controller ended.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum CallOutcome<'a> {
     /// It succeeded. [Already prepared](ControllerError::already_prepared) is success of
     /// `prepare`, and [already started](ControllerError::already_started) of `start`.
     Succeeded,
-    /// It failed, and a driver calls it again: the error is temporary, or it was interrupted.
+    /// It failed and can be called again: the error is temporary, or an interruption.
     Temporary(&'a ControllerError),
-    /// It failed for good. Of an inspection, a part failed.
+    /// It failed for good. For an inspection: one of its parts failed.
     Failed(&'a ControllerError),
-    /// Its future was dropped before its end: something else was wanted, or a deadline passed.
+    /// Its future was dropped before it returned, for example because a deadline expired.
     Dropped,
     /// It panicked.
     Panicked,
 }
 
 impl<'a> CallOutcome<'a> {
-    /// The name of the outcome, for a label: `ok`, `temporary`, `error`, `dropped` or `panicked`.
+    /// The name of the outcome for a metric label: `ok`, `temporary`, `error`, `dropped`
+    /// or `panicked`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Succeeded => "ok",
@@ -71,7 +73,7 @@ impl<'a> CallOutcome<'a> {
     }
 }
 
-/// What a call may return.
+/// The return type of a call.
 trait Returned {
     fn outcome(&self, call: Call) -> CallOutcome<'_>;
 }
@@ -94,18 +96,19 @@ impl Returned for Inspection {
     }
 }
 
-/// A call in flight.
-struct Flight<'a, O: CallObserver> {
+/// A call in progress.
+struct PendingCall<'a, O: CallObserver> {
     observer: &'a O,
     call: Call,
     task: Option<&'a str>,
-    /// None once it has ended.
+    /// `None` after the end.
     begun: Option<O::Begun>,
-    /// If it is dropped meanwhile, it has panicked.
+    /// Whether the call's future is being polled. If the call is dropped then, it has
+    /// panicked.
     is_polled: bool,
 }
 
-impl<'a, O: CallObserver> Flight<'a, O> {
+impl<'a, O: CallObserver> PendingCall<'a, O> {
     fn new(observer: &'a O, call: Call, task: Option<&'a str>) -> Self {
         let begun = Some(observer.begun(call, task));
         Self { observer, call, task, begun, is_polled: true }
@@ -125,27 +128,29 @@ impl<'a, O: CallObserver> Flight<'a, O> {
     }
 }
 
-impl<O: CallObserver> Drop for Flight<'_, O> {
+impl<O: CallObserver> Drop for PendingCall<'_, O> {
     fn drop(&mut self) {
         self.end(if self.is_polled { CallOutcome::Panicked } else { CallOutcome::Dropped });
     }
 }
 
-/// Awaits a call that is observed.
+/// Awaits a call and reports its beginning and end to the observer.
 ///
-/// A macro: a function would take the future by value, and so store it twice.
+/// It is a macro because a function would take the future by value and store it twice.
 macro_rules! observed {
     ($observer:expr, $call:expr, $task:expr, $future:expr) => {{
-        let mut flight = Flight::new($observer, $call, $task);
+        let mut guard = PendingCall::new($observer, $call, $task);
         let mut future = pin!($future);
-        let returned = poll_fn(|context| flight.poll(|| future.as_mut().poll(context))).await;
-        flight.end(returned.outcome($call));
+        let returned = poll_fn(|context| guard.poll(|| future.as_mut().poll(context))).await;
+        guard.end(returned.outcome($call));
         returned
     }};
 }
 
-/// An executor that passes all calls on to another one. A [`CallObserver`] observes them, and
-/// those of its controllers.
+/// An executor that forwards all calls to another one, and reports them to a
+/// [`CallObserver`].
+///
+/// The calls of its controllers are reported too.
 ///
 /// ```
 /// use onward::exec::{Call, CallObserver, CallOutcome, ObservedExecutor};
@@ -167,7 +172,7 @@ macro_rules! observed {
 ///     }
 /// }
 ///
-/// // An executor of yours.
+/// // Your executor.
 /// let executor = ScriptedExecutor::<()>::new(|_| Script::new());
 /// let executor = ObservedExecutor::new(executor, Stopwatch);
 /// # _ = executor;
@@ -178,7 +183,7 @@ pub struct ObservedExecutor<E, O> {
 }
 
 impl<E, O> ObservedExecutor<E, O> {
-    /// This executor, with this observer.
+    /// Wraps `executor`, and reports its calls to `observer`.
     pub fn new(executor: E, observer: impl Into<Arc<O>>) -> Self {
         Self { executor, observer: observer.into() }
     }

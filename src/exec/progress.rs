@@ -1,17 +1,17 @@
-//! `ProgressReporter`: lines of progress that a controller reports while it prepares.
+//! `ProgressReporter`: lines of progress from a controller while it prepares.
 
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 
-/// Reports lines of progress, for example "pulling layer 3 of 7".
+/// Reports lines of progress from a controller, for example "pulling layer 3 of 7".
 ///
-/// A controller gets one in
-/// [`Controller::set_progress`](super::Controller::set_progress). The driver shows
-/// the last line while the task is in PREPARING. A line is not part of the task's
-/// status: it is neither stored nor reported to a manager.
+/// A controller receives it in
+/// [`Controller::set_progress`](super::Controller::set_progress). The driver shows the
+/// last line while the task is in PREPARING. A line is not part of the task's status, so
+/// it is neither stored nor reported to a manager.
 ///
-/// A clone costs an atomic increment, and all clones report to the same place.
+/// Clones are cheap and report to the same place.
 ///
 /// ```
 /// use onward::exec::ProgressReporter;
@@ -29,15 +29,14 @@ use core::fmt;
 pub struct ProgressReporter(Arc<dyn Fn(Cow<'static, str>) + Send + Sync>);
 
 impl ProgressReporter {
-    /// A reporter that passes each line to `show`.
+    /// A reporter that calls `show` with each line.
     ///
-    /// `show` is called by the controller, on the thread of the operation. It must not
-    /// block.
+    /// The controller calls it on the thread of its operation, so `show` must not block.
     pub fn new(show: impl Fn(Cow<'static, str>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(show))
     }
 
-    /// Reports a line. It takes the place of the line before.
+    /// Reports a line. It replaces the previous one.
     pub fn report(&self, line: impl Into<Cow<'static, str>>) {
         (self.0)(line.into());
     }

@@ -1,4 +1,4 @@
-//! `resolve`, which gets the controller of a task.
+//! `resolve`: gets the controller of a task from the executor.
 
 use super::clock::WallClock;
 use super::error::ControllerError;
@@ -9,13 +9,13 @@ use crate::lifecycle::{AnyTask, TaskState};
 /// Gets the controller of a task from the executor, and records the result with
 /// [`AnyTask::resolved`].
 ///
-/// With a controller, a task before ACCEPTED is accepted; any other stays as it is.
-/// Without one, a task before STARTING is rejected, one in STARTING or RUNNING has
-/// failed, and one that has ended only notes the error. Report the task's status in
-/// both cases.
+/// With a controller, a task before ACCEPTED becomes ACCEPTED. Any other task keeps its
+/// state. Without one, a task before STARTING becomes REJECTED, and one in STARTING or
+/// RUNNING becomes FAILED. A task that has ended only notes the error. Report the task's
+/// status in both cases.
 ///
-/// This is SwarmKit's `Resolve`, with one difference: a status that changed
-/// carries the time of the change.
+/// This is SwarmKit's `Resolve`, with one difference: a changed status has the time of
+/// the change.
 ///
 /// ```
 /// use onward::exec::SystemClock;
@@ -32,13 +32,13 @@ use crate::lifecycle::{AnyTask, TaskState};
 ///
 /// # Errors
 ///
-/// The executor's error. It is final for the task, even if it is temporary: the
-/// status already has it.
+/// The executor's error. It is final for the task, even if it is temporary, because it is
+/// already recorded in the status.
 ///
 /// # Cancel safety
 ///
-/// It is cancel-safe: the executor's future does not own the task. If you drop the
-/// future of `resolve`, the task is unchanged, and you can call `resolve` again.
+/// It is cancel-safe: the executor's future does not own the task. If you drop the future
+/// of `resolve`, the task is unchanged, and you can call `resolve` again.
 #[doc(alias = "Resolve")]
 pub async fn resolve<E: Executor>(
     task: &mut AnyTask,

@@ -1,4 +1,4 @@
-//! One step of a task: decide, perform, record, inspect.
+//! `step`: runs one step of a task. It decides, performs, records and inspects.
 
 use super::clock::WallClock;
 use super::controller::{Controller, Inspected, Inspection};
@@ -9,47 +9,45 @@ use crate::lifecycle::{
 use core::fmt;
 use core::num::NonZeroI32;
 
-/// What to do after a step.
+/// The result of a step: what the loop does next.
 ///
-/// It does not tell whether the status has changed. Every step can change it: one
-/// that only inspected the container can, and so can one whose future was dropped.
-/// Call [`AnyTask::take_changed`] after each step.
+/// It does not show whether the status has changed, because every step can change it. A
+/// step that only inspected the container can change the status, and so can one whose
+/// future was dropped. Call [`AnyTask::take_changed`] after each step.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use = "the outcome decides what to do next"]
 pub enum Outcome {
-    /// The task has moved. Step again.
+    /// The task has moved. Call `step` again.
     Advanced,
-    /// There is nothing to do. Wait until another state is desired.
+    /// There is nothing to do. Wait until the desired state changes.
     #[doc(alias = "ErrTaskNoop")]
     Noop,
-    /// The task has ended. There is never anything to do again.
+    /// The task has ended. No further step does anything.
     #[doc(alias = "ErrTaskDead")]
     Dead,
-    /// The operation failed and can be retried. Wait a while, then step again.
+    /// The operation failed and can be retried. Wait, then call `step` again.
     #[doc(alias = "ErrTaskRetry")]
     Retry,
 }
 
-/// Takes a task one step towards the `desired` state, with at most one operation of
-/// its controller.
+/// Moves a task one step towards the `desired` state, with at most one operation of its
+/// controller.
 ///
-/// It calls [`decide`], runs the operation with [`perform`], records the answer with
-/// [`AnyTask::record`], and calls [`Controller::inspect`] from STARTING on. Errors of
-/// the controller go into the task's status. Changes and errors are logged. Call it
-/// in the task's [span](super::task_span), so that the log names the task.
+/// It calls [`decide`], runs the operation with [`perform`], and records the answer with
+/// [`AnyTask::record`]. From STARTING on it then calls [`Controller::inspect`]. Errors of
+/// the controller are recorded in the task's status. Changes and errors are logged. Call
+/// `step` in the task's [span](super::task_span), so that the log names the task.
 ///
-/// Of the controller it calls `prepare`, `start`, `wait`, `shutdown` and `inspect`.
-/// The loop around it calls `update`, `terminate`, `remove` and `close`.
+/// It calls `prepare`, `start`, `wait`, `shutdown` and `inspect` of the controller. Your
+/// loop calls `update`, `terminate`, `remove` and `close`.
 ///
-/// This is SwarmKit's `Do` (`agent/exec/controller.go`), with the differences
-/// that `docs/swarmkit.md` lists.
+/// This is SwarmKit's `Do` (`agent/exec/controller.go`). `docs/swarmkit.md` lists the
+/// differences.
 ///
 /// # Cancel safety
 ///
-/// It is cancel-safe: the operation's future does not own the task. If you drop the
-/// future of a step before the operation has returned, the task is unchanged. If you
-/// drop it during the inspection, the operation's answer is already recorded. The next
-/// `step` goes on from there.
+/// It is cancel-safe. If you drop its future, the task is either unchanged or has already
+/// recorded the finished operation. The next `step` continues from there.
 ///
 /// ```
 /// use onward::exec::{Outcome, SystemClock, step};
@@ -65,7 +63,7 @@ pub enum Outcome {
 /// # let mut controller = Nothing;
 ///
 /// # futures::executor::block_on(async {
-/// // If no error of the controller is temporary, this is the whole loop.
+/// // This is the whole loop, if the controller returns no temporary errors.
 /// let mut task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
 /// while step(&mut task, TaskState::Running, &mut controller, &SystemClock).await
 ///     == Outcome::Advanced
@@ -113,8 +111,8 @@ pub async fn step<C: Controller>(
     outcome
 }
 
-/// Logs what was recorded on a task that was in the state `from`. Returns what to do
-/// next.
+/// Logs the recorded event of a task that was in the state `from`. Returns the outcome of
+/// the step.
 fn log(
     recorded: Result<EventKind, impl fmt::Display>,
     from: TaskState,
@@ -123,8 +121,8 @@ fn log(
 ) -> Outcome {
     match recorded {
         Ok(event) => trace::recorded(event, from, task.state(), desired, task.err()),
-        // A task allows what `decide` returns for its state: `tests/table.rs` checks
-        // every pair. If it did not, another attempt would be refused too.
+        // A task accepts every decision of `decide` for its state. `tests/table.rs`
+        // checks all pairs. If one were refused, a retry would be refused too.
         Err(refused) => {
             trace::refused(&refused);
             return Outcome::Noop;
@@ -133,13 +131,13 @@ fn log(
     if task.state() == from { Outcome::Retry } else { Outcome::Advanced }
 }
 
-/// Runs an operation of a controller. [`AnyTask::record`] records the answer.
+/// Runs one operation of a controller, and returns its answer for [`AnyTask::record`].
 ///
 /// ```
 /// use onward::exec::{Controller, WallClock, perform};
 /// use onward::lifecycle::{AnyTask, InvalidOperationError, Operation};
 ///
-/// /// Ends a task by force, which `step` never does.
+/// /// Stops a task by force, which `step` never does.
 /// async fn terminate(
 ///     task: &mut AnyTask,
 ///     controller: &mut impl Controller,
@@ -152,7 +150,7 @@ fn log(
 ///
 /// # Cancel safety
 ///
-/// That of the operation; see [`Controller`].
+/// The same as that of the operation; see [`Controller`].
 pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) -> Answer {
     let result = match operation {
         Operation::Prepare => controller.prepare().await,
@@ -167,8 +165,8 @@ pub async fn perform<C: Controller>(operation: Operation, controller: &mut C) ->
     }
 }
 
-/// What the error of an answer contains about the container. It takes precedence over
-/// the inspection that follows the answer.
+/// The container's data in the error of an answer. It takes precedence over the
+/// inspection that follows the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct FromError {
     /// Whether the error has the container's status.
@@ -188,21 +186,21 @@ impl FromError {
     }
 }
 
-/// A container's status and ports that a task does not have yet.
+/// A container status and ports that differ from those of the task.
 pub(crate) type News = (Option<ContainerStatus>, Option<PortStatus>);
 
-/// What an inspection contains, or `None` if it contains nothing.
+/// The values of an inspection, or `None` if it has none.
 #[inline]
 pub(crate) fn known(inspection: Inspection) -> Option<News> {
-    // In line, so that an inspection without news is not even moved.
+    // Inlined, so that an inspection without values is not even moved.
     match (inspection.container_status, inspection.port_status) {
         (Inspected::Unchanged, Inspected::Unchanged) => None,
         (container_status, port_status) => Some((value(container_status), value(port_status))),
     }
 }
 
-/// What an inspection contains that differs from the task's status, or `None` if
-/// nothing does. [`AnyTask::inspected`] records it.
+/// The values of an inspection that differ from the task's status, or `None` if all are
+/// equal. [`AnyTask::inspected`] records them.
 #[inline(never)]
 pub(crate) fn differing(
     task: &AnyTask,

@@ -1,23 +1,24 @@
-//! Log messages, with SwarmKit's fields, as `tracing` events.
+//! Log messages of task changes and errors, as `tracing` events with SwarmKit's fields.
 //!
-//! Nothing here records anything: a caller records first and logs afterwards.
+//! These functions only log. The caller records the event first.
 
 use super::controller::{Inspected, Inspection};
 use super::error::{ControllerError, ErrorKind};
 use crate::lifecycle::{EventKind, TaskState};
 use core::fmt;
 
-/// The span of a task: `task`, with the field `task.id`.
+/// The `tracing` span of a task: `task`, with the field `task.id`.
 ///
-/// A loop that runs a task opens it once, around the whole life of the task. Its
-/// target is `onward` and its level is ERROR, the last that a filter drops. If you
-/// filter by target, let `onward=error` through, or the events do not name their
-/// task.
+/// Open it once, around the loop that runs the task. Its target is `onward` and its level
+/// is ERROR, so that filters by level keep it. If you filter by target, let
+/// `onward=error` through. Otherwise events do not name their task.
 ///
-/// In this span the library logs every change of state (DEBUG, with SwarmKit's fields
-/// `state.transition` and `state.desired`), every failure that is retried (DEBUG),
-/// refused events and every `terminate` (WARN), fatal errors, tasks without a
-/// controller and failed inspections (ERROR).
+/// | Event in this span | Level |
+/// |---|---|
+/// | change of state, with SwarmKit's fields `state.transition` and `state.desired` | DEBUG |
+/// | failure that is retried | DEBUG |
+/// | refused event, call of `terminate` | WARN |
+/// | fatal error, task without a controller, failed inspection | ERROR |
 ///
 /// ```
 /// use onward::exec::task_span;
@@ -31,11 +32,11 @@ pub fn task_span(id: &str) -> tracing::Span {
     tracing::error_span!(target: "onward", "task", task.id = id)
 }
 
-/// Logs an event that was recorded: its error, if it has one, and the change of state
-/// (SwarmKit's `logStateChange`).
+/// Logs a recorded event: its error, if it has one, and the change of state (SwarmKit's
+/// `logStateChange`).
 ///
 /// It takes plain values, so that a driver can record under a lock and log after it.
-/// `err` is the error of the status after the event.
+/// `err` is the error in the status after the event.
 #[inline]
 pub(crate) fn recorded(
     event: EventKind,

@@ -1,5 +1,5 @@
-//! The answer of a controller's operation, and the error if it is recorded in a
-//! state in which that operation cannot run.
+//! `Answer`: the result of a controller's operation, as
+//! [`AnyTask::record`](super::AnyTask::record) takes it.
 
 use super::decision::Operation;
 use super::event::{EventKind, Failure};
@@ -7,11 +7,11 @@ use super::state::TaskState;
 use alloc::boxed::Box;
 use core::fmt;
 
-/// The result of a controller's operation, as a task records it.
+/// The result of a controller's operation, in the form that a task records.
 ///
-/// [`ControllerError::into_answer`](crate::exec::ControllerError::into_answer) makes
-/// it from an error, [`perform`](crate::exec::perform) from an operation, and
-/// [`AnyTask::record`](super::AnyTask::record) records it.
+/// [`perform`](crate::exec::perform) runs an operation and returns its answer.
+/// [`ControllerError::into_answer`](crate::exec::ControllerError::into_answer) converts
+/// an error. [`AnyTask::record`](super::AnyTask::record) records the answer.
 ///
 /// ```
 /// use onward::lifecycle::{Answer, AnyTask, Operation, TaskState, TaskStatus};
@@ -43,7 +43,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The event that this answer of the operation is.
+    /// The kind of event that this answer of `operation` counts as.
     pub const fn kind(&self, operation: Operation) -> EventKind {
         match (self, operation) {
             (Self::Succeeded, Operation::Prepare) => EventKind::Prepared,
@@ -57,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// The reason, if the operation did not succeed.
+    /// The error of the operation, or `None` if it succeeded.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Succeeded => None,
@@ -68,16 +68,21 @@ impl Answer {
     }
 }
 
-/// An answer was recorded of an operation that cannot run in the task's state.
+/// The error of [`AnyTask::record`](super::AnyTask::record): the operation cannot run in
+/// the task's state.
 ///
-/// `prepare` runs in PREPARING, `start` in STARTING, `wait` in RUNNING. `shutdown`
-/// and `terminate` run in every state that is not terminal.
+/// | Operation | Runs in |
+/// |---|---|
+/// | `prepare` | PREPARING |
+/// | `start` | STARTING |
+/// | `wait` | RUNNING |
+/// | `shutdown`, `terminate` | every state that is not terminal |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidOperationError {
     /// The state of the task. It has not changed.
     pub state: TaskState,
-    /// The operation.
+    /// The operation whose answer was refused.
     pub operation: Operation,
 }
 
@@ -90,13 +95,15 @@ impl InvalidOperationError {
 impl fmt::Display for InvalidOperationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { state, operation } = self;
-        write!(f, "`{operation}` cannot run for a task that is {state}: ")?;
+        write!(f, "`{operation}` cannot run in state {state}: ")?;
         f.write_str(match (state, operation) {
             (state, _) if state.is_terminal() => "the state is terminal",
-            (_, Operation::Prepare) => "expected preparing",
-            (_, Operation::Start) => "expected starting",
-            (_, Operation::Wait) => "expected running",
-            (_, Operation::Shutdown | Operation::Terminate) => "expected a state before complete",
+            (_, Operation::Prepare) => "it runs only in preparing",
+            (_, Operation::Start) => "it runs only in starting",
+            (_, Operation::Wait) => "it runs only in running",
+            (_, Operation::Shutdown | Operation::Terminate) => {
+                "it runs only in states before complete"
+            }
         })
     }
 }

@@ -6,11 +6,11 @@ use super::status::{ContainerStatus, PortStatus, TaskStatus};
 use super::task::{Task, resumed};
 use time::UtcDateTime;
 
-/// A task in any state.
+/// A task in any state: the state is known at run time, not at compile time.
 ///
-/// Each of its moves is one of the moves of [`Task`], so it cannot do what they
-/// do not allow. A move that they do not allow is an error at run time, and the task
-/// stays as it was.
+/// Use it in loops, maps and struct fields. Each of its moves is one of the typed moves
+/// of [`Task`]. If the table has no such move, the method returns an error and the task
+/// stays unchanged.
 ///
 /// ```
 /// use onward::lifecycle::{AnyTask, Event, TaskState, TaskStatus};
@@ -24,7 +24,7 @@ use time::UtcDateTime;
 /// let refused = task.advance(Event::Prepared, now).unwrap_err();
 /// assert_eq!(
 ///     refused.to_string(),
-///     "`prepared` leads to ready, where no edge leads from running: \
+///     "cannot apply `prepared` in state running: no edge leads to ready; \
 ///      expected complete, shutdown, failed or orphaned",
 /// );
 /// assert_eq!(task.state(), TaskState::Running);
@@ -50,7 +50,7 @@ pub enum AnyTask {
     Orphaned(Task<state::Orphaned>),
 }
 
-/// Evaluates the same expression for the task of every variant.
+/// Evaluates one expression for the task of every variant.
 macro_rules! each {
     ($any:expr, $task:ident => $do:expr) => {
         match $any {
@@ -72,8 +72,8 @@ macro_rules! each {
     };
 }
 
-/// A `match` on the variant of a task behind a reference. Each arm stands for one or
-/// more states, moves the task by a typed move, and writes the moved task back.
+/// A `match` on the state of a task behind a reference. Each arm names one or more
+/// states, moves the task by a typed move, and writes the moved task back.
 macro_rules! moves {
     ($any:expr; $($($state:ident)|+ ($task:ident) => $moved:expr,)+ $(_ => $refused:expr,)?) => {
         match $any {
@@ -95,10 +95,9 @@ pub use apply::{ApplyError, InvalidTransitionError};
 pub use observe::Observed;
 
 impl AnyTask {
-    /// Makes a task from a status in any state.
+    /// Restores a task from a status that was stored or received.
     ///
-    /// Use it for a task that was stored or received. It takes all fourteen states,
-    /// REMOVE too, which no edge enters.
+    /// It accepts all fourteen states. That includes REMOVE, which no edge enters.
     pub fn resume(status: TaskStatus) -> Self {
         match status.state {
             TaskState::New => Self::New(resumed(status)),
@@ -118,12 +117,12 @@ impl AnyTask {
         }
     }
 
-    /// Applies an event: moves the task along the edge of the event.
+    /// Applies an event: moves the task along the edge that the event stands for.
     ///
     /// # Errors
     ///
-    /// [`ApplyError`] if the table has no such edge. It holds the task, unchanged, and
-    /// the event.
+    /// [`ApplyError`] if the table has no such edge. The error holds the unchanged task
+    /// and the event.
     #[inline]
     pub fn apply(self, event: Event, at: UtcDateTime) -> Result<Self, ApplyError> {
         let mut task = self;
@@ -133,7 +132,8 @@ impl AnyTask {
         }
     }
 
-    /// See [`Task::inspected`]. It is possible in every state.
+    /// Updates the container and port status; see [`Task::inspected`]. It works in every
+    /// state.
     pub fn inspected(
         &mut self,
         container_status: Option<ContainerStatus>,
@@ -143,16 +143,16 @@ impl AnyTask {
         each!(self, task => task.inspected(container_status, port_status, at));
     }
 
-    /// The status, if it has changed since this was last called or the task was
-    /// resumed. Report it and store it.
+    /// Takes the status if it has changed since the last call, or since the task was
+    /// resumed. Report and store the status that it returns.
     ///
-    /// A change is kept until this returns it, even if the future of the step that
-    /// made it was dropped.
+    /// The change is kept until you call this, even if you dropped the future of the step
+    /// that made it.
     pub fn take_changed(&mut self) -> Option<TaskStatus> {
         each!(self, task => task.take_changed())
     }
 
-    /// The state.
+    /// The current state.
     #[inline]
     pub fn state(&self) -> TaskState {
         fn state<S: State>(_: &Task<S>) -> TaskState {
@@ -161,38 +161,38 @@ impl AnyTask {
         each!(self, task => state(task))
     }
 
-    /// When the status last changed.
+    /// The time of the last change of the status.
     pub fn timestamp(&self) -> Option<UtcDateTime> {
         each!(self, task => task.timestamp())
     }
 
-    /// The last step, in a word or two.
+    /// A short description of the last step, for example `started`.
     pub fn message(&self) -> &str {
         each!(self, task => task.message())
     }
 
-    /// The last error, with its causes. A move that succeeds removes it.
+    /// The last error with its causes. The next successful move clears it.
     pub fn err(&self) -> Option<&str> {
         each!(self, task => task.err())
     }
 
-    /// The container, if there is one.
+    /// The status of the container, if there is one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
         each!(self, task => task.container_status())
     }
 
-    /// The ports that the task has on its host.
+    /// The ports that the task publishes.
     pub fn port_status(&self) -> &PortStatus {
         each!(self, task => task.port_status())
     }
 
-    /// The status, as it is reported and stored.
+    /// A copy of the whole status, to report or store.
     pub fn status(&self) -> TaskStatus {
         each!(self, task => task.status())
     }
 }
 
-/// The task after a note.
+/// Applies a note, which changes the status and not the state, and returns the task.
 fn noted<S: State>(mut task: Task<S>, note: impl FnOnce(&mut Task<S>)) -> AnyTask
 where
     AnyTask: From<Task<S>>,
@@ -201,7 +201,7 @@ where
     task.into()
 }
 
-/// From a task of each state, and back to it.
+/// Conversions from a task of each state, and back.
 macro_rules! conversions {
     ($($state:ident)*) => {$(
         impl From<Task<state::$state>> for AnyTask {
@@ -211,7 +211,7 @@ macro_rules! conversions {
         }
 
         impl TryFrom<AnyTask> for Task<state::$state> {
-            /// The task itself, where it is in another state.
+            /// The same task, if it is in another state.
             type Error = AnyTask;
 
             fn try_from(task: AnyTask) -> Result<Self, AnyTask> {

@@ -1,23 +1,22 @@
-//! What to do next, from what is and what is wanted.
+//! `decide`: the next step of a task, from its observed and its desired state.
 
 use super::event::Event;
 use super::state::TaskState;
 use core::fmt;
 
-/// What to do next with a task.
+/// The next step of a task: rest, record an event, or perform an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a decision does nothing until it is acted on"]
 pub enum Decision {
-    /// Nothing, until the desired state changes; in a terminal state nothing,
-    /// ever.
+    /// Do nothing until the desired state changes. In a terminal state, do nothing ever.
     Rest,
     /// Record this event; no operation is needed for it.
     Record(Event),
-    /// Perform this operation, then record what came of it.
+    /// Run this operation, then record its answer.
     Perform(Operation),
 }
 
-/// An operation of a controller whose outcome moves its task.
+/// An operation of a controller whose result moves the task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operation {
     /// `Controller::prepare`.
@@ -28,13 +27,13 @@ pub enum Operation {
     Wait,
     /// `Controller::shutdown`.
     Shutdown,
-    /// `Controller::terminate`. [`decide`] never asks for it: it is the way
-    /// out of a shutdown that does not succeed.
+    /// `Controller::terminate`. [`decide`] never returns it. A driver calls it when
+    /// `shutdown` fails or takes too long.
     Terminate,
 }
 
 impl Operation {
-    /// The name of the controller's method.
+    /// The name of the controller's method, for example `prepare`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
@@ -52,19 +51,30 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Decides what to do next with a task in the state `observed` that somebody
-/// desires in the state `desired`.
+/// Decides the next step of a task that is in the state `observed` and whose desired state
+/// is `desired`.
 ///
-/// This is the rule of SwarmKit's `Do` (`agent/exec/controller.go`):
+/// It is a pure function with the rule of SwarmKit's `Do` (`agent/exec/controller.go`).
+/// The first row that matches applies:
 ///
-/// - From a desired SHUTDOWN on, every task that has not ended is shut down.
-/// - A task past its desired state rests.
-/// - In PREPARING, STARTING and RUNNING an operation is under way, so these act
-///   at their desired state too, and may end one past it.
-/// - All others wait until more is desired.
+/// | Observed | Desired | Decision |
+/// |---|---|---|
+/// | terminal | any | rest |
+/// | not terminal | SHUTDOWN or above | perform `shutdown` |
+/// | above the desired state | below SHUTDOWN | rest |
+/// | PREPARING | PREPARING … COMPLETE | perform `prepare` |
+/// | STARTING | STARTING … COMPLETE | perform `start` |
+/// | RUNNING | RUNNING or COMPLETE | perform `wait` |
+/// | equal to the desired state | below SHUTDOWN | rest |
+/// | NEW, PENDING, ASSIGNED | above the observed state | record `accepted` |
+/// | ACCEPTED | above ACCEPTED | record `preparing` |
+/// | READY | above READY | record `starting` |
 ///
-/// Of the states, READY, RUNNING and SHUTDOWN are what is usually desired;
-/// COMPLETE is the same as RUNNING, and all above SHUTDOWN the same as that.
+/// In PREPARING, STARTING and RUNNING an operation is in progress. It runs at its own
+/// desired state too, so the task may end one state past the desired one.
+///
+/// The usual desired states are READY, RUNNING and SHUTDOWN. COMPLETE has the same effect
+/// as RUNNING, and every state above SHUTDOWN the same effect as SHUTDOWN.
 ///
 /// ```
 /// use onward::lifecycle::{Decision, Operation, TaskState, decide};
@@ -94,8 +104,8 @@ pub fn decide(observed: TaskState, desired: TaskState) -> Decision {
         TaskState::Starting => Decision::Perform(Operation::Start),
         TaskState::Running => Decision::Perform(Operation::Wait),
         TaskState::New | TaskState::Pending | TaskState::Assigned if more_is_desired => {
-            // A desired PENDING or ASSIGNED is a manager's business; SwarmKit's
-            // agent accepts the task all the same, and so goes past it.
+            // Only a manager uses the desired states PENDING and ASSIGNED. SwarmKit's
+            // agent accepts such a task too, and so moves past them.
             Decision::Record(Event::Accepted)
         }
         TaskState::Accepted if more_is_desired => Decision::Record(Event::Preparing),

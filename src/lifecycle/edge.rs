@@ -1,7 +1,7 @@
-//! The law: which state follows which, and who makes it so.
+//! The table of legal transitions, and who makes each of them in a swarm.
 //!
-//! It is written once, as a table at the end of this file. The compiler knows
-//! it as the trait [`Edge`], a program as the rows of [`EDGES`].
+//! The table is at the end of this file and nowhere else. The compiler sees it as
+//! implementations of [`Edge`]. A program reads it as the rows of [`EDGES`].
 
 use super::state::{self, State, TaskState};
 use super::table::lifecycle;
@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A task in the state `Self` can move to the state `To`.
+/// A legal transition: a task in the state `Self` can move to the state `To`.
 ///
-/// It is implemented for the edges of the table and for nothing else, and it
-/// is what every move of a [`Task`](super::Task) asks for.
+/// It is implemented for the edges of the table and for no other pair of states. Every
+/// move of a [`Task`](super::Task) requires it.
 ///
 /// ```
 /// use onward::lifecycle::{Edge, state};
@@ -35,7 +35,7 @@ use core::marker::PhantomData;
 )]
 pub trait Edge<To: State>: State {}
 
-/// A state that an edge leaves: something can still happen to the task.
+/// A state that is not terminal: at least one edge leaves it.
 ///
 /// ```
 /// use onward::lifecycle::{Live, state};
@@ -51,40 +51,40 @@ pub trait Edge<To: State>: State {}
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a task in `{Self}` has ended",
-    label = "nothing happens to a task in `{Self}` any more"
+    label = "`{Self}` is a terminal state: no edge leaves it"
 )]
 pub trait Live: State {}
 
-/// One row of the table: an edge, and everyone who takes it.
+/// One row of the table: an edge, and who takes it in a swarm.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Transition {
-    /// The state that is left.
+    /// The state before the move.
     pub from: TaskState,
-    /// The state that is entered; always the greater one.
+    /// The state after the move. It is always greater than `from`.
     pub to: TaskState,
     /// Who takes this edge in a swarm.
     pub by: &'static [Actor],
 }
 
-/// A part of a swarm that moves tasks.
+/// A component of a swarm that moves tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Actor {
-    /// The agent on the task's node: what this library is for.
+    /// The agent on the task's node. This library is for agents.
     Agent,
-    /// The manager's allocator, which gives networks and ports.
+    /// The manager's allocator. It assigns networks and ports.
     Allocator,
-    /// The manager's scheduler, which gives a node.
+    /// The manager's scheduler. It assigns a node.
     Scheduler,
-    /// The manager's dispatcher, which finds that a node is lost.
+    /// The manager's dispatcher. It detects lost nodes.
     Dispatcher,
-    /// The manager's control API, through which a node is removed.
+    /// The manager's control API. It removes nodes.
     ControlApi,
 }
 
 impl Actor {
-    /// The name, as one writes it in a sentence.
+    /// The name in lower case, as in a sentence, for example `dispatcher`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Agent => "agent",
@@ -115,9 +115,9 @@ impl TaskState {
         false
     }
 
-    /// Whether edges lead from this state to `to`, one or several.
+    /// Whether a path of one or more edges leads from this state to `to`.
     ///
-    /// A state does not reach itself: no path goes round.
+    /// A state does not reach itself, because the table has no cycles.
     pub const fn can_reach(self, to: Self) -> bool {
         let mut rows = EDGES;
         while let [row, rest @ ..] = rows {
@@ -136,13 +136,13 @@ impl TaskState {
         EDGES.iter().filter(move |row| row.from == self).map(|row| row.to)
     }
 
-    /// The states from which one edge leads here, in ascending order.
+    /// The states from which one edge leads to this state, in ascending order.
     pub fn predecessors(self) -> impl Iterator<Item = Self> + Clone {
         EDGES.iter().filter(move |row| row.to == self).map(|row| row.from)
     }
 
-    /// A shortest way along the edges from this state to `to`, with both ends;
-    /// `None` if none leads there.
+    /// A shortest path along the edges from this state to `to`, both ends included.
+    /// `None` if there is no path.
     ///
     /// ```
     /// use onward::TaskState::{Assigned, Accepted, Orphaned, Rejected, Running};
@@ -154,23 +154,23 @@ impl TaskState {
     /// assert_eq!((path.len(), path[1]), (6, Accepted));
     /// ```
     pub fn path_to(self, to: Self) -> Option<Vec<Self>> {
-        // Every edge goes up, so the states between, taken from the end, have
-        // their ways before they are asked for them.
-        let mut ways = Vec::from([Vec::from([to])]);
+        // Every edge leads to a greater state. In descending order, the path of each
+        // successor is therefore known before it is needed.
+        let mut paths = Vec::from([Vec::from([to])]);
         for state in Self::ALL.into_iter().rev().filter(|state| (self..to).contains(state)) {
-            let goes_on =
-                |way: &&Vec<Self>| way.first().is_some_and(|next| state.can_become(*next));
-            if let Some(shortest) = ways.iter().filter(goes_on).min_by_key(|way| way.len()) {
-                let way = [&[state], shortest.as_slice()].concat();
-                ways.push(way);
+            let continues =
+                |path: &&Vec<Self>| path.first().is_some_and(|next| state.can_become(*next));
+            if let Some(shortest) = paths.iter().filter(continues).min_by_key(|path| path.len()) {
+                let path = [&[state], shortest.as_slice()].concat();
+                paths.push(path);
             }
         }
-        ways.pop().filter(|way| way.len() > 1 && way.first() == Some(&self))
+        paths.pop().filter(|path| path.len() > 1 && path.first() == Some(&self))
     }
 }
 
-/// Asks the type system for an edge, in a constant: where there is one, the
-/// inherent constant shadows that of the trait.
+/// Checks in a constant whether the type system has an edge. If it has, the inherent
+/// constant shadows the constant of the trait.
 struct Probe<From, To>(PhantomData<(From, To)>);
 
 trait WithoutEdge {
@@ -183,6 +183,8 @@ impl<From: Edge<To>, To: State> Probe<From, To> {
     const HAS_EDGE: bool = true;
 }
 
+// Each row: a state, and the states it can become, each with the actors that take the edge.
+// A state with an empty list is terminal.
 lifecycle! {
     New       => [Pending(Allocator), Accepted(Agent), Shutdown(Agent), Rejected(Agent)];
     Pending   => [Assigned(Scheduler), Accepted(Agent), Shutdown(Agent Scheduler), Rejected(Agent)];

@@ -1,4 +1,5 @@
-//! What happened to a task, as data.
+//! `Event`: something that happened to a task, as data. `Failure`: the error of a failed
+//! operation.
 
 use super::state::TaskState;
 use super::status::ContainerStatus;
@@ -7,20 +8,21 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::num::NonZeroI32;
 
-/// Something that happened to a task, as data.
+/// An event in the life of a task, as data for [`AnyTask::apply`](super::AnyTask::apply).
 ///
-/// Events are for what comes from outside: the moves of a manager, a log that is
-/// replayed. A loop that runs the operations of a controller records their
+/// Use events for changes that come from outside: the moves of a manager, or a log that
+/// you replay. A loop that runs a controller's operations records their
 /// [answers](super::Answer) instead, with [`AnyTask::record`](super::AnyTask::record).
 ///
-/// Each event has its own name: "done" after `prepare` and "done" after `shutdown`
-/// lead to different states. [`AnyTask::apply`](super::AnyTask::apply) applies one.
+/// Each event has its own name, because the same outcome leads to different states: a
+/// task is READY after a successful `prepare`, and SHUTDOWN after a successful
+/// `shutdown`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The allocator gave the task its resources: NEW → PENDING.
+    /// The allocator assigned the resources: NEW → PENDING.
     Allocated,
-    /// The scheduler gave the task a node: PENDING → ASSIGNED.
+    /// The scheduler assigned a node: PENDING → ASSIGNED.
     Assigned,
     /// The agent has a controller: NEW, PENDING, ASSIGNED → ACCEPTED.
     Accepted,
@@ -34,40 +36,38 @@ pub enum Event {
     Started,
     /// The controller's `wait` succeeded: RUNNING → COMPLETE.
     Finished,
-    /// The controller's `shutdown` succeeded: → SHUTDOWN.
+    /// The controller's `shutdown` succeeded: any live state → SHUTDOWN.
     ShutDown,
-    /// The controller's `terminate` succeeded: → SHUTDOWN.
+    /// The controller's `terminate` succeeded: any live state → SHUTDOWN.
     Terminated,
-    /// Something failed for good: before STARTING → REJECTED, from STARTING
-    /// on → FAILED.
+    /// An operation failed for good: → REJECTED before STARTING, → FAILED from STARTING
+    /// on.
     Failed(Box<Failure>),
-    /// No controller was to be had: moves like [`Failed`](Self::Failed), but in a
-    /// terminal state it is only noted. An exit code and a container's status
-    /// are not looked at: there was no workload.
+    /// The executor has no controller for the task. It moves the task like
+    /// [`Failed`](Self::Failed). In a terminal state only the error is noted. The exit
+    /// code and the container's status are ignored, because there was no workload.
     Unresolved(Box<Failure>),
-    /// An operation failed and is worth another try: its text is noted, the
-    /// state stays.
+    /// An operation failed and can be retried. The error is noted, and the state stays.
     Delayed(Box<Failure>),
-    /// An operation was interrupted from outside: nothing was learned but,
-    /// maybe, the container's status. The state stays.
+    /// An operation was interrupted from outside. Only the container's status is noted,
+    /// if the failure has it. The state stays.
     Interrupted(Box<Failure>),
-    /// A manager found the node lost or removed: ASSIGNED … RUNNING →
-    /// ORPHANED.
+    /// A manager found that the node is lost or removed: ASSIGNED … RUNNING → ORPHANED.
     Orphaned,
 }
 
 impl Event {
-    /// The task failed for good.
+    /// The event [`Failed`](Self::Failed) with this failure.
     pub fn failed(failure: impl Into<Failure>) -> Self {
         Self::Failed(Box::new(failure.into()))
     }
 
-    /// An operation failed and is worth another try.
+    /// The event [`Delayed`](Self::Delayed) with this failure.
     pub fn delayed(failure: impl Into<Failure>) -> Self {
         Self::Delayed(Box::new(failure.into()))
     }
 
-    /// Which event this is, apart from what it tells.
+    /// The kind of this event, without the failure.
     pub const fn kind(&self) -> EventKind {
         match self {
             Self::Allocated => EventKind::Allocated,
@@ -88,7 +88,7 @@ impl Event {
         }
     }
 
-    /// What this event tells of the failure behind it.
+    /// The failure that this event carries, if any.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure)
@@ -110,7 +110,7 @@ impl Event {
     }
 }
 
-/// Which [`Event`] it was.
+/// The kind of an [`Event`], without its failure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -135,7 +135,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind, in the order of a life.
+    /// Every kind, in the order of a task's life.
     pub const ALL: [Self; 15] = [
         Self::Allocated,
         Self::Assigned,
@@ -154,11 +154,11 @@ impl EventKind {
         Self::Orphaned,
     ];
 
-    /// The state that such an event leads to from `from`, or `None` if it does not
+    /// The state that an event of this kind leads to from `from`. `None` if it does not
     /// move a task.
     ///
     /// It does not check that the table has that edge.
-    /// [`AnyTask::apply`](super::AnyTask::apply) does.
+    /// [`AnyTask::apply`](super::AnyTask::apply) checks it.
     pub fn leads_to(self, from: TaskState) -> Option<TaskState> {
         Some(match self {
             Self::Allocated => TaskState::Pending,
@@ -178,7 +178,7 @@ impl EventKind {
         })
     }
 
-    /// The name, in lower case.
+    /// The name in lower case, for example `shut down`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allocated => "allocated",
@@ -206,7 +206,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// The reason why an operation failed, as the status of a task records it.
+/// The error of a failed operation, as a task's status records it.
 ///
 /// ```
 /// use onward::lifecycle::Failure;
@@ -217,21 +217,22 @@ impl fmt::Display for EventKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The `err` of the status: the error's text with its causes.
+    /// The error's text with its causes. It becomes the `err` of the status.
     pub err: Cow<'static, str>,
-    /// The exit code of the workload. It is recorded only if the task ends.
+    /// The exit code of the workload. It is recorded only if the task ends. An exit code
+    /// of 0 is not a failure, so it cannot be stored here.
     pub exit_code: Option<NonZeroI32>,
-    /// The status of the container, if the error has it.
+    /// The status of the container at the time of the error, if it is known.
     pub container_status: Option<ContainerStatus>,
 }
 
 impl Failure {
-    /// A failure with a text and nothing else.
+    /// A failure with this text, without an exit code and a container status.
     pub fn new(err: impl Into<Cow<'static, str>>) -> Self {
         Self { err: err.into(), exit_code: None, container_status: None }
     }
 
-    /// Adds the exit code of the workload. 0 is no failure and is left out.
+    /// Adds the exit code of the workload. 0 is ignored, because it is not a failure.
     #[must_use]
     pub fn with_exit_code(self, exit_code: i32) -> Self {
         Self { exit_code: NonZeroI32::new(exit_code), ..self }

@@ -1,18 +1,18 @@
-//! The states of a task, twice: as a value, [`TaskState`], and as one
-//! zero-sized type each.
+//! The fourteen states of a task: as one zero-sized type each, and as the enum
+//! [`TaskState`].
 //!
-//! The value is what travels and is compared; the types are what the compiler
-//! checks. Write the types with their module, `state::Ready`: on its own,
-//! `Ready` reads as `Poll::Ready`.
+//! The compiler checks the types. A program compares, stores and sends the enum. Write
+//! the types with their module, for example `state::Ready`. On its own, `Ready` looks
+//! like `Poll::Ready`.
 
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
-/// A state that a task can be in, as a value.
+/// A state of a task, as a value.
 ///
-/// The discriminants are SwarmKit's numbers (`api.TaskState`), and states are
-/// ordered by them: a task only ever moves to a greater one.
+/// The discriminants are SwarmKit's numbers (`api.TaskState`). States are ordered by
+/// them, and a task only moves to a greater state.
 ///
 /// ```
 /// use onward::lifecycle::TaskState;
@@ -75,12 +75,12 @@ impl TaskState {
         Self::Orphaned,
     ];
 
-    /// The number on the wire: that of `docker.swarmkit.v1.TaskState`.
+    /// The number on the wire, as in `docker.swarmkit.v1.TaskState`.
     pub const fn number(self) -> i32 {
         self as i32
     }
 
-    /// The name on the wire: what the Docker Engine API prints, in lower case.
+    /// The name on the wire: lower case, as in the Docker Engine API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -120,7 +120,7 @@ impl TaskState {
         }
     }
 
-    /// Whether nothing follows: no edge leaves a terminal state.
+    /// Whether the task has ended: no edge leaves a terminal state.
     pub const fn is_terminal(self) -> bool {
         self.number() >= Self::Complete.number()
     }
@@ -133,7 +133,7 @@ impl fmt::Display for TaskState {
     }
 }
 
-/// A number or a name that is no task state.
+/// The error for a number or a name that is not a task state.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnknownStateError {
@@ -168,7 +168,7 @@ impl fmt::Display for Listed {
     }
 }
 
-/// Says which state somebody may have meant.
+/// Suggests the state that an unknown name may stand for.
 struct Hint<'a>(&'a str);
 
 impl fmt::Display for Hint<'_> {
@@ -176,7 +176,7 @@ impl fmt::Display for Hint<'_> {
         let meant = TaskState::ALL
             .into_iter()
             .find(|state| state.as_str().eq_ignore_ascii_case(self.0.trim()))
-            // What SwarmKit's Go code calls it; the wire never does.
+            // SwarmKit's Go code has this name. It never appears on the wire.
             .or_else(|| self.0.eq_ignore_ascii_case("completed").then_some(TaskState::Complete));
         match meant {
             Some(state) => write!(f, "did you mean `{state}`? "),
@@ -188,7 +188,7 @@ impl fmt::Display for Hint<'_> {
 impl FromStr for TaskState {
     type Err = UnknownStateError;
 
-    /// Reads the wire name, which is in lower case.
+    /// Parses the wire name, which is in lower case.
     fn from_str(name: &str) -> Result<Self, UnknownStateError> {
         Self::ALL
             .into_iter()
@@ -200,7 +200,7 @@ impl FromStr for TaskState {
 impl TryFrom<i32> for TaskState {
     type Error = UnknownStateError;
 
-    /// Reads the wire number.
+    /// Converts the wire number.
     fn try_from(number: i32) -> Result<Self, UnknownStateError> {
         Self::ALL
             .into_iter()
@@ -215,18 +215,18 @@ impl From<TaskState> for i32 {
     }
 }
 
-/// A state as a type. Only the fourteen types of this module are states.
+/// A state of a task, as a type. Only the fourteen types of this module implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state of a task",
     note = "the states are the fourteen types of `onward::lifecycle::state`"
 )]
 pub trait State: Copy + Eq + fmt::Debug + Send + Sync + Unpin + 'static + sealed::Sealed {
-    /// The same state as a value.
+    /// The same state as a [`TaskState`].
     const VALUE: TaskState;
 }
 
 pub(super) mod sealed {
-    /// Proof that the caller is the lifecycle: nobody else can name it.
+    /// Seals [`State`]: only the module `lifecycle` can make a key.
     #[derive(Debug)]
     pub struct Key(pub(in crate::lifecycle) ());
 
@@ -235,12 +235,12 @@ pub(super) mod sealed {
         note = "the states are the fourteen types of `onward::lifecycle::state`"
     )]
     pub trait Sealed {
-        /// The state itself, for the one place that builds tasks.
+        /// The value of the state's type. Only the code that builds tasks calls it.
         fn unit(key: Key) -> Self;
     }
 }
 
-/// Ties each type to its value. What a state means stands with its type.
+/// Connects each type with its value. The meaning of a state is documented at its type.
 macro_rules! values {
     ($($state:ident)*) => {$(
         impl State for $state {
@@ -259,99 +259,97 @@ values! {
     Complete Shutdown Failed Rejected Remove Orphaned
 }
 
-/// The task exists and nothing else is known of it.
+/// The task exists, without resources and without a node.
 ///
-/// The orchestrator created it. The allocator moves it on, once it has the
-/// networks and ports that it needs. An agent that finds a task in this state
-/// accepts it.
+/// The orchestrator created it. The allocator moves it to PENDING when it has assigned
+/// networks and ports. An agent that receives a task in this state accepts it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct New;
 
 /// The task has its resources and waits for a node.
 ///
-/// The allocator put it here; the scheduler moves it on.
+/// The allocator moved it here. The scheduler moves it to ASSIGNED.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Pending;
 
-/// The task has a node, whose agent has not said anything yet.
+/// The task has a node, and the node's agent has not accepted it yet.
 ///
-/// The scheduler put it here. From here on it is the agent who moves it, but
-/// for a manager who finds the node lost.
+/// The scheduler moved it here. From now on the agent moves it. The only exception is a
+/// manager that finds the node lost, which moves it to ORPHANED.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Assigned;
 
-/// The agent has a controller for the task.
+/// The agent has accepted the task: it has a controller for it.
 ///
-/// Getting one is what SwarmKit calls resolving.
+/// SwarmKit calls this step "resolving".
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Accepted;
 
-/// The controller's `prepare` runs, is about to run, or is to be tried again.
+/// The controller's `prepare` runs, is about to run, or waits for a retry.
 ///
-/// An image is pulled, a disk made, a directory filled.
+/// For example, it pulls an image or creates a volume.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Preparing;
 
-/// Everything that the workload needs is there; it has not been started.
+/// The task is prepared and has not been started.
 ///
-/// A task whose desired state is READY waits here: its start is then a matter
-/// of one call. Failure up to here is a rejection.
+/// A task whose desired state is READY waits here and can start at once. A failure up to
+/// this state makes the task REJECTED.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Ready;
 
-/// The controller's `start` runs, is about to run, or is to be tried again.
+/// The controller's `start` runs, is about to run, or waits for a retry.
 ///
-/// From here on failure is a failure, since the workload may have run.
+/// From this state on a failure makes the task FAILED, because the workload may have run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Starting;
 
-/// The workload has started and the controller's `wait` watches it.
+/// The workload has started. The controller's `wait` waits for its exit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Running;
 
-/// The workload ended by itself, well. Nothing follows.
+/// The workload exited by itself, with success. Terminal.
 ///
-/// SwarmKit's Go code says `TaskStateCompleted`; on the wire it is `complete`.
+/// SwarmKit's Go code has the name `TaskStateCompleted`. On the wire it is `complete`.
 #[doc(alias = "Completed")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Complete;
 
-/// The workload was ended because somebody asked for it. Nothing follows.
+/// The workload was stopped on request. Terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Shutdown;
 
-/// The workload, or its start, went wrong. Nothing follows.
+/// The workload failed, or its start did. Terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Failed;
 
-/// The task was never ready: it failed before the workload was started. Nothing
-/// follows.
+/// The task failed before its workload was started. Terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Rejected;
 
-/// What a manager desires of a task whose remains are to be deleted.
+/// The desired state of a task whose workload and data are to be removed. Terminal.
 ///
-/// It is only ever desired: no edge leads here. A task can be resumed in it
-/// all the same, since a status can say anything.
+/// No edge leads here, so a task never moves to it. A task can be resumed in it, because
+/// a stored or received status can have any state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Remove;
 
-/// The node is gone, and with it all word of the task. Nothing follows.
+/// The task's node is lost or removed, so the state of the workload is unknown. Terminal.
 ///
-/// A manager says so, never an agent.
+/// Only a manager moves a task here, never an agent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Orphaned;

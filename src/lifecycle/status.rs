@@ -1,4 +1,4 @@
-//! The status of a task: what is reported, stored and resumed.
+//! `TaskStatus`: the status of a task, to report, store and resume.
 
 use super::state::TaskState;
 use alloc::borrow::Cow;
@@ -13,17 +13,22 @@ pub mod stored;
 #[cfg(feature = "serde")]
 mod wire;
 
-/// The status of a task, as it is reported, stored and resumed.
+/// The status of a task, to report, store and resume.
 ///
-/// It is the `Status` of a task in the Docker Engine API's `GET /tasks`. With the
-/// feature `serde` it is printed and read in that API's JSON, which has no `null`:
-/// a pid or an exit code that is not known is printed as 0, an error that is not
-/// there is left out. An exit code of 0 is read as `Some(0)` if the task is
-/// COMPLETE, and as `None` in any other state. `lifecycle::stored_status` is a form for a
-/// store, in which nothing is lost.
+/// It is the `Status` of a task in the Docker Engine API's `GET /tasks`. With the feature
+/// `serde` it is serialized as that API's JSON. The API has no `null`, so some values are
+/// not kept:
 ///
-/// A status is plain data and can hold any combination of values. A
-/// [`Task`](super::Task) cannot.
+/// | Value | Written as | Read as |
+/// |---|---|---|
+/// | `pid` is `None` | 0 | `None` |
+/// | `exit_code` is `None` or `Some(0)` | 0 | `Some(0)` in COMPLETE, `None` in any other state |
+/// | `err` is `None` | left out | `None` |
+///
+/// `lifecycle::stored_status` is a JSON form for stores, which keeps every value.
+///
+/// A status is plain data and can hold any combination of values. A [`Task`](super::Task)
+/// cannot.
 #[cfg_attr(
     feature = "serde",
     doc = "
@@ -41,22 +46,22 @@ assert_eq!(serde_json::to_string(&status)?, json);
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct TaskStatus {
-    /// When anything else in this status last changed.
+    /// The time of the last change of any other field.
     pub timestamp: Option<UtcDateTime>,
-    /// The state.
+    /// The state of the task.
     pub state: TaskState,
-    /// The last step, in a word or two: `started`.
+    /// A short description of the last step, for example `started`.
     pub message: Cow<'static, str>,
-    /// The last error, with its causes. It is never `Some("")`.
+    /// The last error with its causes. It is never `Some("")`.
     pub err: Option<Cow<'static, str>>,
-    /// The container, if there is one.
+    /// The status of the container, if there is one.
     pub container_status: Option<ContainerStatus>,
-    /// The ports that the task has on its host.
+    /// The ports that the task publishes.
     pub port_status: PortStatus,
 }
 
 impl TaskStatus {
-    /// A status with a state and nothing else.
+    /// A status with this state. All other fields are empty.
     pub const fn new(state: TaskState) -> Self {
         Self {
             timestamp: None,
@@ -69,7 +74,7 @@ impl TaskStatus {
     }
 }
 
-/// The container, process or virtual machine that runs the workload.
+/// The status of the container, process or virtual machine that runs the workload.
 ///
 /// ```
 /// use onward::lifecycle::ContainerStatus;
@@ -81,7 +86,7 @@ impl TaskStatus {
 pub struct ContainerStatus {
     /// The container's id in its engine. It can be empty.
     pub container_id: String,
-    /// The process id of its first process, if there is one. It is not 0.
+    /// The id of its first process, if there is one. It is not 0.
     pub pid: Option<i32>,
     /// The exit code of that process, or 128 + n if signal n ended it. It is
     /// `None` while the process runs, and if the exit code is not known.
@@ -89,22 +94,21 @@ pub struct ContainerStatus {
 }
 
 impl ContainerStatus {
-    /// Whether there is nothing in this status. A task stores such a status as
-    /// `None`.
+    /// Whether this status has no information. A task stores such a status as `None`.
     ///
-    /// An exit code of 0 without an id and a pid counts as nothing, because the
-    /// JSON form cannot tell it from an exit code that is not known.
+    /// An exit code of 0 without an id and a pid counts as no information, because the
+    /// JSON form cannot distinguish it from an unknown exit code.
     pub fn is_empty(&self) -> bool {
         let Self { container_id, pid, exit_code } = self;
         container_id.is_empty() && pid.unwrap_or(0) == 0 && exit_code.unwrap_or(0) == 0
     }
 }
 
-/// The ports that a task has on its host.
+/// The ports that a task publishes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct PortStatus {
-    /// One entry a published port and address family, in a stable order: a
-    /// status whose ports change their order has changed.
+    /// One entry for each published port and address family. Keep their order stable: a
+    /// different order counts as a changed status.
     pub ports: Vec<PortConfig>,
 }
 
@@ -124,15 +128,15 @@ impl FromIterator<PortConfig> for PortStatus {
 /// One published port.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct PortConfig {
-    /// A name for it; may be empty.
+    /// A name for the port. It may be empty.
     pub name: String,
     /// The transport protocol.
     pub protocol: Protocol,
     /// The port on which the workload listens.
     pub target_port: u16,
-    /// The port under which the world finds it.
+    /// The port under which clients reach it.
     pub published_port: u16,
-    /// Where the world finds it.
+    /// The nodes on which clients reach it.
     pub publish_mode: PublishMode,
 }
 
@@ -178,12 +182,12 @@ impl FromStr for Protocol {
     }
 }
 
-/// A name that is no transport protocol.
+/// The error for a name that is not a transport protocol.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown protocol `{0}`: expected tcp, udp or sctp")]
 pub struct UnknownProtocolError(String);
 
-/// Where a published port is open.
+/// The nodes on which a published port is open.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub enum PublishMode {
     /// On every node of the swarm, through its routing mesh.
@@ -221,7 +225,7 @@ impl FromStr for PublishMode {
     }
 }
 
-/// A name that is no publish mode.
+/// The error for a name that is not a publish mode.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown publish mode `{0}`: expected ingress or host")]
 pub struct UnknownPublishModeError(String);

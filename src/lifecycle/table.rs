@@ -1,11 +1,12 @@
-//! The macro that makes of one table what the compiler checks and what a
-//! program can look up. It repeats; it does not decide: every edge stands in
-//! the table, in `edge.rs`.
+//! The macro `lifecycle!`, which generates code from the table in `edge.rs`. It contains
+//! no edge itself.
 
-/// Expands each arrow `From => To(Actor …)` into `impl Edge<To> for From`, a
-/// row of [`EDGES`](super::EDGES), and an assertion that the arrow goes up;
-/// makes `Live` each state that has one; and asserts for every pair of states
-/// that types and rows agree.
+/// Generates code from the table of edges.
+///
+/// For each arrow `From => To(Actor …)`: `impl Edge<To> for From`, a row of
+/// [`EDGES`](super::EDGES), and a compile-time assertion that `To` is above `From`. For
+/// each state with an arrow: `impl Live`. For each pair of states: an assertion that
+/// types and rows agree.
 macro_rules! lifecycle {
     ($($from:ident => [$($to:ident($($actor:ident)+)),*];)*) => {
         $($(
@@ -14,7 +15,7 @@ macro_rules! lifecycle {
             const _: () = assert!(
                 TaskState::$from.number() < TaskState::$to.number(),
                 concat!(
-                    "an edge goes up, but ", stringify!($to), " is not above ", stringify!($from),
+                    "an edge leads to a greater state, but ", stringify!($to), " is not above ", stringify!($from),
                 ),
             );
         )*)*
@@ -23,8 +24,8 @@ macro_rules! lifecycle {
 
         /// Every edge that a task can take, in ascending order of `from`.
         ///
-        /// The same table gives the [`Edge`] impls: what is not here does not
-        /// compile.
+        /// The same table generates the [`Edge`] implementations. A move along any other
+        /// edge does not compile.
         pub const EDGES: &[Transition] = &[$($(
             Transition {
                 from: TaskState::$from,
@@ -42,7 +43,7 @@ macro_rules! lifecycle {
         impl Live for state::$from {}
     };
 
-    // All pairs of states: the type has the edge exactly where the table does.
+    // For every pair of states: the type has the edge if and only if the table has it.
     (@agree [$($from:ident)*] $all:tt) => {
         $(lifecycle!(@agree_from $from $all);)*
     };

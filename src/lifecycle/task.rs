@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 use core::mem;
 use time::UtcDateTime;
 
-/// A task in the state `S`.
+/// A task whose state `S` is part of its type, so that an illegal move does not compile.
 ///
-/// *Moves* consume the task and return it in its next state. They are named after
-/// what has happened, and they compile only if the table has the edge. *Notes*
-/// borrow the task and change its status without moving it. Both take the time of
-/// the change, which becomes the timestamp of the status.
+/// - *Moves* consume the task and return it in its next state. Each is named after the
+///   event, and compiles only if the table has the edge.
+/// - *Notes* borrow the task and change its status, not its state.
+///
+/// Both take the time of the change, which becomes the timestamp of the status.
 ///
 /// ```
 /// use onward::lifecycle::{Task, state};
@@ -29,7 +30,7 @@ use time::UtcDateTime;
 /// assert_eq!(task.message(), "prepared");
 /// ```
 ///
-/// A task that is ready has not run, so it cannot become complete:
+/// A task in READY has not run, so it cannot become COMPLETE:
 ///
 /// ```compile_fail,E0599
 /// # use onward::lifecycle::{Task, state};
@@ -39,13 +40,12 @@ use time::UtcDateTime;
 /// # }
 /// ```
 ///
-/// It is one pointer in size. It is not `Clone`: two copies of a task could be in
+/// It is one pointer in size. It is not `Clone`, because two copies of a task could be in
 /// different states.
 #[derive(Debug)]
 #[must_use = "a task that is dropped is forgotten"]
 pub struct Task<S: State> {
-    /// The status without the state. It is allocated when the first change is
-    /// recorded.
+    /// The status without the state. It is allocated with the first change.
     record: Option<Box<Record>>,
     state: S,
 }
@@ -99,7 +99,7 @@ impl Task<state::New> {
         Self { record: None, state: state::New }
     }
 
-    /// The allocator gave the task its resources.
+    /// The allocator assigned the resources: NEW → PENDING.
     #[inline]
     pub fn allocated(self, at: UtcDateTime) -> Task<state::Pending> {
         self.done("pending task scheduling", at)
@@ -113,7 +113,7 @@ impl Default for Task<state::New> {
 }
 
 impl Task<state::Pending> {
-    /// The scheduler gave the task a node.
+    /// The scheduler assigned a node: PENDING → ASSIGNED.
     #[inline]
     pub fn assigned(self, at: UtcDateTime) -> Task<state::Assigned> {
         self.done("scheduler assigned task to node", at)
@@ -121,7 +121,7 @@ impl Task<state::Pending> {
 }
 
 impl Task<state::Accepted> {
-    /// Preparation begins.
+    /// Preparation begins: ACCEPTED → PREPARING.
     #[inline]
     pub fn preparing(self, at: UtcDateTime) -> Task<state::Preparing> {
         self.done("preparing", at)
@@ -129,7 +129,7 @@ impl Task<state::Accepted> {
 }
 
 impl Task<state::Preparing> {
-    /// The controller's `prepare` succeeded.
+    /// The controller's `prepare` succeeded: PREPARING → READY.
     #[inline]
     pub fn prepared(self, at: UtcDateTime) -> Task<state::Ready> {
         self.done("prepared", at)
@@ -137,7 +137,7 @@ impl Task<state::Preparing> {
 }
 
 impl Task<state::Ready> {
-    /// The start begins.
+    /// The start begins: READY → STARTING.
     #[inline]
     pub fn starting(self, at: UtcDateTime) -> Task<state::Starting> {
         self.done("starting", at)
@@ -145,7 +145,7 @@ impl Task<state::Ready> {
 }
 
 impl Task<state::Starting> {
-    /// The controller's `start` succeeded.
+    /// The controller's `start` succeeded: STARTING → RUNNING.
     #[inline]
     pub fn started(self, at: UtcDateTime) -> Task<state::Running> {
         self.done("started", at)
@@ -153,17 +153,18 @@ impl Task<state::Starting> {
 }
 
 impl Task<state::Running> {
-    /// The controller's `wait` succeeded: the workload ended by itself, well.
+    /// The controller's `wait` succeeded, so the workload exited with success: RUNNING →
+    /// COMPLETE.
     #[inline]
     pub fn finished(self, at: UtcDateTime) -> Task<state::Complete> {
         self.done("finished", at)
     }
 }
 
-/// Moves that several states share. The bound is on the method, so that the
-/// compiler's error names the missing edge.
+/// Moves of several states. The bound is on the method, so that the compiler's error
+/// names the missing edge.
 impl<S: State> Task<S> {
-    /// The agent has a controller for the task.
+    /// The agent has a controller for the task: → ACCEPTED.
     #[inline]
     pub fn accepted(self, at: UtcDateTime) -> Task<state::Accepted>
     where
@@ -172,8 +173,8 @@ impl<S: State> Task<S> {
         self.done("accepted", at)
     }
 
-    /// The controller's `shutdown` succeeded: the workload, if there was one, has
-    /// ended on request.
+    /// The controller's `shutdown` succeeded, so the workload was stopped on request: →
+    /// SHUTDOWN.
     #[inline]
     pub fn shut_down(self, at: UtcDateTime) -> Task<state::Shutdown>
     where
@@ -182,7 +183,8 @@ impl<S: State> Task<S> {
         self.done("shutdown", at)
     }
 
-    /// The controller's `terminate` succeeded: the workload was ended by force.
+    /// The controller's `terminate` succeeded, so the workload was stopped by force: →
+    /// SHUTDOWN.
     #[inline]
     pub fn terminated(self, at: UtcDateTime) -> Task<state::Shutdown>
     where
@@ -191,10 +193,10 @@ impl<S: State> Task<S> {
         self.done("terminated", at)
     }
 
-    /// The task failed for good before it was started.
+    /// The task failed for good before STARTING: → REJECTED.
     ///
-    /// The message of the last step stays, as in SwarmKit's `Do`. The failure is in
-    /// `err`.
+    /// The failure becomes the `err` of the status. The message of the last step stays,
+    /// as in SwarmKit's `Do`.
     pub fn rejected(self, failure: Failure, at: UtcDateTime) -> Task<state::Rejected>
     where
         S: Edge<state::Rejected>,
@@ -202,10 +204,10 @@ impl<S: State> Task<S> {
         self.ended(failure, at)
     }
 
-    /// The task failed for good while it started or ran.
+    /// The task failed for good in STARTING or RUNNING: → FAILED.
     ///
-    /// The message of the last step stays, as in SwarmKit's `Do`. The failure is in
-    /// `err`.
+    /// The failure becomes the `err` of the status. The message of the last step stays,
+    /// as in SwarmKit's `Do`.
     pub fn failed(self, failure: Failure, at: UtcDateTime) -> Task<state::Failed>
     where
         S: Edge<state::Failed>,
@@ -213,7 +215,7 @@ impl<S: State> Task<S> {
         self.ended(failure, at)
     }
 
-    /// A manager found that the task's node is lost or removed.
+    /// A manager found that the task's node is lost or removed: → ORPHANED.
     #[inline]
     pub fn orphaned(self, at: UtcDateTime) -> Task<state::Orphaned>
     where
@@ -223,13 +225,13 @@ impl<S: State> Task<S> {
     }
 }
 
-/// Notes. The first two are for a task that has not ended.
+/// Notes. `delayed` and `interrupted` are only for a task that has not ended.
 impl<S: State> Task<S> {
-    /// An operation failed and can be retried. Its error becomes the `err` of the
-    /// status.
+    /// Notes that an operation failed and can be retried. The error becomes the `err` of
+    /// the status.
     ///
-    /// From STARTING on, the container's status is noted too, if the error has it.
-    /// The exit code is not noted, because the task goes on.
+    /// From STARTING on, the container's status is noted too, if the failure has it. The
+    /// exit code is not noted, because the task has not ended.
     pub fn delayed(&mut self, failure: Failure, at: UtcDateTime)
     where
         S: Live,
@@ -239,8 +241,8 @@ impl<S: State> Task<S> {
         self.note_container(container_status, at);
     }
 
-    /// An operation was interrupted from outside. Only the container's status is
-    /// noted, from STARTING on, if the error has it.
+    /// Notes that an operation was interrupted from outside. From STARTING on, the
+    /// container's status is noted, if the failure has it. Nothing else changes.
     pub fn interrupted(&mut self, failure: Failure, at: UtcDateTime)
     where
         S: Live,
@@ -254,16 +256,16 @@ impl<S: State> Task<S> {
         }
     }
 
-    /// The executor has no controller for the task, for the reason `err`. If the
-    /// task has not ended, [`rejected`](Self::rejected) or
-    /// [`failed`](Self::failed) follows.
+    /// Notes that the executor has no controller for the task, with the error `err`. If
+    /// the task has not ended, call [`rejected`](Self::rejected) or
+    /// [`failed`](Self::failed) next.
     pub fn unresolved(&mut self, err: Cow<'static, str>, at: UtcDateTime) {
         self.note(at, |record| replace(&mut record.message, "resolving controller failed".into()));
         self.note(at, |record| replace(&mut record.err, text(err)));
     }
 
-    /// The controller has reported the status of its container or its ports.
-    /// `None` keeps what is known. An empty container status removes it.
+    /// Notes the container and port status that the controller's `inspect` returned.
+    /// `None` keeps the value of the task. An empty container status removes it.
     pub fn inspected(
         &mut self,
         container_status: Option<ContainerStatus>,
@@ -280,34 +282,34 @@ impl<S: State> Task<S> {
     }
 }
 
-/// The status.
+/// Access to the status.
 impl<S: State> Task<S> {
-    /// When the status last changed.
+    /// The time of the last change of the status.
     pub fn timestamp(&self) -> Option<UtcDateTime> {
         self.record().timestamp
     }
 
-    /// The last step, in a word or two.
+    /// A short description of the last step, for example `started`.
     pub fn message(&self) -> &str {
         &self.record().message
     }
 
-    /// The last error, with its causes. A move that succeeds removes it.
+    /// The last error with its causes. The next successful move clears it.
     pub fn err(&self) -> Option<&str> {
         self.record().err.as_deref()
     }
 
-    /// The container, if there is one.
+    /// The status of the container, if there is one.
     pub fn container_status(&self) -> Option<&ContainerStatus> {
         self.record().container_status.as_ref()
     }
 
-    /// The ports that the task has on its host.
+    /// The ports that the task publishes.
     pub fn port_status(&self) -> &PortStatus {
         &self.record().port_status
     }
 
-    /// The status, as it is reported and stored.
+    /// A copy of the whole status, to report or store.
     pub fn status(&self) -> TaskStatus {
         let record = self.record();
         TaskStatus {
@@ -320,7 +322,7 @@ impl<S: State> Task<S> {
         }
     }
 
-    /// The status, if it has changed since this was last called. See
+    /// Takes the status if it has changed since the last call. See
     /// [`AnyTask::take_changed`](super::AnyTask::take_changed).
     pub fn take_changed(&mut self) -> Option<TaskStatus> {
         let changed = self.record.as_deref_mut().is_some_and(|r| mem::take(&mut r.changed));
@@ -332,8 +334,8 @@ impl<S: State> Task<S> {
     }
 }
 
-/// Makes a task from a status. Only [`AnyTask`](super::AnyTask) calls this. It
-/// chooses `S` by the state of the status.
+/// Makes a task from a status. Only [`AnyTask`](super::AnyTask) calls this. It chooses
+/// `S` to match the state of the status.
 pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
     let TaskStatus { timestamp, message, err, container_status, port_status, .. } = status;
     let err = err.and_then(text);
@@ -342,9 +344,9 @@ pub(super) fn resumed<S: State>(status: TaskStatus) -> Task<S> {
     Task { record: Some(Box::new(record)), state: S::unit(Key(())) }
 }
 
-/// How a task is moved and its record is written. No other code does either.
+/// The only code that moves a task and writes its record.
 impl<S: State> Task<S> {
-    /// Every move goes through here, and so over an edge of the table.
+    /// Moves the task along an edge of the table. Every move calls this.
     fn enter<To: State>(self) -> Task<To>
     where
         S: Edge<To>,
@@ -352,7 +354,7 @@ impl<S: State> Task<S> {
         Task { record: self.record, state: To::unit(Key(())) }
     }
 
-    /// A move that succeeded: a new message, and no error.
+    /// A successful move: sets the message and clears the error.
     #[inline]
     fn done<To: State>(mut self, message: &'static str, at: UtcDateTime) -> Task<To>
     where
@@ -366,7 +368,7 @@ impl<S: State> Task<S> {
         self.enter()
     }
 
-    /// A move after a failure: the error, and the exit code if there is one.
+    /// A move after a failure: sets the error, and the exit code if there is one.
     fn ended<To: State>(mut self, failure: Failure, at: UtcDateTime) -> Task<To>
     where
         S: Edge<To>,
@@ -383,7 +385,7 @@ impl<S: State> Task<S> {
         self.enter()
     }
 
-    /// Records the time if `write` returns that it has changed something.
+    /// Calls `write`, and records the time if it returns that something changed.
     fn note(&mut self, at: UtcDateTime, write: impl FnOnce(&mut Record) -> bool) {
         let record = self.record_mut();
         if write(record) {
@@ -396,16 +398,16 @@ impl<S: State> Task<S> {
         self.record.get_or_insert_with(first_record)
     }
 
-    /// Takes the task out of its place and leaves a blank one there. The caller
-    /// writes the moved task to the place. The record is allocated first, so that
-    /// nothing can fail in between.
+    /// Takes the task and leaves a blank one in its place, until the caller writes the
+    /// moved task there. The record is allocated first, so that no step in between can
+    /// fail.
     pub(super) fn take(&mut self) -> Self {
         self.record_mut();
         Self { record: self.record.take(), state: self.state }
     }
 }
 
-/// Not in line, because a task calls it only once.
+/// Not inlined, because a task calls it only once.
 #[cold]
 #[inline(never)]
 #[expect(clippy::unnecessary_box_returns, reason = "a record is always in a box")]
@@ -418,7 +420,7 @@ fn text(err: Cow<'static, str>) -> Option<Cow<'static, str>> {
     Some(err).filter(|err| !err.is_empty())
 }
 
-/// Writes a value. Returns whether it differs from the one before.
+/// Writes a value. Returns whether it differs from the previous one.
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;

@@ -149,22 +149,21 @@
 //! ```
 //!
 //! The clauses `restart-…`, `update-…`, `list-…` and `reconcile-…` need the methods of
-//! [`Subject`] that have a default. The guide in
-//! [Testing your own controller](crate::docs::testing#testing-your-own-controller) has a complete program with all of
-//! them, for a controller that keeps nothing in memory.
+//! [`Subject`] that have a default. The page about [testing](crate::docs::testing) has a
+//! complete program with all of them, for a controller that keeps nothing in memory.
 //!
 //! # What the kit does not check
 //!
-//! The kit only checks what it can observe. It does not check
+//! The kit checks only what it can observe. It does not check:
 //!
-//! - that `prepare` leaves nothing for `start` to create,
-//! - that an error has its cause as its source, and which errors are temporary,
-//! - that a stream of logs ends,
-//! - that a `start` which fails leaves nothing running,
-//! - what happens when the agent's process dies, if [`Subject::restarted`] returns `None`,
-//! - a death of the process between two system calls: the kit only drops an operation where it
-//!   waits. For example, if an operation writes a file and renames it without an `.await` in
-//!   between, no check stops it in between,
+//! - whether `prepare` leaves something for `start` to create,
+//! - whether an error has its cause as its source, and which errors are temporary,
+//! - whether a stream of logs ends,
+//! - whether a `start` that fails leaves something running,
+//! - a death of the agent's process, if [`Subject::restarted`] returns `None`,
+//! - a death of the process between two system calls. The kit drops an operation only at an
+//!   `.await`. For example, if an operation writes a file and renames it without an
+//!   `.await` in between, no check stops it in between,
 //! - ids of other forms: an empty id, an id with `/`, and `..`.
 
 mod call;

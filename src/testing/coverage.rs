@@ -1,4 +1,4 @@
-//! Which edges of the table a run has taken.
+//! `Coverage`: which edges of the table your tests have taken.
 
 use crate::diagram::{Diagram, DiagramFormat};
 use crate::lifecycle::{Actor, EDGES, TaskState, Transition};
@@ -12,10 +12,10 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Which moves were made, and how often.
+/// Counts moves between states, to find edges that no test has taken.
 ///
-/// It is filled by hand, move by move, or by a [`CoverageLayer`]. What was moved
-/// need not be of this library: a list of reported states does as well.
+/// Record moves with [`record`](Self::record) or with a [`CoverageLayer`]. The moves can
+/// come from any source, for example from a list of reported states.
 ///
 /// ```
 /// use onward::TaskState::{Accepted, Assigned, Complete, Pending, Rejected};
@@ -28,8 +28,8 @@ use tracing_subscriber::layer::{Context, Layer};
 ///
 /// assert_eq!(coverage.count(Assigned, Accepted), 1);
 /// assert!(coverage.untaken(Actor::Agent).any(|edge| (edge.from, edge.to) == (Assigned, Rejected)));
-/// // What the table does not have is not lost.
-/// assert_eq!(coverage.strays().next(), Some((Accepted, Complete, 1)));
+/// // Moves that the table does not have are counted separately.
+/// assert_eq!(coverage.illegal_moves().next(), Some((Accepted, Complete, 1)));
 ///
 /// let table = coverage.diagram(Actor::Agent, DiagramFormat::Markdown).to_string();
 /// assert!(table.contains("| ASSIGNED | ACCEPTED | SHUTDOWN **(untaken)**, "));
@@ -40,40 +40,40 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// No move yet.
+    /// An empty count.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Counts a move, be it an edge or not.
+    /// Counts a move, whether the table has it or not.
     pub fn record(&mut self, from: TaskState, to: TaskState) {
         *self.moves.entry((from, to)).or_default() += 1;
     }
 
-    /// How often this move was made.
+    /// The number of times that this move was recorded.
     pub fn count(&self, from: TaskState, to: TaskState) -> u64 {
         self.moves.get(&(from, to)).copied().unwrap_or_default()
     }
 
-    /// The edges that were taken, in the order of the table, and how often.
+    /// The taken edges in the order of the table, each with its count.
     pub fn taken(&self) -> impl Iterator<Item = (&'static Transition, u64)> {
         let counts = EDGES.iter().map(|edge| (edge, self.count(edge.from, edge.to)));
         counts.filter(|(_, count)| *count > 0)
     }
 
-    /// The edges of this actor that were not taken.
+    /// The edges of this actor that were never taken.
     pub fn untaken(&self, by: Actor) -> impl Iterator<Item = &'static Transition> {
         let of = EDGES.iter().filter(move |edge| edge.by.contains(&by));
         of.filter(|edge| self.count(edge.from, edge.to) == 0)
     }
 
-    /// The moves that are no edges, and how often each was made.
-    pub fn strays(&self) -> impl Iterator<Item = (TaskState, TaskState, u64)> {
+    /// The recorded moves that the table does not have, each with its count.
+    pub fn illegal_moves(&self) -> impl Iterator<Item = (TaskState, TaskState, u64)> {
         let moves = self.moves.iter().map(|((from, to), count)| (*from, *to, *count));
         moves.filter(|(from, to, _)| !from.can_become(*to))
     }
 
-    /// The table, with the edges of this actor that were not taken marked.
+    /// A diagram of the table that marks the untaken edges of this actor.
     pub fn diagram(&self, by: Actor, format: DiagramFormat) -> Diagram {
         Diagram::new(format).with_untaken(self.untaken(by).copied())
     }
@@ -93,12 +93,11 @@ impl FromIterator<(TaskState, TaskState)> for Coverage {
     }
 }
 
-/// A layer for `tracing` that counts the moves that the library logs. Clones
-/// count together.
+/// A `tracing` layer that counts the moves that the library logs.
 ///
-/// Each change of state that [`step`](crate::step), a driver or a worker makes is
-/// an event of level DEBUG with the field `state.transition`. Moves made by hand,
-/// on a [`Task`](crate::Task) or an [`AnyTask`](crate::AnyTask), are not logged.
+/// Clones share one count. [`step`](crate::step), drivers and workers log each change of
+/// state at level DEBUG, with the field `state.transition`. Moves that your code makes on a
+/// [`Task`](crate::Task) or an [`AnyTask`](crate::AnyTask) are not logged.
 ///
 /// ```
 /// use onward::exec::SystemClock;
@@ -118,15 +117,15 @@ impl FromIterator<(TaskState, TaskState)> for Coverage {
 /// assert_eq!(layer.coverage().count(TaskState::Ready, TaskState::Starting), 1);
 /// ```
 ///
-/// It hears what reaches it: the events of level DEBUG, on threads where its subscriber
-/// is the default one. What a filter drops counts as untaken. For all threads of a
-/// program it is part of the global default; each program of a run of tests has one of
-/// its own.
+/// It counts only events that reach it: those of level DEBUG, on threads where its
+/// subscriber is the default. A move that a filter drops is missing. To count on all
+/// threads of a program, make it part of the global default subscriber. Each test program
+/// has its own count.
 #[derive(Clone, Default, Debug)]
 pub struct CoverageLayer(Arc<Mutex<Coverage>>);
 
 impl CoverageLayer {
-    /// What has been counted so far.
+    /// The count so far.
     pub fn coverage(&self) -> Coverage {
         self.lock().clone()
     }
@@ -148,7 +147,7 @@ impl<S: Subscriber> Layer<S> for CoverageLayer {
     }
 }
 
-/// The value of `state.transition`, as `READY->STARTING`.
+/// The value of the log field `state.transition`, for example `READY->STARTING`.
 struct LoggedMove(Option<(TaskState, TaskState)>);
 
 impl Visit for LoggedMove {

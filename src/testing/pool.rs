@@ -1,4 +1,4 @@
-//! A runtime in virtual time.
+//! `VirtualPool`: a runtime in virtual time.
 
 use super::time::{Turn, VirtualTime};
 use crate::agent::Runtime;
@@ -20,8 +20,10 @@ use futures::future::BoxFuture;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::UtcDateTime;
 
-/// Runs futures in virtual time, one poll at a time, in an order that a seed
-/// decides. Time goes on when nothing else can. Clones are the same pool.
+/// A single-threaded runtime in virtual time.
+///
+/// It polls one future at a time, in an order that depends on a seed. Time advances only
+/// when no future can be polled. Clones are the same pool.
 ///
 /// ```
 /// use core::time::Duration;
@@ -40,13 +42,13 @@ pub struct VirtualPool {
 }
 
 struct Tasks {
-    /// None is there while it is polled.
+    /// The futures. `None` while a future is polled.
     list: BTreeMap<u64, Option<BoxFuture<'static, ()>>>,
     count: u64,
     seed: u64,
 }
 
-/// What was woken and not polled since.
+/// The futures that were woken and not polled since.
 type Ready = Mutex<Vec<Arc<Woken>>>;
 
 #[derive(Debug)]
@@ -77,24 +79,23 @@ impl fmt::Debug for VirtualPool {
 }
 
 impl VirtualPool {
-    /// An empty pool.
+    /// An empty pool with this time and this seed.
     pub fn new(time: VirtualTime, seed: u64) -> Self {
         let tasks = Tasks { list: BTreeMap::new(), count: 0, seed };
         Self { time, tasks: Arc::new(Mutex::new(tasks)), ready: Arc::default() }
     }
 
-    /// Its time.
+    /// The virtual time of the pool.
     pub fn time(&self) -> &VirtualTime {
         &self.time
     }
 
-    /// Runs what was spawned until none of it can ever go on.
+    /// Runs the spawned futures until none can continue.
     pub fn run(&self) {
         _ = self.run_until(core::future::pending::<()>());
     }
 
-    /// Runs a future, and what was spawned beside it, until the future is ready.
-    /// Gives nothing if it never will be.
+    /// Runs a future and the spawned ones until it returns. `None` if it can never return.
     pub fn run_until<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let main = Arc::new(Woken { number: 0, ready: Weak::new(), is_ready: true.into() });
@@ -113,19 +114,19 @@ impl VirtualPool {
         }
     }
 
-    /// Drops all that was spawned, as a crash does.
+    /// Drops all spawned futures, like a crash of the process.
     pub fn crash(&self) {
-        // Not under the lock: what is dropped may spawn.
+        // Not under the lock, because a dropped future may spawn another one.
         let tasks = mem::take(&mut lock(&self.tasks).list);
         drop(tasks);
     }
 
-    /// Polls one of those that were woken; says whether there was one.
+    /// Polls one woken future. Returns whether there was one.
     fn poll_one(&self) -> bool {
         let Some(woken) = self.take() else { return false };
         woken.is_ready.store(false, Ordering::Relaxed);
         let number = woken.number;
-        // It may have ended.
+        // The future may have ended already.
         let future = lock(&self.tasks).list.get_mut(&number).and_then(Option::take);
         let Some(mut future) = future else { return true };
         let waker = Waker::from(woken);
@@ -142,7 +143,7 @@ impl VirtualPool {
         true
     }
 
-    /// One of those that were woken.
+    /// Takes one of the woken futures, chosen by the seed.
     fn take(&self) -> Option<Arc<Woken>> {
         let mut tasks = lock(&self.tasks);
         let mut ready = lock(&self.ready);
@@ -172,7 +173,7 @@ impl Runtime for VirtualPool {
         Ok(())
     }
 
-    /// Midnight on 1 January 2000, and the time that has passed.
+    /// The start of virtual time is midnight on 1 January 2000 UTC.
     fn utc_now(&self) -> UtcDateTime {
         const DAYS: i64 = 10_957;
         self.time.clock(UtcDateTime::UNIX_EPOCH + time::Duration::days(DAYS)).now()

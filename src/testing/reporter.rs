@@ -1,4 +1,4 @@
-//! A connection that does what a script says.
+//! `ScriptedReporter`: a connection to a manager, with scripted replies.
 
 use super::time::{Turn, VirtualTime};
 use crate::agent::StatusReporter;
@@ -12,53 +12,54 @@ use core::mem;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What becomes of one call.
+/// The reply of a [`ScriptedReporter`] to one call.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// It arrives, as far as its tasks are [taken](Taken).
+    /// The call succeeds, except for tasks with another [`Delivery`].
     #[default]
     Arrives,
-    /// It arrives, but the statuses of these tasks are taken in this way.
-    ArrivesBut(Vec<(String, Taken)>),
-    /// It arrives after so long.
+    /// Like `Arrives`, but with these deliveries for these tasks.
+    ArrivesExcept(Vec<(String, Delivery)>),
+    /// Like `Arrives`, after this much virtual time.
     ArrivesAfter(Duration),
-    /// Nothing arrives: the connection has failed.
+    /// The call fails: the connection is lost. No status arrives.
     Unreachable,
-    /// Nothing is taken, and nobody says because of which task.
+    /// The call fails: it is refused as a whole, without naming a task. No status arrives.
     Refused,
-    /// There is no answer, ever, and nothing has arrived.
+    /// The call never returns. No status arrives.
     Hangs,
 }
 
-/// How the statuses of one task are taken.
+/// Whether and how the statuses of one task arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
-pub enum Taken {
+pub enum Delivery {
     /// They arrive.
     #[default]
-    Taken,
-    /// Nobody knows the task.
-    Unknown,
-    /// They are refused, and hold up no others.
+    Arrives,
+    /// They are refused, because the receiver does not know the task.
+    UnknownTask,
+    /// They are refused. Statuses of other tasks in the same call arrive.
     Refused,
-    /// A call with one of them is refused whole.
-    Spoils,
+    /// They make the whole call fail.
+    FailsCall,
 }
 
-/// Takes statuses as it is told to. Everything arrives unless something else is said.
-/// Clones are the same connection.
+/// A [`StatusReporter`] whose replies a test chooses.
+///
+/// Every status arrives, unless you choose another reply. Clones are the same connection.
 ///
 /// ```
 /// use onward::agent::{Reporter, StatusSink};
-/// use onward::testing::{Reply, ScriptedReporter, Taken, VirtualPool, VirtualTime};
+/// use onward::testing::{Delivery, Reply, ScriptedReporter, VirtualPool, VirtualTime};
 /// use onward::{TaskState, TaskStatus};
 /// use std::sync::Arc;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
 /// let upstream = ScriptedReporter::new(pool.time().clone());
 /// upstream.reply([Reply::Unreachable]);
-/// upstream.set_taken("b", Taken::Unknown);
+/// upstream.set_delivery("b", Delivery::UnknownTask);
 ///
 /// let mut reporter = Reporter::new(upstream.clone(), Arc::new(pool.clone()));
 /// for id in ["a", "b"] {
@@ -75,40 +76,40 @@ pub struct ScriptedReporter {
     shared: Arc<Mutex<Upstream>>,
 }
 
-/// What the other end of the connection replies, and what it was sent.
+/// The other end of the connection: its replies, and what it received.
 #[derive(Default, Debug)]
 struct Upstream {
     replies: VecDeque<Reply>,
-    taken: BTreeMap<String, Taken>,
+    deliveries: BTreeMap<String, Delivery>,
     calls: Vec<(Duration, Vec<StatusUpdate>)>,
     arrived: Vec<StatusUpdate>,
 }
 
 impl ScriptedReporter {
-    /// A connection in this time.
+    /// A connection in this virtual time.
     pub fn new(time: VirtualTime) -> Self {
         Self { time, shared: Arc::default() }
     }
 
-    /// Says what becomes of the next calls, after what was said before.
+    /// Appends the replies to the next calls.
     pub fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
         let replies: Vec<_> = replies.into_iter().collect();
         self.lock().replies.extend(replies);
     }
 
-    /// Says how the statuses of the task of this id are taken from now on, where a reply
-    /// does not say it.
-    pub fn set_taken(&self, id: impl Into<String>, taken: Taken) {
+    /// Sets whether and how the statuses of this task arrive from now on. A reply that names the
+    /// task takes precedence.
+    pub fn set_delivery(&self, id: impl Into<String>, delivery: Delivery) {
         let id = id.into();
-        self.lock().taken.insert(id, taken);
+        self.lock().deliveries.insert(id, delivery);
     }
 
-    /// What was called since this was asked last, and when.
+    /// The calls since the last `take_calls`, each with its time.
     pub fn take_calls(&self) -> Vec<(Duration, Vec<StatusUpdate>)> {
         mem::take(&mut self.lock().calls)
     }
 
-    /// What has arrived since this was asked last, in its order.
+    /// The statuses that arrived since the last `take_arrived`, in their order.
     pub fn take_arrived(&self) -> Vec<StatusUpdate> {
         mem::take(&mut self.lock().arrived)
     }
@@ -125,10 +126,10 @@ impl StatusReporter for ScriptedReporter {
             shared.calls.push((self.time.now(), updates.to_vec()));
             shared.replies.pop_front().unwrap_or_default()
         };
-        let mut but = Vec::new();
+        let mut exceptions = Vec::new();
         match reply {
             Reply::Arrives => {}
-            Reply::ArrivesBut(those) => but = those,
+            Reply::ArrivesExcept(named) => exceptions = named,
             Reply::ArrivesAfter(takes) => {
                 let until = self.time.now().saturating_add(takes);
                 self.time.sleep_until(until, Turn::Controller).await;
@@ -137,7 +138,7 @@ impl StatusReporter for ScriptedReporter {
             Reply::Refused => return Err(ReportError::Refused("refused".into())),
             Reply::Hangs => pending().await,
         }
-        self.lock().arrive(updates, &but)
+        self.lock().arrive(updates, &exceptions)
     }
 }
 
@@ -145,21 +146,24 @@ impl Upstream {
     fn arrive(
         &mut self,
         updates: &[StatusUpdate],
-        but: &[(String, Taken)],
+        exceptions: &[(String, Delivery)],
     ) -> Result<(), ReportError> {
-        let taken = |update: &StatusUpdate| {
-            let said = but.iter().find(|(id, _)| **id == *update.id).map(|(_, taken)| *taken);
-            said.or(self.taken.get(&*update.id).copied()).unwrap_or_default()
+        let delivery = |update: &StatusUpdate| {
+            let named =
+                exceptions.iter().find(|(id, _)| **id == *update.id).map(|(_, delivery)| *delivery);
+            named.or(self.deliveries.get(&*update.id).copied()).unwrap_or_default()
         };
-        if updates.iter().any(|update| taken(update) == Taken::Spoils) {
-            return Err(ReportError::Refused("one of them is spoilt".into()));
+        if updates.iter().any(|update| delivery(update) == Delivery::FailsCall) {
+            return Err(ReportError::Refused("one status makes the whole call fail".into()));
         }
         let mut failed = Vec::new();
         for (index, update) in updates.iter().enumerate() {
-            match taken(update) {
-                Taken::Unknown => failed.push((index, TaskReportError::UnknownTask)),
-                Taken::Refused => failed.push((index, TaskReportError::Refused("refused".into()))),
-                Taken::Taken | Taken::Spoils => self.arrived.push(update.clone()),
+            match delivery(update) {
+                Delivery::UnknownTask => failed.push((index, TaskReportError::UnknownTask)),
+                Delivery::Refused => {
+                    failed.push((index, TaskReportError::Refused("refused".into())));
+                }
+                Delivery::Arrives | Delivery::FailsCall => self.arrived.push(update.clone()),
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(ReportError::Tasks(failed)) }

@@ -1,4 +1,4 @@
-//! What a scripted controller does, as data.
+//! `Script`: the behavior of a scripted controller, as data.
 
 use super::time::{Turn, VirtualTime};
 use crate::exec::{Call, ControllerError, Inspection};
@@ -9,7 +9,7 @@ use core::future::{pending, poll_fn};
 use core::task::Poll;
 use core::time::Duration;
 
-/// What one call does: how long it takes, and what it comes to.
+/// The behavior of one call: how long it takes, and its result.
 ///
 /// ```
 /// use core::time::Duration;
@@ -23,66 +23,66 @@ use core::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Behavior {
     takes: Takes,
-    comes_to: ComesTo,
+    outcome: Outcome,
 }
 
 /// How long a call takes.
 #[derive(Clone, Copy, Debug)]
 enum Takes {
-    /// So many polls before the one that is ready; it wakes itself.
+    /// This many polls return `Pending`. Each wakes the future.
     Polls(u32),
-    /// So much virtual time.
+    /// This much virtual time.
     Time(Duration),
     Forever,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum ComesTo {
+pub(super) enum Outcome {
     Answer(Result<Inspection, ControllerError>),
     Panic(Cow<'static, str>),
 }
 
 impl Behavior {
-    /// Succeeds at once; an inspection says that there is nothing new.
+    /// Succeeds at once. An inspection reports no change.
     pub fn succeeds() -> Self {
-        Self::tells(Inspection::default())
+        Self::returns(Inspection::default())
     }
 
-    /// Succeeds at once; an inspection says this.
-    pub fn tells(inspection: Inspection) -> Self {
-        Self { takes: Takes::Polls(0), comes_to: ComesTo::Answer(Ok(inspection)) }
+    /// Succeeds at once. An inspection returns this value.
+    pub fn returns(inspection: Inspection) -> Self {
+        Self { takes: Takes::Polls(0), outcome: Outcome::Answer(Ok(inspection)) }
     }
 
-    /// Fails at once; both parts of an inspection do.
+    /// Fails at once. For an inspection, both parts fail.
     pub fn fails(error: impl Into<ControllerError>) -> Self {
-        Self { takes: Takes::Polls(0), comes_to: ComesTo::Answer(Err(error.into())) }
+        Self { takes: Takes::Polls(0), outcome: Outcome::Answer(Err(error.into())) }
     }
 
-    /// Panics at once, with this text. The panic hook is not called, so that no test
-    /// prints a backtrace of what was wanted.
+    /// Panics at once with this text. The panic hook is not called, so that an expected
+    /// panic prints no backtrace.
     pub fn panics(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { takes: Takes::Polls(0), comes_to: ComesTo::Panic(text.into()) }
+        Self { takes: Takes::Polls(0), outcome: Outcome::Panic(text.into()) }
     }
 
-    /// Never ends by itself.
+    /// Never returns.
     pub fn hangs() -> Self {
         Self { takes: Takes::Forever, ..Self::succeeds() }
     }
 
-    /// The same after so much virtual time.
+    /// The same result after this much virtual time.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
         Self { takes: Takes::Time(time), ..self }
     }
 
-    /// The same after so many polls more, between which it wakes itself.
+    /// The same result after this many polls. Each wakes the future.
     #[must_use]
     pub fn after_polls(self, polls: u32) -> Self {
         Self { takes: Takes::Polls(polls), ..self }
     }
 
-    /// Ready when it has taken as long as it takes.
-    pub(super) async fn pass(self, time: &VirtualTime) -> ComesTo {
+    /// Waits as long as the call takes, and returns its result.
+    pub(super) async fn run(self, time: &VirtualTime) -> Outcome {
         match self.takes {
             Takes::Polls(polls) => yield_times(polls).await,
             Takes::Time(takes) => {
@@ -90,11 +90,11 @@ impl Behavior {
             }
             Takes::Forever => pending().await,
         }
-        self.comes_to
+        self.outcome
     }
 }
 
-/// Ready after so many polls more.
+/// Returns `Pending` for this many polls. Each wakes the future.
 async fn yield_times(mut left: u32) {
     poll_fn(|context| {
         if left == 0 {
@@ -107,14 +107,16 @@ async fn yield_times(mut left: u32) {
     .await;
 }
 
-/// What the first, the second, … call of each operation does; the last one that is
-/// said repeats. Where nothing is said, an operation succeeds at once.
+/// The behavior of each call of a [`ScriptedController`](super::ScriptedController).
+///
+/// Each operation has a list of behaviors: for its first call, its second, and so on. The
+/// last behavior of the list repeats. An operation without a list succeeds at once.
 ///
 /// ```
 /// use onward::ControllerError;
 /// use onward::testing::{Behavior, Call, Script};
 ///
-/// // Hard to prepare; then it runs until it is ended.
+/// // `prepare` fails twice; then the workload runs until it is stopped.
 /// let busy = Behavior::fails(ControllerError::new("busy").temporary());
 /// let script = Script::new()
 ///     .with(Call::Prepare, [busy.clone(), busy, Behavior::succeeds()])
@@ -125,19 +127,19 @@ async fn yield_times(mut left: u32) {
 pub struct Script(BTreeMap<Call, Vec<Behavior>>);
 
 impl Script {
-    /// Succeeds at everything, at once.
+    /// All operations succeed at once.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with this for one operation.
+    /// Sets the behaviors of one operation.
     #[must_use]
     pub fn with(mut self, call: Call, behaviors: impl IntoIterator<Item = Behavior>) -> Self {
         self.0.insert(call, behaviors.into_iter().collect());
         self
     }
 
-    /// What the call of this number does, counted from 0.
+    /// The behavior of the call with this number, counted from 0.
     pub(super) fn behavior(&self, call: Call, number: usize) -> Behavior {
         let behaviors = self.0.get(&call).map_or(&[][..], Vec::as_slice);
         behaviors.get(number).or(behaviors.last()).cloned().unwrap_or_else(Behavior::succeeds)

@@ -1,6 +1,6 @@
-//! Controllers that do what a script says, and the executor that hands them out.
+//! Scripted controllers and their executor, for tests of loops and agents.
 
-use super::script::{Behavior, ComesTo, Script};
+use super::script::{Behavior, Outcome, Script};
 use super::time::VirtualTime;
 use super::trace::{CallEvent, Trace};
 use crate::exec::{Assignment, Call, Controller, ControllerError, Executor, Inspected, Inspection};
@@ -16,13 +16,13 @@ use core::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Does nothing, at once, and allocates nothing.
+/// A controller that does nothing. It returns at once and allocates nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum NoopController {
-    /// Its workload ends well as soon as it is waited for.
+    /// Its workload exits with success when `wait` is called.
     #[default]
     Ends,
-    /// Its workload runs until it is ended.
+    /// Its workload runs until it is shut down or terminated.
     Runs,
 }
 
@@ -43,7 +43,7 @@ impl Controller for NoopController {
     }
 }
 
-/// An executor that hands out copies of itself.
+/// As an executor, it makes copies of itself.
 impl Executor for NoopController {
     type Definition = ();
     type Controller = Self;
@@ -53,10 +53,12 @@ impl Executor for NoopController {
     }
 }
 
-/// Does what a [`Script`] says, in [`VirtualTime`], and leaves a [`Trace`].
+/// A controller that follows a [`Script`] in [`VirtualTime`] and records its calls in a
+/// [`Trace`].
 ///
-/// It begins with the time, the trace and the task's id (`t`) of its own; a test that
-/// has several of them gives each the same. A [`ScriptedExecutor`] hands them out to a driver.
+/// A new one has its own time, its own trace, and the task id `t`. If a test has several
+/// controllers, give all the same time and trace. A [`ScriptedExecutor`] makes them for a
+/// driver.
 ///
 /// ```
 /// use core::time::Duration;
@@ -81,13 +83,13 @@ pub struct ScriptedController<D = ()> {
     script: Arc<Script>,
     time: VirtualTime,
     trace: Trace,
-    /// How often each was called.
+    /// The number of calls of each operation.
     calls: BTreeMap<Call, usize>,
     definition: PhantomData<fn() -> D>,
 }
 
 impl<D> ScriptedController<D> {
-    /// A controller that does this.
+    /// A controller with this script.
     pub fn new(script: impl Into<Arc<Script>>) -> Self {
         Self {
             id: "t".into(),
@@ -99,25 +101,25 @@ impl<D> ScriptedController<D> {
         }
     }
 
-    /// The same for the task of this id.
+    /// The same controller for the task with this id.
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
         Self { id: id.into(), ..self }
     }
 
-    /// The same in this time.
+    /// The same controller in this virtual time.
     #[must_use]
     pub fn with_time(self, time: VirtualTime) -> Self {
         Self { time, ..self }
     }
 
-    /// The same with this trace.
+    /// The same controller with this trace.
     #[must_use]
     pub fn with_trace(self, trace: Trace) -> Self {
         Self { trace, ..self }
     }
 
-    /// Where it puts down what was called.
+    /// The trace of its calls.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
@@ -134,7 +136,7 @@ impl<D> ScriptedController<D> {
     }
 }
 
-/// Does it, and puts it down.
+/// Runs the behavior of a call, and records it in the trace.
 async fn perform(
     behavior: Behavior,
     id: &str,
@@ -142,40 +144,40 @@ async fn perform(
     time: &VirtualTime,
     trace: &Trace,
 ) -> Result<Inspection, ControllerError> {
-    let mut flight = Flight { id, call, time, trace, landed: false };
-    flight.record(CallEvent::Begun);
-    let comes_to = behavior.pass(time).await;
-    flight.landed = true;
-    match comes_to {
-        ComesTo::Answer(answer) => {
-            flight.record(CallEvent::of(&answer));
+    let mut guard = PendingCall { id, call, time, trace, returned: false };
+    guard.record(CallEvent::Begun);
+    let outcome = behavior.run(time).await;
+    guard.returned = true;
+    match outcome {
+        Outcome::Answer(answer) => {
+            guard.record(CallEvent::of(&answer));
             answer
         }
-        ComesTo::Panic(text) => {
-            flight.record(CallEvent::Panicked(text.clone().into_owned()));
+        Outcome::Panic(text) => {
+            guard.record(CallEvent::Panicked(text.clone().into_owned()));
             resume_unwind(Box::new(text.into_owned()))
         }
     }
 }
 
-/// A call in flight: dropped, it says so.
-struct Flight<'a> {
+/// A call in progress. If it is dropped, it records that.
+struct PendingCall<'a> {
     id: &'a str,
     call: Call,
     time: &'a VirtualTime,
     trace: &'a Trace,
-    landed: bool,
+    returned: bool,
 }
 
-impl Flight<'_> {
+impl PendingCall<'_> {
     fn record(&self, event: CallEvent) {
         self.trace.record(self.time.now(), self.id, self.call, event);
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
-        if !self.landed {
+        if !self.returned {
             self.record(CallEvent::Dropped);
         }
     }
@@ -219,7 +221,7 @@ impl<D: Send + Sync + 'static> Controller for ScriptedController<D> {
 }
 
 impl<D> Default for ScriptedController<D> {
-    /// Succeeds at everything, at once.
+    /// A controller whose operations all succeed at once.
     fn default() -> Self {
         Self::new(Script::new())
     }
@@ -231,11 +233,12 @@ impl<D> fmt::Debug for ScriptedController<D> {
     }
 }
 
-/// Hands out [`ScriptedController`]s, each with the script that a function finds for
-/// its assignment. Clones are the same executor.
+/// An executor of [`ScriptedController`]s.
 ///
-/// What the script says of [`Call::Controller`] happens when the controller is asked
-/// for: the first, the second, … time for a task of this id.
+/// A function chooses the script of each assignment. Clones are the same executor.
+///
+/// The behaviors of [`Call::Controller`] in a script apply to the calls of
+/// [`Executor::controller`] for this id: the first call, the second, and so on.
 ///
 /// ```
 /// use onward::exec::SystemClock;
@@ -259,7 +262,7 @@ pub struct ScriptedExecutor<D = ()> {
     shared: Arc<Scripts<D>>,
 }
 
-/// How an executor finds the script of a task, and the tasks that it knows.
+/// The function that chooses scripts, and the tasks that the executor knows.
 struct Scripts<D> {
     script: Box<FindScript<D>>,
     known: Mutex<Known>,
@@ -269,30 +272,31 @@ type FindScript<D> = dyn Fn(&Assignment<D>) -> Script + Send + Sync;
 
 #[derive(Default)]
 struct Known {
-    /// How often a controller was asked for, of each task.
+    /// The number of calls of `controller` for each task.
     asked: BTreeMap<String, usize>,
     found: BTreeSet<String>,
 }
 
 impl<D> ScriptedExecutor<D> {
-    /// An executor whose controllers do what this finds for their assignments.
+    /// An executor whose controllers follow the script that `script` returns for their
+    /// assignment.
     pub fn new(script: impl Fn(&Assignment<D>) -> Script + Send + Sync + 'static) -> Self {
         let shared = Scripts { script: Box::new(script), known: Mutex::default() };
         Self { time: VirtualTime::new(), trace: Trace::new(), shared: Arc::new(shared) }
     }
 
-    /// The same in this time.
+    /// The same executor in this virtual time.
     #[must_use]
     pub fn with_time(self, time: VirtualTime) -> Self {
         Self { time, ..self }
     }
 
-    /// Where its controllers and itself put down what was called.
+    /// The trace of the calls of the executor and its controllers.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
 
-    /// Lets it find something of the task of this id, until that is reconciled.
+    /// Makes [`Executor::list`] return this id until it is reconciled.
     pub fn leave(&self, id: impl Into<String>) {
         let id = id.into();
         self.known().found.insert(id);

@@ -1,4 +1,4 @@
-//! `proptest` strategies: what can be, and what can happen.
+//! `proptest` strategies for states, statuses, events, scripts and scenarios.
 //!
 //! ```
 //! use onward::AnyTask;
@@ -20,7 +20,7 @@
 //! # what_is_refused_changes_nothing();
 //! ```
 
-use super::scenario::{Scenario, Wish};
+use super::scenario::{Request, Scenario};
 use super::script::{Behavior, Script};
 use crate::exec::{Assignment, Call, ControllerError, ErrorKind, Inspection};
 use crate::lifecycle::{
@@ -43,7 +43,7 @@ pub fn task_state() -> impl Strategy<Value = TaskState> {
     select(TaskState::ALL.as_slice())
 }
 
-/// A way along the edges of the table, from NEW to anywhere, with both ends.
+/// A path along the edges of the table, from NEW to any state, both ends included.
 pub fn path() -> impl Strategy<Value = Vec<TaskState>> {
     vec_of(any::<Index>(), 0..=9).prop_map(|turns| {
         let mut path = vec![TaskState::New];
@@ -58,7 +58,7 @@ pub fn path() -> impl Strategy<Value = Vec<TaskState>> {
     })
 }
 
-/// A status, and an event that a task at it refuses.
+/// A status, and an event that a task with this status refuses.
 pub fn illegal_move() -> impl Strategy<Value = (TaskStatus, Event)> {
     (task_status(), event()).prop_filter("a legal move", |(status, event)| {
         let at = UtcDateTime::UNIX_EPOCH;
@@ -66,8 +66,9 @@ pub fn illegal_move() -> impl Strategy<Value = (TaskStatus, Event)> {
     })
 }
 
-/// A time of day that can be written: from the year 1971, before which some times
-/// stand for none, to 9999.
+/// A time that can be stored: from the year 1971 to 9999.
+///
+/// Earlier years contain times that mean "no time" in the JSON form.
 pub fn timestamp() -> impl Strategy<Value = UtcDateTime> {
     (31_536_000..253_402_300_800_i64, 0..1_000_000_000_i64).prop_map(|(seconds, nanoseconds)| {
         UtcDateTime::UNIX_EPOCH
@@ -81,7 +82,7 @@ fn text() -> impl Strategy<Value = String> {
     vec_of(any::<char>(), 0..5).prop_map(|letters| letters.into_iter().collect())
 }
 
-/// Any status of a container, an empty one included. The pid is not 0.
+/// Any container status, including an empty one. The pid is never 0.
 pub fn container_status() -> impl Strategy<Value = ContainerStatus> {
     let pid = any::<i32>().prop_map(|pid| Some(pid).filter(|pid| *pid != 0));
     let exit_code = prop_oneof![1 => Just(Some(0)), 4 => option::of(any::<i32>())];
@@ -92,7 +93,7 @@ pub fn container_status() -> impl Strategy<Value = ContainerStatus> {
     })
 }
 
-/// What a controller can say of its ports.
+/// Any port status that a controller can return.
 pub fn port_status() -> impl Strategy<Value = PortStatus> {
     let protocol = select(&[Protocol::Tcp, Protocol::Udp, Protocol::Sctp][..]);
     let mode = select(&[PublishMode::Ingress, PublishMode::Host][..]);
@@ -108,8 +109,8 @@ pub fn port_status() -> impl Strategy<Value = PortStatus> {
     vec_of(port, 0..3).prop_map(|ports| PortStatus { ports })
 }
 
-/// Any status: in any state, with anything in it that can be stored and read again as
-/// [`stored_status`](crate::lifecycle::stored_status).
+/// Any status in any state, with values that
+/// [`stored_status`](crate::lifecycle::stored_status) can store and read again.
 pub fn task_status() -> impl Strategy<Value = TaskStatus> {
     let container = option::of(container_status());
     (task_state(), option::of(timestamp()), text(), text(), container, port_status()).prop_map(
@@ -137,7 +138,7 @@ pub fn failure() -> impl Strategy<Value = Failure> {
     )
 }
 
-/// Anything that can happen to a task, whether it can happen just now or not.
+/// Any event, whether it is legal in a given state or not.
 pub fn event() -> impl Strategy<Value = Event> {
     let plain = [
         Event::Allocated,
@@ -162,7 +163,7 @@ pub fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Any error of a controller, wrapped or not.
+/// Any controller error, wrapped or not.
 pub fn controller_error() -> impl Strategy<Value = ControllerError> {
     let kinds = [
         ErrorKind::Failure,
@@ -191,7 +192,7 @@ pub fn controller_error() -> impl Strategy<Value = ControllerError> {
     })
 }
 
-/// What one call does: at once or later, well or badly, for ever, or in a panic.
+/// The behavior of one call: at once or delayed; success, failure, hang or panic.
 pub fn behavior() -> impl Strategy<Value = Behavior> {
     let inspection = (option::of(container_status()), option::of(port_status())).prop_map(
         |(container_status, port_status)| {
@@ -206,7 +207,7 @@ pub fn behavior() -> impl Strategy<Value = Behavior> {
         },
     );
     let ends = prop_oneof![
-        8 => inspection.prop_map(Behavior::tells),
+        8 => inspection.prop_map(Behavior::returns),
         7 => controller_error().prop_map(Behavior::fails),
         1 => text().prop_map(Behavior::panics),
     ];
@@ -221,13 +222,12 @@ pub fn behavior() -> impl Strategy<Value = Behavior> {
     ]
 }
 
-/// From no time to a minute; the short ones are frequent.
+/// A duration from zero to one minute. Short ones are frequent.
 fn duration() -> impl Strategy<Value = Duration> {
     prop_oneof![0..20_u64, 0..60_000_u64].prop_map(Duration::from_millis)
 }
 
-/// A controller that can do anything; only its `close` always comes to an end, so
-/// that every driver does.
+/// A script with any behavior. Only `close` always returns, so that every driver ends.
 pub fn script() -> impl Strategy<Value = Script> {
     const CALLS: [Call; 8] = [
         Call::Update,
@@ -245,9 +245,10 @@ pub fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// What is wanted of a task over a few minutes, with definitions of one's own: up and
-/// down, once and again, also what must be refused. The last wish is to close, so that
-/// every driver comes to an end.
+/// A scenario of a few minutes with definitions of your strategy.
+///
+/// Desired states rise and fall, requests are repeated, and some requests must be refused.
+/// The last request closes the driver, so that every driver ends.
 pub fn scenario<D: Clone + PartialEq + core::fmt::Debug>(
     definition: impl Strategy<Value = D> + Clone + 'static,
 ) -> impl Strategy<Value = Scenario<D>> {
@@ -257,13 +258,13 @@ pub fn scenario<D: Clone + PartialEq + core::fmt::Debug>(
     let ids = prop_oneof![9 => Just("t"), 1 => Just("other")];
     let update =
         (ids, definition.clone(), desired.clone()).prop_map(|(id, definition, desired)| {
-            Wish::Update(Assignment::new(id, definition).with_desired_state(desired))
+            Request::Update(Assignment::new(id, definition).with_desired_state(desired))
         });
-    let wish = prop_oneof![9 => update, 1 => Just(Wish::Remove)];
-    let wishes = vec_of((duration(), wish), 0..8);
-    (definition, desired, wishes).prop_map(|(definition, desired, mut wishes)| {
-        wishes.push((Duration::from_secs(300), Wish::Close));
+    let request = prop_oneof![9 => update, 1 => Just(Request::Remove)];
+    let requests = vec_of((duration(), request), 0..8);
+    (definition, desired, requests).prop_map(|(definition, desired, mut requests)| {
+        requests.push((Duration::from_secs(300), Request::Close));
         let assignment = Assignment::new("t", definition).with_desired_state(desired);
-        Scenario::new(assignment, wishes)
+        Scenario::new(assignment, requests)
     })
 }

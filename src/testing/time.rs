@@ -1,4 +1,4 @@
-//! Virtual time: it jumps from one event to the next.
+//! `VirtualTime`: a clock and timers that a test advances.
 
 use crate::exec::WallClock;
 use alloc::collections::BTreeMap;
@@ -10,10 +10,10 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::UtcDateTime;
 
-/// Time that stands still until it is told to go on, and then jumps to the next
-/// event.
+/// Virtual time, which a test advances.
 ///
-/// Events at the same moment come one at a time, in [turns](Turn).
+/// It stands still until you advance it, and then jumps to the next event. Events at
+/// the same time happen one by one, in the order of their [`Turn`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -39,47 +39,47 @@ struct Events {
     waiting: BTreeMap<Event, Waker>,
 }
 
-/// When an event is, in which turn, and which of several it is.
+/// The time of an event, its turn, and its number.
 type Event = (Duration, Turn, u64);
 
-/// Whose turn it is at one moment.
+/// The order of events at the same time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Turn {
-    /// First, what a controller does.
+    /// First: the end of a controller's operation.
     Controller,
-    /// Then, what a script says.
+    /// Second: a step of a test script.
     Script,
-    /// Last, what a timer was set for.
+    /// Last: a timer.
     Timer,
 }
 
 impl VirtualTime {
-    /// Time at its beginning.
+    /// Virtual time at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How much time has passed.
+    /// The virtual time that has passed.
     pub fn now(&self) -> Duration {
         self.lock().now
     }
 
-    /// A clock that tells `start` plus this time.
+    /// A wall clock that returns `start` plus the virtual time.
     pub fn clock(&self, start: UtcDateTime) -> VirtualClock {
         VirtualClock { time: self.clone(), start }
     }
 
-    /// Ready at a moment, in a turn; never before time has been told to go on.
+    /// Waits until `moment`, in this turn. It returns only after time was advanced.
     pub fn sleep_until(&self, moment: Duration, turn: Turn) -> VirtualSleep {
         VirtualSleep { time: self.clone(), moment, turn, event: None }
     }
 
-    /// When the next event is, and whose turn.
+    /// The time and the turn of the next event.
     pub fn next(&self) -> Option<(Duration, Turn)> {
         self.lock().waiting.keys().next().map(|(moment, turn, _)| (*moment, *turn))
     }
 
-    /// Goes on to the next event; says whether there was one.
+    /// Advances to the next event. Returns whether there was one.
     pub fn advance(&self) -> bool {
         let mut events = self.lock();
         let Some(((moment, _, _), waker)) = events.waiting.pop_first() else { return false };
@@ -89,7 +89,7 @@ impl VirtualTime {
         true
     }
 
-    /// Goes on to a moment at which there is no event.
+    /// Advances to a time at which there is no event.
     pub fn advance_to(&self, moment: Duration) {
         let mut events = self.lock();
         events.now = events.now.max(moment);
@@ -100,7 +100,7 @@ impl VirtualTime {
     }
 }
 
-/// A clock of [`VirtualTime`].
+/// A wall clock that follows a [`VirtualTime`].
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     time: VirtualTime,
@@ -114,7 +114,7 @@ impl WallClock for VirtualClock {
     }
 }
 
-/// See [`VirtualTime::sleep_until`].
+/// The future that [`VirtualTime::sleep_until`] returns.
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited"]
 pub struct VirtualSleep {
@@ -129,11 +129,11 @@ impl Future for VirtualSleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let time = self.time.clone();
-        // A waker is foreign code: it is cloned and dropped outside of the lock.
+        // A waker is foreign code, so it is cloned and dropped outside of the lock.
         let waker = context.waker().clone();
         let mut events = time.lock();
         let event = match self.event {
-            // It has come, and been taken out.
+            // The event has happened and was removed.
             Some(event) if !events.waiting.contains_key(&event) => return Poll::Ready(()),
             Some(event) => event,
             None => {

@@ -1,4 +1,4 @@
-//! What was called on controllers, in the order in which it happened.
+//! `Trace`: the calls of controllers, in their order.
 
 use crate::exec::{Call, ControllerError};
 use alloc::format;
@@ -9,25 +9,25 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What happened to a call.
+/// An event of a call: its beginning or its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum CallEvent {
-    /// It was polled for the first time.
+    /// The call was polled for the first time.
     Begun,
-    /// It succeeded.
+    /// The call succeeded.
     Succeeded,
-    /// It failed, with this text.
+    /// The call failed. The text is its error.
     Failed(String),
-    /// It panicked, with this text.
+    /// The call panicked. The text is that of the panic.
     Panicked(String),
-    /// It was dropped before it had an answer.
+    /// The call was dropped before it returned.
     Dropped,
 }
 
 impl CallEvent {
-    /// What an answer is.
+    /// The event for this result of a call.
     pub(super) fn of<T>(answer: &Result<T, ControllerError>) -> Self {
         match answer {
             Ok(_) => Self::Succeeded,
@@ -48,29 +48,31 @@ impl fmt::Display for CallEvent {
     }
 }
 
-/// One thing that happened: when, of which task, to which call.
+/// One entry of a trace: the time, the task, the call and the event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct TraceEntry {
-    /// When it was, in the time of a timer.
+    /// The virtual time of the event.
     pub at: Duration,
     /// The task's id.
     pub id: String,
-    /// What was called.
+    /// The call.
     pub call: Call,
-    /// What happened to the call.
+    /// The event of the call.
     pub event: CallEvent,
 }
 
 impl fmt::Display for TraceEntry {
-    /// Writes `1.5s start begun`.
+    /// Writes for example `1.5s start begun`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} {}", self.at, self.call, self.event)
     }
 }
 
-/// What was called, in the order in which it happened. Clones are the same trace.
+/// A record of calls, in their order.
+///
+/// Clones are the same trace.
 ///
 /// ```
 /// use onward::Controller;
@@ -95,7 +97,7 @@ impl Trace {
         Self::default()
     }
 
-    /// All that has happened.
+    /// All entries.
     pub fn entries(&self) -> Vec<TraceEntry> {
         self.lock().clone()
     }
@@ -109,17 +111,17 @@ impl Trace {
             .collect()
     }
 
-    /// What was called last.
+    /// The last call.
     pub fn last_call(&self) -> Option<Call> {
         self.lock().iter().rfind(|entry| entry.event == CallEvent::Begun).map(TraceEntry::call)
     }
 
-    /// Begins anew; clones do, too.
+    /// Removes all entries, also of the clones.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Puts down what has happened.
+    /// Appends an entry.
     pub fn record(&self, at: Duration, id: &str, call: Call, event: CallEvent) {
         self.lock().push(TraceEntry { at, id: id.into(), call, event });
     }
@@ -136,7 +138,7 @@ impl TraceEntry {
 }
 
 impl fmt::Display for Trace {
-    /// Writes one line an entry.
+    /// Writes one line for each entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries().iter().try_for_each(|entry| writeln!(f, "{} {entry}", entry.id))
     }

@@ -1,4 +1,4 @@
-//~ an edge goes up, but Ready is not above Running
+//~ an edge leads to a greater state, but Ready is not above Running
 // The table itself is checked: this one has an edge that goes back.
 #[path = "../../src/lifecycle/table.rs"]
 mod table;

@@ -13,7 +13,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What is kept of a workload that fails and has no code to tell.
+/// The stored exit code of a failed workload without an exit code.
 const NO_CODE: i32 = -1;
 
 impl Controller for Operator {
@@ -34,13 +34,13 @@ impl Controller for Operator {
         let refused = || Err(ControllerError::update_rejected("not that"));
         if definition.second >= 10 || definition.workload != self.definition.workload {
             match self.world.wrong {
-                Wrong::TakesWhatItMustRefuse => self.set(*definition),
-                Wrong::TakesHalfOfWhatItRefuses => {
+                Wrong::AcceptsAnUpdateThatItMustReject => self.set(*definition),
+                Wrong::AppliesHalfOfARejectedUpdate => {
                     self.set(Plan { second: 0, ..*definition });
                     return refused();
                 }
-                Wrong::FailsWhereItMustRefuse => return Err("not that".into()),
-                Wrong::StopsWhereItRefuses => {
+                Wrong::FailsInsteadOfRejectingAnUpdate => return Err("not that".into()),
+                Wrong::StopsWhenItRejectsAnUpdate => {
                     self.kill(137);
                     return refused();
                 }
@@ -55,7 +55,7 @@ impl Controller for Operator {
         self.check_open()?;
         let ignores_shutdown = self.definition.workload == Workload::IgnoresShutdown;
         if self.is(Wrong::CannotPrepare)
-            || self.is(Wrong::CannotPrepareWhatIgnoresShutdown) && ignores_shutdown
+            || self.is(Wrong::CannotPrepareIfItIgnoresShutdown) && ignores_shutdown
         {
             return Err("there is no room".into());
         }
@@ -67,14 +67,14 @@ impl Controller for Operator {
             return Err("it was prepared twice".into());
         }
         let is_anothers = self.work(|work| work.prepared) && !self.has_begun("prepare");
-        if self.is(Wrong::DoesNotKnowWhatAnotherHasPrepared) && is_anothers {
+        if self.is(Wrong::FailsIfAnotherHasPrepared) && is_anothers {
             return Err("something is there".into());
         }
         if self.is(Wrong::IsNeverReady) && self.has_done("prepare") {
             return Err(ControllerError::new("not yet").temporary());
         }
         self.pause().await;
-        // Right controllers do that.
+        // A correct controller counts too.
         self.tries += 1;
         if self.tries == 1 {
             return Err(ControllerError::new("busy").temporary());
@@ -97,7 +97,7 @@ impl Controller for Operator {
         if self.world.failing_start == Some(number) {
             return Err("it lost a race".into());
         }
-        if self.is(Wrong::StartsLateWhatWasDropped) {
+        if self.is(Wrong::StartsLateAfterADroppedStart) {
             let late = self.world.time.now() + Duration::from_millis(500);
             self.work(|work| work.late = work.late.or(Some(late)));
         }
@@ -108,22 +108,22 @@ impl Controller for Operator {
         let Work { started_at, is_up, ended, lost, started_with, .. } =
             self.work(|work| work.clone());
         let is_anothers = started_at.is_some() && !self.is_its_own();
-        if self.is(Wrong::DoesNotKnowWhatAnotherHasStarted) && is_anothers {
+        if self.is(Wrong::FailsIfAnotherHasStarted) && is_anothers {
             return Err("something runs".into());
         }
-        if lost && self.is(Wrong::HangsWhereItStartsWhatIsLost) {
+        if lost && self.is(Wrong::HangsInStartOfALostWorkload) {
             pending::<()>().await;
         }
         self.begun.push("start");
         let unknown = started_with.is_some_and(|settings| settings != self.settings());
-        if self.is(Wrong::FindsOnlyWhatHasTheDefinitionOfItsStart) && is_anothers && unknown {
+        if self.is(Wrong::FindsOnlyTasksWithTheOriginalDefinition) && is_anothers && unknown {
             return Err("something else runs".into());
         }
         let again = match self.world.wrong {
             Wrong::ForgetsADroppedStart => !is_up,
             Wrong::StartsAgain => self.has_done("start"),
-            Wrong::StartsAgainWhatHasEnded => self.world.reborn && ended.is_some(),
-            Wrong::StartsAgainWhatIsLost => lost,
+            Wrong::StartsAnEndedWorkloadAgain => self.world.reborn && ended.is_some(),
+            Wrong::StartsALostWorkloadAgain => lost,
             _ => false,
         };
         let starts = !self.is(Wrong::StartsNothing);
@@ -139,17 +139,17 @@ impl Controller for Operator {
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
         let Work { started_at, ended, lost, .. } = self.work(|work| work.clone());
-        let waits = self.is(Wrong::WaitsForWhatIsLost)
-            || self.is(Wrong::WaitsForWhatIsLostUnlessAskedToStartIt) && !self.is_its_own();
+        let waits = self.is(Wrong::WaitsForALostWorkload)
+            || self.is(Wrong::WaitsForALostWorkloadUnlessStartIsCalled) && !self.is_its_own();
         if lost && !waits {
             return Err("it is lost with its agent".into());
         }
         if ended.is_none() {
-            let guard = self.is(Wrong::KillsWhereWaitIsDropped).then(|| KillOnDrop(self));
+            let guard = self.is(Wrong::KillsIfWaitIsDropped).then(|| KillOnDrop(self));
             let code = match self.definition.workload {
                 Workload::Exits(code) => code,
                 Workload::Fails => NO_CODE,
-                Workload::DiesOfSignal(n) if self.is(Wrong::TellsTheSignalForTheExitCode) => n,
+                Workload::DiesOfSignal(n) if self.is(Wrong::ReturnsTheSignalAsExitCode) => n,
                 Workload::DiesOfSignal(signal) => 128 + signal,
                 _ if self.is(Wrong::DoesNotWait) => return Ok(()),
                 _ => pending().await,
@@ -161,20 +161,21 @@ impl Controller for Operator {
         }
         let code = self.work(|work| work.ended).unwrap_or(0);
         self.pause().await;
-        let told_before = self.has_done("wait");
+        let returned_before = self.has_done("wait");
         self.done.push("wait");
         let error = ControllerError::new("it failed");
-        if code == 0 && self.is(Wrong::FailsWhereItSucceeded) {
+        if code == 0 && self.is(Wrong::WaitFailsAfterASuccess) {
             return Err(error);
         }
         if code == 0
-            || self.is(Wrong::SucceedsWhereItFailed)
-            || self.is(Wrong::TellsTheEndOnlyOnce) && told_before
+            || self.is(Wrong::WaitSucceedsAfterAFailure)
+            || self.is(Wrong::ReturnsTheResultOnlyOnce) && returned_before
         {
             return Ok(());
         }
         let unknown = code == NO_CODE
-            || self.is(Wrong::TellsNoExitCode) && self.definition.workload == Workload::Exits(code)
+            || self.is(Wrong::ReturnsNoExitCode)
+                && self.definition.workload == Workload::Exits(code)
             || self.is(Wrong::LosesTheExitCodeOfAnother) && !self.is_its_own();
         Err(if unknown { error } else { error.with_exit_code(code) })
     }
@@ -184,12 +185,11 @@ impl Controller for Operator {
             return Ok(());
         }
         self.check_open()?;
-        if self.is(Wrong::ShutsDownOnlyWhatWasStarted)
-            && self.work(|work| work.started_at.is_none())
+        if self.is(Wrong::ShutsDownOnlyStartedTasks) && self.work(|work| work.started_at.is_none())
         {
             return Err("there is nothing to shut down".into());
         }
-        if self.is(Wrong::CannotShutDownWhatIsLost) && self.work(|work| work.lost) {
+        if self.is(Wrong::CannotShutDownALostWorkload) && self.work(|work| work.lost) {
             return Err("it is lost with its agent".into());
         }
         let dropped = self.has_begun("shutdown") && !self.has_done("shutdown");
@@ -203,7 +203,7 @@ impl Controller for Operator {
         self.pause().await;
         let start_dropped = self.has_begun("start") && !self.has_done("start");
         let leaves = self.is(Wrong::DoesNotShutDown)
-            || self.is(Wrong::LeavesWhatADroppedStartHasBegun) && start_dropped
+            || self.is(Wrong::LeavesTheWorkloadOfADroppedStart) && start_dropped
             || self.is(Wrong::ShutsDownOnlyItsOwn) && !self.is_its_own();
         if self.definition.workload == Workload::IgnoresShutdown && self.is_running() {
             pending::<()>().await;
@@ -223,13 +223,12 @@ impl Controller for Operator {
 
     async fn terminate(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        if self.is(Wrong::TerminatesOnlyWhatWasStarted)
-            && self.work(|work| work.started_at.is_none())
+        if self.is(Wrong::TerminatesOnlyStartedTasks) && self.work(|work| work.started_at.is_none())
         {
             return Err("there is nothing to terminate".into());
         }
         let disobeyed = self.definition.workload == Workload::IgnoresShutdown && self.is_running();
-        if self.is(Wrong::TerminatesOnlyWhatObeys) && disobeyed {
+        if self.is(Wrong::TerminatesOnlyIfShutdownIsObeyed) && disobeyed {
             pending::<()>().await;
         }
         let leaves = self.is(Wrong::DoesNotTerminate)
@@ -243,7 +242,7 @@ impl Controller for Operator {
 
     async fn remove(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
-        if self.is(Wrong::RemovesOnlyWhatIsThere)
+        if self.is(Wrong::RemovesOnlyExistingTasks)
             && self.work(|work| !work.prepared)
             && !self.has_begun("remove")
         {
@@ -265,7 +264,7 @@ impl Controller for Operator {
         self.kill(137);
         let prepare_dropped = self.has_begun("prepare") && !self.has_done("prepare");
         let leaves = self.is(Wrong::LeavesFiles) && was_running
-            || self.is(Wrong::LeavesWhatADroppedPrepareHasBegun) && prepare_dropped;
+            || self.is(Wrong::LeavesFilesOfADroppedPrepare) && prepare_dropped;
         if !leaves {
             self.work(|work| {
                 work.prepared = false;
@@ -295,7 +294,7 @@ impl Controller for Operator {
         self.pause().await;
         let Work { started_at, ended, .. } = self.work(|work| work.clone());
         if started_at.is_none() {
-            if self.is(Wrong::CannotInspectWhatDoesNotRun) {
+            if self.is(Wrong::CannotInspectBeforeTheStart) {
                 let failed = Inspected::<ContainerStatus>::Failed("no such container".into());
                 return Inspection::default().with_container_status(failed);
             }

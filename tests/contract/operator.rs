@@ -11,7 +11,7 @@ pub(crate) struct Operator {
     pub(crate) id: String,
     pub(crate) definition: Plan,
     pub(crate) tries: u32,
-    /// What this instance has begun, and what it has done.
+    /// The calls that this instance has begun, and those that have succeeded.
     pub(crate) begun: Vec<&'static str>,
     pub(crate) done: Vec<&'static str>,
 }
@@ -29,7 +29,7 @@ impl Operator {
         self.done.contains(&call)
     }
 
-    /// The workload was started by this instance.
+    /// Whether this instance has started the workload.
     pub(crate) fn is_its_own(&self) -> bool {
         self.has_begun("start")
     }
@@ -62,7 +62,7 @@ impl Operator {
         });
     }
 
-    /// Ends what runs.
+    /// Ends the running workload.
     pub(crate) fn kill(&self, code: i32) {
         self.work(|work| {
             if work.started_at.is_some() && !work.lost {
@@ -77,17 +77,17 @@ impl Operator {
 }
 
 impl Operator {
-    /// Takes a definition that it can take.
+    /// Changes to a definition that it can change to.
     pub(crate) async fn update_to(&mut self, definition: Plan) -> Result<(), ControllerError> {
         let (begun, dropped) =
             (self.work(|work| work.happened.contains("update begun")), self.has_begun("update"));
         match self.world.wrong {
-            Wrong::RefusesEveryUpdate => {
+            Wrong::RejectsEveryUpdate => {
                 return Err(ControllerError::update_rejected("never"));
             }
             Wrong::HangsAfterADroppedUpdate if dropped => pending::<()>().await,
             Wrong::ForgetsADroppedUpdate if dropped => return Ok(()),
-            Wrong::RefusesTheUpdateThatAnotherHasBegun if begun && !dropped => {
+            Wrong::RejectsAnUpdateThatAnotherHasBegun if begun && !dropped => {
                 return Err(ControllerError::update_rejected("it is being changed"));
             }
             _ => {}
@@ -96,8 +96,8 @@ impl Operator {
         self.work(|work| _ = work.happened.insert("update begun"));
         self.pause().await;
         match self.world.wrong {
-            Wrong::TakesHalfOfAnUpdate => self.set(Plan { second: 0, ..definition }),
-            Wrong::TakesAnUpdateWithoutEffect => {}
+            Wrong::AppliesHalfOfAnUpdate => self.set(Plan { second: 0, ..definition }),
+            Wrong::AcceptsAnUpdateWithoutEffect => {}
             _ => self.set(definition),
         }
         self.pause().await;

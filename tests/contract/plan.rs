@@ -2,8 +2,8 @@
 
 use onward::testing::contract::Workload;
 
-/// What a task is: what its workload does, and two settings that an update may change. The
-/// second one must stay below 10.
+/// The definition of a task: the behavior of its workload, and two settings that an update
+/// can change. The second setting must stay below 10.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Plan {
     pub(crate) workload: Workload,

@@ -13,7 +13,7 @@ impl Executor for World {
     type Controller = Operator;
 
     async fn controller(&self, assignment: &Assignment<Plan>) -> Result<Operator, ControllerError> {
-        if self.wrong == Wrong::NothingIsHandedOut {
+        if self.wrong == Wrong::MakesNoController {
             return Err(ControllerError::new("no such kind"));
         }
         let Assignment { id, definition, .. } = assignment.clone();
@@ -29,14 +29,14 @@ impl Executor for World {
 
     async fn list(&self) -> Result<Vec<String>, ControllerError> {
         self.pause().await;
-        if self.wrong == Wrong::HangsWhereItLists {
+        if self.wrong == Wrong::HangsInList {
             pending::<()>().await;
         }
         let works = self.lock();
         let is_listed = |work: &Work| match self.wrong {
             Wrong::ListsNothing => false,
-            Wrong::ListsOnlyWhatRuns => work.is_running(),
-            Wrong::ListsWhatWasRemoved => work.prepared || work.happened.contains("removed"),
+            Wrong::ListsOnlyRunningTasks => work.is_running(),
+            Wrong::ListsRemovedTasks => work.prepared || work.happened.contains("removed"),
             _ => work.prepared,
         };
         let listed = works.iter().filter(|(_, work)| is_listed(work));
@@ -44,7 +44,7 @@ impl Executor for World {
     }
 
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
-        // Right executors do that.
+        // A correct executor counts too.
         let is_first = |work: &mut Work| work.happened.insert("reconcile tried");
         if is_first(self.lock().entry(id.to_owned()).or_default()) {
             return Err(ControllerError::new("busy").temporary());
@@ -54,9 +54,9 @@ impl Executor for World {
         let (begun, done) = (has("reconcile begun"), has("reconcile done"));
         match self.wrong {
             Wrong::ReconcilesNothing => return Ok(()),
-            Wrong::ReconcilesOnlyWhatHasEnded if work.is_running() => return Ok(()),
+            Wrong::ReconcilesOnlyEndedTasks if work.is_running() => return Ok(()),
             Wrong::ReconcilesOnlyOnce if done => return Err("it is gone".into()),
-            Wrong::ReconcilesOnlyWhatIsThere if !work.prepared && !begun => {
+            Wrong::ReconcilesOnlyExistingTasks if !work.prepared && !begun => {
                 return Err("there is nothing".into());
             }
             Wrong::HangsAfterADroppedReconcile if begun && !done => pending::<()>().await,
@@ -78,7 +78,7 @@ impl Executor for World {
             }
         });
         self.pause().await;
-        let leaves = self.wrong == Wrong::LeavesFilesWhereItReconciles && work.is_running();
+        let leaves = self.wrong == Wrong::LeavesFilesInReconcile && work.is_running();
         if !leaves {
             change(|work| {
                 work.prepared = false;
@@ -117,16 +117,16 @@ impl Subject for World {
         }
         let dies = [
             Wrong::NothingAndIsMortal,
-            Wrong::WaitsForWhatIsLost,
-            Wrong::WaitsForWhatIsLostUnlessAskedToStartIt,
-            Wrong::HangsWhereItStartsWhatIsLost,
-            Wrong::StartsAgainWhatIsLost,
-            Wrong::CannotShutDownWhatIsLost,
+            Wrong::WaitsForALostWorkload,
+            Wrong::WaitsForALostWorkloadUnlessStartIsCalled,
+            Wrong::HangsInStartOfALostWorkload,
+            Wrong::StartsALostWorkloadAgain,
+            Wrong::CannotShutDownALostWorkload,
         ];
         for work in self.lock().values_mut().filter(|work| work.started_at.is_some()) {
             work.lost |= match work.ended {
                 None => dies.contains(&self.wrong),
-                Some(_) => self.wrong == Wrong::ForgetsTheEndWithItsProcess,
+                Some(_) => self.wrong == Wrong::LosesTheResultWithItsProcess,
             };
         }
         Some(Self { reborn: true, ..self.clone() })

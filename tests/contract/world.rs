@@ -1,4 +1,4 @@
-//! The world: what there is of each task.
+//! The world outside of the agent: what exists of each task.
 
 use crate::wrong::Wrong;
 use onward::testing::contract::Workload;
@@ -10,39 +10,39 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
-/// The world, and the executor of one kind of controllers in it.
+/// The world, and the executor of one kind of controller in it.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) time: VirtualTime,
     pub(crate) wrong: Wrong,
     pub(crate) without: Vec<Workload>,
     pub(crate) without_hooks: bool,
-    /// The call of `start` that fails, counted over all tasks.
+    /// The number of the call of `start` that fails, counted over all tasks.
     pub(crate) failing_start: Option<usize>,
     pub(crate) starts: Arc<AtomicUsize>,
-    /// The process before it has died.
+    /// Whether the previous process has died.
     pub(crate) reborn: bool,
     pub(crate) works: Arc<Mutex<BTreeMap<String, Work>>>,
 }
 
-/// What there is of one task.
+/// Everything that exists of one task.
 #[derive(Clone, Default)]
 pub(crate) struct Work {
     pub(crate) prepared: bool,
     pub(crate) starts: usize,
     pub(crate) started_at: Option<Duration>,
-    /// The start has returned.
+    /// Whether `start` has returned.
     pub(crate) is_up: bool,
     pub(crate) ended: Option<i32>,
-    /// It has died with its process, or its end was forgotten with it.
+    /// Whether the workload died with its process, or its result was lost with it.
     pub(crate) lost: bool,
-    /// Somebody who was asked to start it does so now, if nobody else has.
+    /// The time at which a late request starts the workload, if it has not been started.
     pub(crate) late: Option<Duration>,
-    /// The settings in force, if it was prepared.
+    /// The settings in force after `prepare`.
     pub(crate) settings: Option<(u8, u8)>,
-    /// The settings with which it was started.
+    /// The settings with which the workload was started.
     pub(crate) started_with: Option<(u8, u8)>,
-    /// What was begun and done, by whichever instance.
+    /// The calls that were begun or have succeeded, of all instances.
     pub(crate) happened: BTreeSet<&'static str>,
 }
 
@@ -66,22 +66,22 @@ impl World {
         }
     }
 
-    /// The same without such workloads.
+    /// The same world without these workloads.
     pub(crate) fn without(self, workloads: &[Workload]) -> Self {
         Self { without: workloads.to_vec(), ..self }
     }
 
-    /// The same with a call of `start` that fails, counted over all tasks.
+    /// The same world in which this call of `start` fails, counted over all tasks.
     pub(crate) fn with_failing_start(self, number: usize) -> Self {
         Self { failing_start: Some(number), ..self }
     }
 
-    /// How often `start` was called, of all tasks.
+    /// The number of calls of `start`, over all tasks.
     pub(crate) fn count_starts(&self) -> usize {
         self.starts.load(Ordering::Relaxed)
     }
 
-    /// The same without the hooks that have a default.
+    /// The same world without the optional methods of `Subject`.
     pub(crate) fn without_hooks(self) -> Self {
         Self { without_hooks: true, ..self }
     }

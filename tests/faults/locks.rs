@@ -13,7 +13,7 @@ use onward::agent::runtime::SpawnError;
 use onward::agent::{Driver, DriverHandle, Policy, Reporter, Runtime, StatusSink};
 use onward::exec::Assignment;
 use onward::lifecycle::{Task, TaskState, TaskStatus};
-use onward::testing::{Reply, ScriptedReporter, Taken, Turn, VirtualPool, VirtualTime};
+use onward::testing::{Delivery, Reply, ScriptedReporter, Turn, VirtualPool, VirtualTime};
 use std::future::Future;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -221,8 +221,8 @@ fn a_tracing_subscriber_may_ask_the_handle_of_a_reporter() {
             let pool = VirtualPool::new(VirtualTime::new(), 1);
             let upstream = ScriptedReporter::new(pool.time().clone());
             upstream.reply([Reply::Unreachable, Reply::Refused]);
-            upstream.set_taken("x", Taken::Refused);
-            upstream.set_taken("y", Taken::Unknown);
+            upstream.set_delivery("x", Delivery::Refused);
+            upstream.set_delivery("y", Delivery::UnknownTask);
             let mut reporter =
                 Reporter::new(upstream, Arc::new(pool.clone())).with_backoff(Backoff::default());
             *place.lock().unwrap() = Some(reporter.handle());

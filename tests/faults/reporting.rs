@@ -92,7 +92,7 @@ fn flush_makes_an_attempt_whatever_back_off_is_in_progress() {
 
 #[test]
 fn flush_tries_a_status_again_that_was_refused() {
-    let refused = |_| Reply::ArrivesBut(vec![("x".into(), onward::testing::Taken::Refused)]);
+    let refused = |_| Reply::ArrivesExcept(vec![("x".into(), onward::testing::Delivery::Refused)]);
     let (pool, mut reporter, upstream) = in_back_off((0..20).map(refused));
     upstream.take_calls();
     let until = pool.time().now() + Duration::from_millis(100);

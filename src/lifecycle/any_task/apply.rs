@@ -1,4 +1,5 @@
-//! Applying events, which come from outside: a manager's moves, a replayed log.
+//! `AnyTask::apply` and `advance`: events from outside, for example a manager's moves or
+//! a replayed log.
 
 use super::{AnyTask, noted};
 use crate::lifecycle::event::{Event, Failure};
@@ -8,14 +9,15 @@ use core::fmt;
 use time::UtcDateTime;
 
 impl AnyTask {
-    /// [`apply`](Self::apply) for a task in a field or behind a reference.
+    /// Applies an event to a task in a field or behind a reference; see
+    /// [`apply`](Self::apply).
     ///
-    /// It cannot be interrupted: the task is never seen between two states.
+    /// It is not `async` and cannot be interrupted, so no other code sees the task
+    /// between two states.
     ///
     /// # Errors
     ///
-    /// [`InvalidTransitionError`] if the table has no such edge. The task has not
-    /// changed then.
+    /// [`InvalidTransitionError`] if the table has no such edge. The task is unchanged.
     #[inline]
     pub fn advance(&mut self, event: Event, at: UtcDateTime) -> Result<(), InvalidTransitionError> {
         match event {
@@ -74,8 +76,8 @@ impl AnyTask {
         Ok(())
     }
 
-    // The events with a failure have functions of their own, so that the others need
-    // no room for a failure on the stack.
+    // Events with a failure have their own functions, so that the other events do not
+    // reserve stack space for a failure.
 
     #[inline(never)]
     fn failed(
@@ -127,13 +129,13 @@ impl AnyTask {
     }
 }
 
-/// The table has no edge for an event in the task's state.
+/// The error of an event whose edge the table does not have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidTransitionError {
-    /// The state of the task. It has not changed.
+    /// The state of the task, which has not changed.
     pub from: TaskState,
-    /// The event.
+    /// The event that was refused.
     pub event: Event,
 }
 
@@ -141,12 +143,12 @@ impl fmt::Display for InvalidTransitionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, event } = self;
         let event = event.kind();
-        match event.leads_to(*from) {
-            Some(to) => write!(f, "`{event}` leads to {to}, where no edge leads from {from}: ")?,
-            None => write!(f, "`{event}` cannot happen to a task that is {from}: ")?,
-        }
+        write!(f, "cannot apply `{event}` in state {from}: ")?;
         if from.is_terminal() {
-            return f.write_str("nothing follows a terminal state");
+            return f.write_str("the state is terminal");
+        }
+        if let Some(to) = event.leads_to(*from) {
+            write!(f, "no edge leads to {to}; ")?;
         }
         let last = from.successors().last();
         for (i, legal) in from.successors().enumerate() {
@@ -163,13 +165,13 @@ impl fmt::Display for InvalidTransitionError {
 
 impl core::error::Error for InvalidTransitionError {}
 
-/// [`AnyTask::apply`] failed. The error gives the task back.
+/// The error of [`AnyTask::apply`], which returns the task.
 #[derive(PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct ApplyError {
     /// The task, unchanged.
     pub task: AnyTask,
-    /// The reason. Its text is the text of this error.
+    /// The reason. Its text is also the text of this error.
     pub reason: InvalidTransitionError,
 }

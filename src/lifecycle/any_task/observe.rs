@@ -1,4 +1,4 @@
-//! Merging statuses that were reported elsewhere.
+//! `AnyTask::observe`: merging statuses that were reported elsewhere.
 
 use super::AnyTask;
 use crate::lifecycle::state::TaskState;
@@ -8,8 +8,8 @@ use core::cmp::Ordering;
 impl AnyTask {
     /// Merges a status that was reported elsewhere. Reports can arrive in any order.
     ///
-    /// Only an [advanced](Observed::Advanced) status is taken. It is taken as a whole,
-    /// with its timestamp, even if that is the earlier one.
+    /// Only an [advanced](Observed::Advanced) status is merged. It replaces the whole
+    /// status, timestamp included, even if its timestamp is earlier.
     ///
     /// ```
     /// use onward::lifecycle::{AnyTask, Observed, TaskState, TaskStatus};
@@ -30,8 +30,8 @@ impl AnyTask {
 
     fn compare(&self, reported: &TaskStatus) -> Observed {
         let (here, there) = (self.state(), reported.state);
-        // A manager orphans a task in the state that it sees: over one edge, never
-        // over several that were not reported.
+        // A manager orphans a task in the state that the manager sees. That is always one
+        // edge, never a path through states that were not reported.
         let reached =
             here.can_become(there) || (here.can_reach(there) && there != TaskState::Orphaned);
         match there.cmp(&here) {
@@ -45,21 +45,21 @@ impl AnyTask {
     }
 }
 
-/// How a reported status relates to a task; see [`AnyTask::observe`].
+/// The relation of a reported status to a task, as [`AnyTask::observe`] returns it.
 #[must_use = "a forced status is not taken by itself"]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Observed {
-    /// The same state at a later time, or a higher state that edges lead to. The task
-    /// has taken the status.
+    /// The same state at a later time, or a greater state that a path of edges leads to.
+    /// The task now has this status.
     Advanced,
-    /// A higher state that no edges lead to: a manager's decision. The task has not
-    /// taken the status. To obey it, [resume](AnyTask::resume) from it.
+    /// A greater state that no path of edges leads to: a manager forced it. The task has
+    /// not changed. To accept the status, [resume](AnyTask::resume) from it.
     ///
-    /// Managers force STARTING and RUNNING to REJECTED (constraint and volume
-    /// enforcers) and NEW and PENDING to ORPHANED (the node of a pre-assigned
-    /// task was removed).
+    /// Managers force STARTING and RUNNING to REJECTED (constraint and volume enforcers).
+    /// They force NEW and PENDING to ORPHANED (the node of a pre-assigned task was
+    /// removed).
     Forced,
-    /// A lower state, or the same state at no later time.
+    /// A lower state, or the same state without a later time. The task has not changed.
     Stale,
     /// A terminal state that is not the task's own, REMOVE included. The reports
     /// conflict, and the task keeps its own state.

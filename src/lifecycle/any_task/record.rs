@@ -1,4 +1,5 @@
-//! Recording what a controller and an executor answer, by typed moves.
+//! `AnyTask::record` and `resolved`: recording the results of a controller and of an
+//! executor.
 
 use super::{AnyTask, noted};
 use crate::lifecycle::answer::{Answer, InvalidOperationError};
@@ -11,16 +12,16 @@ use alloc::borrow::Cow;
 use time::UtcDateTime;
 
 impl AnyTask {
-    /// Records the answer of a controller's operation: moves the task to its next
-    /// state, or notes the error in its status.
+    /// Records the answer of a controller's operation: moves the task to its next state,
+    /// or notes the error in its status.
     ///
-    /// It cannot be interrupted: a task in a field or behind a reference is never
-    /// seen between two states.
+    /// It is not `async` and cannot be interrupted, so no other code sees the task
+    /// between two states.
     ///
     /// # Errors
     ///
     /// [`InvalidOperationError`] if the operation cannot run in the task's state. The
-    /// task has not changed then.
+    /// task is unchanged.
     #[inline]
     pub fn record(
         &mut self,
@@ -59,13 +60,18 @@ impl AnyTask {
         Ok(())
     }
 
-    /// Records whether the executor has a controller for the task. Returns the event
-    /// that was recorded, if any. It is never refused.
+    /// Records whether the executor has a controller for the task. Returns the kind of
+    /// event that was recorded, if any. It never fails.
     ///
-    /// With a controller, a task before ACCEPTED is accepted, and any other stays as
-    /// it is. Without one, a task before STARTING is rejected, one in STARTING or
-    /// RUNNING has failed, and one that has ended only notes the error. The failure's
-    /// exit code and container status are not recorded: there was no workload.
+    /// | State of the task | With a controller | Without one |
+    /// |---|---|---|
+    /// | before ACCEPTED | → ACCEPTED | → REJECTED |
+    /// | ACCEPTED, PREPARING, READY | unchanged | → REJECTED |
+    /// | STARTING, RUNNING | unchanged | → FAILED |
+    /// | terminal | unchanged | the error is noted |
+    ///
+    /// The failure's exit code and container status are ignored, because there was no
+    /// workload.
     pub fn resolved(&mut self, answer: Result<(), Failure>, at: UtcDateTime) -> Option<EventKind> {
         match answer {
             Ok(()) => {
@@ -95,8 +101,8 @@ impl AnyTask {
     }
 }
 
-/// The task after this answer of an operation: in the state that `succeeded` or
-/// `failed` returns, or in the same state with a note.
+/// The task after this answer of an operation: moved by `succeeded` or `failed`, or in
+/// the same state with a note.
 fn settle<S: Live, Next: State, End: State>(
     task: Task<S>,
     answer: Answer,

@@ -1,8 +1,8 @@
-//! The JSON of a status for a store: it keeps everything.
+//! A JSON form of `TaskStatus` for stores, which keeps every value.
 //!
-//! It is the Docker Engine API's JSON, except for the container. The API prints a zero for a
-//! process id or an exit code that is not known, so an exit code of 0 cannot be told from an
-//! unknown one. Here, a number that is not known is left out.
+//! It is the Docker Engine API's JSON, except for the container status. The API writes 0
+//! for an unknown process id or exit code, so a reader cannot distinguish an exit code of
+//! 0 from an unknown one. This form leaves unknown numbers out.
 //!
 //! Use it for a status in a file of your own:
 //!
@@ -46,11 +46,12 @@ impl From<StoredContainer<'_>> for ContainerStatus {
     }
 }
 
-/// Prints a status. For `#[serde(with)]`.
+/// Serializes a status, for `#[serde(with)]`.
 ///
 /// # Errors
 ///
-/// The time of the status has a year that RFC 3339 cannot have, or those of the serializer.
+/// Fails if the year of the timestamp cannot be written in RFC 3339, or if the serializer
+/// fails.
 pub fn serialize<S: Serializer>(status: &TaskStatus, serializer: S) -> Result<S::Ok, S::Error> {
     let container = status.container_status.as_ref().map(|container| StoredContainer {
         container_id: (&*container.container_id).into(),
@@ -60,16 +61,16 @@ pub fn serialize<S: Serializer>(status: &TaskStatus, serializer: S) -> Result<S:
     print(status, container, serializer)
 }
 
-/// Reads a status. For `#[serde(with)]`.
+/// Deserializes a status, for `#[serde(with)]`.
 ///
 /// # Errors
 ///
-/// What is read is no status, or the deserializer fails.
+/// Fails if the input is not a status, or if the deserializer fails.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskStatus, D::Error> {
     read::<_, StoredContainer<'de>>(deserializer)
 }
 
-/// A status that is printed in this form.
+/// Serializes a status in this form.
 #[derive(Serialize)]
 pub(crate) struct StatusRef<'a>(
     #[serde(serialize_with = "by_reference")] pub(crate) &'a TaskStatus,
@@ -80,11 +81,11 @@ fn by_reference<S: Serializer>(status: &&TaskStatus, serializer: S) -> Result<S:
     self::serialize(status, serializer)
 }
 
-/// A status that is read in this form.
+/// Deserializes a status in this form.
 #[derive(Deserialize)]
 pub(crate) struct Status(#[serde(deserialize_with = "deserialize")] pub(crate) TaskStatus);
 
-/// The same for a shared status that may be missing.
+/// The same form for an optional shared status.
 #[cfg(feature = "std")]
 pub(crate) mod shared {
     use super::{Status, StatusRef};

@@ -1,12 +1,11 @@
-//! The JSON of the Docker Engine API: how a status is printed and read.
+//! The JSON form of `TaskStatus`: that of the Docker Engine API.
 //!
-//! The private structs mirror the public ones with the API's names and
-//! defaults, once for printing and once for reading. They are read through
-//! [`object`], since what serde derives takes an array for a struct, which the
-//! API never prints.
+//! The private structs mirror the public ones with the API's names and defaults: one set
+//! to serialize, one to deserialize. They are read through [`object`], because serde's
+//! derive would accept an array for a struct, which the API never writes.
 //!
-//! The API is written in Go and prints a zero for a value that is not known. Only
-//! this file knows these zeros: the public types have `None`.
+//! The API is written in Go and writes a zero for an unknown value. Only this file
+//! converts these zeros. The public types have `None`.
 
 use super::{ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskStatus};
 use crate::lifecycle::TaskState;
@@ -24,7 +23,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, Time, UtcDateTime};
 
-/// What Go prints for a time that was never set.
+/// The text that Go writes for a time that was never set.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
 impl Serialize for TaskState {
@@ -35,7 +34,7 @@ impl Serialize for TaskState {
 
 impl<'de> Deserialize<'de> for TaskState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        named(deserializer, "the name of a task state in lower case, as \"running\"")
+        named(deserializer, "the name of a task state in lower case, for example \"running\"")
     }
 }
 
@@ -47,7 +46,7 @@ impl Serialize for Protocol {
 
 impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        named(deserializer, "the name of a protocol, as \"tcp\"")
+        named(deserializer, "the name of a protocol, for example \"tcp\"")
     }
 }
 
@@ -59,7 +58,7 @@ impl Serialize for PublishMode {
 
 impl<'de> Deserialize<'de> for PublishMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        named(deserializer, "the name of a publish mode, as \"ingress\"")
+        named(deserializer, "the name of a publish mode, for example \"ingress\"")
     }
 }
 
@@ -69,7 +68,7 @@ impl Serialize for TaskStatus {
     }
 }
 
-/// Prints a status with its container status in this form.
+/// Serializes a status, with its container status in the given form.
 pub(super) fn print<S: Serializer>(
     status: &TaskStatus,
     container_status: Option<impl Serialize>,
@@ -219,20 +218,20 @@ impl<'de> Deserialize<'de> for TaskStatus {
         let mut status = read::<_, ContainerStatus>(deserializer)?;
         if let (TaskState::Complete, Some(container)) = (status.state, &mut status.container_status)
         {
-            // A workload whose task is complete has exited with 0.
+            // The task is COMPLETE, so its workload exited with 0.
             container.exit_code.get_or_insert(0);
         }
         Ok(status)
     }
 }
 
-/// Reads a status whose container status has this form.
+/// Deserializes a status whose container status has the form `C`.
 pub(super) fn read<'de, D, C>(deserializer: D) -> Result<TaskStatus, D::Error>
 where
     D: Deserializer<'de>,
     C: Deserialize<'de> + Into<ContainerStatus>,
 {
-    let fields: StatusFields<C> = object(deserializer, "a task status, an object")?;
+    let fields: StatusFields<C> = object(deserializer, "a task status as a JSON object")?;
     Ok(TaskStatus {
         timestamp: fields.timestamp,
         state: fields.state,
@@ -246,7 +245,7 @@ where
 impl<'de> Deserialize<'de> for ContainerStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let ContainerFields { container_id, pid, exit_code } =
-            object(deserializer, "a container status, an object")?;
+            object(deserializer, "a container status as a JSON object")?;
         let known = |number: i32| Some(number).filter(|number| *number != 0);
         Ok(Self { container_id, pid: known(pid), exit_code: known(exit_code) })
     }
@@ -254,7 +253,7 @@ impl<'de> Deserialize<'de> for ContainerStatus {
 
 impl<'de> Deserialize<'de> for PortStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let PortsFields { ports } = object(deserializer, "a port status, an object")?;
+        let PortsFields { ports } = object(deserializer, "a port status as a JSON object")?;
         Ok(Self { ports: ports.unwrap_or_default() })
     }
 }
@@ -262,12 +261,12 @@ impl<'de> Deserialize<'de> for PortStatus {
 impl<'de> Deserialize<'de> for PortConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let PortFields { name, protocol, target_port, published_port, publish_mode } =
-            object(deserializer, "a published port, an object")?;
+            object(deserializer, "a published port as a JSON object")?;
         Ok(Self { name, protocol, target_port, published_port, publish_mode })
     }
 }
 
-/// Reads a name and nothing else, not even the number that it stands for.
+/// Deserializes a value from its name. A number is refused.
 fn named<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -290,7 +289,8 @@ where
     deserializer.deserialize_str(NameVisitor(expected, PhantomData))
 }
 
-/// Reads an object; anything else is refused with what was `expected`.
+/// Deserializes an object. Any other input is refused with a message that contains
+/// `expected`.
 fn object<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -320,21 +320,23 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcDat
         type Value = Option<UtcDateTime>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a time of RFC 3339, as \"2026-01-02T03:04:05.000000006Z\"")
+            f.write_str("a time in RFC 3339, for example \"2026-01-02T03:04:05.000000006Z\"")
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
             let refused = |why: &str| E::custom(format!("invalid time `{text}`: {why}"));
-            // `time` takes anything between the date and the time of day.
+            // The crate `time` accepts any character between date and time of day.
             let time = OffsetDateTime::parse(text, &Rfc3339)
                 .ok()
                 .filter(|_| matches!(text.as_bytes().get(10), Some(b'T' | b't')))
-                .ok_or_else(|| refused("expected RFC 3339, as `2026-01-02T03:04:05.000000006Z`"))?
+                .ok_or_else(|| {
+                    refused("expected RFC 3339, for example `2026-01-02T03:04:05.000000006Z`")
+                })?
                 .checked_to_utc()
-                // What cannot be printed again is no time either.
+                // A year outside this range could not be serialized again.
                 .filter(|time| (0..=9999).contains(&time.year()))
                 .ok_or_else(|| refused("expected a year from 0000 to 9999 in UTC"))?;
-            // Go's zero time and Unix' both mean that no time was set.
+            // Go's zero time and the Unix epoch both mean that no time was set.
             let new_year = time.ordinal() == 1 && time.time() == Time::MIDNIGHT;
             Ok((!new_year || !matches!(time.year(), 1 | 1970)).then_some(time))
         }

@@ -12,7 +12,7 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
-/// When a call is dropped.
+/// The limit of one call: the kit drops the call when it is reached.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) polls: u32,
@@ -29,7 +29,7 @@ pub(super) enum Ended<A> {
     Dropped,
 }
 
-/// Why a call has not succeeded.
+/// The reason why a call has not succeeded.
 pub(super) enum Fault {
     Error(ControllerError),
     Panicked(String),
@@ -47,12 +47,12 @@ impl fmt::Display for Fault {
 }
 
 impl<A> Ended<A> {
-    /// Whether the call has failed with an error after which it is called again.
+    /// Whether the call failed with an error after which it is called again.
     pub(super) fn is_retryable(&self) -> bool {
         matches!(self, Self::Returned(Err(error)) if error.is_retryable())
     }
 
-    /// What the call returned, or why it returned nothing.
+    /// The value that the call returned, or the reason why it returned none.
     pub(super) fn answer(self, timeout: Duration) -> Result<A, Fault> {
         match self {
             Self::Returned(answer) => answer.map_err(Fault::Error),

@@ -1,4 +1,4 @@
-//! Which check belongs to which clause. The checks are in the files below.
+//! Calls the check of each clause. The checks are in the files below.
 
 mod basics;
 mod close;

@@ -1,5 +1,5 @@
-//! The clauses of the contract: their names, what each of them requires, and where it is
-//! documented.
+//! `Clause`: the clauses of the contract, with their names, their texts, and their places
+//! in the documentation.
 
 use alloc::string::String;
 use core::fmt;
@@ -10,7 +10,7 @@ macro_rules! clauses {
         /// A clause of the contract of [`Controller`](crate::Controller) and
         /// [`Executor`](crate::Executor).
         ///
-        /// Where a clause says that an operation succeeds, "already prepared" and "already
+        /// If a clause requires an operation to succeed, "already prepared" and "already
         /// started" are successes too. If an operation fails with a temporary error, the kit
         /// calls it again.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,25 +42,26 @@ macro_rules! clauses {
                 }
             }
 
-            /// The place in the documentation that has this part of the contract. It is a
-            /// method, for example `onward::Controller::start`, a section, for example
-            /// `onward::Controller#the-contract`, or a trait, for example `onward::Executor`.
+            /// The place in the documentation with this part of the contract: a method, for
+            /// example `onward::Controller::start`; a section, for example
+            /// `onward::Controller#the-contract`; or a trait, for example
+            /// `onward::Executor`.
             pub const fn documented_at(self) -> &'static str {
                 match self {
                     $(Self::$clause => concat!("onward::", $source),)*
                 }
             }
 
-            /// The last of the [basic clauses](Self::BASIC) that this clause needs. If that one
-            /// or one before it is broken, this clause cannot be checked.
+            /// The last of the [basic clauses](Self::BASIC) that this clause needs. If a
+            /// basic clause up to this one is broken, this clause cannot be checked.
             const fn stage(self) -> Self {
                 match self {
                     $(Self::$clause => Self::$stage,)*
                 }
             }
 
-            /// The other clauses that this clause needs. If one of them is broken, a breach of
-            /// this clause would only repeat it.
+            /// The other clauses that this clause needs. If one of them is broken, this
+            /// clause is not checked, because its breach would have the same cause.
             const fn bases(self) -> &'static [Self] {
                 match self {
                     $(Self::$clause => &[$(Self::$base),*],)*
@@ -116,17 +117,17 @@ clauses! {
     ShutdownRepeated "shutdown-repeated" after StartRuns [ShutdownEnds] "Controller::shutdown"
         "`shutdown` succeeds if it has succeeded before."
     ShutdownNewController "shutdown-new-controller" after StartRuns [ShutdownEnds ShutdownOfNothing ShutdownDropped ShutdownRepeated] "Controller#the-contract"
-        "`shutdown` of a new controller ends the workload that another one has started, also if that was dropped while it shut the workload down."
+        "`shutdown` of a new controller ends the workload that another one has started, even if that one was dropped during its `shutdown`."
     ShutdownAfterDroppedStart "shutdown-after-dropped-start" after StartRuns [ShutdownEnds ShutdownOfNothing] "Controller::start"
-        "`shutdown` after a dropped `start` ends the workload that the `start` has begun to start."
+        "`shutdown` after a dropped `start` ends the workload that the dropped `start` has begun to start."
     TerminateEnds "terminate-ends" after StartRuns [] "Controller::terminate"
-        "`terminate` returns when the workload has ended, also after a dropped `shutdown`."
+        "`terminate` returns when the workload has ended, even after a dropped `shutdown`."
     TerminateForces "terminate-forces" after StartRuns [TerminateEnds] "Controller::terminate"
         "`terminate` ends a workload that ignores `shutdown`."
     TerminateOfNothing "terminate-of-nothing" after StartRuns [] "Controller::terminate"
         "`terminate` succeeds if there is nothing to end: the task was never prepared, was never started, or has ended."
     RemoveLeavesNothing "remove-leaves-nothing" after StartRuns [] "Controller::remove"
-        "`remove` leaves nothing of a task that is prepared, runs or has ended, also if it was not shut down before."
+        "`remove` leaves nothing of a task that is prepared, runs or has ended, even if it was not shut down before."
     RemoveOfNothing "remove-of-nothing" after ControllerMade [] "Controller::remove"
         "`remove` succeeds if the task was never prepared."
     RemoveDropped "remove-dropped" after StartRuns [RemoveLeavesNothing] "Controller::remove"
@@ -134,9 +135,9 @@ clauses! {
     RemoveRepeated "remove-repeated" after StartRuns [RemoveLeavesNothing] "Controller::remove"
         "`remove` succeeds if it has succeeded before."
     RemoveNewController "remove-new-controller" after StartRuns [RemoveLeavesNothing RemoveOfNothing RemoveDropped RemoveRepeated] "Controller#the-contract"
-        "`remove` of a new controller leaves nothing of the task that another one has started, also if that was dropped while it removed the task."
+        "`remove` of a new controller leaves nothing of the task that another one has started, even if that one was dropped during its `remove`."
     RemoveAfterDroppedCall "remove-after-dropped-call" after StartRuns [RemoveLeavesNothing RemoveOfNothing] "Controller::remove"
-        "`remove` after a dropped `prepare` or a dropped `start` leaves nothing of what that call has begun."
+        "`remove` after a dropped `prepare` or a dropped `start` removes everything that the dropped call has begun."
     CloseKeepsWorkload "close-keeps-workload" after StartRuns [StartNewController] "Controller::close"
         "`close` keeps the workload and everything that `prepare` has made: a new controller continues the task."
     CallsAfterClose "calls-after-close" after StartRuns [CloseKeepsWorkload] "Controller::close"
@@ -166,7 +167,7 @@ clauses! {
     ListExisting "list-existing" after StartRuns [] "Executor"
         "The executor lists the id of each task of which something exists: it is prepared, runs, or has ended and was not removed."
     ReconcileRemoves "reconcile-removes" after StartRuns [] "Executor::reconcile"
-        "`reconcile` ends the workload of a task that nobody has assigned, and leaves nothing of the task."
+        "`reconcile` ends the workload of a task that is not assigned, and leaves nothing of the task."
     ReconcileRepeated "reconcile-repeated" after StartRuns [ReconcileRemoves] "Executor::reconcile"
         "`reconcile` succeeds if it has succeeded before, and if there is nothing to remove."
     ReconcileDropped "reconcile-dropped" after StartRuns [ReconcileRemoves] "Executor::reconcile"
@@ -176,12 +177,12 @@ clauses! {
     ListRemoved "list-removed" after StartRuns [ListExisting RemoveLeavesNothing ReconcileRemoves] "Executor"
         "The executor does not list a task after `remove` or `reconcile`."
     NothingComesBack "nothing-comes-back" after StartRuns [RestartStartsOnce RestartReportsLostWorkload StartNewController ShutdownEnds RemoveLeavesNothing RemoveOfNothing RemoveDropped RemoveRepeated RemoveNewController RemoveAfterDroppedCall] "Controller#the-contract"
-        "After a task was removed, nothing that was begun before takes effect any more."
+        "After a task was removed, no earlier operation takes effect any more."
 }
 
 impl Clause {
-    /// The clauses about the beginning of a task's life, in their order. Most other clauses need
-    /// the ones up to a certain point. None needs `life`.
+    /// The clauses about the beginning of a task's life, in their order. Most other clauses
+    /// need these up to a certain one. No clause needs `life`.
     const BASIC: [Self; 3] = [Self::ControllerMade, Self::PrepareSucceeds, Self::StartRuns];
 
     /// The first of the broken clauses without which this one cannot be checked.
@@ -207,7 +208,7 @@ impl FromStr for Clause {
     }
 }
 
-/// No clause has this name. The text of the error lists the names.
+/// The error for a name that is not a clause. Its text lists all names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownClauseError(String);
 

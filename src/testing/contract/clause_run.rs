@@ -18,7 +18,7 @@ use core::mem;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The exit code of a workload that is to fail.
+/// The exit code of a workload that has to fail.
 pub(super) const FAILURE: i32 = 3;
 
 /// A task that was removed: its id, and all calls.
@@ -35,20 +35,20 @@ pub(super) struct ClauseRun<'a, S: Subject> {
     pub(super) subject: &'a S,
     pub(super) clause: Clause,
     pub(super) ids: &'a Ids,
-    /// The tasks of the clauses before.
+    /// The removed tasks of the clauses before this one.
     pub(super) removed_before: &'a [Removed],
     pub(super) tasks: Mutex<Tasks<S>>,
 }
 
-/// The tasks of a clause: those of which something may exist, and those that were removed.
+/// The tasks of a clause: those that may exist, and those that were removed.
 pub(super) struct Tasks<S: Subject> {
     pub(super) existing: Vec<Existing<S>>,
     pub(super) removed: Vec<Removed>,
 }
 
-/// A task of which something may exist.
+/// A task that may exist.
 pub(super) struct Existing<S: Subject> {
-    /// With the definition that the task's controller has taken last.
+    /// The assignment, with the definition that the task's controller accepted last.
     pub(super) assignment: Assignment<DefinitionOf<S>>,
     pub(super) process: Process<S>,
     pub(super) trace: Trace,
@@ -80,9 +80,9 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         Ok(existing)
     }
 
-    /// Changes what is known of a task.
+    /// Changes the record of a task.
     pub(super) fn change(&self, id: &str, change: impl Fn(&mut Existing<S>)) {
-        // Outside of the lock: definitions and processes are the embedder's.
+        // Not under the lock, because definitions and executors are the embedder's code.
         let mut existing = mem::take(&mut self.tasks().existing);
         existing.iter_mut().filter(|task| *task.assignment.id == *id).for_each(change);
         let mut tasks = self.tasks();
@@ -90,7 +90,7 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         tasks.existing = existing;
     }
 
-    /// The tasks of which something may exist. They are not in the list afterwards.
+    /// Takes the tasks that may exist out of the list.
     pub(super) fn take_existing(&self) -> Vec<Existing<S>> {
         mem::take(&mut self.tasks().existing)
     }
@@ -99,7 +99,7 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         self.tasks().removed.push(removed);
     }
 
-    /// All tasks that were removed, those of the clauses before included.
+    /// All removed tasks, including those of the clauses before.
     pub(super) fn all_removed(&self) -> Vec<Removed> {
         let tasks = self.tasks();
         self.removed_before.iter().chain(&tasks.removed).cloned().collect()
@@ -109,13 +109,13 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).removed
     }
 
-    /// Whether the subject has a definition of such a workload.
+    /// Whether the subject has a definition for this workload.
     pub(super) fn has(&self, workload: Workload) -> bool {
         self.subject.definition(&self.ids.unused(self.clause), workload).is_some()
     }
 
-    /// The workloads of the subject that end by themselves: one that fails, and one that
-    /// succeeds, if there are such.
+    /// The workloads of the subject that end by themselves: one that fails and one that
+    /// succeeds, as far as they exist.
     pub(super) fn endings(&self) -> Result<Vec<Workload>, Stop> {
         let failing = [Workload::Exits(FAILURE), Workload::Fails];
         let failing = failing.into_iter().find(|workload| self.has(*workload));
@@ -127,7 +127,7 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         Ok(endings)
     }
 
-    /// A workload of the subject. If it has one, the one that runs.
+    /// A workload of the subject: the one that runs, if there is one.
     pub(super) fn any_workload(&self) -> Result<Workload, Stop> {
         if self.has(Workload::Runs) {
             return Ok(Workload::Runs);
@@ -157,13 +157,13 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
             .await
     }
 
-    /// The moment at which a call is dropped, all its tries included.
+    /// The time at which a call is dropped, including all its retries.
     pub(super) fn deadline(&self, limit: &Limit) -> Duration {
         self.settings.runtime.now().saturating_add(limit.time)
     }
 
-    /// Waits until the next try of a call that has failed with a temporary error, and lets it
-    /// take the time that is left. Returns whether there is a next try.
+    /// Waits until the next retry of a call that failed with a temporary error, and reduces
+    /// its limit to the time that is left. Returns whether there is a next retry.
     pub(super) async fn next_try(&self, limit: &mut Limit, deadline: Duration) -> bool {
         const PAUSE: Duration = Duration::from_millis(10);
         if self.settings.runtime.now() >= deadline {
@@ -179,12 +179,12 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         runtime.sleep_until(runtime.now().saturating_add(duration)).await;
     }
 
-    /// As much as the settings allow.
+    /// The limit that the settings allow.
     pub(super) fn limit(&self) -> Limit {
         Limit { polls: u32::MAX, time: self.settings.timeout }
     }
 
-    /// A breach of the clause unless the condition is true.
+    /// Reports a breach of the clause unless the condition is true.
     pub(super) fn require(
         &self,
         condition: bool,
@@ -195,7 +195,7 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         if condition { Ok(()) } else { Err(breach(self.clause, expected, found, trace)) }
     }
 
-    /// A breach of the clause if the call has not succeeded.
+    /// Reports a breach of the clause if the call has not succeeded.
     pub(super) fn require_success<A>(
         &self,
         call: Call,

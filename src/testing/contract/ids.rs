@@ -1,4 +1,4 @@
-//! The ids of the tasks: different in every run, the same for the same seed.
+//! The ids of the tasks: different in every run, equal for the same seed.
 
 use super::clause::Clause;
 use alloc::format;
@@ -18,20 +18,21 @@ impl Ids {
         Self { run: base_36(seed), next: AtomicU64::new(1) }
     }
 
-    /// An id that was not used in this run. No id is the beginning of another one. It has a dot,
-    /// as those of services often have: a file that is named after it has no extension.
+    /// An id that was not used in this run. No id is a prefix of another one. It contains a
+    /// dot, like many ids of services: an executor that calls `Path::with_extension` on it
+    /// would cut the id.
     pub(super) fn next(&self, clause: Clause) -> String {
         format!("{clause}-{}.{:05}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// An id of this run that no task gets: for asking which definitions there are.
+    /// An id of this run that no task gets. The kit uses it to ask which definitions exist.
     pub(super) fn unused(&self, clause: Clause) -> String {
         format!("{clause}-{}.00000", self.run)
     }
 }
 
-/// A seed for one run, from the random keys of the standard library's hash maps. It is short,
-/// so that ids are.
+/// A random seed, from the keys of the standard library's hash maps. It is short, so that
+/// the ids are short.
 pub(super) fn random_seed() -> u64 {
     const BELOW: u64 = 36_u64.pow(8);
     RandomState::new().hash_one("seed") % BELOW

@@ -1,4 +1,5 @@
-//! The result of a check: clause by clause while it runs, and the report at its end.
+//! `Report`: the result of a check. `ClauseResult`: the result of one clause while the
+//! check runs.
 
 use super::clause::Clause;
 use crate::testing::trace::TraceEntry;
@@ -20,7 +21,7 @@ pub struct Report {
     /// The seed of the tasks' ids. Pass it to
     /// [`Contract::with_seed`](super::Contract::with_seed) to get the same ids again.
     pub seed: u64,
-    /// How often each clause was to be checked.
+    /// The number of repetitions that were requested.
     pub repetitions: u32,
     /// The clauses that held in every repetition.
     pub held: Vec<Clause>,
@@ -37,12 +38,12 @@ pub struct Report {
 pub struct Unchecked {
     /// The clause.
     pub clause: Clause,
-    /// Why it could not be checked: for example, the subject has no such workload, or a clause
-    /// that it needs is broken.
+    /// The reason, for example that the subject has no such workload, or that a clause that
+    /// it needs is broken.
     pub reason: String,
 }
 
-/// How a clause was broken.
+/// A broken clause: what was expected, what was found, and all calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -55,10 +56,10 @@ pub struct Breach {
     pub repetition: u32,
     /// What the kit expected after the last call.
     pub expected: String,
-    /// What it found instead.
+    /// What the kit found instead.
     pub found: String,
-    /// All calls of the task's controllers and executor, up to the breach. Before each call of
-    /// `controller` but the first, the kit drops the controller that was there.
+    /// All calls of the task's controllers and executor, up to the breach. Before each call
+    /// of `controller` except the first, the kit drops the previous controller.
     pub trace: Vec<TraceEntry>,
 }
 
@@ -74,18 +75,18 @@ pub struct ClauseResult {
     pub repetition: u32,
     /// How long the check of the clause took, in the time of the runtime.
     pub took: Duration,
-    /// Whether it held.
+    /// The verdict.
     pub verdict: ClauseVerdict,
 }
 
-/// Whether a clause held.
+/// The verdict on a clause.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ClauseVerdict {
     /// It held.
     Held,
-    /// It could not be checked, for this reason.
+    /// It could not be checked. The text is the reason.
     Unchecked(String),
     /// It was broken.
     Broken(Box<Breach>),
@@ -97,7 +98,7 @@ impl Report {
         Self { seed, repetitions, held, unchecked, breaches }
     }
 
-    /// Whether no clause was broken. Clauses that could not be checked do not count.
+    /// Whether no clause was broken. Clauses that could not be checked are ignored.
     pub fn holds(&self) -> bool {
         self.breaches.is_empty()
     }
@@ -122,8 +123,8 @@ impl Report {
         assert!(self.holds() && self.unchecked.is_empty(), "{self}");
     }
 
-    /// Adds the result of a clause in one repetition. The worst one counts: broken, not
-    /// checked, held.
+    /// Adds the result of a clause in one repetition. The worst one counts: broken, then
+    /// not checked, then held.
     pub(super) fn add(&mut self, result: &ClauseResult) {
         let clause = result.clause;
         if self.breaches.iter().any(|breach| breach.clause == clause) {

@@ -1,4 +1,5 @@
-//! What must be true of a task after a call: if it is not, the clause is broken.
+//! The requirements of a task after a call. A requirement that is not met breaks the
+//! clause.
 
 use super::subject::{InForce, Observation, Subject};
 use super::tested_task::{FAILED, TestedTask};
@@ -9,7 +10,7 @@ use core::fmt;
 use core::time::Duration;
 
 impl<S: Subject> TestedTask<'_, S> {
-    /// A breach of the clause unless the condition is true.
+    /// Reports a breach of the clause unless the condition is true.
     pub(super) fn require(
         &self,
         condition: bool,
@@ -24,7 +25,7 @@ impl<S: Subject> TestedTask<'_, S> {
         self.require(starts == 1, "the workload was started once", &format!("{starts} starts"))
     }
 
-    /// A start that was undone need not be counted.
+    /// At most one start. A start that was undone may be missing from the count.
     pub(super) fn require_no_second_start(&self) -> Verdict {
         let starts = self.observe().starts;
         let expected = "the workload was not started again";
@@ -35,7 +36,7 @@ impl<S: Subject> TestedTask<'_, S> {
         self.require(self.observe().running, "the workload runs", &"nothing runs")
     }
 
-    /// Nothing runs after this call. After `remove` nothing exists either.
+    /// Nothing runs after this call. After `remove`, nothing exists either.
     pub(super) fn require_end(&self, by: Call) -> Verdict {
         let Observation { running, remains, .. } = self.observe();
         self.require(!running, "nothing runs", &"the workload runs")?;
@@ -43,7 +44,7 @@ impl<S: Subject> TestedTask<'_, S> {
         self.require(removed, "nothing of the task is left", &"something is left")
     }
 
-    /// `wait` returns this.
+    /// `wait` returns the expected result.
     pub(super) async fn require_result(&mut self, expected: &str) -> Verdict {
         let found = self.result().await;
         self.require(found == expected, expected, &found)
@@ -56,7 +57,7 @@ impl<S: Subject> TestedTask<'_, S> {
         self.require(found.starts_with(FAILED), &expected, &found)
     }
 
-    /// This definition is in force, or soon is.
+    /// The expected definition is in force, or will be soon.
     pub(super) async fn require_in_force(&mut self, expected: InForce) -> Verdict {
         const PAUSE: Duration = Duration::from_millis(10);
         let runtime = &*self.run.settings.runtime;

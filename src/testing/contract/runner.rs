@@ -1,4 +1,4 @@
-//! Runs the chosen clauses, as often as wanted, and collects their results.
+//! `Contract`: runs the chosen clauses and collects their results.
 
 use super::checks;
 use super::clause::{Clause, UnknownClauseError};
@@ -17,7 +17,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-/// Checks controllers against the contract.
+/// Checks controllers against the contract of [`Controller`](crate::Controller) and
+/// [`Executor`](crate::Executor).
 ///
 /// ```
 /// use onward::testing::contract::Contract;
@@ -39,7 +40,7 @@ pub struct Contract {
     settings: Settings,
     repetitions: u32,
     seed: Option<u64>,
-    /// The chosen clauses. All if it is empty.
+    /// The chosen clauses. Empty means all.
     only: Vec<Clause>,
     listener: Listener,
 }
@@ -56,8 +57,8 @@ impl fmt::Debug for Listener {
 }
 
 impl Contract {
-    /// All clauses, once, in the time of this runtime. Nothing is spawned on it. The defaults of the limits stand at the methods that
-    /// change them.
+    /// A check of all clauses, once, in the time of this runtime. It spawns nothing. The
+    /// methods that change a limit document its default.
     pub fn new(runtime: Arc<dyn Runtime>) -> Self {
         let settings = Settings {
             runtime,
@@ -74,7 +75,7 @@ impl Contract {
         }
     }
 
-    /// Checks all clauses this many times. Default: 1. 0 is as 1.
+    /// Checks all clauses this many times. Default: 1. 0 counts as 1.
     ///
     /// A race with a thread, a process or a server often shows only in the tenth repetition.
     /// A clause that is broken is not checked again.
@@ -83,10 +84,10 @@ impl Contract {
         Self { repetitions: repetitions.max(1), ..self }
     }
 
-    /// Checks only the clause of this name. Called again, it adds a clause.
+    /// Checks only the clause with this name. Each further call adds a clause.
     ///
-    /// The clauses that this one needs are not checked. If a call before the checked one fails,
-    /// the report has a breach of the clause about that call.
+    /// The clauses that this one needs are not checked. If a call before the checked one
+    /// fails, the report contains a breach of the clause about that call.
     ///
     /// # Errors
     ///
@@ -99,26 +100,27 @@ impl Contract {
     /// Calls the function with each result as soon as it is known, in the task that runs
     /// [`check`](Self::check). Default: no function.
     ///
-    /// A clause may be reported as held, and later as broken: the check of another clause calls
-    /// the same operation, with another workload.
+    /// A clause can be reported as held first and as broken later, because the check of
+    /// another clause calls the same operation with another workload.
     #[must_use]
     pub fn on_result(self, listener: impl Fn(&ClauseResult) + Send + Sync + 'static) -> Self {
         Self { listener: Listener(Some(Arc::new(listener))), ..self }
     }
 
-    /// Makes the tasks' ids from this seed, so that two runs have the same ids. Default: a
-    /// random seed, which is in the [report](Report::seed).
+    /// Derives the tasks' ids from this seed, so that two runs have the same ids. Default:
+    /// a random seed, which is in the [report](Report::seed).
     ///
-    /// Do not use one seed for two runs at the same time: their tasks would have the same ids.
+    /// Do not use one seed for two runs at the same time, because their tasks would have
+    /// the same ids.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
 
-    /// How long an operation may take, with all its tries if it fails with temporary errors.
-    /// Default: 10 s. An operation that takes longer is dropped, and the clause is broken.
+    /// The time limit of an operation, including all retries after temporary errors.
+    /// Default: 10 s. When it expires, the operation is dropped and the clause is broken.
     ///
-    /// A `wait` that must not return is dropped after a hundredth of it.
+    /// A `wait` that must not return is dropped after a hundredth of this time.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
@@ -135,18 +137,19 @@ impl Contract {
         self
     }
 
-    /// How long the kit waits before it checks that nothing of the removed tasks came back.
-    /// Default: 1 s. It must be longer than a request can take that was sent before.
+    /// The time that the kit waits before it checks that no removed task came back.
+    /// Default: 1 s. It must be longer than the slowest request that an operation may have
+    /// sent.
     #[must_use]
     pub fn with_settle_time(mut self, settle_time: Duration) -> Self {
         self.settings.settle_time = settle_time;
         self
     }
 
-    /// Checks the subject's controllers. Each clause has its own tasks, which the kit removes
-    /// after it.
+    /// Checks the subject's controllers. Each clause has its own tasks, which the kit
+    /// removes afterwards.
     ///
-    /// If a clause is broken, all clauses are checked that do not need it.
+    /// If a clause is broken, only the clauses that need it are not checked.
     ///
     /// # Cancel safety
     ///
@@ -208,8 +211,8 @@ impl Contract {
     }
 }
 
-/// The results of a check: the clause's, and that of another clause if a call before the
-/// checked one has broken that.
+/// The results of a check: that of the clause, and that of another clause if a call before
+/// the checked one has broken it.
 fn results(
     clause: Clause,
     repetition: u32,

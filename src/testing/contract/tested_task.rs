@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 pub(super) struct TestedTask<'a, S: Subject> {
     pub(super) run: &'a ClauseRun<'a, S>,
     pub(super) task: Existing<S>,
-    /// The definition that the next `update` offers.
+    /// The definition that the next `update` passes.
     offered: DefinitionOf<S>,
     controller: ControllerOf<S>,
 }
@@ -130,12 +130,13 @@ impl<'a, S: Subject> TestedTask<'a, S> {
         self.new_controller().await
     }
 
-    /// The next `update` offers this definition.
+    /// Sets the definition that the next `update` passes.
     pub(super) fn offer(&mut self, definition: DefinitionOf<S>) {
         self.offered = definition;
     }
 
-    /// The controller has taken the definition: the next one is made with it.
+    /// Records that the controller accepted the definition. The next controller is made
+    /// with it.
     pub(super) fn set_taken(&mut self) {
         self.run.change(self.id(), |task| task.assignment.definition = self.offered.clone());
         self.task.assignment.definition = self.offered.clone();
@@ -145,8 +146,8 @@ impl<'a, S: Subject> TestedTask<'a, S> {
         self.run.subject.observe(self.id())
     }
 
-    /// Calls until it succeeds, fails for good, or reaches the limit. The limit counts all
-    /// tries.
+    /// Calls until it succeeds, fails for good, or reaches the limit. The limit includes
+    /// all retries.
     async fn retry(&mut self, call: Call, mut limit: Limit) -> Ended<()> {
         let run = self.run;
         let deadline = run.deadline(&limit);
@@ -165,7 +166,7 @@ impl<'a, S: Subject> TestedTask<'a, S> {
 
     async fn operate(&mut self, call: Call, limit: &mut Limit) -> Ended<()> {
         let Self { run, task, controller, offered } = self;
-        // The method is called inside of the future, where a panic is caught.
+        // The method is called inside the future, so that its panic is caught too.
         let operation = async { operate(controller, call, offered).await };
         let (runtime, id) = (&*run.settings.runtime, &task.assignment.id);
         call::run(runtime, &task.trace, id, call, limit, operation).await

@@ -1,4 +1,4 @@
-//! How the check of one clause ends: it holds, is broken, or cannot be checked.
+//! `Verdict`: the clause holds, is broken, or cannot be checked.
 
 use super::clause::Clause;
 use super::report::Breach;
@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-/// Why the check of a clause stops before its end.
+/// The reason why the check of a clause stops early.
 pub(super) enum Stop {
     Broken(Box<Breach>),
     Unchecked(String),
@@ -21,7 +21,7 @@ impl Stop {
 
 pub(super) type Verdict = Result<(), Stop>;
 
-/// A breach of the clause. The repetition is set by the code that runs the clauses.
+/// A breach of the clause. The caller sets the repetition.
 pub(super) fn breach(
     clause: Clause,
     expected: &str,

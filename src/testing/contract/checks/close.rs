@@ -43,7 +43,8 @@ pub(super) async fn calls_after_close<S: Subject>(run: &ClauseRun<'_, S>) -> Ver
         let mut task = TestedTask::new(run, Workload::Runs).await?;
         task.after(before).await?;
         close(&mut task).await?;
-        // `wait` is last, and only called if another one is closed: otherwise it never returns.
+        // `wait` is last, and is called only if another operation is closed. Otherwise it
+        // would never return.
         let mut others = Vec::new();
         let mut is_closed = false;
         for call in [Update, Prepare, Start, Shutdown, Terminate, Remove, Wait] {

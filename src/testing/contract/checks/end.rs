@@ -1,4 +1,4 @@
-//! Checks of what ends or removes a task: `shutdown`, `terminate` and `remove`.
+//! Checks of `shutdown`, `terminate` and `remove`.
 
 use super::steps::{PREPARED, STARTED};
 use crate::exec::Call;
@@ -17,7 +17,7 @@ pub(super) async fn ends<S: Subject>(run: &ClauseRun<'_, S>, call: Call) -> Verd
 pub(super) async fn terminate_forces<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     let mut task = TestedTask::new(run, Workload::IgnoresShutdown).await?;
     task.after(STARTED).await?;
-    // The workload may need a while until it ignores the request to end.
+    // Gives the workload time to set up its handling of the request to end.
     task.returns_soon(Call::Wait).await;
     task.returns_soon(Call::Shutdown).await;
     if !task.observe().running {
@@ -41,7 +41,8 @@ pub(super) async fn of_nothing<S: Subject>(run: &ClauseRun<'_, S>, call: Call) -
     task.must(call).await
 }
 
-/// An operation is dropped after each number of polls. Another one ends what it has begun.
+/// Drops an operation after each number of polls, and then ends what it has begun with
+/// another one.
 pub(super) async fn after_dropped<S: Subject>(
     run: &ClauseRun<'_, S>,
     before: &[Call],
@@ -86,11 +87,11 @@ pub(super) async fn remove_after_dropped_call<S: Subject>(run: &ClauseRun<'_, S>
     after_dropped(run, PREPARED, Call::Start, Call::Remove).await
 }
 
-/// Some time after they were removed, nothing exists of the tasks of all clauses.
+/// Checks some time after the removals that none of the tasks of all clauses exists.
 pub(super) async fn nothing_comes_back<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     if run.removed_before.is_empty() {
-        // It is the only clause that is checked, so it needs removed tasks of its own. Whether
-        // they are removed is another clause.
+        // Only this clause is checked, so it needs its own removed tasks. Another clause
+        // checks whether they are removed.
         match remove_after_dropped_call(run).await {
             Ok(()) | Err(Stop::Broken(_)) => remove_all(run).await,
             unchecked => return unchecked,

@@ -1,4 +1,4 @@
-//! Checks of the executor's list of existing tasks, and of `reconcile`.
+//! Checks of the executor: its list of existing tasks, and `reconcile`.
 
 use super::steps::{PREPARED, STARTED};
 use crate::exec::Call;
@@ -91,23 +91,23 @@ pub(super) async fn reconcile_other_tasks<S: Subject>(run: &ClauseRun<'_, S>) ->
 
     for case in orphan_cases(run) {
         let task = case.orphan(run).await?;
-        // Whether it succeeds is another clause.
+        // Another clause checks whether it succeeds.
         _ = try_reconcile(run, &executor, &task, run.limit()).await;
         running.require_running()?;
-        let found = "what `prepare` has made is gone";
+        let found = "the resources of `prepare` are gone";
         prepared.require(
             prepared.observe().remains == remained,
-            "the other task keeps what `prepare` has made",
+            "the other task keeps the resources of `prepare`",
             &found,
         )?;
     }
     let has_ended = running.returns_soon(Call::Wait).await;
-    running.require(!has_ended, "`wait` of the other task goes on", &"it has returned")?;
+    running.require(!has_ended, "`wait` of the other task does not return", &"it has returned")?;
     prepared.must(Call::Start).await?;
     prepared.require_running()
 }
 
-/// How far a task is that no controller knows any more.
+/// The state of a task without a controller.
 struct OrphanCase {
     workload: Workload,
     calls: &'static [Call],
@@ -139,7 +139,7 @@ impl OrphanCase {
         Ok(task)
     }
 
-    /// A task that has no controller any more.
+    /// A task without a controller.
     async fn orphan<S: Subject>(&self, run: &ClauseRun<'_, S>) -> Result<Existing<S>, Stop> {
         Ok(self.task(run).await?.task)
     }
@@ -179,8 +179,8 @@ async fn try_reconcile<S: Subject>(
     retry(run, task, Call::Reconcile, limit, || executor.reconcile(id)).await
 }
 
-/// Calls the executor until it succeeds, fails for good, or reaches the limit. The limit counts
-/// all tries.
+/// Calls the executor until it succeeds, fails for good, or reaches the limit. The limit
+/// includes all retries.
 async fn retry<S: Subject, A, F>(
     run: &ClauseRun<'_, S>,
     task: &Existing<S>,
@@ -193,7 +193,7 @@ where
 {
     let deadline = run.deadline(&limit);
     loop {
-        // The method is called inside of the future, where a panic is caught.
+        // The method is called inside the future, so that its panic is caught too.
         let operation = async { operation().await };
         let ended = run.executor_call(task, call, &mut limit, operation).await;
         if !ended.is_retryable() {

@@ -17,7 +17,7 @@ pub(super) async fn succeeds<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
         task.after(&[*call]).await?;
         inspect(&mut task).await?;
     }
-    // Whether it succeeds is another clause.
+    // Another clause checks whether it succeeds.
     _ = task.call(Call::Shutdown).await;
     inspect(&mut task).await?;
 

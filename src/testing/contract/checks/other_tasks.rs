@@ -1,4 +1,4 @@
-//! Check that the operations of one task do not change another one.
+//! The check that operations of one task do not change another one.
 
 use super::steps::STARTED;
 use crate::exec::Call;
@@ -14,10 +14,10 @@ pub(super) async fn untouched<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
     for call in [Call::Shutdown, Call::Terminate, Call::Remove, Call::Close] {
         let mut task = TestedTask::new(run, Workload::Runs).await?;
         task.after(STARTED).await?;
-        // Whether it succeeds is another clause.
+        // Another clause checks whether it succeeds.
         _ = task.call(call).await;
         other.require_running()?;
     }
     let has_ended = other.returns_soon(Call::Wait).await;
-    other.require(!has_ended, "`wait` of the other task goes on", &"it has returned")
+    other.require(!has_ended, "`wait` of the other task does not return", &"it has returned")
 }

@@ -1,5 +1,4 @@
-//! Checks of operations that may be called again: after a drop, after a success, and on a new
-//! controller.
+//! Checks of repeated operations: after a drop, after a success, and on a new controller.
 
 use super::steps::{PREPARED, STARTED, lives};
 use crate::exec::Call;
@@ -8,12 +7,12 @@ use crate::testing::contract::subject::{Subject, Workload};
 use crate::testing::contract::tested_task::{TestedTask, remove_all};
 use crate::testing::contract::verdict::{Stop, Verdict};
 
-/// An operation that may be called again, and what is called around it.
+/// An operation that can be repeated, and the calls around it.
 pub(super) struct Repeatable {
     workload: Workload,
     before: &'static [Call],
     call: Call,
-    /// What is called after it, until the workload runs.
+    /// The calls after it, until the workload runs.
     then: &'static [Call],
 }
 
@@ -30,7 +29,7 @@ pub(super) const SHUTDOWN: &Repeatable =
 pub(super) const REMOVE: &Repeatable =
     &Repeatable { workload: Workload::Runs, before: STARTED, call: Call::Remove, then: &[] };
 
-/// Drops the operation after each number of polls. Then it is called again, on the same
+/// Drops the operation after each number of polls, and calls it again on the same
 /// controller or on a new one.
 pub(super) async fn dropped<S: Subject>(
     run: &ClauseRun<'_, S>,
@@ -75,7 +74,7 @@ pub(super) async fn new_controller<S: Subject>(
     dropped(run, case, true).await
 }
 
-/// A task before the operation.
+/// A task at the point before the operation.
 async fn before<'a, S: Subject>(
     run: &'a ClauseRun<'a, S>,
     case: &Repeatable,

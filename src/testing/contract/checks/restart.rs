@@ -1,4 +1,4 @@
-//! Checks of the death of the agent's process.
+//! Checks of an agent process that dies.
 
 use super::steps::{PREPARED, STARTED};
 use crate::exec::Call;
@@ -31,7 +31,7 @@ pub(super) async fn reports_lost_workload<S: Subject>(run: &ClauseRun<'_, S>) ->
         task.require_end(call)?;
     }
     let mut task = restarted_while_running(run).await?;
-    // If the workload survived, or is started again by `wait`, other clauses are about it.
+    // If the workload survived, or `wait` starts it again, other clauses report it.
     task.returns_soon(Call::Wait).await;
     if !task.observe().running {
         task.require_failure().await?;

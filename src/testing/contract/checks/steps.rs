@@ -1,4 +1,4 @@
-//! The first steps of a task's life, which many checks begin or end with.
+//! The steps of a task's life that many checks begin or end with.
 
 use crate::exec::Call;
 use crate::testing::contract::subject::{Subject, Workload};
@@ -10,14 +10,14 @@ pub(super) const PREPARED: &[Call] = &[Call::Prepare];
 const SUCCEEDS: &str = "`wait` succeeds";
 pub(super) const STARTED: &[Call] = &[Call::Prepare, Call::Start];
 
-/// The workload was started once and exits with 0.
+/// Requires that the workload was started once and exits with 0.
 pub(super) async fn succeeds<S: Subject>(task: &mut TestedTask<'_, S>) -> Verdict {
     task.require_result(SUCCEEDS).await?;
     task.require_one_start()
 }
 
-/// As [`succeeds`], after calls that must not change the life of a task whose workload exits
-/// with 0. If the plain life of such a task is broken, this one must be the same.
+/// Like [`succeeds`], after calls that must not change the task's life. If the plain life
+/// of such a task is broken too, the outcome must be the same.
 pub(super) async fn lives<S: Subject>(task: &mut TestedTask<'_, S>) -> Verdict {
     let found = (task.result().await, task.observe().starts);
     if found == (String::from(SUCCEEDS), 1) {

@@ -88,7 +88,7 @@ pub(super) async fn new_controller<S: Subject>(run: &ClauseRun<'_, S>) -> Verdic
         task.require_end(Call::Shutdown)?;
         drop_at(run, point, true).await?;
 
-        // The agent died before it stored that the definition was taken.
+        // The agent died before it stored that the definition was accepted.
         let mut task = offered(run, point, S::updated_definition).await?;
         task.must(Call::Update).await?;
         task.new_controller().await?;
@@ -110,8 +110,8 @@ async fn after_refusal<S: Subject>(run: &ClauseRun<'_, S>, points: &[UpdatePoint
     Ok(())
 }
 
-/// Drops the update after each number of polls. Then the same definition is offered again, to
-/// the same controller or to a new one, which is made with the original definition.
+/// Drops the update after each number of polls. Then passes the same definition again, to
+/// the same controller or to a new one that is made with the original definition.
 async fn drop_at<S: Subject>(
     run: &ClauseRun<'_, S>,
     point: UpdatePoint,
@@ -135,13 +135,13 @@ async fn drop_at<S: Subject>(
     Ok(())
 }
 
-/// The task goes on until its workload runs, with this definition in force.
+/// Continues the task until its workload runs, with this definition in force.
 async fn runs_with<S: Subject>(
     task: &mut TestedTask<'_, S>,
     point: UpdatePoint,
     in_force: InForce,
 ) -> Verdict {
-    // `start` of what is started succeeds: a new controller must find the workload.
+    // `start` of a started task succeeds, because a new controller must find the workload.
     let calls = if point == UpdatePoint::New { STARTED } else { &[Call::Start] };
     for call in calls {
         task.must(*call).await?;
@@ -150,10 +150,10 @@ async fn runs_with<S: Subject>(
     task.require_in_force(in_force).await
 }
 
-/// A method of the subject that returns a definition to offer.
+/// A method of the subject that returns a changed definition.
 type Changed<S> = fn(&S, &str, Workload, UpdatePoint) -> Option<DefinitionOf<S>>;
 
-/// A task at this point, to which the changed definition is offered next.
+/// A task at this point, with the changed definition for its next `update`.
 async fn offered<'a, S: Subject>(
     run: &'a ClauseRun<'a, S>,
     point: UpdatePoint,
