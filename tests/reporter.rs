@@ -526,7 +526,7 @@ fn an_error_says_what_became_of_the_statuses() {
     for (error, text) in [
         (ReportError::Unreachable("cut".into()), "statuses did not arrive: cut"),
         (ReportError::Refused("not yours".into()), "statuses were refused: not yours"),
-        (ReportError::Tasks(vec![(0, refused()), (2, refused())]), "2 statuses were not taken"),
+        (ReportError::Tasks(vec![(0, refused()), (2, refused())]), "2 statuses were refused"),
     ] {
         assert_eq!(error.to_string(), text);
     }

@@ -285,7 +285,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
     let place = Place::new();
     let path = place.path();
     let advice = "name another file, or move this one away";
-    let not_redb = format!("this is no store of tasks: it is no redb database; {advice}");
+    let not_redb = format!("this is not a store of tasks: it is not a redb database; {advice}");
     for text in ["[[task]]\n", "x", "\0\0\0\0\0\0\0\0\0\0\0\0", "redb, as I said", "onward.."] {
         fs::write(&path, text).unwrap();
         is_refused(&path, open::<String>, &not_redb);
@@ -294,19 +294,19 @@ fn what_is_no_store_is_refused_and_left_alone() {
 
     drop(Database::create(&path).unwrap());
     let other =
-        format!("this is no store of tasks: it is a redb database of something else; {advice}");
+        format!("this is not a store of tasks: it is a redb database of another program; {advice}");
     is_refused(&path, open::<String>, &other);
     insert(&path, TableDefinition::<u8, u8>::new("onward.versions"), 1, 1);
     is_refused(&path, open::<String>, &other);
     fs::remove_file(&path).unwrap();
 
     fs::create_dir(&path).unwrap();
-    let directory = format!("this is no store of tasks: it is a directory; {advice}");
+    let directory = format!("this is not a store of tasks: it is a directory; {advice}");
     is_refused(&path, open::<String>, &directory);
     if cfg!(unix) {
         let Err(error) = open::<String>(Path::new("/dev/null")) else { panic!() };
         let device =
-            format!("/dev/null: this is no store of tasks: it is not a regular file; {advice}");
+            format!("/dev/null: this is not a store of tasks: it is not a regular file; {advice}");
         assert_eq!(error.to_string(), device);
     }
 }
@@ -457,7 +457,7 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     for _ in 0..2 {
         assert_eq!(all(&open_containers(&place.path()).unwrap()), expected);
     }
-    let newer = "a newer version has written this store: its definitions are of version 3, and this version knows up to 1; run the newer version, or move the store away to begin without its tasks";
+    let newer = "a newer agent has written this store: its definitions have version 3, and this agent reads up to 1; run the newer agent, or move the store away to begin without its tasks";
     is_refused(&place.path(), open::<String>, newer);
 }
 
@@ -524,7 +524,7 @@ fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
         |id: &str, image| StoreChange::Record(TaskRecord::new(Assignment::new(id, image)).into());
     block_on(store.commit(&[task("a", json!("alpine")), task("b", json!(7))])).unwrap();
     block_on(store.close()).unwrap();
-    let failed = "task \"b\": the step from version 1 of its definitions to the next one failed: 7 is no image";
+    let failed = "task \"b\": the migration of its definitions from version 1 failed: 7 is no image";
     is_refused(&place.path(), open_containers, failed);
     let bytes = fs::read(place.path()).unwrap();
     let options =
@@ -558,7 +558,7 @@ fn work_that_is_dropped_is_an_error_and_not_a_hang() {
     let place = Place::new();
     let Err(error) = block_on(RedbStore::<String>::open(place.path(), drop)) else { panic!() };
     let dropped = format!(
-        "{}: the work on this store was dropped instead of run; its runtime may be shutting down",
+        "{}: `offload` dropped the work on this store instead of running it; its runtime may be shutting down",
         place.path().display()
     );
     assert_eq!(error.to_string(), dropped);
@@ -686,7 +686,7 @@ fn a_read_only_store_is_refused() {
     let path = disk.0.join("tasks");
     drop(open::<String>(&path).unwrap());
     disk.protect();
-    let read_only = "this store cannot be read and written: Read-only file system (os error 30); let this user do both, on a file system that is not read-only";
+    let read_only = "this store cannot be read and written: Read-only file system (os error 30); give this user both permissions, on a file system that is not read-only";
     is_refused(&path, open::<String>, read_only);
     is_refused(&disk.0.join("new"), open::<String>, read_only);
 }
@@ -702,6 +702,6 @@ fn a_store_without_permission_is_refused() {
         assert_eq!(ids(&open(&place.path()).unwrap()), ["a"]);
         return;
     }
-    let denied = "this store cannot be read and written: Permission denied (os error 13); let this user do both, on a file system that is not read-only";
+    let denied = "this store cannot be read and written: Permission denied (os error 13); give this user both permissions, on a file system that is not read-only";
     is_refused(&place.path(), open::<String>, denied);
 }

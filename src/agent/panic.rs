@@ -81,7 +81,7 @@ pub(crate) fn wake(waker: Waker) {
 /// The text of an error of the embedder's, with its causes. Making it may panic.
 pub(crate) fn text_of(error: &dyn fmt::Display) -> String {
     let text = caught(|| format!("{error:#}"));
-    text.unwrap_or_else(|panic| format!("its error panicked when shown: {panic}"))
+    text.unwrap_or_else(|panic| format!("its error panicked when formatted: {panic}"))
 }
 
 /// Whether two definitions are equal. A comparison that panics counts as unequal, so that the

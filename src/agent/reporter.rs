@@ -106,7 +106,7 @@ impl fmt::Display for ReportError {
         match self {
             Self::Unreachable(error) => write!(f, "statuses did not arrive: {error}"),
             Self::Refused(error) => write!(f, "statuses were refused: {error}"),
-            Self::Tasks(tasks) => write!(f, "{} statuses were not taken", tasks.len()),
+            Self::Tasks(tasks) => write!(f, "{} statuses were refused", tasks.len()),
         }
     }
 }
@@ -317,7 +317,7 @@ impl<R: StatusReporter> Reporter<R> {
             match reported {
                 Ok(()) => self.shared.delivered(batch, part),
                 Err(ReportError::Unreachable(error)) => {
-                    tracing::warn!(error = text_of(&error), "statuses not delivered");
+                    tracing::warn!(error = text_of(&error), "reporter cannot reach the manager");
                     discard("error", error);
                     return false;
                 }
@@ -347,7 +347,7 @@ impl<R: StatusReporter> Reporter<R> {
 
     fn refused(&mut self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
         if let Some(update) = batch.updates.get(index) {
-            tracing::warn!(task.id = &*update.id, error = text_of(&error), "status refused");
+            tracing::warn!(task.id = &*update.id, error = text_of(&error), "manager refused the status");
         }
         let now = self.read_clock();
         self.shared.refused(batch, index, now, &self.backoff);

@@ -182,7 +182,7 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
             tracing::error!(%panic, "store panicked when a commit was dropped");
         }
         if let Err(error) = &result {
-            tracing::error!(error = text_of(error), "store not written");
+            tracing::error!(error = text_of(error), "commit to the store failed");
         }
         desk.committed(result);
     }

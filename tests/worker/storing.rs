@@ -27,7 +27,7 @@ fn what_could_not_be_stored_is_not_done_and_can_be_tried_again() {
     let agent = Agent::new();
     agent.world.store.set_faults(|_| Some(NOTHING));
     let error = agent.try_assign(vec![task("t", Script::service())]).unwrap_err();
-    assert_eq!(error.to_string(), "the assignment could not be stored: a planted fault");
+    assert_eq!(error.to_string(), "the assignment was not stored: a planted fault");
     agent.run(100);
     assert_eq!((agent.state("t"), agent.world.calls("t")), (None, vec![]));
     agent.world.store.set_faults(|_| None);

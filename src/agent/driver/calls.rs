@@ -148,7 +148,7 @@ pub(super) fn removed<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Returned
 /// `close` has returned.
 pub(super) fn closed(outcome: Outcome<Returned>) {
     if let Some(Err(problem)) = answer_of(outcome) {
-        tracing::error!(error = &*problem.error, "controller not closed");
+        tracing::error!(error = &*problem.error, "close of the controller failed");
     }
 }
 

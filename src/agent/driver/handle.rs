@@ -52,7 +52,7 @@ impl<D> DriverHandle<D> {
     {
         let refused = self.try_update(&assignment.into(), false);
         refused.inspect_err(|error| {
-            tracing::warn!(task.id = self.id(), %error, "update refused");
+            tracing::warn!(task.id = self.id(), %error, "driver refused the update");
         })
     }
 
@@ -66,7 +66,7 @@ impl<D> DriverHandle<D> {
             Ok(()) => {}
             // The worker learns of that end, and drives the task anew if it must.
             Err(error @ UpdateError::Ended) => {
-                tracing::debug!(task.id = self.id(), %error, "assignment not passed to the driver");
+                tracing::debug!(task.id = self.id(), %error, "driver has ended and ignores the assignment");
             }
             // The worker refuses such an assignment before it comes here.
             Err(error) => {

@@ -88,7 +88,7 @@ impl<'a, D> Race<'a, D> {
         let Some(future) = call.as_mut().as_pin_mut() else { return Poll::Pending };
         if let Poll::Ready(answer) = poll_caught(future, context) {
             if let Err(panic) = drop_caught(call) {
-                tracing::error!(task.id = &*self.shared.id, %panic, "operation panicked when dropped");
+                tracing::error!(task.id = &*self.shared.id, %panic, "finished operation panicked when dropped");
             }
             return Poll::Ready(answer.map_or_else(Outcome::Panicked, Outcome::Answer));
         }

@@ -52,7 +52,7 @@ impl Background {
             match contained(async { executor.reconcile(&of).await }).await {
                 Ok(()) => true,
                 Err(error) => {
-                    tracing::error!(task.id = of, error, "unassigned workload not removed");
+                    tracing::error!(task.id = of, error, "reconcile of an unassigned workload failed");
                     false
                 }
             }
@@ -102,7 +102,7 @@ impl Background {
                 Ok(Poll::Ready(Some(()))) => {}
                 Ok(Poll::Ready(None) | Poll::Pending) => break,
                 // That driver is dropped.
-                Err(panic) => tracing::error!(%panic, "driver of a task panicked, and is dropped"),
+                Err(panic) => tracing::error!(%panic, "driver panicked and was dropped"),
             }
         }
         events

@@ -302,7 +302,7 @@ impl<E: Executor + 'static> Desk<E> {
     fn spawn(&self, seat: &Seat<E>) {
         let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(seat));
         if let Err(error) = spawn(&*self.runtime, future) {
-            tracing::error!(task.id = &*seat.id, error, "driver not spawned");
+            tracing::error!(task.id = &*seat.id, error, "runtime refused the driver");
         }
     }
 
@@ -310,7 +310,7 @@ impl<E: Executor + 'static> Desk<E> {
     /// polls the driver itself.
     fn drive_here(&mut self, id: &Arc<str>) {
         let Some(seat) = self.common.view.seat(id) else { return };
-        tracing::error!(task.id = &**id, "driver dropped by the runtime, worker drives the task");
+        tracing::error!(task.id = &**id, "runtime dropped the driver, worker drives the task");
         let future = life(self.driver(&seat), Arc::clone(&self.common), seat);
         self.background.drivers.push(future);
         self.driven_here.insert(Arc::clone(id));

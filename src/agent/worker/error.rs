@@ -32,8 +32,8 @@ impl fmt::Display for AssignError {
             Self::DuplicateTask { id } => {
                 write!(f, "two tasks have the id `{id}`: each task needs an id of its own")
             }
-            Self::Store(error) => write!(f, "the assignment could not be stored: {error}"),
-            Self::Panicked { error } => write!(f, "the assignment was not taken: {error}"),
+            Self::Store(error) => write!(f, "the assignment was not stored: {error}"),
+            Self::Panicked { error } => write!(f, "the assignment was refused: {error}"),
             Self::Closed => f.write_str("the worker is closed"),
         }
     }

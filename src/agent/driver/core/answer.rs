@@ -269,7 +269,7 @@ impl Core {
             }
             Err(problem) if again => {
                 self.rare_mut().last_error = Some(problem.error.clone());
-                Log::CallDelayed("removal", problem.error).into()
+                Log::CallDelayed("remove", problem.error).into()
             }
             Err(problem) => self.removal_failed(problem.error),
         }

@@ -220,7 +220,7 @@ impl Reader<'_> {
             if let TableError::Storage(error) = error {
                 OpenStoreError::database(self.path, error)
             } else {
-                OpenStoreError::foreign(self.path, "it is a redb database of something else")
+                OpenStoreError::foreign(self.path, "it is a redb database of another program")
             }
         })?;
         let version = |what: Versioned| {
@@ -312,7 +312,7 @@ fn is_fresh(path: &Path, file: &dyn StorageBackend) -> Result<bool, OpenStoreErr
         return Err(if MAGIC.starts_with(there) {
             OpenStoreError::corrupt(path, "it ends too early")
         } else {
-            OpenStoreError::foreign(path, "it is no redb database")
+            OpenStoreError::foreign(path, "it is not a redb database")
         });
     }
     let format = |at| {

@@ -29,7 +29,7 @@ pub enum OpenStoreError {
         path: PathBuf,
     },
     /// It is something else than a store.
-    #[error("{}: this is no store of tasks: {found}; name another file, or move this one away", path.display())]
+    #[error("{}: this is not a store of tasks: {found}; name another file, or move this one away", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum OpenStoreError {
     },
     /// A newer version has written it.
     #[error(
-        "{}: a newer version has written this store: its {what} are of version {found}, and this version knows up to {known}; run the newer version, or move the store away to begin without its tasks",
+        "{}: a newer agent has written this store: its {what} have version {found}, and this agent reads up to {known}; run the newer agent, or move the store away to begin without its tasks",
         path.display()
     )]
     Newer {
@@ -68,7 +68,7 @@ pub enum OpenStoreError {
     },
     /// A step from an older version of the definitions has failed.
     #[error(
-        "{}: task {task:?}: the step from version {step} of its {what} to the next one failed: {error}",
+        "{}: task {task:?}: the migration of its {what} from version {step} failed: {error}",
         path.display()
     )]
     Migration {
@@ -86,7 +86,7 @@ pub enum OpenStoreError {
     },
     /// It may not be read and written.
     #[error(
-        "{}: this store cannot be read and written: {error}; let this user do both, on a file system that is not read-only",
+        "{}: this store cannot be read and written: {error}; give this user both permissions, on a file system that is not read-only",
         path.display()
     )]
     NotPermitted {
@@ -127,7 +127,7 @@ pub enum OpenStoreError {
     },
     /// What runs blocking work has dropped it.
     #[error(
-        "{}: the work on this store was dropped instead of run; its runtime may be shutting down",
+        "{}: `offload` dropped the work on this store instead of running it; its runtime may be shutting down",
         path.display()
     )]
     Dropped {
@@ -176,7 +176,7 @@ impl OpenStoreError {
             ::redb::Error::Corrupted(damage) => Self::corrupt(path, damage),
             ::redb::Error::UpgradeRequired(version) => Self::foreign(
                 path,
-                format!("it is a redb database of version {version}, in which no store ever was"),
+                format!("it is a redb database of version {version}, which no store of tasks has"),
             ),
             error => Self::Io { path: path.into(), error: io::Error::other(error) },
         }

@@ -428,7 +428,7 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
     // And whoever does not know them leaves it alone.
     let bytes = disk.bytes();
     let error = disk.open::<Value>(Steps::default()).err().map(|error| error.to_string());
-    let expected = "tasks: a newer version has written this store: its records are of version 3, and this version knows up to 1; run the newer version, or move the store away to begin without its tasks";
+    let expected = "tasks: a newer agent has written this store: its records have version 3, and this agent reads up to 1; run the newer agent, or move the store away to begin without its tasks";
     assert_eq!(error.as_deref(), Some(expected));
     assert!(disk.bytes() == bytes);
     Ok(())
