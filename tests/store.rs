@@ -524,7 +524,8 @@ fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
         |id: &str, image| StoreChange::Record(TaskRecord::new(Assignment::new(id, image)).into());
     block_on(store.commit(&[task("a", json!("alpine")), task("b", json!(7))])).unwrap();
     block_on(store.close()).unwrap();
-    let failed = "task \"b\": the migration of its definitions from version 1 failed: 7 is no image";
+    let failed =
+        "task \"b\": the migration of its definitions from version 1 failed: 7 is no image";
     is_refused(&place.path(), open_containers, failed);
     let bytes = fs::read(place.path()).unwrap();
     let options =

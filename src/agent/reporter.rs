@@ -347,7 +347,11 @@ impl<R: StatusReporter> Reporter<R> {
 
     fn refused(&mut self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
         if let Some(update) = batch.updates.get(index) {
-            tracing::warn!(task.id = &*update.id, error = text_of(&error), "manager refused the status");
+            tracing::warn!(
+                task.id = &*update.id,
+                error = text_of(&error),
+                "manager refused the status"
+            );
         }
         let now = self.read_clock();
         self.shared.refused(batch, index, now, &self.backoff);

@@ -52,7 +52,11 @@ impl Background {
             match contained(async { executor.reconcile(&of).await }).await {
                 Ok(()) => true,
                 Err(error) => {
-                    tracing::error!(task.id = of, error, "reconcile of an unassigned workload failed");
+                    tracing::error!(
+                        task.id = of,
+                        error,
+                        "reconcile of an unassigned workload failed"
+                    );
                     false
                 }
             }

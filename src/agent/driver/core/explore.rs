@@ -268,7 +268,7 @@ impl State {
             self.wanted = state.wanted.definition;
             self.applied = state.applied.as_ref().map(|applied| applied.definition);
         });
-        self.core.touched = false;
+        self.core.unreported = false;
     }
 
     fn moment(&self) -> Now {

@@ -88,7 +88,9 @@ impl Log {
                     "task forgotten: executor rejected its definition"
                 );
             }
-            Self::Refused(error) => tracing::error!(error = &**error, "driver made an illegal move"),
+            Self::Refused(error) => {
+                tracing::error!(error = &**error, "driver made an illegal move")
+            }
         }
     }
 }

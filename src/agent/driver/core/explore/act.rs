@@ -126,7 +126,7 @@ impl State {
                 }
             }
             Action::AskAgain => {
-                shared.tell(|state| state.core.ask_again());
+                shared.request(|state| state.core.ask_again());
                 self.look_up(shared, now);
             }
             Action::Remove => {
@@ -153,7 +153,7 @@ impl State {
             }
             Action::Deadline { effect, panics } => {
                 let Mode::Calling { deadline: Some(deadline), .. } = self.mode else { return };
-                shared.with(|state| state.core.woke(deadline));
+                shared.with(|state| state.core.sleep_ended(deadline));
                 self.drop_call(settings, shared, effect, panics);
             }
             Action::DropRun { effect } => {
@@ -172,7 +172,7 @@ impl State {
             }
             Action::Wake => {
                 let Mode::Waiting(Some(until)) = self.mode else { return };
-                shared.with(|state| state.core.woke(until));
+                shared.with(|state| state.core.sleep_ended(until));
                 self.run(settings, shared);
             }
             Action::Restart => {
@@ -215,7 +215,7 @@ impl State {
         match call {
             _ if !panics => shared.with(|state| state.core.dropped(now)),
             Call::Operate(_) => {
-                drop(shared.with(|state| state.core.broke("a bomb".into(), now)));
+                drop(shared.with(|state| state.core.drop_panicked("a bomb".into(), now)));
             }
             call => self.answer(shared, call, about, number, Kind::Panic),
         }

@@ -140,7 +140,7 @@ impl State {
             return;
         }
         let has_ended = core.task.state().is_terminal();
-        let was_ending = self.is_ending() || core.last_resort().is_some();
+        let was_ending = self.is_ending() || core.terminate_reason().is_some();
         let is_waiting = matches!(self.mode, Mode::Waiting(_));
         let rules = &mut self.rules;
         let is_changed = wanted != rules.wanted;
@@ -151,7 +151,7 @@ impl State {
         }
         let is_raised = desired > rules.desired;
         if rules.desired < TaskState::Shutdown && desired >= TaskState::Shutdown {
-            rules.owes_shutdown = !has_ended && core.last_resort().is_none();
+            rules.owes_shutdown = !has_ended && core.terminate_reason().is_none();
         }
         rules.owes_retry |= is_waiting && !was_ending && !has_ended && (is_raised || is_changed);
         rules.desired = desired;
@@ -171,7 +171,7 @@ impl State {
             rules.owes_shutdown &= shuts_down_first;
             if shuts_down_first && !has_ended && rules.desired < TaskState::Shutdown {
                 rules.desired = TaskState::Shutdown;
-                rules.owes_shutdown = core.last_resort().is_none();
+                rules.owes_shutdown = core.terminate_reason().is_none();
             }
         }
         rules.is_removing = true;
