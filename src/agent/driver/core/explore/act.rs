@@ -1,4 +1,4 @@
-//! What can happen to a driver, and what happens then.
+//! The possible events of a driver, and their consequences.
 
 use super::rules::Workload;
 use super::{Action, Kind, LIMITED, Letter, Mode, Settings, State, X, assignment, handle};
@@ -64,7 +64,7 @@ impl State {
         actions.extend([Action::AskAgain, Action::Remove, Action::Close]);
     }
 
-    /// How the call in flight can answer.
+    /// The possible results of the call in flight.
     fn answers(&self, call: Call, about: Letter, effects: &[bool], actions: &mut Vec<Action>) {
         let has_effect = matches!(
             call,
@@ -190,7 +190,7 @@ impl State {
         self.check_waker(&copied, now);
     }
 
-    /// What a call that is dropped may have done.
+    /// The effect of a call that is dropped.
     fn lose(&mut self, effect: bool) {
         if let (Mode::Calling { call: call @ (Call::Operate(_) | Call::Remove), about, .. }, true) =
             (self.mode, effect)
@@ -200,7 +200,7 @@ impl State {
         }
     }
 
-    /// A call in flight is dropped, which may panic.
+    /// Drops the call in flight. The drop may panic.
     fn drop_call(
         &mut self,
         settings: &Settings,
@@ -225,7 +225,7 @@ impl State {
         self.run(settings, shared);
     }
 
-    /// The driver runs until it waits for something.
+    /// Runs the driver until it waits.
     fn run(&mut self, settings: &Settings, shared: &Arc<Shared<Letter>>) {
         let now = self.moment();
         for _ in 0..16 {
@@ -235,7 +235,7 @@ impl State {
                     if shared.with(|state| state.core.has == super::super::Has::Refusal) {
                         self.has_no_controller();
                     }
-                    // The deadline of an update has passed.
+                    // The deadline of an update has expired.
                     let definitions = shared.with(|state| state.core.definitions);
                     if definitions.refused == definitions.wanted {
                         self.refused(shared.with(|state| state.wanted.definition));

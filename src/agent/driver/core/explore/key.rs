@@ -1,4 +1,4 @@
-//! What tells two states apart, and how a state is copied.
+//! Comparison and copies of states.
 
 use super::super::{Core, Definitions, Exit, TerminateReason};
 use super::{Mode, State};
@@ -10,7 +10,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
-/// How far away a moment is.
+/// The distance of a time.
 #[derive(PartialEq, Eq, Hash, Debug)]
 enum Away {
     Passed,
@@ -29,7 +29,7 @@ impl State {
         })
     }
 
-    /// Numbers grow, so only what they are compared with counts.
+    /// The numbers of definitions grow, so only their comparisons count.
     fn number(&self, number: u32) -> (bool, bool) {
         let Definitions { wanted, applied, .. } = self.core.definitions;
         (number == wanted, number == applied)
@@ -101,7 +101,7 @@ impl Clone for State {
     }
 }
 
-/// A task is not `Clone`: it is resumed from its status.
+/// A task is not `Clone`, so a copy is resumed from its status.
 pub(super) fn copy(core: &Core) -> Core {
     Core {
         rare: core.rare.clone(),
