@@ -465,7 +465,7 @@ fn a_migration_that_fails_or_panics_changes_nothing() -> Tested {
     for (definitions, why) in [
         (
             failing,
-            "task \"task-4\": the step from version 2 of its definitions to the next one failed: it is odd",
+            "task \"task-4\": the migration of its definitions from version 2 failed: it is odd",
         ),
         (
             panicking,
