@@ -70,7 +70,7 @@ fn kind(broken: &str) -> String {
 }
 
 #[test]
-fn whatever_happens_the_driver_does_what_the_model_says() {
+fn the_driver_does_what_the_model_predicts_for_random_lives() {
     let seed = number("ONWARD_SEED").unwrap_or(0);
     let traces = number("ONWARD_TRACES").unwrap_or(4_000);
     let (next, sum) = (AtomicU64::new(seed), Mutex::new(Sum::default()));

@@ -80,7 +80,7 @@ fn update(desired: TaskState, definition: u64) -> Assignment<u64> {
 }
 
 #[test]
-fn a_shutdown_reaches_the_controller_within_one_poll_whatever_is_in_flight() {
+fn a_shutdown_reaches_the_controller_within_one_poll() {
     let cases = [
         (Some(Call::Prepare), None, TaskState::Running),
         (None, Some(Call::Prepare), TaskState::Running),
@@ -201,7 +201,7 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
 }
 
 #[test]
-fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
+fn the_jitter_of_a_task_is_seeded_with_its_id() {
     // With this jitter a delay is the chance itself: its 53 bits, in milliseconds.
     let initial = Duration::from_millis(1 << 52);
     let time = VirtualTime::new();
@@ -222,7 +222,7 @@ fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
 }
 
 #[test]
-fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_nothing() {
+fn a_new_policy_is_used_from_the_next_delay_on() {
     let every = |seconds| {
         let delay = Duration::from_secs(seconds);
         retries(delay, delay, 0.0)
@@ -283,12 +283,12 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
 }
 
 #[test]
-fn no_word_from_another_thread_is_lost_to_a_driver_that_rests() {
+fn a_driver_that_waits_gets_every_request_of_another_thread() {
     speak_while_it_falls_asleep(TaskState::Ready);
 }
 
 #[test]
-fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight() {
+fn a_driver_with_an_operation_in_flight_gets_every_request_of_another_thread() {
     speak_while_it_falls_asleep(TaskState::Running);
 }
 
@@ -306,7 +306,7 @@ fn look(run: &mut BoxFuture<'static, ()>) {
 }
 
 #[test]
-fn a_thousand_updates_wait_for_nobody_and_the_last_one_counts() {
+fn a_thousand_updates_do_not_block_and_the_last_one_counts() {
     let (mut run, handle, trace) = waiting(Script::new());
     trace.clear();
     for version in 2..=1001 {
@@ -327,7 +327,7 @@ fn an_update_that_changes_nothing_calls_nothing() {
 }
 
 #[test]
-fn no_operation_begins_while_a_definition_is_not_taken() {
+fn no_operation_begins_before_a_definition_is_accepted_or_refused() {
     let busy = || Behavior::fails(ControllerError::new("busy").temporary());
     let (mut run, handle, trace) =
         waiting(Script::new().with(Call::Update, [busy(), busy(), Behavior::succeeds()]));
@@ -394,7 +394,7 @@ fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches
 }
 
 #[test]
-fn what_must_cross_threads_can() {
+fn drivers_and_handles_can_be_sent_to_other_threads() {
     fn both<T: Send + Sync>() {}
     fn sends<T: Send>(_: T) {}
     both::<DriverHandle<u64>>();

@@ -71,12 +71,12 @@ fn logs_are_read_while_wait_is_in_flight() {
 }
 
 #[test]
-fn what_is_shared_is_not_shown() {
+fn the_debug_output_of_shared_logs_has_no_contents() {
     assert_eq!(format!("{:?}", SharedLogs::new(Chatter)), "SharedLogs { .. }");
 }
 
 #[test]
-fn a_stream_that_is_not_wanted_is_left_out() {
+fn a_stream_that_is_not_selected_is_left_out() {
     let options = LogSubscriptionOptions::default().with_stream(LogStream::Stderr);
     let mut heard = Vec::new();
     let publisher = |message: LogMessage| {
@@ -154,7 +154,7 @@ fn a_dropped_reading_closes_its_publisher() {
 }
 
 #[test]
-fn options_say_what_is_wanted() {
+fn options_select_messages() {
     let options = LogSubscriptionOptions::follow()
         .with_tail(3)
         .with_since(UtcDateTime::UNIX_EPOCH)
@@ -172,7 +172,7 @@ fn options_say_what_is_wanted() {
 }
 
 #[test]
-fn a_tail_is_a_range_of_what_there_is() {
+fn a_tail_is_a_range_of_the_messages() {
     assert_eq!(LogTail::All.of(3), 0..3);
     assert_eq!(
         [LogTail::Last(0).of(3), LogTail::Last(2).of(3), LogTail::Last(9).of(3)],

@@ -142,7 +142,7 @@ fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
 }
 
 #[test]
-fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
+fn a_lower_state_is_dropped_if_a_higher_one_may_have_arrived() {
     let mut world = World::new([after(100)]);
     world.put("a", RUNNING);
     world.run_until(Duration::from_millis(50));
@@ -152,7 +152,7 @@ fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
 }
 
 #[test]
-fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
+fn the_same_state_is_delivered_again_if_the_status_differs() {
     let mut world = World::new([]);
     let mut status = TaskStatus::new(RUNNING);
     world.handle.changed("a", status.clone());
@@ -164,7 +164,7 @@ fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
 }
 
 #[test]
-fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
+fn a_status_that_comes_again_during_its_delivery_is_delivered_once() {
     let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
@@ -175,7 +175,7 @@ fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
 }
 
 #[test]
-fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
+fn a_failed_delivery_is_retried_after_growing_delays() {
     let mut world = World::new([Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
     world.put("a", READY);
     world.run_until(Duration::from_millis(1500));
@@ -187,7 +187,7 @@ fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
 }
 
 #[test]
-fn a_task_that_nobody_knows_counts_as_delivered() {
+fn a_task_that_the_manager_does_not_know_counts_as_delivered() {
     let mut world = World::new([but("b", Taken::Unknown)]);
     world.put("a", READY);
     world.put("b", READY);
@@ -197,7 +197,7 @@ fn a_task_that_nobody_knows_counts_as_delivered() {
 }
 
 #[test]
-fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
+fn a_refused_status_is_retried_and_delays_no_other() {
     let mut world = World::new([but("b", Taken::Refused), but("b", Taken::Refused)]);
     for id in ["a", "b", "c"] {
         world.put(id, READY);
@@ -208,7 +208,7 @@ fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
 }
 
 #[test]
-fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
+fn a_status_that_makes_the_manager_refuse_every_call_is_found_and_delays_no_other() {
     let mut world = World::new([]);
     world.upstream.set_taken("c", Taken::Spoils);
     for id in ["a", "b", "c", "d", "e"] {
@@ -230,7 +230,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
 }
 
 #[test]
-fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_begins_anew() {
+fn the_last_status_of_a_removed_task_arrives_and_the_next_task_of_its_id_may_have_any_state() {
     let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
     world.handle.removed("a");
@@ -248,7 +248,7 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
 }
 
 #[test]
-fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
+fn the_refusals_of_a_removed_task_do_not_delay_the_next_task_of_its_id() {
     let mut world = World::new([(); 3].map(|()| but("a", Taken::Refused)));
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
@@ -262,7 +262,7 @@ fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
 }
 
 #[test]
-fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
+fn a_status_that_comes_during_a_call_is_delivered_after_it() {
     let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
@@ -287,7 +287,7 @@ fn the_error_of_one_status_names_the_reason_and_has_its_cause_as_the_source() {
 }
 
 #[test]
-fn a_flush_delivers_what_there_is_or_gives_it_back() {
+fn a_flush_delivers_every_status_or_returns_it() {
     let World { time, upstream, handle, mut reporter } = World::new([Reply::Unreachable]);
     handle.changed("a", TaskStatus::new(READY));
     let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
@@ -305,7 +305,7 @@ fn a_flush_delivers_what_there_is_or_gives_it_back() {
 }
 
 #[test]
-fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
+fn a_flush_makes_one_attempt_for_every_status_during_any_back_off() {
     let replies = [but("b", Taken::Refused), Reply::Unreachable, Reply::Unreachable];
     let mut world = World::new(replies);
     world.put("a", READY);
@@ -344,7 +344,7 @@ fn flush_of_2500(
 }
 
 #[test]
-fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
+fn a_flush_tries_every_status_even_if_the_first_batch_fails() {
     let flushed = flush_of_2500([Reply::Unreachable], Duration::ZERO);
     assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 1000));
     let flushed = flush_of_2500(vec![Reply::Unreachable; 3], Duration::ZERO);
@@ -352,7 +352,7 @@ fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
 }
 
 #[test]
-fn a_flush_tries_every_status_although_the_first_call_outlives_it() {
+fn a_flush_tries_every_status_even_if_the_first_call_hangs() {
     let until = Duration::from_millis(500);
     let flushed = flush_of_2500([after(3_600_000)], until);
     assert_eq!(flushed, (until, vec![1000, 1000, 500], 1000));
@@ -362,7 +362,7 @@ fn a_flush_tries_every_status_although_the_first_call_outlives_it() {
 }
 
 #[test]
-fn a_flush_reports_again_what_did_not_arrive_if_there_is_time() {
+fn a_flush_retries_failed_statuses_if_there_is_time() {
     let (end, calls, left) = flush_of_2500([Reply::Unreachable], Duration::from_secs(60));
     assert_eq!((calls, left), (vec![1000, 1000, 500, 1000], 0));
     assert!(end <= Duration::from_secs(2), "the back-off is that of one failure, not {end:?}");
@@ -393,7 +393,7 @@ fn after_a_success_the_next_failure_of_a_task_waits_the_shortest_delay() {
 }
 
 #[test]
-fn what_was_sent_of_a_task_that_is_gone_does_not_hold_for_the_next_of_its_id() {
+fn the_sent_state_of_a_removed_task_does_not_count_for_the_next_task_of_its_id() {
     let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
@@ -521,7 +521,7 @@ fn nothing_is_logged_under_the_lock() {
 }
 
 #[test]
-fn an_error_says_what_became_of_the_statuses() {
+fn the_text_of_a_report_error_names_the_cause() {
     let refused = || TaskReportError::Refused("busy".into());
     for (error, text) in [
         (ReportError::Unreachable("cut".into()), "statuses did not arrive: cut"),
@@ -533,7 +533,7 @@ fn an_error_says_what_became_of_the_statuses() {
 }
 
 #[test]
-fn more_than_fits_into_a_call_goes_into_several() {
+fn more_statuses_than_fit_into_one_call_are_sent_in_several() {
     let mut world = World::new([]);
     for task in 0..2500 {
         world.put(&format!("t{task}"), READY);

@@ -128,7 +128,7 @@ fn a_status_without_a_record_is_ignored() {
 }
 
 #[test]
-fn a_deleted_task_takes_its_status_along() {
+fn a_deleted_task_has_no_status() {
     of_every_store(|commit, load| {
         commit(&[record("a"), status("a", TaskState::Running), delete("a"), delete("a")]);
         assert_eq!(load(), []);
@@ -185,7 +185,7 @@ const IN_USE: &str =
     "another agent has this store open; stop that agent first, or give this one a store of its own";
 
 #[test]
-fn a_store_is_open_once_at_a_time() {
+fn a_store_can_be_opened_only_once_at_a_time() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let store = open::<String>(&path).unwrap();
@@ -221,7 +221,7 @@ impl Holder {
 
 #[cfg(unix)]
 #[test]
-fn opening_waits_for_the_lock_of_the_file_as_long_as_it_is_told_to() {
+fn opening_waits_for_the_lock_of_the_file_until_the_timeout() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let holder = Holder::new(&path);
@@ -251,7 +251,7 @@ fn opening_waits_for_the_lock_of_the_file_as_long_as_it_is_told_to() {
 
 #[cfg(unix)]
 #[test]
-fn an_open_that_was_given_up_waits_for_no_lock() {
+fn an_open_that_was_dropped_does_not_wait_for_the_lock() {
     let place = Place::with(&[record("a")]);
     let holder = Holder::new(&place.path());
     let (offloads, offloaded) = mpsc::channel();
@@ -266,7 +266,7 @@ fn an_open_that_was_given_up_waits_for_no_lock() {
 }
 
 #[test]
-fn a_store_that_is_closed_is_closed_for_everybody() {
+fn a_closed_store_is_closed_for_all_clones() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let store = open::<String>(&path).unwrap();
@@ -281,7 +281,7 @@ fn a_store_that_is_closed_is_closed_for_everybody() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_store_is_refused_and_unchanged() {
     let place = Place::new();
     let path = place.path();
     let advice = "name another file, or move this one away";
@@ -312,7 +312,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
 }
 
 #[test]
-fn an_empty_file_becomes_a_store_and_so_does_what_a_crash_left_of_the_first_moment() {
+fn an_empty_file_and_a_half_created_one_become_a_store() {
     let creating = b"onward\x1A\x0A\xA9 and what was to be a store";
     for bytes in [b"", b"\0\0\0".as_slice(), &creating[..9], creating] {
         let place = Place::new();
@@ -325,7 +325,7 @@ fn an_empty_file_becomes_a_store_and_so_does_what_a_crash_left_of_the_first_mome
 }
 
 #[test]
-fn a_store_in_a_directory_that_is_missing_says_which() {
+fn the_error_of_a_missing_directory_names_it() {
     let place = Place::new();
     let directory = place.0.path().join("no/such");
     let Err(error) = open::<String>(&directory.join("tasks")) else { panic!() };
@@ -336,7 +336,7 @@ fn a_store_in_a_directory_that_is_missing_says_which() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_store_is_its_owners_alone() {
+fn only_the_owner_can_read_a_new_store() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::with(&[]);
     assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, 0o600);
@@ -360,7 +360,7 @@ const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("onward.r
 const STATUSES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("onward.statuses");
 
 #[test]
-fn a_record_that_is_damaged_is_named_with_what_is_wrong_and_where() {
+fn the_error_of_a_damaged_record_names_the_task_and_the_field() {
     let good = serde_json::to_value(a_task("a")).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut record = good.clone();
@@ -406,7 +406,7 @@ fn a_record_that_is_damaged_is_named_with_what_is_wrong_and_where() {
 }
 
 #[test]
-fn a_store_that_ends_too_early_says_so() {
+fn a_truncated_store_is_refused_with_that_reason() {
     let place = Place::with(&[record("a")]);
     let bytes = fs::read(place.path()).unwrap();
     for len in [4, 100, 4096] {
@@ -438,7 +438,7 @@ fn open_containers(path: &Path) -> Result<RedbStore<Container>, OpenStoreError> 
 }
 
 #[test]
-fn definitions_of_an_older_version_are_taken_to_the_current_one() {
+fn definitions_of_an_older_version_are_migrated() {
     let mut waited_for = a_task("a");
     waited_for.next = Some(Box::new(AssignedTask::from(a_task("a")).into()));
     waited_for.applied = Some(a_task("a").assignment);
@@ -462,7 +462,7 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
 }
 
 #[test]
-fn only_the_steps_that_are_new_are_taken() {
+fn only_new_migrations_are_applied() {
     let place = Place::with(&[record("a")]);
     let once = RedbStore::<Value>::options().with_migrations(&[NAMED]);
     let twice = RedbStore::<Value>::options().with_migrations(&[NAMED, WITH_ARGUMENTS]);
@@ -477,7 +477,7 @@ fn only_the_steps_that_are_new_are_taken() {
 }
 
 #[test]
-fn pages_of_a_newer_version_are_refused_as_such_and_a_damaged_version_is_not() {
+fn a_newer_page_version_is_refused_as_newer_and_a_damaged_one_as_damaged() {
     let place = Place::with(&[record("a")]);
     let whole = fs::read(place.path()).unwrap();
     let with_versions = |first, second| {
@@ -517,7 +517,7 @@ fn a_new_store_is_in_the_current_version() {
 }
 
 #[test]
-fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
+fn the_error_of_a_failed_migration_names_the_task_and_nothing_is_changed() {
     let place = Place::new();
     let store = open::<Value>(&place.path()).unwrap();
     let task =
@@ -538,7 +538,7 @@ fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
 }
 
 #[test]
-fn what_could_not_be_read_again_is_not_stored() {
+fn a_definition_that_cannot_be_deserialized_is_not_stored() {
     /// Infinity is `null` in JSON.
     #[derive(Debug, Serialize, Deserialize)]
     struct Share(f64);
@@ -581,7 +581,7 @@ fn work_that_is_dropped_is_an_error_and_not_a_hang() {
 }
 
 #[test]
-fn a_commit_that_was_given_up_never_undoes_a_later_one() {
+fn a_dropped_commit_never_undoes_a_later_one() {
     let place = Place::with(&[record("a")]);
     let queue = Arc::new(Mutex::new(Vec::<Work>::new()));
     let later = Arc::clone(&queue);
@@ -621,7 +621,7 @@ fn opening_and_committing_may_go_to_another_thread() {
 }
 
 #[test]
-fn many_may_commit_at_once() {
+fn many_threads_can_commit_at_once() {
     let place = Place::new();
     let elsewhere = |work: Work| drop(std::thread::spawn(work));
     let store = block_on(RedbStore::<String>::open(place.path(), elsewhere)).unwrap();
@@ -667,9 +667,9 @@ fn a_full_disk_is_an_error_until_there_is_room() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_store_that_cannot_be_made_on_a_full_disk_can_be_made_when_there_is_room() {
+fn a_store_that_could_not_be_created_on_a_full_disk_can_be_created_later() {
     let place = Place::new();
-    let name = "a_store_that_cannot_be_made_on_a_full_disk_can_be_made_when_there_is_room";
+    let name = "a_store_that_could_not_be_created_on_a_full_disk_can_be_created_later";
     let Some(disk) = Disk::mount(place.0.path(), name) else { return };
     let path = disk.0.join("tasks");
     disk.fill();

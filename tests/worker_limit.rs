@@ -34,7 +34,7 @@ fn task(id: &str, definition: u64) -> AssignedTask<u64> {
 }
 
 #[test]
-fn the_time_in_the_queue_counts_against_no_deadline_also_if_an_update_comes_meanwhile() {
+fn the_time_in_the_queue_does_not_count_against_a_deadline_even_with_an_update() {
     let time = VirtualTime::new();
     let executor = ScriptedExecutor::new(script).with_time(time.clone());
     let pool = VirtualPool::new(time.clone(), 0);

@@ -82,7 +82,7 @@ fn a_definition_that_comes_during_an_update_and_with_a_shutdown_is_not_stored_as
 }
 
 #[test]
-fn a_next_task_of_an_id_leaves_what_the_removed_one_has() {
+fn a_successor_does_not_change_the_applied_definition_of_the_removed_task() {
     let plan = |id: &str, definition: &str, call: &str| match call {
         "remove" => Act::Hangs,
         _ => stubborn(id, definition, call),
@@ -149,7 +149,7 @@ fn change_twice_while_the_store_is_slow(
 }
 
 #[test]
-fn what_was_taken_before_a_definition_that_hangs_is_stored_as_applied() {
+fn the_accepted_definition_is_stored_as_applied_while_the_next_update_hangs() {
     let (world, store, _) = change_twice_while_the_store_is_slow(|id, definition, call| {
         if (definition, call) == ("C", "update") { Act::Hangs } else { runs(id, definition, call) }
     });
@@ -158,7 +158,7 @@ fn what_was_taken_before_a_definition_that_hangs_is_stored_as_applied() {
 }
 
 #[test]
-fn what_was_taken_before_a_definition_that_is_refused_is_stored_as_applied() {
+fn the_accepted_definition_is_stored_as_applied_if_the_next_one_is_refused() {
     let (world, store, agent) =
         change_twice_while_the_store_is_slow(|id, definition, call| match (definition, call) {
             ("C", "update") => Act::Fails("C is not possible"),
@@ -174,13 +174,13 @@ fn what_was_taken_before_a_definition_that_is_refused_is_stored_as_applied() {
 }
 
 #[test]
-fn the_last_of_two_definitions_that_are_taken_is_stored_as_applied() {
+fn the_last_of_two_accepted_definitions_is_stored_as_applied() {
     let (_, store, _) = change_twice_while_the_store_is_slow(runs);
     assert_eq!(applied(&store.inner, "x").as_deref(), Some("C"));
 }
 
 #[test]
-fn a_definition_of_a_task_that_has_ended_leaves_what_its_controller_has() {
+fn a_new_definition_of_an_ended_task_does_not_change_the_applied_one() {
     let plan = |_: &str, definition: &str, call: &str| match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
         _ => Act::Returns,
@@ -200,7 +200,7 @@ fn a_definition_of_a_task_that_has_ended_leaves_what_its_controller_has() {
 }
 
 #[test]
-fn a_definition_of_a_task_that_has_failed_leaves_what_its_controller_has() {
+fn a_new_definition_of_a_failed_task_does_not_change_the_applied_one() {
     let plan = |_: &str, definition: &str, call: &str| match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
         (_, "start") => Act::Fails("no port is free"),
@@ -241,7 +241,7 @@ fn an_end_that_is_not_stored_does_not_let_another_definition_watch_the_workload(
 }
 
 #[test]
-fn every_unequal_definition_is_offered_also_one_that_was_in_force_before() {
+fn every_unequal_definition_is_offered_even_one_that_was_applied_before() {
     let (world, store) = (World::new(runs), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
     for definition in ["A", "B", "A", "C", "A"] {

@@ -105,7 +105,7 @@ fn a_refused_task_is_not_started_after_a_restart_if_another_message_is_answered_
 }
 
 #[test]
-fn messages_that_nobody_waits_for_share_commits() {
+fn messages_whose_futures_were_dropped_share_commits() {
     let world = World::new(runs);
     let store = SlowStore::new(&world);
     let agent = Agent::start(&world, store.clone());

@@ -37,19 +37,19 @@ fn assert_apart(world: &World) {
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_is_being_stored() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_is_being_stored() {
     assert_apart(&assigned_while_it_is_listed(|agent| agent.assign([task("x", "A")])));
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_a_change_assigns() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_an_update_assigns() {
     assert_apart(&assigned_while_it_is_listed(|agent| {
         agent.update(AssignmentChange::Update(task("x", "A")));
     }));
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_waits_behind_a_commit() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_waits_for_a_commit() {
     assert_apart(&assigned_while_it_is_listed(|agent| {
         let first = agent.handle.update([AssignmentChange::Update(task("y", "A"))]);
         let second = agent.handle.update([AssignmentChange::Update(task("x", "A"))]);
@@ -87,19 +87,19 @@ fn assert_nothing_waits(list: Act, reconcile: Act) {
 }
 
 #[test]
-fn a_reconcile_that_hangs_holds_up_nothing_else() {
+fn a_reconcile_that_hangs_delays_no_other_task() {
     assert_nothing_waits(Act::Returns, Act::Hangs);
 }
 
 #[test]
-fn a_reconcile_that_fails_or_panics_holds_up_nothing() {
+fn a_reconcile_that_fails_or_panics_delays_nothing() {
     assert_nothing_waits(Act::Returns, Act::Fails("it is stuck"));
     assert_nothing_waits(Act::Returns, Act::Panics);
     assert_nothing_waits(Act::Returns, Act::PanicsWhenDropped);
 }
 
 #[test]
-fn a_list_that_hangs_fails_or_panics_holds_up_nothing() {
+fn a_list_that_hangs_fails_or_panics_delays_nothing() {
     for list in [Act::Hangs, Act::Fails("not now"), Act::Panics, Act::PanicsWhenDropped] {
         assert_nothing_waits(list, Act::Returns);
     }

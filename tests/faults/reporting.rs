@@ -80,7 +80,7 @@ fn in_back_off(
 }
 
 #[test]
-fn flush_makes_an_attempt_whatever_back_off_is_in_progress() {
+fn flush_makes_an_attempt_during_any_back_off() {
     let (pool, mut reporter, upstream) = in_back_off((0..7).map(|_| Reply::Unreachable));
     let calls = upstream.take_calls().len();
     assert!((3..=7).contains(&calls), "{calls} calls: it backs off");
@@ -91,7 +91,7 @@ fn flush_makes_an_attempt_whatever_back_off_is_in_progress() {
 }
 
 #[test]
-fn flush_tries_a_status_again_that_was_refused() {
+fn flush_retries_a_refused_status() {
     let refused = |_| Reply::ArrivesBut(vec![("x".into(), onward::testing::Taken::Refused)]);
     let (pool, mut reporter, upstream) = in_back_off((0..20).map(refused));
     upstream.take_calls();
@@ -102,7 +102,7 @@ fn flush_tries_a_status_again_that_was_refused() {
 }
 
 #[test]
-fn flush_hands_back_what_has_not_arrived() {
+fn flush_returns_the_statuses_that_have_not_arrived() {
     let (pool, mut reporter, upstream) = in_back_off((0..100).map(|_| Reply::Unreachable));
     upstream.take_calls();
     let until = pool.time().now() + Duration::from_secs(10);

@@ -42,7 +42,7 @@ fn ends_soon(call: &str) -> Act {
 }
 
 #[test]
-fn a_task_whose_removal_failed_goes_on_from_its_newest_status() {
+fn a_task_whose_removal_failed_continues_from_its_newest_status() {
     let (agent, store) = removed_again_while_its_end_waits(|_, _, call| match call {
         "remove" => Act::Fails("stuck"),
         call => ends_soon(call),
@@ -52,7 +52,7 @@ fn a_task_whose_removal_failed_goes_on_from_its_newest_status() {
 }
 
 #[test]
-fn a_task_whose_removal_panicked_goes_on_from_its_newest_status() {
+fn a_task_whose_removal_panicked_continues_from_its_newest_status() {
     let (_, store) = removed_again_while_its_end_waits(|_, _, call| match call {
         "remove" => Act::Panics,
         call => ends_soon(call),
@@ -61,7 +61,7 @@ fn a_task_whose_removal_panicked_goes_on_from_its_newest_status() {
 }
 
 #[test]
-fn a_task_whose_future_was_dropped_goes_on_from_its_newest_status() {
+fn a_task_whose_future_was_dropped_continues_from_its_newest_status() {
     let world = World::new(|_, _, call| match call {
         "start" => Act::Takes(100),
         call => runs("", "", call),

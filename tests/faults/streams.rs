@@ -187,7 +187,7 @@ fn listeners_of_a_worker_that_does_not_run_leave_nothing() {
 }
 
 #[test]
-fn a_new_listener_hears_what_is_stored_also_while_the_store_fails() {
+fn a_new_listener_gets_the_stored_statuses_even_while_the_store_fails() {
     let (world, store) = (World::new(runs), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
     agent.assign([task("x", "A")]);

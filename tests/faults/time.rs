@@ -120,7 +120,7 @@ fn tasks_run_and_are_removed_and_close_returns_if_a_clock_or_a_sleep_panics() {
 }
 
 #[test]
-fn a_commit_that_failed_is_written_with_the_next_event_if_there_is_no_time() {
+fn a_failed_commit_is_retried_with_the_next_event_if_the_sleeps_panic() {
     for part in [Part::Sleep, Part::PollOfSleep] {
         let (world, store) = (World::new(super::world::runs), MemoryStore::new());
         let (agent, is_armed) = start(&world, &store, part);
@@ -136,7 +136,7 @@ fn a_commit_that_failed_is_written_with_the_next_event_if_there_is_no_time() {
 }
 
 #[test]
-fn a_worker_without_time_does_not_write_again_and_again_to_a_store_that_fails() {
+fn a_worker_whose_sleeps_panic_does_not_spin_on_a_store_that_fails() {
     let (world, store) = (World::new(super::world::runs), MemoryStore::new());
     let (agent, is_armed) = start(&world, &store, Part::Sleep);
     agent.assign([task("x", "A")]);
@@ -154,7 +154,7 @@ fn a_worker_without_time_does_not_write_again_and_again_to_a_store_that_fails() 
 }
 
 #[test]
-fn a_reporter_delivers_what_comes_if_a_clock_or_a_sleep_panics() {
+fn a_reporter_delivers_statuses_if_a_clock_or_a_sleep_panics() {
     for part in PARTS {
         let pool = VirtualPool::new(VirtualTime::new(), 1);
         let is_armed = Arc::new(AtomicBool::new(true));

@@ -33,7 +33,7 @@ fn a_task_is_taken_to_its_end_and_every_status_is_reported() {
 }
 
 #[test]
-fn that_a_task_is_accepted_is_reported_once() {
+fn accepted_is_reported_once() {
     let agent = Agent::new();
     let waits = Assignment::new("web", Script::service()).with_desired_state(TaskState::Accepted);
     agent.assign(vec![waits.into()]);
@@ -47,7 +47,7 @@ fn that_a_task_is_accepted_is_reported_once() {
 }
 
 #[test]
-fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
+fn a_task_that_is_not_in_a_full_set_is_removed_and_its_record_deleted() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
     agent.run(100);
@@ -61,7 +61,7 @@ fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
 }
 
 #[test]
-fn an_update_changes_what_it_names_and_nothing_else() {
+fn an_update_changes_only_the_tasks_in_it() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
     agent.update(vec![
@@ -81,7 +81,7 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
+fn a_message_with_an_id_twice_is_refused_and_changes_nothing() {
     let agent = Agent::new();
     agent.assign(vec![labelled(1)]);
     let twice = vec![labelled(2), task("u", Script::service()), labelled(3)];
@@ -97,7 +97,7 @@ fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
 }
 
 #[test]
-fn an_absurd_policy_is_refused_when_its_task_is_read() {
+fn an_invalid_policy_is_refused_when_its_task_is_deserialized() {
     let task = |jitter: f64| {
         let assignment =
             json!({ "id": "t", "version": 1, "desired_state": "running", "definition": "d" });
@@ -110,7 +110,7 @@ fn an_absurd_policy_is_refused_when_its_task_is_read() {
 }
 
 #[test]
-fn a_lower_desired_state_is_refused_and_the_other_tasks_are_taken() {
+fn a_lower_desired_state_is_refused_and_the_other_tasks_are_accepted() {
     let agent = Agent::new();
     agent.assign(vec![stopped("t", Script::service())]);
     let refused = agent.try_assign(vec![labelled(5), task("u", Script::service())]).unwrap();
@@ -155,7 +155,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
 }
 
 #[test]
-fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
+fn a_new_policy_of_a_task_is_used_at_once() {
     let agent = Agent::new();
     let flaky = || task("t", Script { tries: 3, ..Script::service() });
     let patient = |millis| {
@@ -201,7 +201,7 @@ fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
 }
 
 #[test]
-fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
+fn a_task_without_a_controller_is_rejected_and_other_tasks_continue() {
     let agent = Agent::new();
     let unknown = || task("t", Script { known: false, ..Script::service() });
     agent.assign(vec![unknown(), task("u", Script::service())]);
@@ -224,7 +224,7 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
 }
 
 #[test]
-fn a_task_without_a_controller_gets_one_when_the_same_is_assigned_again() {
+fn a_task_without_a_controller_gets_one_when_it_is_assigned_again() {
     let agent = Agent::new();
     let definition = || agent.view("t").snapshot.definition;
     agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);

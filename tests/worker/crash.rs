@@ -287,7 +287,7 @@ fn check_failing(crashes: &[u32], failing: Option<u64>, seed: u64) -> u32 {
 }
 
 #[test]
-fn wherever_the_agent_crashes_every_life_ends_as_without_a_crash() {
+fn tasks_end_the_same_after_a_crash_at_any_commit() {
     for seed in 0..2 {
         let points = check(&[], seed);
         assert!(points > 100, "{points}");
@@ -298,7 +298,7 @@ fn wherever_the_agent_crashes_every_life_ends_as_without_a_crash() {
 }
 
 #[test]
-fn wherever_it_crashes_twice_every_life_ends_as_without_a_crash() {
+fn tasks_end_the_same_after_two_crashes_at_any_commits() {
     let lives = env::var("ONWARD_CRASHES").map_or(300, |lives| lives.parse().unwrap());
     let points = check(&[], 0);
     for life in 0..lives {
@@ -309,7 +309,7 @@ fn wherever_it_crashes_twice_every_life_ends_as_without_a_crash() {
 }
 
 #[test]
-fn whichever_commits_fail_and_wherever_it_crashes_every_life_ends_the_same() {
+fn tasks_end_the_same_after_failed_commits_and_a_crash() {
     for seed in 0..100 {
         let one_of = seed % 4 + 2;
         check_failing(&[], Some(one_of), seed);

@@ -58,7 +58,7 @@ fn agent() -> Agent {
 }
 
 #[test]
-fn logs_are_had_by_task_and_by_service() {
+fn logs_are_selected_by_task_and_by_service() {
     let agent = agent();
     let once = LogSubscriptionOptions::default;
     let (said, failed) = heard(&agent, &LogSelector::task("t"), &once(), || {});
@@ -73,7 +73,7 @@ fn logs_are_had_by_task_and_by_service() {
 }
 
 #[test]
-fn who_follows_hears_tasks_that_come_later_and_hears_of_the_end() {
+fn a_follower_gets_the_logs_of_later_tasks_and_the_end() {
     let agent = agent();
     let follow = LogSubscriptionOptions::follow;
     let (said, failed) = heard(&agent, &LogSelector::service("s"), &follow(), || {
@@ -97,7 +97,7 @@ fn a_log_that_cannot_be_read_is_named_and_the_others_are_read() {
 }
 
 #[test]
-fn who_follows_keeps_nothing_of_a_task_that_is_gone() {
+fn a_follower_keeps_nothing_of_a_removed_task() {
     let agent = agent();
     let assignment = Arc::new(Assignment::new("brief", Script::service()));
     let kept = Arc::downgrade(&assignment);

@@ -13,7 +13,7 @@ fn running() -> Agent {
 }
 
 #[test]
-fn a_removal_is_recorded_before_it_is_begun_and_finished_after_a_restart() {
+fn a_removal_is_stored_before_it_begins_and_continues_after_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.update(vec![AssignmentChange::Remove("t".into())]);
@@ -28,7 +28,7 @@ fn a_removal_is_recorded_before_it_is_begun_and_finished_after_a_restart() {
 }
 
 #[test]
-fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
+fn a_removal_with_a_temporary_error_is_retried_until_it_succeeds() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -43,7 +43,7 @@ fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
 }
 
 #[test]
-fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set() {
+fn a_failed_removal_keeps_its_record_and_is_retried_with_the_next_full_set() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalFails);
     agent.assign(Vec::new());
@@ -63,7 +63,7 @@ fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set()
 }
 
 #[test]
-fn what_could_not_be_removed_is_tried_at_the_next_start() {
+fn a_failed_removal_is_retried_after_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalFails);
     agent.assign(Vec::new());
@@ -76,7 +76,7 @@ fn what_could_not_be_removed_is_tried_at_the_next_start() {
 }
 
 #[test]
-fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone() {
+fn a_task_that_is_assigned_during_its_removal_starts_when_the_removal_is_complete() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -100,7 +100,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
 }
 
 #[test]
-fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
+fn a_successor_that_is_removed_again_does_not_start() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -114,7 +114,7 @@ fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
 }
 
 #[test]
-fn a_next_task_survives_a_restart() {
+fn a_successor_survives_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -128,7 +128,7 @@ fn a_next_task_survives_a_restart() {
 }
 
 #[test]
-fn what_a_failed_task_left_is_removed_as_soon_as_the_executor_gives_a_controller() {
+fn a_failed_task_is_removed_as_soon_as_the_executor_returns_a_controller() {
     let agent = running();
     agent.pool.crash();
     agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);

@@ -89,7 +89,7 @@ impl Log {
                 );
             }
             Self::Refused(error) => {
-                tracing::error!(error = &**error, "driver made an illegal move")
+                tracing::error!(error = &**error, "driver made an illegal move");
             }
         }
     }
