@@ -1,4 +1,4 @@
-//! What an agent sends, stores and shows can be read again from JSON.
+//! Tests that the types of an agent survive serialization to JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use onward::agent::driver::{DefinitionStatus, DriverExit};
@@ -20,7 +20,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The JSON of a value, which can be read again.
+/// The JSON of a value. Asserts that it can be deserialized again.
 #[track_caller]
 fn json_of<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
     let json = serde_json::to_value(value).unwrap();
@@ -63,7 +63,7 @@ fn every_driver_exit_can_be_deserialized_again() {
     json_of(&DriverExit::Closed);
 }
 
-/// Keeps what it is told to report.
+/// A connection that collects its reports.
 struct Keeps(Arc<Mutex<Vec<StatusUpdate>>>);
 
 impl StatusReporter for Keeps {
@@ -86,7 +86,7 @@ fn a_status_update_can_be_deserialized_again() {
     assert_eq!((&json["id"], &json["status"]["State"]), (&json!("web.1"), &json!("failed")));
 }
 
-/// The only task of a worker, after so many seconds.
+/// The only task of a worker, after this many seconds.
 fn view_after(seconds: u64, script: Script) -> TaskView<()> {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let executor = ScriptedExecutor::new(move |_| script.clone());

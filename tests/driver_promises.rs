@@ -1,4 +1,4 @@
-//! Promises of the driver that are tested one by one, without random worlds.
+//! Single tests of the driver's guarantees: polls, wakers, timers, threads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -38,13 +38,14 @@ fn pool(time: &VirtualTime) -> VirtualPool {
     VirtualPool::new(time.clone(), 0)
 }
 
-/// Retries that come after delays of this kind.
+/// A policy with these delays between retries.
 fn retries(initial: Duration, max: Duration, jitter: f64) -> Policy {
     let backoff = Backoff::new(initial, max).with_factor(1.0).unwrap();
     Policy::default().with_backoff(backoff.with_jitter(jitter).unwrap())
 }
 
-/// One operation hangs, another one fails for now, and the others do nothing.
+/// A controller: one operation hangs, another one returns a temporary error, and the others
+/// succeed.
 fn controller(hangs: Option<Call>, fails: Option<Call>) -> ScriptedController<u64> {
     let busy = ControllerError::new("busy").temporary();
     let said = |script: Script, (call, behavior)| match call {
@@ -59,7 +60,7 @@ fn assigned() -> AnyTask {
     AnyTask::resume(TaskStatus::new(TaskState::Assigned))
 }
 
-/// A driver's run that was polled until it waits.
+/// The future of `run`, polled until it waits.
 fn begun(
     controller: ScriptedController<u64>,
     desired: TaskState,
@@ -126,14 +127,14 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
         .collect();
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
     assert_eq!(time.next(), None);
-    // What changes nothing wakes nobody.
+    // An update that changes nothing does not wake the driver.
     for (_, handle) in &tasks {
         handle.update(update(TaskState::Running, 1)).unwrap();
     }
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
 }
 
-/// A sleep until a moment that has passed is ready at once, as with a real runtime.
+/// A sleep until a time that has passed is ready at once, as with a real runtime.
 #[derive(Clone)]
 struct Prompt {
     pool: VirtualPool,
@@ -202,7 +203,7 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
 
 #[test]
 fn the_jitter_of_a_task_is_seeded_with_its_id() {
-    // With this jitter a delay is the chance itself: its 53 bits, in milliseconds.
+    // With this jitter a delay is the random number itself: its 53 bits, in milliseconds.
     let initial = Duration::from_millis(1 << 52);
     let time = VirtualTime::new();
     let controller = controller(None, Some(Call::Prepare));
@@ -216,7 +217,7 @@ fn the_jitter_of_a_task_is_seeded_with_its_id() {
         assert!(time.advance());
         delay.as_millis()
     });
-    // SplitMix64, begun with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
+    // SplitMix64, seeded with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
     let expected = [0x5DF2_9541_3403_DE4F, 0x1D77_2220_5B43_8A63, 0xC0FE_ACD0_CC2C_9298];
     assert_eq!(chances, expected.map(|number: u128| number >> 11));
 }
@@ -244,10 +245,10 @@ fn a_new_policy_is_used_from_the_next_delay_on() {
     assert_eq!(next_attempt(), 1 + 5 + 5);
 }
 
-/// Far longer than it can take: who waits this long was never woken.
+/// The time limit. A driver that does not run within it was never woken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Says a word at every moment around the one at which the driver falls asleep.
+/// Makes a request at many times around the one at which the driver begins to wait.
 fn speak_while_it_falls_asleep(desired: TaskState) {
     for turn in 0..600_u32 {
         let controller = controller(Some(Call::Wait), None);
@@ -270,7 +271,7 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
         while !asleep.load(Ordering::Acquire) && trace.last_call() != Some(Call::Wait) {
             spins += 1;
             assert!(begun.elapsed() < PATIENCE, "the driver did not fall asleep");
-            // Its thread may have no core yet.
+            // Its thread may not run yet.
             if spins < 5_000 { std::hint::spin_loop() } else { thread::yield_now() }
         }
         for _ in 0..turn % 150 {
@@ -292,7 +293,7 @@ fn a_driver_with_an_operation_in_flight_gets_every_request_of_another_thread() {
     speak_while_it_falls_asleep(TaskState::Running);
 }
 
-/// A driver's run that has come to `wait`, which hangs, and what was called.
+/// The future of `run`, polled until `wait` hangs, and the calls so far.
 fn waiting(script: Script) -> (BoxFuture<'static, ()>, DriverHandle<u64>, Trace) {
     let controller = ScriptedController::new(script.with(Call::Wait, [Behavior::hangs()]));
     let trace = controller.trace().clone();

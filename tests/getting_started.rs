@@ -2,6 +2,7 @@
 #![cfg(unix)] // They run `sh`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 #![allow(clippy::pedantic, missing_docs, unreachable_pub, dead_code)] // as the page shows them
+#![allow(clippy::duplicate_mod)] // each program has `mod job;`, as a learner has it
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! Logs are read beside the operations of the controller they come from.
+//! Tests of logs, which are read beside the operations of their controller.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use time::{Duration, UtcDateTime};
 
-/// Says two things, and goes on for ever where it is followed.
+/// A log with two messages, which continues forever for followers.
 struct Chatter;
 
 impl ControllerLogs for Chatter {
@@ -31,7 +31,7 @@ impl ControllerLogs for Chatter {
     }
 }
 
-/// Runs for ever.
+/// A workload that runs forever.
 struct Endless(SharedLogs);
 
 impl Controller for Endless {

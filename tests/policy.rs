@@ -1,4 +1,4 @@
-//! Policies: the delays between retries, which values are refused, and the stored form.
+//! Tests of policies: the delays between retries, invalid values, and the JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use onward::agent::Policy;
@@ -14,7 +14,7 @@ fn backoff(initial: Duration, max: Duration, factor: f64) -> Backoff {
     Backoff::new(initial, max).with_factor(factor).unwrap().with_jitter(0.0).unwrap()
 }
 
-/// A policy of which nothing is as the default has it.
+/// A policy whose fields all differ from the default.
 fn unlike_the_default() -> Policy {
     Policy::default()
         .with_backoff(backoff(ms(2), ms(3), 4.0).with_jitter(0.5).unwrap())

@@ -1,5 +1,4 @@
-//! Statuses arrive: the newest, in batches, never a lower one, whatever the
-//! connection does.
+//! Tests of the reporter: newest statuses, batches, order, retries, failures of the connection.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use futures::FutureExt;
@@ -22,7 +21,7 @@ use std::time::Duration;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// In this call, the statuses of this task are taken so.
+/// The reply to the statuses of this task in this call.
 fn but(id: &str, taken: Taken) -> Reply {
     Reply::ArrivesBut(vec![(id.into(), taken)])
 }
@@ -31,13 +30,13 @@ fn after(millis: u64) -> Reply {
     Reply::ArrivesAfter(Duration::from_millis(millis))
 }
 
-/// What has arrived since this was asked last.
+/// The statuses that have arrived since the last call.
 fn arrived(upstream: &ScriptedReporter) -> Vec<String> {
     let arrived = upstream.take_arrived().into_iter();
     arrived.map(|update| format!("{} {}", update.id, update.status.state)).collect()
 }
 
-/// The calls since this was asked last: when, and for which tasks.
+/// The reports since the last call: their times and tasks.
 fn calls(upstream: &ScriptedReporter) -> Vec<String> {
     let calls = upstream.take_calls().into_iter();
     calls
@@ -80,17 +79,17 @@ impl World {
     }
 }
 
-/// The time as a reporter's runtime.
+/// Virtual time as a runtime.
 fn runtime(time: &VirtualTime) -> Arc<VirtualPool> {
     Arc::new(VirtualPool::new(time.clone(), 1))
 }
 
-/// The default without chance.
+/// The default back-off without jitter.
 fn backoff() -> Backoff {
     Backoff::default().with_jitter(0.0).unwrap()
 }
 
-/// Polls a future, and lets time go on, until it is ready or nothing comes by then.
+/// Polls a future and advances the time, until it is ready or the limit is reached.
 fn drive<F: Future>(
     time: &VirtualTime,
     mut future: Pin<&mut F>,
@@ -134,7 +133,7 @@ fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
     world.put("a", READY);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a running"]);
-    // The same state may say something else.
+    // The same state can have another message.
     world.put("a", RUNNING);
     world.put("a", TaskState::Failed);
     world.run();
@@ -179,7 +178,7 @@ fn a_failed_delivery_is_retried_after_growing_delays() {
     let mut world = World::new([Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
     world.put("a", READY);
     world.run_until(Duration::from_millis(1500));
-    // It does not hasten what cannot be reached.
+    // A new status does not end the back-off of an unreachable manager.
     world.put("b", RUNNING);
     world.run();
     assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "3000 ab", "7000 ab"]);
@@ -221,7 +220,7 @@ fn a_status_that_makes_the_manager_refuse_every_call_is_found_and_delays_no_othe
     world.put("f", READY);
     world.run_until(Duration::from_secs(1));
     assert_eq!(calls(&world.upstream), ["0 f", "1000 c"]);
-    // The last word of a task that is gone is tried once more, and then given up.
+    // The last status of a removed task is retried once, and then dropped.
     world.handle.removed("c");
     assert_eq!(world.handle.pending(), 1);
     world.run_until(Duration::from_secs(9));
@@ -239,7 +238,7 @@ fn the_last_status_of_a_removed_task_arrives_and_the_next_task_of_its_id_may_hav
     world.put("a", READY);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a ready"]);
-    // One that was not delivered is replaced by the other task's.
+    // A status that was not delivered is replaced by that of the next task.
     world.put("a", TaskState::Shutdown);
     world.handle.removed("a");
     world.put("a", READY);
@@ -256,7 +255,7 @@ fn the_refusals_of_a_removed_task_do_not_delay_the_next_task_of_its_id() {
     world.run_until(Duration::from_secs(1));
     world.put("a", READY);
     world.run();
-    // The third is its first: it is tried again after the shortest delay.
+    // This is its first failure, so it is retried after the shortest delay.
     assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "1000 a", "2000 a"]);
     assert_eq!(arrived(&world.upstream), ["a ready"]);
 }
@@ -300,7 +299,7 @@ fn a_flush_delivers_every_status_or_returns_it() {
     let left = flushed.unwrap().unwrap_err();
     assert_eq!((&*left[0].id, left[0].status.state, left.len()), ("a", READY, 1));
     assert_eq!(time.now(), Duration::from_secs(5));
-    // It was given back, not away.
+    // It was returned, and is still in the queue.
     assert_eq!(handle.pending(), 1);
 }
 
@@ -324,8 +323,8 @@ fn a_flush_makes_one_attempt_for_every_status_during_any_back_off() {
     assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
 }
 
-/// A reporter with 2,500 statuses, in back-off. Then a flush with these replies: when it
-/// returns, how many statuses each of its calls had, and how many have not arrived.
+/// A reporter with 2,500 statuses, in back-off. Calls `flush` with these replies. Returns the time
+/// at which it returned, the number of statuses in each call, and the number that has not arrived.
 fn flush_of_2500(
     replies: impl IntoIterator<Item = Reply>,
     until: Duration,
@@ -356,7 +355,7 @@ fn a_flush_tries_every_status_even_if_the_first_call_hangs() {
     let until = Duration::from_millis(500);
     let flushed = flush_of_2500([after(3_600_000)], until);
     assert_eq!(flushed, (until, vec![1000, 1000, 500], 1000));
-    // Each call hangs: they are tried once, and the flush still returns in time.
+    // Each call hangs. Each is tried once, and `flush` still returns in time.
     let flushed = flush_of_2500(vec![after(3_600_000); 3], until);
     assert_eq!(flushed, (until, vec![1000, 1000, 500], 2500));
 }
@@ -405,7 +404,7 @@ fn the_sent_state_of_a_removed_task_does_not_count_for_the_next_task_of_its_id()
     assert_eq!(arrived(&world.upstream), ["a ready", "a running"]);
 }
 
-/// Everything it takes is followed by a newer status of the same task.
+/// A connection that puts a newer status into the queue for each one that it delivers.
 struct Busy {
     handle: Arc<OnceLock<ReporterHandle>>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -418,7 +417,7 @@ impl StatusReporter for Busy {
             taken.extend(updates.iter().map(|update| update.id.to_string()));
             taken.len() / 1000
         };
-        // Else it goes on for ever.
+        // Otherwise it would continue forever.
         if calls < 50 {
             for update in updates.iter().filter(|update| update.id.starts_with("busy")) {
                 let mut status = update.status.clone();
@@ -446,7 +445,7 @@ fn a_thousand_busy_tasks_do_not_starve_another() {
     assert_eq!(place, Some(1000), "it is the first of the second call");
 }
 
-/// Panics as often as it is told to.
+/// A connection that panics a number of times.
 struct Panics(u32, Arc<Mutex<Vec<String>>>);
 
 impl StatusReporter for Panics {
@@ -473,7 +472,7 @@ fn a_panic_of_the_upstream_counts_as_a_failure_of_the_connection() {
     assert_eq!(*taken.lock().unwrap(), ["a"]);
 }
 
-/// Asks the reporter how much there is to be delivered, whenever something is logged.
+/// A subscriber that reads the number of pending statuses at each event.
 struct Asks(Arc<OnceLock<ReporterHandle>>, Arc<AtomicUsize>);
 
 impl Subscriber for Asks {
@@ -490,7 +489,7 @@ impl Subscriber for Asks {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        // It would never return if the lock were held.
+        // It would deadlock if the lock were held.
         let pending = self.0.get().unwrap().pending();
         self.1.fetch_add(pending, Ordering::Relaxed);
     }
@@ -516,7 +515,7 @@ fn nothing_is_logged_under_the_lock() {
     });
     let limit = Duration::from_secs(10);
     finished.recv_timeout(limit).expect("the subscriber waits for a lock of the reporter");
-    // It was told of both failures, and the status was pending each time.
+    // It got both failures, and the status was pending each time.
     assert_eq!(seen.load(Ordering::Relaxed), 2);
 }
 
@@ -573,7 +572,7 @@ proptest! {
             let known = highest.entry(id).or_insert(state);
             *known = state.max(*known);
             now += pause;
-            // Each time, the run is dropped, in the middle of a call or not.
+            // Each time, the future of `run` is dropped, in the middle of a call or not.
             world.run_until(Duration::from_millis(now));
             world.time.advance_to(Duration::from_millis(now));
         }

@@ -1,4 +1,4 @@
-//! What a store keeps, and what becomes of a file that is not what it should be.
+//! Tests of stores: what they keep, and how they treat damaged and foreign files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Does the work where it is wanted.
+/// Runs the work on the thread that the test chooses.
 fn here(work: Work) {
     work();
 }
@@ -64,7 +64,7 @@ fn delete(id: &str) -> StoreChange<String> {
     StoreChange::Delete { id: id.into() }
 }
 
-/// A place for one store, gone after the test.
+/// A directory for one store, which is deleted after the test.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-/// Everything in a store, by id.
+/// All tasks in a store, by id.
 fn all<D>(store: &impl Store<D>) -> Vec<StoredTask<D>> {
     let mut tasks = block_on(store.load()).unwrap();
     tasks.sort_by(|a, b| a.record.id().cmp(b.record.id()));
@@ -97,7 +97,7 @@ fn ids(store: &impl Store<String>) -> Vec<String> {
     all(store).iter().map(|task| task.record.id().to_owned()).collect()
 }
 
-/// Says this of every kind of store.
+/// Runs a test for every kind of store.
 fn of_every_store(
     says: impl Fn(&dyn Fn(&[StoreChange<String>]), &dyn Fn() -> Vec<StoredTask<String>>),
 ) {
@@ -137,7 +137,7 @@ fn a_deleted_task_has_no_status() {
     });
 }
 
-/// How a store is opened anew.
+/// Opens a store again.
 #[derive(Clone, Copy, Debug)]
 enum Again {
     No,
@@ -198,8 +198,8 @@ fn a_store_can_be_opened_only_once_at_a_time() {
     assert_eq!(ids(&open(&path).unwrap()), ["a"]);
 }
 
-/// A process that has the lock of a file, as a child between fork and exec has it: the file that
-/// its parent has locked.
+/// A process that holds the lock of a file, like a child between fork and exec that has inherited a
+/// locked file.
 #[cfg(unix)]
 struct Holder(std::process::Child);
 
@@ -598,7 +598,7 @@ fn a_dropped_commit_never_undoes_a_later_one() {
     let newer = store.commit(&new);
     pin_mut!(newer);
     assert!(newer.as_mut().now_or_never().is_none());
-    // The last one first.
+    // The last one runs first.
     run();
     block_on(newer).unwrap();
     run();
@@ -630,7 +630,7 @@ fn many_threads_can_commit_at_once() {
     assert!(block_on(commits).iter().all(Result::is_ok));
     assert_eq!(ids(&store).len(), 16);
     drop(store);
-    // Whoever has heard of the last answer is the last one to have the file.
+    // After the last answer, the file is closed.
     assert_eq!(ids(&open(&place.path()).unwrap()).len(), 16);
 }
 
@@ -655,7 +655,7 @@ fn a_full_disk_is_an_error_until_there_is_room() {
     for _ in 0..2 {
         full(block_on(store.commit(&[large("large")])).unwrap_err());
     }
-    // It is nobody else's meanwhile.
+    // The file stays locked in between.
     is_refused(&path, open::<String>, IN_USE);
     disk.clear();
     block_on(store.commit(&[record("after")])).unwrap();
@@ -699,7 +699,7 @@ fn a_store_without_permission_is_refused() {
     let place = Place::with(&[record("a")]);
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new().write(true).open(place.path()).is_ok() {
-        // Root may do everything.
+        // Root ignores permissions.
         assert_eq!(ids(&open(&place.path()).unwrap()), ["a"]);
         return;
     }

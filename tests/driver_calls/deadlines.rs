@@ -1,4 +1,4 @@
-//! Deadlines of the operations, of `update` and of `remove`.
+//! Deadlines of operations, `update` and `remove`.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use onward::agent::DriverExit;

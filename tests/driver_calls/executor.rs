@@ -1,4 +1,4 @@
-//! The driver's first call: the executor is asked for the controller.
+//! `Executor::controller`, the first call of a driver.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use onward::agent::DriverExit;

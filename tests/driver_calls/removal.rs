@@ -1,4 +1,4 @@
-//! A removal that shuts the task down first.
+//! Removals with `Policy::shutdown_before_removal`.
 
 use super::life::{Life, policy, seconds, waits};
 use onward::agent::driver::UpdateError;

@@ -1,4 +1,4 @@
-//! What a snapshot shows, and what is logged of a `terminate` that hangs.
+//! Snapshots, and the warnings about a `terminate` that hangs.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use crate::hands_out::driver_of;
@@ -71,7 +71,7 @@ fn a_task_without_a_call_has_no_attempt() {
     assert_eq!((ended.status.state, ended.attempt), (TaskState::Shutdown, None));
 }
 
-/// Reports progress in `prepare`, and again when it is too late.
+/// Reports progress in `prepare`, and again after it, which must be ignored.
 struct Pulls(Option<ProgressReporter>);
 
 impl Controller for Pulls {

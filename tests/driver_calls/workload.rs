@@ -1,10 +1,10 @@
-//! A task does not end while its workload may run.
+//! Tests that a task does not end while its workload may run.
 
 use super::life::{Life, policy, seconds, waits};
 use onward::lifecycle::TaskState;
 use onward::testing::{Behavior, Call, Script};
 
-/// The calls and the end of a task whose workload may run already.
+/// The calls and the final status of a task whose workload may already run.
 fn taken_up(policy: onward::agent::Policy, script: Script) -> Life {
     let change = |driver: onward::agent::Driver<_>| driver.with_possible_workload();
     let life = Life::in_state(TaskState::Preparing, policy, change, move |_| script.clone());

@@ -18,7 +18,7 @@ const COMPARES: u8 = 1;
 const CLONES: u8 = 2;
 const DROPS: u8 = 3;
 
-/// A definition, and what panics of it.
+/// A definition, and its functions that panic.
 #[derive(Debug)]
 struct Touchy {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! What a controller has is kept until it has something else. (1, 4, 8, 14)
+//! The applied definition is kept until the controller has another one. (1, 4, 8, 14)
 
 use super::agent::{Agent, SlowStore, shut_down, task};
 use super::world::{Act, World, runs};
@@ -6,7 +6,7 @@ use onward::agent::MemoryStore;
 use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::TaskState;
 
-/// A workload that neither ends by itself nor when it is asked to.
+/// A workload that does not end by itself, and ignores `shutdown`.
 fn stubborn(_: &str, _: &str, call: &str) -> Act {
     match call {
         "wait" | "shutdown" | "terminate" => Act::Hangs,
@@ -14,7 +14,7 @@ fn stubborn(_: &str, _: &str, call: &str) -> Act {
     }
 }
 
-/// As `stubborn`; the executor cannot run B, and `terminate` fails for now.
+/// As `stubborn`. The executor refuses B, and `terminate` returns a temporary error.
 fn stubborn_and_without_b(id: &str, definition: &str, call: &str) -> Act {
     match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
@@ -32,7 +32,7 @@ fn wanted(store: &MemoryStore<String>, id: &str) -> String {
     store.get(id).expect("the task is stored").record.assignment.definition.clone()
 }
 
-/// Runs A of x, and then does something.
+/// Runs x with A, and then calls a function.
 fn running(world: &World, store: &MemoryStore<String>, then: impl FnOnce(&Agent)) -> Agent {
     let agent = Agent::start(world, store.clone());
     agent.assign([task("x", "A")]);
@@ -124,7 +124,7 @@ fn a_workload_is_ended_by_a_controller_of_its_own_definition_after_a_close() {
     assert!(!agent.status("x").state.is_terminal(), "A may still run");
 }
 
-/// B is accepted and taken; C is accepted before that is stored.
+/// B is assigned and applied. C is assigned before that is stored.
 fn change_twice_while_the_store_is_slow(
     plan: impl Fn(&str, &str, &str) -> Act + Send + Sync + 'static,
 ) -> (World, SlowStore, Agent) {

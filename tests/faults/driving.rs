@@ -1,4 +1,4 @@
-//! Smaller faults of a driver and its policy. (14)
+//! Small faults of a driver and its policy. (14)
 
 use super::agent::within;
 use super::world::{Act, World};
@@ -40,8 +40,8 @@ fn a_delay_of_zero_is_the_shortest_delay() {
     }
 }
 
-/// The calls of a task whose start is too late, so that it is terminated, which takes five
-/// seconds. After three seconds its desired state is set.
+/// The calls of a task whose `start` exceeds its deadline. `terminate` then takes 5 s. After 3 s
+/// the desired state is set.
 fn terminated(desired_state: Option<TaskState>) -> World {
     let world = World::new(|_, _, call| match call {
         "start" => Act::Hangs,

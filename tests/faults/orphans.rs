@@ -1,4 +1,4 @@
-//! What exists and is not assigned holds up only its own id. (5, 7)
+//! Orphans delay only tasks with their own id. (5, 7)
 
 use super::agent::{Agent, SlowStore, shut_down, task, within};
 use super::world::{Act, World, runs};
@@ -9,7 +9,7 @@ use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
 use std::sync::Arc;
 
-/// x is assigned by a message whose commit is in progress when x is listed.
+/// x is listed while the commit of its assignment is in flight.
 fn assigned_while_it_is_listed(message: impl FnOnce(&Agent)) -> World {
     let world = World::new(|_, _, call| match call {
         "list" => Act::Takes(50),
@@ -58,7 +58,7 @@ fn no_reconcile_runs_beside_a_task_of_its_id_that_waits_for_a_commit() {
     }));
 }
 
-/// y runs, and what exists of x goes wrong when it is reconciled.
+/// y runs, and `reconcile` of x follows the plan.
 fn beside_an_orphan(list: Act, reconcile: Act) -> (World, Agent) {
     let world = World::new(move |_, _, call| match call {
         "list" => list,

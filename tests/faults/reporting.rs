@@ -1,4 +1,4 @@
-//! The reporter is fair, and makes a last attempt. (13)
+//! The reporter is fair, and `flush` makes a last attempt. (13)
 
 use super::agent::within;
 use onward::agent::reporter::{ReportError, ReporterHandle, StatusUpdate};
@@ -40,7 +40,7 @@ impl StatusReporter for Busy {
     }
 }
 
-/// In which call the quiet task is first, beside so many busy ones.
+/// The number of the first call with the quiet task, beside this many busy ones.
 fn first_call_with_the_quiet_task(busy: usize) -> usize {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let (place, heard) = (Arc::default(), Arc::default());
@@ -65,7 +65,7 @@ fn busy_tasks_do_not_starve_another() {
     assert!(first_call_with_the_quiet_task(3500) <= 5);
 }
 
-/// A reporter whose connection has failed so often that its next attempt is far away.
+/// A reporter after many failures, whose next attempt is far away.
 fn in_back_off(
     replies: impl IntoIterator<Item = Reply>,
 ) -> (VirtualPool, Reporter<ScriptedReporter>, ScriptedReporter) {

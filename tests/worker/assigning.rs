@@ -1,4 +1,4 @@
-//! What is assigned, and what becomes of it.
+//! Assignments and their effect.
 
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Trouble};
@@ -138,7 +138,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
     agent.assign(vec![labelled(1)]);
     agent.run(100);
     assert_eq!((updates(), stored(), commits.load(Ordering::Relaxed)), (0, (1, 1), 0));
-    // The controller has taken it, and that is durable too.
+    // The controller has accepted the definition, and that is stored.
     agent.assign(vec![labelled(2)]);
     agent.run(100);
     assert_eq!((updates(), stored()), (1, (2, 2)));
@@ -147,7 +147,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
     assert_eq!((updates(), stored()), (2, (3, 3)));
     agent.assign(vec![stopped("t", Script { label: 3, ..Script::service() })]);
     agent.run(100);
-    // A task that has ended is offered no definition, so its controller has the old one.
+    // A task that has ended gets no update, so its controller has the old definition.
     agent.assign(vec![stopped("t", Script { label: 4, ..Script::service() })]);
     agent.run(100);
     assert_eq!((updates(), stored()), (2, (4, 3)));
@@ -170,7 +170,7 @@ fn a_new_policy_of_a_task_is_used_at_once() {
     assert_eq!(agent.world.calls("t"), ["prepare", "prepare", "prepare"]);
     agent.run(300);
     assert_eq!(agent.state("t"), Some(TaskState::Running));
-    // Without one it has that of the others again.
+    // Without its own policy, it has the policy of the worker again.
     assert_eq!(agent.view("t").record.policy, Some(patient(2_000).into()));
     agent.assign(vec![flaky()]);
     assert_eq!(agent.view("t").record.policy, None);
@@ -214,7 +214,7 @@ fn a_task_without_a_controller_is_rejected_and_other_tasks_continue() {
     let definition = |id| agent.view(id).snapshot.definition;
     assert_eq!(definition("t"), DefinitionStatus::Pending);
     assert_eq!(definition("u"), DefinitionStatus::Applied);
-    // With a controller it stays what it is.
+    // The state stays, even with a controller.
     agent.assign(vec![labelled(0), task("u", Script::service())]);
     agent.run(100);
     assert_eq!(definition("t"), DefinitionStatus::Applied);

@@ -1,4 +1,4 @@
-//! How an agent goes away.
+//! The end of an agent: `close` and `shut_down`.
 
 use super::agent::{Agent, open, task};
 use super::world::{Script, Slow, Told, Trouble, World};
@@ -69,9 +69,9 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
     assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
     assert_eq!(agent.view("web").record.policy, Some(patient.into()));
-    // What had ended before is as it was.
+    // Tasks that had ended before are unchanged.
     assert_eq!(agent.view("job").record.assignment.desired_state, TaskState::Running);
-    // Once more is nothing more.
+    // A second call changes nothing.
     assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
     agent.handle.close();
     agent.pool.run();

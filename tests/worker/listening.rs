@@ -1,4 +1,4 @@
-//! Who is told what.
+//! Listeners and reporters.
 
 use super::agent::{Agent, open_on, task};
 use super::world::{Script, Told, World};
@@ -39,7 +39,7 @@ fn a_listener_gets_every_stored_status_first_and_then_new_ones() {
     agent.assign(vec![task("new", Script::job(10, 0))]);
     agent.run(1_000);
     assert_eq!(told.states("new").last(), Some(&TaskState::Complete));
-    // What is gone is gone.
+    // Removed tasks are not reported again.
     assert_eq!(told.all().keys().collect::<Vec<_>>(), ["new"]);
     drop(listener);
     agent.assign(vec![task("newer", Script::job(10, 0))]);
@@ -78,7 +78,7 @@ fn a_listener_that_is_dropped_at_once_gets_nothing_and_a_permanent_one_everythin
     assert_eq!((brief.last().len(), faithful.last().len()), (0, 1));
 }
 
-/// Takes statuses to a list.
+/// A sink that collects statuses.
 #[derive(Clone, Default)]
 struct Arrives(Arc<Mutex<Vec<(String, TaskState)>>>);
 

@@ -1,4 +1,4 @@
-//! What is found in the world, and nobody has assigned.
+//! Orphans: `list` and `reconcile`.
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble, Workload};
@@ -24,7 +24,7 @@ fn an_orphan_is_reconciled_after_the_first_full_set() {
     let agent = with(&["left", "mine"]);
     agent.update(vec![AssignmentChange::Update(task("u", Script::service()))]);
     agent.run(100);
-    // It may still be somebody's.
+    // It may still be assigned.
     assert_eq!(reconciled(&agent), [""; 0]);
     agent.assign(vec![task("mine", Script::service()), task("u", Script::service())]);
     agent.run(100);
@@ -33,7 +33,7 @@ fn an_orphan_is_reconciled_after_the_first_full_set() {
     agent.world.lock().workloads.insert("later".into(), Workload::default());
     agent.assign(vec![task("u", Script::service())]);
     agent.run(100);
-    // Once is enough.
+    // `list` is called once.
     assert_eq!(reconciled(&agent), ["left"]);
     agent.check();
 }
@@ -81,7 +81,7 @@ fn of_two_orphans_only_the_one_whose_reconcile_failed_is_reconciled_again() {
     agent.assign(Vec::new());
     agent.run(100);
     assert_eq!(reconciled(&agent), ["easy", "stuck"]);
-    // The other way round: the last one to be ended is the one that fails.
+    // The other order: the last `reconcile` fails.
     let agent = with(&["also easy", "stuck", "zero"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileFails("also easy"));
     agent.assign(Vec::new());

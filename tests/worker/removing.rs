@@ -1,4 +1,4 @@
-//! How a task is removed, whatever stands in the way.
+//! Removals: failures, restarts, successors.
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
@@ -86,7 +86,7 @@ fn a_task_that_is_assigned_during_its_removal_starts_when_the_removal_is_complet
     let stored = agent.world.stored("t").unwrap().record;
     assert_eq!(stored.next.as_ref().unwrap().assignment.definition, Script::job(10, 4));
     assert!(agent.view("t").record.removing);
-    // The last word on it counts.
+    // The last message counts.
     agent.assign(vec![task("t", Script::job(10, 5))]);
     agent.world.lock().trouble = None;
     agent.run(30_000);
@@ -121,7 +121,7 @@ fn a_successor_survives_a_restart() {
     agent.assign(vec![task("t", Script::job(10, 0))]);
     let agent = agent.restart();
     agent.world.lock().trouble = None;
-    // The reports are another task's now.
+    // The reports now belong to the successor.
     agent.run(30_000);
     assert_eq!(agent.state("t"), Some(TaskState::Complete));
     agent.check();
@@ -138,7 +138,7 @@ fn a_failed_task_is_removed_as_soon_as_the_executor_returns_a_controller() {
     agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
     agent.assign(Vec::new());
     agent.run(60_000);
-    // It may have something in the world: it is not forgotten.
+    // It may have a workload, so its record stays.
     assert!(agent.world.stored("t").unwrap().record.removing);
     assert_eq!(agent.world.lock().workloads.len(), 1);
     agent.world.lock().trouble = None;
@@ -169,7 +169,7 @@ fn a_busy_executor_is_asked_for_a_removal_after_longer_and_longer_delays() {
     agent.assign(Vec::new());
     agent.world.lock().controllers = 0;
     agent.run(60_000);
-    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    // After 1, 2, 4, 8, 16, 30 s, each longer or shorter by up to 10 %.
     let asked = agent.world.lock().controllers;
     assert!((5..=7).contains(&asked), "{asked}");
     agent.check();

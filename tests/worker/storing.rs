@@ -1,4 +1,4 @@
-//! What is durable when, and a store that fails.
+//! The order of commits, and stores that fail or hang.
 
 use super::agent::{Agent, open, stopped, task};
 use super::world::{Script, Slow, Told, Trouble, World};
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const NOTHING: StoreFault = StoreFault::Fails { written: 0 };
 
-/// The label of the definition that the controller has, as far as it is stored.
+/// The label of the stored applied definition.
 fn applied(agent: &Agent) -> Option<u32> {
     agent.world.stored("t").unwrap().record.applied.as_ref().map(|applied| applied.definition.label)
 }
@@ -98,7 +98,7 @@ fn a_failed_commit_is_retried_with_back_off() {
         Some(NOTHING)
     });
     agent.run(60_000);
-    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    // After 1, 2, 4, 8, 16, 30 s, each longer or shorter by up to 10 %.
     assert!((6..=7).contains(&commits.load(Ordering::Relaxed)), "{commits:?}");
     agent.world.store.set_faults(|_| None);
     agent.run(60_000);
@@ -136,7 +136,7 @@ fn many_statuses_share_one_flush() {
 fn many_statuses_do_not_delay_an_assignment_and_many_assignments_do_not_delay_a_status() {
     let world = World::new();
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
-    // It never gets prepared, and says so every millisecond.
+    // Its `prepare` fails every millisecond, so it has a new status each time.
     let restless = || {
         let millisecond = Duration::from_millis(1);
         let backoff = Backoff::new(millisecond, millisecond).with_jitter(0.0).unwrap();
@@ -148,7 +148,7 @@ fn many_statuses_do_not_delay_an_assignment_and_many_assignments_do_not_delay_a_
     agent.assign(vec![restless(), task("web", Script::service())]);
     agent.run(100);
     assert_eq!(agent.told.states("web").last(), Some(&TaskState::Running));
-    // Each of these is another commit.
+    // Each of these needs another commit.
     let assigns = async {
         for number in 0..40 {
             let tasks = [
@@ -193,7 +193,7 @@ fn every_stored_task_continues_from_its_status() {
         stopped("off", Script::service()),
     ]);
     agent.run(1_000);
-    // One of which nothing is known but that it is assigned.
+    // A task without a status.
     let record = TaskRecord::new(Assignment::new("new", Script::service()));
     let change = [StoreChange::Record(record.into())];
     futures::executor::block_on(agent.world.store.commit(&change)).unwrap();
@@ -215,7 +215,7 @@ fn a_definition_that_was_not_accepted_before_a_crash_is_offered_after_it() {
     let agent = Agent::new();
     agent.assign(vec![labelled(0)]);
     agent.run(100);
-    // It becomes durable, and nothing else happens.
+    // It is stored, and nothing else happens.
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
     let assign = agent.handle.assign(vec![labelled(1)]);
     assert!(agent.pool.run_until(assign).is_none());
@@ -233,7 +233,7 @@ fn an_accepted_definition_does_not_mark_the_next_one_as_accepted() {
     let agent = Agent::new();
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    // That the second is taken is not durable when the third comes.
+    // The acceptance of the second definition is not stored when the third comes.
     agent.world.store.set_faults(|call| match call {
         StoreCall::Commit([StoreChange::Record(record)])
             if record.applied.as_ref().is_some_and(|applied| applied.definition.label == 2) =>
@@ -289,7 +289,7 @@ fn a_definition_that_was_refused_is_never_stored_as_applied() {
     agent.world.lock().trouble = Some(Trouble::UpdateRefused);
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    // The next one becomes durable, and nothing else happens.
+    // The next one is stored, and nothing else happens.
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
     assert!(agent.pool.run_until(agent.handle.assign(vec![labelled(2)])).is_none());
     agent.world.store.set_faults(|_| None);
@@ -308,7 +308,7 @@ fn a_definition_that_is_accepted_while_a_refused_one_is_stored_is_the_applied_on
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
     agent.assign(vec![labelled(0, true)]);
     agent.run(100);
-    // The second is sent as soon as the first is durable: the controller takes it meanwhile.
+    // The second is sent as soon as the first is stored. The controller accepts it in between.
     let both = async {
         agent.handle.assign(vec![labelled(1, true)]).await.unwrap();
         agent.handle.assign(vec![labelled(2, false)]).await.unwrap();
