@@ -128,9 +128,9 @@ pub(super) enum Action<D, H> {
     ReportRemoved(Arc<str>),
     /// Publish the new record, driver, logs or removal error of a task.
     Show(Arc<str>),
-    /// Wake the watchers: the snapshot of a driver has changed.
+    /// A driver has something else to show of its task.
     Notify,
-    /// Answer a message. Boxed, because there may be very many of the other actions.
+    /// A message is answered. Boxed: of the others there may be very many.
     Answer(u64, Box<Answer>),
 }
 
