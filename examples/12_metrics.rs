@@ -126,7 +126,7 @@ impl<S: Subscriber> Layer<S> for Metrics {
                 self.transitions.with_label_values(&[from, to]).inc();
             }
             "deadline passed" => self.deadlines.with_label_values(&[field("call")]).inc(),
-            "task is terminated" => self.terminations.inc(),
+            "driver terminates the task" => self.terminations.inc(),
             _ => {}
         }
     }

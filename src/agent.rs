@@ -1,15 +1,16 @@
 //! Drives tasks over time: retries, deadlines, persistence.
 //!
-//! - [`Driver`] takes one task through its whole life.
+//! - [`Driver`] runs one task from its start to its removal.
 //! - [`Worker`] runs many tasks, stores them, and resumes them after a restart.
 //! - [`Reporter`] delivers statuses over a connection that may fail.
-//! - [`Store`] keeps what must outlive the agent; [`MemoryStore`] does not outlive it.
+//! - [`Store`] keeps the tasks, so that they survive a restart of the agent. [`MemoryStore`] keeps
+//!   them until the process ends.
 //! - [`Policy`] has the back-off and the deadlines.
-//! - [`Runtime`] is what all of them need of the program around them.
+//! - [`Runtime`] has the clock, the sleeps and the `spawn` that all of them use.
 //!
-//! This layer needs the feature `std`. It starts no thread and has no runtime of its own: what
-//! loops is a future, and you decide where it runs. Each module has what belongs to one of
-//! these; the names that most agents use are here too.
+//! This layer needs the feature `std`. It starts no thread and has no runtime: drivers, workers and
+//! reporters are futures, and you decide where they run. There is a module for each of these
+//! types. The types that most agents use are also here.
 
 pub mod driver;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What an agent sends, stores and shows can be read again from JSON.
+//! Tests that the types of an agent survive serialization to JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use onward::agent::driver::{DefinitionStatus, DriverExit};
@@ -20,7 +20,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The JSON of a value, which can be read again.
+/// The JSON of a value. Asserts that it can be deserialized again.
 #[track_caller]
 fn json_of<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
     let json = serde_json::to_value(value).unwrap();
@@ -40,7 +40,7 @@ fn assigned() -> AssignedTask<String> {
 }
 
 #[test]
-fn an_assigned_task_can_be_read_again() {
+fn an_assigned_task_can_be_deserialized_again() {
     let json = json_of(&assigned());
     assert_eq!(json["policy"]["remove_deadline_ms"], json!(3_000));
     assert_eq!(json["policy"]["shutdown_before_removal"], json!(true));
@@ -48,7 +48,7 @@ fn an_assigned_task_can_be_read_again() {
 }
 
 #[test]
-fn every_assignment_change_can_be_read_again() {
+fn every_assignment_change_can_be_deserialized_again() {
     json_of(&AssignmentChange::Update(assigned()));
     json_of(&AssignmentChange::<String>::Remove("web.1".into()));
     let (id, desired_state) = ("web.1".into(), TaskState::Shutdown);
@@ -57,13 +57,13 @@ fn every_assignment_change_can_be_read_again() {
 }
 
 #[test]
-fn every_driver_exit_can_be_read_again() {
+fn every_driver_exit_can_be_deserialized_again() {
     json_of(&DriverExit::Removed);
     json_of(&DriverExit::RemovalFailed { error: "it is stuck".into() });
     json_of(&DriverExit::Closed);
 }
 
-/// Keeps what it is told to report.
+/// A connection that collects its reports.
 struct Keeps(Arc<Mutex<Vec<StatusUpdate>>>);
 
 impl StatusReporter for Keeps {
@@ -74,7 +74,7 @@ impl StatusReporter for Keeps {
 }
 
 #[test]
-fn a_status_update_can_be_read_again() {
+fn a_status_update_can_be_deserialized_again() {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let kept = Arc::new(Mutex::new(Vec::new()));
     let mut reporter = Reporter::new(Keeps(Arc::clone(&kept)), Arc::new(pool.clone()));
@@ -86,7 +86,7 @@ fn a_status_update_can_be_read_again() {
     assert_eq!((&json["id"], &json["status"]["State"]), (&json!("web.1"), &json!("failed")));
 }
 
-/// The only task of a worker, after so many seconds.
+/// The only task of a worker, after this many seconds.
 fn view_after(seconds: u64, script: Script) -> TaskView<()> {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let executor = ScriptedExecutor::new(move |_| script.clone());
@@ -107,7 +107,7 @@ fn can_be_read_again(view: &TaskView<()>) {
 }
 
 #[test]
-fn a_task_view_and_its_snapshot_can_be_read_again() {
+fn a_task_view_and_its_snapshot_can_be_deserialized_again() {
     let ended = view_after(1, Script::new());
     assert_eq!(ended.snapshot.status.state, TaskState::Complete);
     assert_eq!(ended.snapshot.definition, DefinitionStatus::Applied);
@@ -121,7 +121,7 @@ fn a_task_view_and_its_snapshot_can_be_read_again() {
 }
 
 #[test]
-fn every_definition_status_can_be_read_again() {
+fn every_definition_status_can_be_deserialized_again() {
     for status in [
         DefinitionStatus::Pending,
         DefinitionStatus::Applied,
@@ -133,7 +133,7 @@ fn every_definition_status_can_be_read_again() {
 }
 
 #[test]
-fn an_exit_code_of_0_and_one_that_is_not_known_are_read_again_as_they_were() {
+fn an_exit_code_of_0_and_an_unknown_one_are_deserialized_unchanged() {
     for exit_code in [None, Some(0), Some(3)] {
         let mut status = TaskStatus::new(TaskState::Failed);
         let container_id = "web.1".into();

@@ -1,5 +1,5 @@
-//! What the pages say of tests and of each other is so. Their blocks of code are
-//! doctests, by `src/lib.rs`; `tests/course.rs` tries the course as its reader does.
+//! The pages agree with the tests, with the source and with each other. Their blocks of code are
+//! doc tests of `src/docs.rs`. `tests/course.rs` runs the course.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -73,39 +73,95 @@ fn every_statement_about_swarmkit_is_there_once_and_has_its_test() {
     assert_eq!(rows('W'), [1, 3, 4, 6, 7, 8, 9, 10, 12, 13]);
 }
 
-#[test]
-fn the_controller_that_one_is_told_to_write_is_the_one_that_is_run() {
-    let page = fs::read_to_string(root().join("docs/getting-started.md")).unwrap();
-    let controller = fs::read_to_string(root().join("examples/getting-started/job.rs")).unwrap();
-    assert!(page.contains(&format!("```rust\n{controller}```\n")));
+/// The code of the library below a path, without comments, each file in one line.
+fn code(path: &Path, into: &mut String) {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries.for_each(|entry| code(&entry.unwrap().path(), into));
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    lines.for_each(|line| *into += line);
+    into.push('\n');
+}
+
+/// The table of messages in the guide, and the code of the library.
+fn messages_and_code() -> (String, String) {
+    let guide = pages().remove("docs/guide.md").unwrap();
+    let (_, table) = guide.split_once("\n## Log messages and errors\n").unwrap();
+    let table = table.split("\n## ").next().unwrap().to_owned();
+    let mut source = String::new();
+    code(&root().join("src"), &mut source);
+    (table, source)
 }
 
 #[test]
-fn everything_that_is_logged_is_in_the_guide() {
-    fn sources(path: &Path, into: &mut String) {
-        if path.is_dir() {
-            return fs::read_dir(path)
-                .unwrap()
-                .for_each(|entry| sources(&entry.unwrap().path(), into));
-        }
-        // Without what is only said in comments.
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        code.for_each(|line| *into += line);
-    }
-    let (mut source, guide) = (String::new(), pages()["docs/guide.md"].clone());
-    sources(&root().join("src"), &mut source);
+fn the_guide_lists_every_log_message() {
+    let (table, source) = messages_and_code();
     let mut messages = 0;
     for call in source.split("tracing::").skip(1) {
-        let macros = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
-        let Some(call) = macros.iter().find_map(|name| call.strip_prefix(name)) else { continue };
+        let levels = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
+        let Some(call) = levels.iter().find_map(|name| call.strip_prefix(name)) else { continue };
         let message = call.split(");").next().unwrap().rsplit('"').nth(1).unwrap();
-        // What is put in when it is logged stands there as it is then.
+        // The guide has the text with each value that a placeholder at the beginning can have.
         let end = message.rsplit('}').next().unwrap();
-        assert!(guide.contains(&format!("{end}`")), "the guide does not tell of `{message}`");
+        assert!(table.contains(&format!("{end}`")), "the guide does not list `{message}`");
         messages += 1;
     }
     assert!(messages >= 15, "{messages} messages");
+}
+
+/// The text of the first string literal.
+fn literal(code: &str) -> Option<&str> {
+    let (_, text) = code.split_once('"')?;
+    text.split('"').next()
+}
+
+/// The parts of a format string between its placeholders that one can search for.
+fn fixed_parts(format: &str) -> impl Iterator<Item = &str> {
+    let parts = format.split(['{', '}']).step_by(2);
+    let parts = parts.map(|part| part.trim_matches(|c: char| !c.is_alphanumeric()));
+    parts.filter(|part| part.len() >= 6)
+}
+
+#[test]
+fn the_guide_lists_every_error() {
+    let (table, source) = messages_and_code();
+    let mut texts: Vec<&str> = source.split("#[error(").skip(1).filter_map(literal).collect();
+    for rest in source.split("impl fmt::Display for ").skip(1) {
+        let (name, body) = rest.split_once(" {").unwrap();
+        if name.ends_with("Error") || name == "RefusedTask" {
+            let body = body.split("impl ").next().unwrap().split('\n').next().unwrap();
+            texts.extend(body.split("write!(f, ").skip(1).filter_map(literal));
+            texts.extend(body.split("write_str(").skip(1).filter_map(literal));
+        }
+    }
+    // Errors without a type of their own.
+    let made = ["ControllerError::new(format!(", "format!(\"{phase}", "format!(\"{}; terminate"];
+    for made in made {
+        let found = source.split_once(made).unwrap_or_else(|| panic!("no `{made}` in src"));
+        let whole = &source[found.0.len()..];
+        texts.extend(literal(whole));
+    }
+    let mut parts = 0;
+    for text in &texts {
+        for part in fixed_parts(text) {
+            assert!(table.contains(part), "the guide does not list `{part}` of {text:?}");
+            parts += 1;
+        }
+    }
+    assert!(texts.len() >= 35 && parts >= 45, "{} texts, {parts} parts", texts.len());
+}
+
+#[test]
+fn no_page_shows_a_line_that_the_documentation_hides() {
+    for (page, text) in pages() {
+        for block in text.split("```rust").skip(1) {
+            let code = block.split("```").next().unwrap();
+            let hidden = code.lines().find(|line| *line == "#" || line.starts_with("# "));
+            assert_eq!(hidden, None, "{page}");
+        }
+    }
 }
 
 /// What a heading is called in a link, as GitHub makes it.

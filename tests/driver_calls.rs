@@ -1,5 +1,5 @@
-//! The driver's calls one by one: the executor, deadlines, removals, a workload that may run,
-//! what a snapshot shows.
+//! Tests of a driver's calls: the executor, deadlines, removals, a workload that may run,
+//! snapshots.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 

@@ -1,5 +1,5 @@
-//! Code of an embedder's beside the driver: it may look at the handle from anywhere, and it may
-//! panic when it is dropped. Each test has a time limit: what would hang has deadlocked.
+//! Code of the embedder may use the handle from anywhere, and may panic when it is dropped. Each
+//! test has a time limit, so that a deadlock fails it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -24,10 +24,10 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-/// Far longer than it can take.
+/// The time limit. It is far longer than a test takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs this in a thread of its own, and fails if it does not end.
+/// Runs a test on a thread of its own, and fails if it does not end in time.
 #[track_caller]
 fn in_time(what: &str, run: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
@@ -50,7 +50,7 @@ fn pool() -> VirtualPool {
     VirtualPool::new(VirtualTime::new(), 0)
 }
 
-/// Where the code of an embedder's finds the handle.
+/// The handle, for the code of the embedder.
 type Place<D> = Arc<OnceLock<DriverHandle<D>>>;
 
 fn look<D>(place: &OnceLock<DriverHandle<D>>) {
@@ -59,7 +59,7 @@ fn look<D>(place: &OnceLock<DriverHandle<D>>) {
     }
 }
 
-/// Something goes wrong in everything that this task does.
+/// A controller whose calls all fail.
 fn eventful() -> Script {
     let busy = || Behavior::fails(ControllerError::new("busy").temporary());
     let refuses = Behavior::fails(ControllerError::update_rejected("no"));
@@ -75,7 +75,7 @@ fn eventful() -> Script {
         .with(Call::Inspect, [Behavior::fails("gone")])
 }
 
-/// Lives that life, until it ends.
+/// Runs the task until it is removed.
 fn live<D: Clone + PartialEq + Send + Sync + 'static>(
     pool: &VirtualPool,
     mut driver: Driver<ScriptedExecutor<D>>,
@@ -104,7 +104,7 @@ fn wishes() -> [Assignment<u64>; 2] {
     [other.clone(), other.with_desired_state(TaskState::Shutdown)]
 }
 
-/// A subscriber that looks at the handle whenever something is logged.
+/// A tracing subscriber that uses the handle for each event.
 struct Subscriber(Place<u64>);
 
 impl tracing::Subscriber for Subscriber {
@@ -140,7 +140,7 @@ fn a_tracing_subscriber_may_look_at_the_handle() {
     });
 }
 
-/// A runtime that looks at the handle wherever it is asked something.
+/// A runtime that uses the handle in each of its functions.
 struct Looks(VirtualPool, Place<u64>);
 
 impl Runtime for Looks {
@@ -199,7 +199,7 @@ fn a_sink_may_look_at_the_handle() {
     });
 }
 
-/// A definition that looks at the handle when it is compared, cloned or dropped.
+/// A definition that uses the handle when it is compared, cloned or dropped.
 struct Nosy(u64, Arc<OnceLock<DriverHandle<Nosy>>>);
 
 impl PartialEq for Nosy {
@@ -235,7 +235,7 @@ fn a_definition_may_look_at_the_handle_when_it_is_compared_cloned_or_dropped() {
     });
 }
 
-/// A waker that looks at the handle when it is woken and when it is dropped.
+/// A waker that uses the handle when it is woken and when it is dropped.
 struct LooksAsWaker(Place<u64>);
 
 impl Wake for LooksAsWaker {
@@ -264,7 +264,7 @@ fn a_waker_may_look_at_the_handle_when_it_is_woken_and_when_it_is_dropped() {
             run.poll_unpin(&mut Context::from_waker(&waker)).is_pending()
         };
         let mut run = driver.run().boxed();
-        // Each poll takes the place of a waker that only the driver has.
+        // Each poll replaces a waker that only the driver has.
         assert!(poll(&mut run) && poll(&mut run));
         let mut watch = handle.watch();
         let waker = Waker::from(Arc::new(LooksAsWaker(place.clone())));
@@ -281,7 +281,7 @@ fn a_waker_may_look_at_the_handle_when_it_is_woken_and_when_it_is_dropped() {
 
 #[test]
 fn a_watch_may_be_dropped_by_the_waker_of_another_watch() {
-    /// The task of a simple executor: the last of its wakers drops it.
+    /// The task of a simple executor. Its last waker drops it.
     struct Holds(#[expect(dead_code, reason = "it is only dropped")] Mutex<Watch<u64, TaskStatus>>);
     impl Wake for Holds {
         fn wake(self: Arc<Self>) {}
@@ -294,22 +294,22 @@ fn a_watch_may_be_dropped_by_the_waker_of_another_watch() {
         let mut context = Context::from_waker(&waker);
         assert!(shared.poll_next_unpin(&mut context).is_ready());
         assert!(shared.poll_next_unpin(&mut context).is_pending());
-        // Now only the registration of `shared` keeps the other watch.
+        // Now only the waker that is registered in `shared` keeps the other watch alive.
         drop(waker);
         drop(shared);
     });
 }
 
-/// Panics in its drop, or in what a driver calls outside of a poll.
+/// A controller that panics in its drop, or in a call outside of a poll.
 struct Explosive {
     calls: Arc<Mutex<Vec<&'static str>>>,
-    /// Which of these panic: the drop of `wait`, that of the controller, `logs`.
+    /// Which of these panic: the drop of `wait`, the drop of the controller, `logs`.
     wait: bool,
     controller: bool,
     logs: bool,
 }
 
-/// Without the hook: nobody is to read a backtrace.
+/// Panics without the hook, which would print a backtrace.
 fn explode() {
     if !thread::panicking() {
         resume_unwind(Box::new("bomb"));

@@ -1,9 +1,9 @@
-//! A model test of the driver: random worlds in virtual time, each trace held
-//! against a small sequential model of what must happen.
+//! A model test of the driver: random lives of tasks in virtual time. Each trace is compared with a
+//! small sequential model.
 //!
-//! `ONWARD_TRACES=1000000 cargo test --release --test driver_model` plays as many
-//! distinct traces; `ONWARD_SEED=7` begins at another seed, or, with
-//! `ONWARD_TRACES=1`, plays and shows that one.
+//! `ONWARD_TRACES=1000000 cargo test --release --test driver_model` plays that many distinct
+//! traces. `ONWARD_SEED=7` begins with another seed. Together with `ONWARD_TRACES=1`, it plays and
+//! prints that trace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -27,13 +27,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, thread};
 
-/// What all traces came to.
+/// The results of all traces.
 #[derive(Default)]
 struct Sum {
     distinct: HashSet<u64>,
     events: u64,
     played: u64,
-    /// The first trace of each kind of failure, and how many there were.
+    /// The first trace of each kind of failure, and the number of traces with that failure.
     broken: BTreeMap<String, (u64, u64)>,
 }
 
@@ -41,7 +41,7 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Plays one seed after the other until there are so many distinct traces.
+/// Plays one seed after the other, until there are enough distinct traces.
 fn work(next: &AtomicU64, traces: u64, sum: &Mutex<Sum>) {
     const BATCH: u64 = 64;
     loop {
@@ -64,13 +64,13 @@ fn work(next: &AtomicU64, traces: u64, sum: &Mutex<Sum>) {
     }
 }
 
-/// A failure without its numbers.
+/// The text of a failure without its numbers.
 fn kind(broken: &str) -> String {
     broken.chars().filter(|c| !c.is_ascii_digit()).take(96).collect()
 }
 
 #[test]
-fn whatever_happens_the_driver_does_what_the_model_says() {
+fn the_driver_does_what_the_model_predicts_for_random_lives() {
     let seed = number("ONWARD_SEED").unwrap_or(0);
     let traces = number("ONWARD_TRACES").unwrap_or(4_000);
     let (next, sum) = (AtomicU64::new(seed), Mutex::new(Sum::default()));
@@ -93,7 +93,7 @@ fn whatever_happens_the_driver_does_what_the_model_says() {
     assert!(sum.events >= 20 * sum.played, "traces are long enough to say something");
 }
 
-/// Shows the smallest trace that fails as this one does.
+/// Prints the smallest trace with the same failure.
 fn show(seed: u64, times: u64) {
     let played = play(Choices::of_seed(seed), false);
     let same = kind(&played.broken.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Promises of the driver that are tested one by one, without random worlds.
+//! Single tests of the driver's guarantees: polls, wakers, timers, threads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -38,13 +38,14 @@ fn pool(time: &VirtualTime) -> VirtualPool {
     VirtualPool::new(time.clone(), 0)
 }
 
-/// Retries that come after delays of this kind.
+/// A policy with these delays between retries.
 fn retries(initial: Duration, max: Duration, jitter: f64) -> Policy {
     let backoff = Backoff::new(initial, max).with_factor(1.0).unwrap();
     Policy::default().with_backoff(backoff.with_jitter(jitter).unwrap())
 }
 
-/// One operation hangs, another one fails for now, and the others do nothing.
+/// A controller: one operation hangs, another one returns a temporary error, and the others
+/// succeed.
 fn controller(hangs: Option<Call>, fails: Option<Call>) -> ScriptedController<u64> {
     let busy = ControllerError::new("busy").temporary();
     let said = |script: Script, (call, behavior)| match call {
@@ -59,7 +60,7 @@ fn assigned() -> AnyTask {
     AnyTask::resume(TaskStatus::new(TaskState::Assigned))
 }
 
-/// A driver's run that was polled until it waits.
+/// The future of `run`, polled until it waits.
 fn begun(
     controller: ScriptedController<u64>,
     desired: TaskState,
@@ -80,7 +81,7 @@ fn update(desired: TaskState, definition: u64) -> Assignment<u64> {
 }
 
 #[test]
-fn a_shutdown_reaches_the_controller_within_one_poll_whatever_is_in_flight() {
+fn a_shutdown_reaches_the_controller_within_one_poll() {
     let cases = [
         (Some(Call::Prepare), None, TaskState::Running),
         (None, Some(Call::Prepare), TaskState::Running),
@@ -126,14 +127,14 @@ fn ten_thousand_idle_tasks_set_no_timer_and_are_never_woken() {
         .collect();
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
     assert_eq!(time.next(), None);
-    // What changes nothing wakes nobody.
+    // An update that changes nothing does not wake the driver.
     for (_, handle) in &tasks {
         handle.update(update(TaskState::Running, 1)).unwrap();
     }
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
 }
 
-/// A sleep until a moment that has passed is ready at once, as with a real runtime.
+/// A sleep until a time that has passed is ready at once, as with a real runtime.
 #[derive(Clone)]
 struct Prompt {
     pool: VirtualPool,
@@ -201,8 +202,8 @@ fn jitter_spreads_the_delays_around_the_regular_one() {
 }
 
 #[test]
-fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
-    // With this jitter a delay is the chance itself: its 53 bits, in milliseconds.
+fn the_jitter_of_a_task_is_seeded_with_its_id() {
+    // With this jitter a delay is the random number itself: its 53 bits, in milliseconds.
     let initial = Duration::from_millis(1 << 52);
     let time = VirtualTime::new();
     let controller = controller(None, Some(Call::Prepare));
@@ -216,13 +217,13 @@ fn the_chance_in_the_delays_of_a_task_comes_from_its_name() {
         assert!(time.advance());
         delay.as_millis()
     });
-    // SplitMix64, begun with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
+    // SplitMix64, seeded with the FNV-1a hash of `foobar`, 0x85944171F73967E8.
     let expected = [0x5DF2_9541_3403_DE4F, 0x1D77_2220_5B43_8A63, 0xC0FE_ACD0_CC2C_9298];
     assert_eq!(chances, expected.map(|number: u128| number >> 11));
 }
 
 #[test]
-fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_nothing() {
+fn a_new_policy_is_used_from_the_next_delay_on() {
     let every = |seconds| {
         let delay = Duration::from_secs(seconds);
         retries(delay, delay, 0.0)
@@ -244,10 +245,10 @@ fn a_policy_that_is_set_counts_from_the_next_delay_on_and_an_absurd_one_changes_
     assert_eq!(next_attempt(), 1 + 5 + 5);
 }
 
-/// Far longer than it can take: who waits this long was never woken.
+/// The time limit. A driver that does not run within it was never woken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Says a word at every moment around the one at which the driver falls asleep.
+/// Makes a request at many times around the one at which the driver begins to wait.
 fn speak_while_it_falls_asleep(desired: TaskState) {
     for turn in 0..600_u32 {
         let controller = controller(Some(Call::Wait), None);
@@ -270,7 +271,7 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
         while !asleep.load(Ordering::Acquire) && trace.last_call() != Some(Call::Wait) {
             spins += 1;
             assert!(begun.elapsed() < PATIENCE, "the driver did not fall asleep");
-            // Its thread may have no core yet.
+            // Its thread may not run yet.
             if spins < 5_000 { std::hint::spin_loop() } else { thread::yield_now() }
         }
         for _ in 0..turn % 150 {
@@ -283,16 +284,16 @@ fn speak_while_it_falls_asleep(desired: TaskState) {
 }
 
 #[test]
-fn no_word_from_another_thread_is_lost_to_a_driver_that_rests() {
+fn a_driver_that_waits_gets_every_request_of_another_thread() {
     speak_while_it_falls_asleep(TaskState::Ready);
 }
 
 #[test]
-fn no_word_from_another_thread_is_lost_to_a_driver_with_an_operation_in_flight() {
+fn a_driver_with_an_operation_in_flight_gets_every_request_of_another_thread() {
     speak_while_it_falls_asleep(TaskState::Running);
 }
 
-/// A driver's run that has come to `wait`, which hangs, and what was called.
+/// The future of `run`, polled until `wait` hangs, and the calls so far.
 fn waiting(script: Script) -> (BoxFuture<'static, ()>, DriverHandle<u64>, Trace) {
     let controller = ScriptedController::new(script.with(Call::Wait, [Behavior::hangs()]));
     let trace = controller.trace().clone();
@@ -306,7 +307,7 @@ fn look(run: &mut BoxFuture<'static, ()>) {
 }
 
 #[test]
-fn a_thousand_updates_wait_for_nobody_and_the_last_one_counts() {
+fn a_thousand_updates_do_not_block_and_the_last_one_counts() {
     let (mut run, handle, trace) = waiting(Script::new());
     trace.clear();
     for version in 2..=1001 {
@@ -327,7 +328,7 @@ fn an_update_that_changes_nothing_calls_nothing() {
 }
 
 #[test]
-fn no_operation_begins_while_a_definition_is_not_taken() {
+fn no_operation_begins_before_a_definition_is_accepted_or_refused() {
     let busy = || Behavior::fails(ControllerError::new("busy").temporary());
     let (mut run, handle, trace) =
         waiting(Script::new().with(Call::Update, [busy(), busy(), Behavior::succeeds()]));
@@ -394,7 +395,7 @@ fn a_driver_is_shown_by_the_id_of_its_task_and_so_are_its_handle_and_its_watches
 }
 
 #[test]
-fn what_must_cross_threads_can() {
+fn drivers_and_handles_can_be_sent_to_other_threads() {
     fn both<T: Send + Sync>() {}
     fn sends<T: Send>(_: T) {}
     both::<DriverHandle<u64>>();

@@ -1,5 +1,5 @@
-//! Faults that the library once had, each as a test of the right behavior, with others of the
-//! same kind. All of it is in virtual time.
+//! Regression tests: faults that the library once had, and others of the same kind. All of them run
+//! in virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 

@@ -1,4 +1,4 @@
-//! Logs are read beside the operations of the controller they come from.
+//! Tests of logs, which are read beside the operations of their controller.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use time::{Duration, UtcDateTime};
 
-/// Says two things, and goes on for ever where it is followed.
+/// A log with two messages, which continues forever for followers.
 struct Chatter;
 
 impl ControllerLogs for Chatter {
@@ -31,7 +31,7 @@ impl ControllerLogs for Chatter {
     }
 }
 
-/// Runs for ever.
+/// A workload that runs forever.
 struct Endless(SharedLogs);
 
 impl Controller for Endless {
@@ -71,12 +71,12 @@ fn logs_are_read_while_wait_is_in_flight() {
 }
 
 #[test]
-fn what_is_shared_is_not_shown() {
+fn the_debug_output_of_shared_logs_has_no_contents() {
     assert_eq!(format!("{:?}", SharedLogs::new(Chatter)), "SharedLogs { .. }");
 }
 
 #[test]
-fn a_stream_that_is_not_wanted_is_left_out() {
+fn a_stream_that_is_not_selected_is_left_out() {
     let options = LogSubscriptionOptions::default().with_stream(LogStream::Stderr);
     let mut heard = Vec::new();
     let publisher = |message: LogMessage| {
@@ -154,7 +154,7 @@ fn a_dropped_reading_closes_its_publisher() {
 }
 
 #[test]
-fn options_say_what_is_wanted() {
+fn options_select_messages() {
     let options = LogSubscriptionOptions::follow()
         .with_tail(3)
         .with_since(UtcDateTime::UNIX_EPOCH)
@@ -172,7 +172,7 @@ fn options_say_what_is_wanted() {
 }
 
 #[test]
-fn a_tail_is_a_range_of_what_there_is() {
+fn a_tail_is_a_range_of_the_messages() {
     assert_eq!(LogTail::All.of(3), 0..3);
     assert_eq!(
         [LogTail::Last(0).of(3), LogTail::Last(2).of(3), LogTail::Last(9).of(3)],

@@ -1,4 +1,4 @@
-//! Policies: the delays between retries, which values are refused, and the stored form.
+//! Tests of policies: the delays between retries, invalid values, and the JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use onward::agent::Policy;
@@ -14,7 +14,7 @@ fn backoff(initial: Duration, max: Duration, factor: f64) -> Backoff {
     Backoff::new(initial, max).with_factor(factor).unwrap().with_jitter(0.0).unwrap()
 }
 
-/// A policy of which nothing is as the default has it.
+/// A policy whose fields all differ from the default.
 fn unlike_the_default() -> Policy {
     Policy::default()
         .with_backoff(backoff(ms(2), ms(3), 4.0).with_jitter(0.5).unwrap())
@@ -29,7 +29,7 @@ fn unlike_the_default() -> Policy {
 }
 
 #[test]
-fn a_policy_is_changed_in_what_is_named_and_in_nothing_else() {
+fn each_setter_of_a_policy_changes_only_its_field() {
     let check = |change: fn(Policy) -> Policy, written: fn(&mut Policy)| {
         for before in [Policy::default(), unlike_the_default()] {
             let mut expected = before.clone();
@@ -74,7 +74,7 @@ fn a_policy_is_changed_in_what_is_named_and_in_nothing_else() {
 }
 
 #[test]
-fn a_backoff_is_changed_in_what_is_named_and_in_nothing_else() {
+fn each_setter_of_a_backoff_changes_only_its_field() {
     for before in [Backoff::default(), backoff(ms(2), ms(3), 4.0)] {
         let facts = |backoff: Backoff| {
             (backoff.initial(), backoff.max(), backoff.factor(), backoff.jitter())
@@ -88,7 +88,7 @@ fn a_backoff_is_changed_in_what_is_named_and_in_nothing_else() {
 }
 
 #[test]
-fn a_delay_grows_by_the_factor_up_to_the_longest_and_is_never_less_than_a_millisecond() {
+fn a_delay_grows_by_the_factor_up_to_the_maximum_and_is_at_least_a_millisecond() {
     let delays = |backoff: Backoff, chance| {
         [0, 1, 2, 3, 9, u32::MAX].map(|retries| backoff.delay(retries, chance).as_millis())
     };
@@ -115,7 +115,7 @@ fn a_delay_grows_from_the_exact_initial_value_and_is_rounded_last() {
 }
 
 #[test]
-fn a_backoff_is_refused_whose_delays_shrink_or_whose_jitter_is_no_part_of_a_delay() {
+fn a_factor_below_1_and_a_jitter_outside_of_0_to_1_are_refused() {
     let factor = |factor| Backoff::default().with_factor(factor).map(|backoff| backoff.factor());
     for sound in [1.0, 1.5, f64::MAX] {
         assert_eq!(factor(sound), Ok(sound));
@@ -140,7 +140,7 @@ fn read(json: Value) -> Result<Policy, String> {
 }
 
 #[test]
-fn a_policy_is_stored_in_whole_milliseconds_and_read_as_it_was() {
+fn a_policy_is_serialized_in_whole_milliseconds_and_deserialized_unchanged() {
     let stored = json!({
         "retry_initial_ms": 2, "retry_max_ms": 3, "retry_factor": 4.0, "retry_jitter": 0.5,
         "controller_deadline_ms": 5, "prepare_deadline_ms": 6, "start_deadline_ms": 7,
@@ -154,7 +154,7 @@ fn a_policy_is_stored_in_whole_milliseconds_and_read_as_it_was() {
 }
 
 #[test]
-fn what_a_stored_policy_leaves_out_has_its_default_and_what_is_absurd_is_refused() {
+fn a_missing_field_of_a_policy_has_its_default_and_an_invalid_one_is_refused() {
     assert_eq!(read(json!({})), Ok(Policy::default()));
     let jitter = json!({ "retry_jitter": 0.25 });
     let with_jitter = Policy::default().with_backoff(Backoff::default().with_jitter(0.25).unwrap());

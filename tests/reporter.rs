@@ -1,5 +1,4 @@
-//! Statuses arrive: the newest, in batches, never a lower one, whatever the
-//! connection does.
+//! Tests of the reporter: newest statuses, batches, order, retries, failures of the connection.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use futures::FutureExt;
@@ -22,7 +21,7 @@ use std::time::Duration;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// In this call, the statuses of this task are taken so.
+/// The reply to the statuses of this task in this call.
 fn but(id: &str, taken: Delivery) -> Reply {
     Reply::ArrivesExcept(vec![(id.into(), taken)])
 }
@@ -31,13 +30,13 @@ fn after(millis: u64) -> Reply {
     Reply::ArrivesAfter(Duration::from_millis(millis))
 }
 
-/// What has arrived since this was asked last.
+/// The statuses that have arrived since the last call.
 fn arrived(upstream: &ScriptedReporter) -> Vec<String> {
     let arrived = upstream.take_arrived().into_iter();
     arrived.map(|update| format!("{} {}", update.id, update.status.state)).collect()
 }
 
-/// The calls since this was asked last: when, and for which tasks.
+/// The reports since the last call: their times and tasks.
 fn calls(upstream: &ScriptedReporter) -> Vec<String> {
     let calls = upstream.take_calls().into_iter();
     calls
@@ -80,17 +79,17 @@ impl World {
     }
 }
 
-/// The time as a reporter's runtime.
+/// Virtual time as a runtime.
 fn runtime(time: &VirtualTime) -> Arc<VirtualPool> {
     Arc::new(VirtualPool::new(time.clone(), 1))
 }
 
-/// The default without chance.
+/// The default back-off without jitter.
 fn backoff() -> Backoff {
     Backoff::default().with_jitter(0.0).unwrap()
 }
 
-/// Polls a future, and lets time go on, until it is ready or nothing comes by then.
+/// Polls a future and advances the time, until it is ready or the limit is reached.
 fn drive<F: Future>(
     time: &VirtualTime,
     mut future: Pin<&mut F>,
@@ -134,7 +133,7 @@ fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
     world.put("a", READY);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a running"]);
-    // The same state may say something else.
+    // The same state can have another message.
     world.put("a", RUNNING);
     world.put("a", TaskState::Failed);
     world.run();
@@ -142,7 +141,7 @@ fn a_lower_state_is_dropped_before_and_after_a_higher_one_was_sent() {
 }
 
 #[test]
-fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
+fn a_lower_state_is_dropped_if_a_higher_one_may_have_arrived() {
     let mut world = World::new([after(100)]);
     world.put("a", RUNNING);
     world.run_until(Duration::from_millis(50));
@@ -152,7 +151,7 @@ fn a_lower_state_is_dropped_also_where_a_higher_one_may_have_arrived() {
 }
 
 #[test]
-fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
+fn the_same_state_is_delivered_again_if_the_status_differs() {
     let mut world = World::new([]);
     let mut status = TaskStatus::new(RUNNING);
     world.handle.changed("a", status.clone());
@@ -164,7 +163,7 @@ fn the_same_state_is_delivered_again_where_the_status_says_something_else() {
 }
 
 #[test]
-fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
+fn a_status_that_comes_again_during_its_delivery_is_delivered_once() {
     let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
@@ -175,11 +174,11 @@ fn a_status_that_comes_twice_while_it_is_under_way_is_delivered_once() {
 }
 
 #[test]
-fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
+fn a_failed_delivery_is_retried_after_growing_delays() {
     let mut world = World::new([Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
     world.put("a", READY);
     world.run_until(Duration::from_millis(1500));
-    // It does not hasten what cannot be reached.
+    // A new status does not end the back-off of an unreachable manager.
     world.put("b", RUNNING);
     world.run();
     assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "3000 ab", "7000 ab"]);
@@ -187,7 +186,7 @@ fn what_does_not_arrive_is_delivered_again_after_longer_and_longer_delays() {
 }
 
 #[test]
-fn a_task_that_nobody_knows_counts_as_delivered() {
+fn a_task_that_the_manager_does_not_know_counts_as_delivered() {
     let mut world = World::new([but("b", Delivery::UnknownTask)]);
     world.put("a", READY);
     world.put("b", READY);
@@ -197,7 +196,7 @@ fn a_task_that_nobody_knows_counts_as_delivered() {
 }
 
 #[test]
-fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
+fn a_refused_status_is_retried_and_delays_no_other() {
     let mut world = World::new([but("b", Delivery::Refused), but("b", Delivery::Refused)]);
     for id in ["a", "b", "c"] {
         world.put(id, READY);
@@ -208,7 +207,7 @@ fn a_task_that_is_not_taken_is_tried_again_and_holds_up_no_other() {
 }
 
 #[test]
-fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
+fn a_status_that_makes_the_manager_refuse_every_call_is_found_and_delays_no_other() {
     let mut world = World::new([]);
     world.upstream.set_delivery("c", Delivery::FailsCall);
     for id in ["a", "b", "c", "d", "e"] {
@@ -221,7 +220,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
     world.put("f", READY);
     world.run_until(Duration::from_secs(1));
     assert_eq!(calls(&world.upstream), ["0 f", "1000 c"]);
-    // The last word of a task that is gone is tried once more, and then given up.
+    // The last status of a removed task is retried once, and then dropped.
     world.handle.removed("c");
     assert_eq!(world.handle.pending(), 1);
     world.run_until(Duration::from_secs(9));
@@ -230,7 +229,7 @@ fn a_task_that_spoils_every_call_is_found_and_holds_up_no_other() {
 }
 
 #[test]
-fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_begins_anew() {
+fn the_last_status_of_a_removed_task_arrives_and_the_next_task_of_its_id_may_have_any_state() {
     let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
     world.handle.removed("a");
@@ -239,7 +238,7 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
     world.put("a", READY);
     world.run();
     assert_eq!(arrived(&world.upstream), ["a ready"]);
-    // One that was not delivered is replaced by the other task's.
+    // A status that was not delivered is replaced by that of the next task.
     world.put("a", TaskState::Shutdown);
     world.handle.removed("a");
     world.put("a", READY);
@@ -248,7 +247,7 @@ fn the_last_status_of_a_task_that_is_gone_arrives_and_another_task_of_its_id_beg
 }
 
 #[test]
-fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
+fn the_refusals_of_a_removed_task_do_not_delay_the_next_task_of_its_id() {
     let mut world = World::new([(); 3].map(|()| but("a", Delivery::Refused)));
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
@@ -256,13 +255,13 @@ fn another_task_of_the_id_of_one_that_is_gone_is_refused_anew() {
     world.run_until(Duration::from_secs(1));
     world.put("a", READY);
     world.run();
-    // The third is its first: it is tried again after the shortest delay.
+    // This is its first failure, so it is retried after the shortest delay.
     assert_eq!(calls(&world.upstream), ["0 a", "1000 a", "1000 a", "2000 a"]);
     assert_eq!(arrived(&world.upstream), ["a ready"]);
 }
 
 #[test]
-fn what_comes_while_a_call_is_under_way_is_delivered_after_it() {
+fn a_status_that_comes_during_a_call_is_delivered_after_it() {
     let World { time, upstream, handle, mut reporter } = World::new([after(100)]);
     handle.changed("a", TaskStatus::new(READY));
     let mut run = pin!(reporter.run());
@@ -287,7 +286,7 @@ fn the_error_of_one_status_names_the_reason_and_has_its_cause_as_the_source() {
 }
 
 #[test]
-fn a_flush_delivers_what_there_is_or_gives_it_back() {
+fn a_flush_delivers_every_status_or_returns_it() {
     let World { time, upstream, handle, mut reporter } = World::new([Reply::Unreachable]);
     handle.changed("a", TaskStatus::new(READY));
     let flushed = drive(&time, pin!(reporter.flush(Duration::from_secs(5))), Duration::MAX);
@@ -300,12 +299,12 @@ fn a_flush_delivers_what_there_is_or_gives_it_back() {
     let left = flushed.unwrap().unwrap_err();
     assert_eq!((&*left[0].id, left[0].status.state, left.len()), ("a", READY, 1));
     assert_eq!(time.now(), Duration::from_secs(5));
-    // It was given back, not away.
+    // It was returned, and is still in the queue.
     assert_eq!(handle.pending(), 1);
 }
 
 #[test]
-fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
+fn a_flush_makes_one_attempt_for_every_status_during_any_back_off() {
     let replies = [but("b", Delivery::Refused), Reply::Unreachable, Reply::Unreachable];
     let mut world = World::new(replies);
     world.put("a", READY);
@@ -324,8 +323,8 @@ fn a_flush_makes_one_attempt_of_everything_whatever_back_off_is_in_progress() {
     assert_eq!((flushed, calls(&upstream)), (Some(Ok(())), vec!["0 cb".to_owned()]));
 }
 
-/// A reporter with 2,500 statuses, in back-off. Then a flush with these replies: when it
-/// returns, how many statuses each of its calls had, and how many have not arrived.
+/// A reporter with 2,500 statuses, in back-off. Calls `flush` with these replies. Returns the time
+/// at which it returned, the number of statuses in each call, and the number that has not arrived.
 fn flush_of_2500(
     replies: impl IntoIterator<Item = Reply>,
     until: Duration,
@@ -344,7 +343,7 @@ fn flush_of_2500(
 }
 
 #[test]
-fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
+fn a_flush_tries_every_status_even_if_the_first_batch_fails() {
     let flushed = flush_of_2500([Reply::Unreachable], Duration::ZERO);
     assert_eq!(flushed, (Duration::ZERO, vec![1000, 1000, 500], 1000));
     let flushed = flush_of_2500(vec![Reply::Unreachable; 3], Duration::ZERO);
@@ -352,17 +351,17 @@ fn a_flush_tries_every_status_although_the_first_batch_does_not_arrive() {
 }
 
 #[test]
-fn a_flush_tries_every_status_although_the_first_call_outlives_it() {
+fn a_flush_tries_every_status_even_if_the_first_call_hangs() {
     let until = Duration::from_millis(500);
     let flushed = flush_of_2500([after(3_600_000)], until);
     assert_eq!(flushed, (until, vec![1000, 1000, 500], 1000));
-    // Each call hangs: they are tried once, and the flush still returns in time.
+    // Each call hangs. Each is tried once, and `flush` still returns in time.
     let flushed = flush_of_2500(vec![after(3_600_000); 3], until);
     assert_eq!(flushed, (until, vec![1000, 1000, 500], 2500));
 }
 
 #[test]
-fn a_flush_reports_again_what_did_not_arrive_if_there_is_time() {
+fn a_flush_retries_failed_statuses_if_there_is_time() {
     let (end, calls, left) = flush_of_2500([Reply::Unreachable], Duration::from_secs(60));
     assert_eq!((calls, left), (vec![1000, 1000, 500, 1000], 0));
     assert!(end <= Duration::from_secs(2), "the back-off is that of one failure, not {end:?}");
@@ -393,7 +392,7 @@ fn after_a_success_the_next_failure_of_a_task_waits_the_shortest_delay() {
 }
 
 #[test]
-fn what_was_sent_of_a_task_that_is_gone_does_not_hold_for_the_next_of_its_id() {
+fn the_sent_state_of_a_removed_task_does_not_count_for_the_next_task_of_its_id() {
     let mut world = World::new([Reply::Unreachable]);
     world.put("a", TaskState::Shutdown);
     world.run_until(Duration::ZERO);
@@ -405,7 +404,7 @@ fn what_was_sent_of_a_task_that_is_gone_does_not_hold_for_the_next_of_its_id() {
     assert_eq!(arrived(&world.upstream), ["a ready", "a running"]);
 }
 
-/// Everything it takes is followed by a newer status of the same task.
+/// A connection that puts a newer status into the queue for each one that it delivers.
 struct Busy {
     handle: Arc<OnceLock<ReporterHandle>>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -418,7 +417,7 @@ impl StatusReporter for Busy {
             taken.extend(updates.iter().map(|update| update.id.to_string()));
             taken.len() / 1000
         };
-        // Else it goes on for ever.
+        // Otherwise it would continue forever.
         if calls < 50 {
             for update in updates.iter().filter(|update| update.id.starts_with("busy")) {
                 let mut status = update.status.clone();
@@ -446,7 +445,7 @@ fn a_thousand_busy_tasks_do_not_starve_another() {
     assert_eq!(place, Some(1000), "it is the first of the second call");
 }
 
-/// Panics as often as it is told to.
+/// A connection that panics a number of times.
 struct Panics(u32, Arc<Mutex<Vec<String>>>);
 
 impl StatusReporter for Panics {
@@ -473,7 +472,7 @@ fn a_panic_of_the_upstream_counts_as_a_failure_of_the_connection() {
     assert_eq!(*taken.lock().unwrap(), ["a"]);
 }
 
-/// Asks the reporter how much there is to be delivered, whenever something is logged.
+/// A subscriber that reads the number of pending statuses at each event.
 struct Asks(Arc<OnceLock<ReporterHandle>>, Arc<AtomicUsize>);
 
 impl Subscriber for Asks {
@@ -490,7 +489,7 @@ impl Subscriber for Asks {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        // It would never return if the lock were held.
+        // It would deadlock if the lock were held.
         let pending = self.0.get().unwrap().pending();
         self.1.fetch_add(pending, Ordering::Relaxed);
     }
@@ -516,24 +515,24 @@ fn nothing_is_logged_under_the_lock() {
     });
     let limit = Duration::from_secs(10);
     finished.recv_timeout(limit).expect("the subscriber waits for a lock of the reporter");
-    // It was told of both failures, and the status was pending each time.
+    // It got both failures, and the status was pending each time.
     assert_eq!(seen.load(Ordering::Relaxed), 2);
 }
 
 #[test]
-fn an_error_says_what_became_of_the_statuses() {
+fn the_text_of_a_report_error_names_the_cause() {
     let refused = || TaskReportError::Refused("busy".into());
     for (error, text) in [
         (ReportError::Unreachable("cut".into()), "statuses did not arrive: cut"),
         (ReportError::Refused("not yours".into()), "statuses were refused: not yours"),
-        (ReportError::Tasks(vec![(0, refused()), (2, refused())]), "2 statuses were not taken"),
+        (ReportError::Tasks(vec![(0, refused()), (2, refused())]), "2 statuses were refused"),
     ] {
         assert_eq!(error.to_string(), text);
     }
 }
 
 #[test]
-fn more_than_fits_into_a_call_goes_into_several() {
+fn more_statuses_than_fit_into_one_call_are_sent_in_several() {
     let mut world = World::new([]);
     for task in 0..2500 {
         world.put(&format!("t{task}"), READY);
@@ -573,7 +572,7 @@ proptest! {
             let known = highest.entry(id).or_insert(state);
             *known = state.max(*known);
             now += pause;
-            // Each time, the run is dropped, in the middle of a call or not.
+            // Each time, the future of `run` is dropped, in the middle of a call or not.
             world.run_until(Duration::from_millis(now));
             world.time.advance_to(Duration::from_millis(now));
         }

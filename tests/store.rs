@@ -1,4 +1,4 @@
-//! What a store keeps, and what becomes of a file that is not what it should be.
+//! Tests of stores: what they keep, and how they treat damaged and foreign files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Does the work where it is wanted.
+/// Runs the work on the thread that the test chooses.
 fn here(work: Work) {
     work();
 }
@@ -64,7 +64,7 @@ fn delete(id: &str) -> StoreChange<String> {
     StoreChange::Delete { id: id.into() }
 }
 
-/// A place for one store, gone after the test.
+/// A directory for one store, which is deleted after the test.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-/// Everything in a store, by id.
+/// All tasks in a store, by id.
 fn all<D>(store: &impl Store<D>) -> Vec<StoredTask<D>> {
     let mut tasks = block_on(store.load()).unwrap();
     tasks.sort_by(|a, b| a.record.id().cmp(b.record.id()));
@@ -97,7 +97,7 @@ fn ids(store: &impl Store<String>) -> Vec<String> {
     all(store).iter().map(|task| task.record.id().to_owned()).collect()
 }
 
-/// Says this of every kind of store.
+/// Runs a test for every kind of store.
 fn of_every_store(
     says: impl Fn(&dyn Fn(&[StoreChange<String>]), &dyn Fn() -> Vec<StoredTask<String>>),
 ) {
@@ -128,7 +128,7 @@ fn a_status_without_a_record_is_ignored() {
 }
 
 #[test]
-fn a_deleted_task_takes_its_status_along() {
+fn a_deleted_task_has_no_status() {
     of_every_store(|commit, load| {
         commit(&[record("a"), status("a", TaskState::Running), delete("a"), delete("a")]);
         assert_eq!(load(), []);
@@ -137,7 +137,7 @@ fn a_deleted_task_takes_its_status_along() {
     });
 }
 
-/// How a store is opened anew.
+/// Opens a store again.
 #[derive(Clone, Copy, Debug)]
 enum Again {
     No,
@@ -185,7 +185,7 @@ const IN_USE: &str =
     "another agent has this store open; stop that agent first, or give this one a store of its own";
 
 #[test]
-fn a_store_is_open_once_at_a_time() {
+fn a_store_can_be_opened_only_once_at_a_time() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let store = open::<String>(&path).unwrap();
@@ -198,8 +198,8 @@ fn a_store_is_open_once_at_a_time() {
     assert_eq!(ids(&open(&path).unwrap()), ["a"]);
 }
 
-/// A process that has the lock of a file, as a child between fork and exec has it: the file that
-/// its parent has locked.
+/// A process that holds the lock of a file, like a child between fork and exec that has inherited a
+/// locked file.
 #[cfg(unix)]
 struct Holder(std::process::Child);
 
@@ -221,7 +221,7 @@ impl Holder {
 
 #[cfg(unix)]
 #[test]
-fn opening_waits_for_the_lock_of_the_file_as_long_as_it_is_told_to() {
+fn opening_waits_for_the_lock_of_the_file_until_the_timeout() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let holder = Holder::new(&path);
@@ -251,7 +251,7 @@ fn opening_waits_for_the_lock_of_the_file_as_long_as_it_is_told_to() {
 
 #[cfg(unix)]
 #[test]
-fn an_open_that_was_given_up_waits_for_no_lock() {
+fn an_open_that_was_dropped_does_not_wait_for_the_lock() {
     let place = Place::with(&[record("a")]);
     let holder = Holder::new(&place.path());
     let (offloads, offloaded) = mpsc::channel();
@@ -266,7 +266,7 @@ fn an_open_that_was_given_up_waits_for_no_lock() {
 }
 
 #[test]
-fn a_store_that_is_closed_is_closed_for_everybody() {
+fn a_closed_store_is_closed_for_all_clones() {
     let place = Place::with(&[record("a")]);
     let path = place.path();
     let store = open::<String>(&path).unwrap();
@@ -281,11 +281,11 @@ fn a_store_that_is_closed_is_closed_for_everybody() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_store_is_refused_and_unchanged() {
     let place = Place::new();
     let path = place.path();
     let advice = "name another file, or move this one away";
-    let not_redb = format!("this is no store of tasks: it is no redb database; {advice}");
+    let not_redb = format!("this is not a store of tasks: it is not a redb database; {advice}");
     for text in ["[[task]]\n", "x", "\0\0\0\0\0\0\0\0\0\0\0\0", "redb, as I said", "onward.."] {
         fs::write(&path, text).unwrap();
         is_refused(&path, open::<String>, &not_redb);
@@ -294,25 +294,25 @@ fn what_is_no_store_is_refused_and_left_alone() {
 
     drop(Database::create(&path).unwrap());
     let other =
-        format!("this is no store of tasks: it is a redb database of something else; {advice}");
+        format!("this is not a store of tasks: it is a redb database of another program; {advice}");
     is_refused(&path, open::<String>, &other);
     insert(&path, TableDefinition::<u8, u8>::new("onward.versions"), 1, 1);
     is_refused(&path, open::<String>, &other);
     fs::remove_file(&path).unwrap();
 
     fs::create_dir(&path).unwrap();
-    let directory = format!("this is no store of tasks: it is a directory; {advice}");
+    let directory = format!("this is not a store of tasks: it is a directory; {advice}");
     is_refused(&path, open::<String>, &directory);
     if cfg!(unix) {
         let Err(error) = open::<String>(Path::new("/dev/null")) else { panic!() };
         let device =
-            format!("/dev/null: this is no store of tasks: it is not a regular file; {advice}");
+            format!("/dev/null: this is not a store of tasks: it is not a regular file; {advice}");
         assert_eq!(error.to_string(), device);
     }
 }
 
 #[test]
-fn an_empty_file_becomes_a_store_and_so_does_what_a_crash_left_of_the_first_moment() {
+fn an_empty_file_and_a_half_created_one_become_a_store() {
     let creating = b"onward\x1A\x0A\xA9 and what was to be a store";
     for bytes in [b"", b"\0\0\0".as_slice(), &creating[..9], creating] {
         let place = Place::new();
@@ -325,7 +325,7 @@ fn an_empty_file_becomes_a_store_and_so_does_what_a_crash_left_of_the_first_mome
 }
 
 #[test]
-fn a_store_in_a_directory_that_is_missing_says_which() {
+fn the_error_of_a_missing_directory_names_it() {
     let place = Place::new();
     let directory = place.0.path().join("no/such");
     let Err(error) = open::<String>(&directory.join("tasks")) else { panic!() };
@@ -336,7 +336,7 @@ fn a_store_in_a_directory_that_is_missing_says_which() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_store_is_its_owners_alone() {
+fn only_the_owner_can_read_a_new_store() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::with(&[]);
     assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, 0o600);
@@ -360,7 +360,7 @@ const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("onward.r
 const STATUSES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("onward.statuses");
 
 #[test]
-fn a_record_that_is_damaged_is_named_with_what_is_wrong_and_where() {
+fn the_error_of_a_damaged_record_names_the_task_and_the_field() {
     let good = serde_json::to_value(a_task("a")).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut record = good.clone();
@@ -406,7 +406,7 @@ fn a_record_that_is_damaged_is_named_with_what_is_wrong_and_where() {
 }
 
 #[test]
-fn a_store_that_ends_too_early_says_so() {
+fn a_truncated_store_is_refused_with_that_reason() {
     let place = Place::with(&[record("a")]);
     let bytes = fs::read(place.path()).unwrap();
     for len in [4, 100, 4096] {
@@ -438,7 +438,7 @@ fn open_containers(path: &Path) -> Result<RedbStore<Container>, OpenStoreError> 
 }
 
 #[test]
-fn definitions_of_an_older_version_are_taken_to_the_current_one() {
+fn definitions_of_an_older_version_are_migrated() {
     let mut waited_for = a_task("a");
     waited_for.next = Some(Box::new(AssignedTask::from(a_task("a")).into()));
     waited_for.applied = Some(a_task("a").assignment);
@@ -457,12 +457,12 @@ fn definitions_of_an_older_version_are_taken_to_the_current_one() {
     for _ in 0..2 {
         assert_eq!(all(&open_containers(&place.path()).unwrap()), expected);
     }
-    let newer = "a newer version has written this store: its definitions are of version 3, and this version knows up to 1; run the newer version, or move the store away to begin without its tasks";
+    let newer = "a newer agent has written this store: its definitions have version 3, and this agent reads up to 1; run the newer agent, or move the store away to begin without its tasks";
     is_refused(&place.path(), open::<String>, newer);
 }
 
 #[test]
-fn only_the_steps_that_are_new_are_taken() {
+fn only_new_migrations_are_applied() {
     let place = Place::with(&[record("a")]);
     let once = RedbStore::<Value>::options().with_migrations(&[NAMED]);
     let twice = RedbStore::<Value>::options().with_migrations(&[NAMED, WITH_ARGUMENTS]);
@@ -477,7 +477,7 @@ fn only_the_steps_that_are_new_are_taken() {
 }
 
 #[test]
-fn pages_of_a_newer_version_are_refused_as_such_and_a_damaged_version_is_not() {
+fn a_newer_page_version_is_refused_as_newer_and_a_damaged_one_as_damaged() {
     let place = Place::with(&[record("a")]);
     let whole = fs::read(place.path()).unwrap();
     let with_versions = |first, second| {
@@ -517,14 +517,15 @@ fn a_new_store_is_in_the_current_version() {
 }
 
 #[test]
-fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
+fn the_error_of_a_failed_migration_names_the_task_and_nothing_is_changed() {
     let place = Place::new();
     let store = open::<Value>(&place.path()).unwrap();
     let task =
         |id: &str, image| StoreChange::Record(TaskRecord::new(Assignment::new(id, image)).into());
     block_on(store.commit(&[task("a", json!("alpine")), task("b", json!(7))])).unwrap();
     block_on(store.close()).unwrap();
-    let failed = "task \"b\": the step from version 1 of its definitions to the next one failed: 7 is no image";
+    let failed =
+        "task \"b\": the migration of its definitions from version 1 failed: 7 is no image";
     is_refused(&place.path(), open_containers, failed);
     let bytes = fs::read(place.path()).unwrap();
     let options =
@@ -537,7 +538,7 @@ fn a_step_that_fails_says_for_which_task_and_changes_nothing() {
 }
 
 #[test]
-fn what_could_not_be_read_again_is_not_stored() {
+fn a_definition_that_cannot_be_deserialized_is_not_stored() {
     /// Infinity is `null` in JSON.
     #[derive(Debug, Serialize, Deserialize)]
     struct Share(f64);
@@ -558,7 +559,7 @@ fn work_that_is_dropped_is_an_error_and_not_a_hang() {
     let place = Place::new();
     let Err(error) = block_on(RedbStore::<String>::open(place.path(), drop)) else { panic!() };
     let dropped = format!(
-        "{}: the work on this store was dropped instead of run; its runtime may be shutting down",
+        "{}: `offload` dropped the work on this store instead of running it; its runtime may be shutting down",
         place.path().display()
     );
     assert_eq!(error.to_string(), dropped);
@@ -580,7 +581,7 @@ fn work_that_is_dropped_is_an_error_and_not_a_hang() {
 }
 
 #[test]
-fn a_commit_that_was_given_up_never_undoes_a_later_one() {
+fn a_dropped_commit_never_undoes_a_later_one() {
     let place = Place::with(&[record("a")]);
     let queue = Arc::new(Mutex::new(Vec::<Work>::new()));
     let later = Arc::clone(&queue);
@@ -597,7 +598,7 @@ fn a_commit_that_was_given_up_never_undoes_a_later_one() {
     let newer = store.commit(&new);
     pin_mut!(newer);
     assert!(newer.as_mut().now_or_never().is_none());
-    // The last one first.
+    // The last one runs first.
     run();
     block_on(newer).unwrap();
     run();
@@ -620,7 +621,7 @@ fn opening_and_committing_may_go_to_another_thread() {
 }
 
 #[test]
-fn many_may_commit_at_once() {
+fn many_threads_can_commit_at_once() {
     let place = Place::new();
     let elsewhere = |work: Work| drop(std::thread::spawn(work));
     let store = block_on(RedbStore::<String>::open(place.path(), elsewhere)).unwrap();
@@ -629,7 +630,7 @@ fn many_may_commit_at_once() {
     assert!(block_on(commits).iter().all(Result::is_ok));
     assert_eq!(ids(&store).len(), 16);
     drop(store);
-    // Whoever has heard of the last answer is the last one to have the file.
+    // After the last answer, the file is closed.
     assert_eq!(ids(&open(&place.path()).unwrap()).len(), 16);
 }
 
@@ -654,7 +655,7 @@ fn a_full_disk_is_an_error_until_there_is_room() {
     for _ in 0..2 {
         full(block_on(store.commit(&[large("large")])).unwrap_err());
     }
-    // It is nobody else's meanwhile.
+    // The file stays locked in between.
     is_refused(&path, open::<String>, IN_USE);
     disk.clear();
     block_on(store.commit(&[record("after")])).unwrap();
@@ -666,9 +667,9 @@ fn a_full_disk_is_an_error_until_there_is_room() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_store_that_cannot_be_made_on_a_full_disk_can_be_made_when_there_is_room() {
+fn a_store_that_could_not_be_created_on_a_full_disk_can_be_created_later() {
     let place = Place::new();
-    let name = "a_store_that_cannot_be_made_on_a_full_disk_can_be_made_when_there_is_room";
+    let name = "a_store_that_could_not_be_created_on_a_full_disk_can_be_created_later";
     let Some(disk) = Disk::mount(place.0.path(), name) else { return };
     let path = disk.0.join("tasks");
     disk.fill();
@@ -686,7 +687,7 @@ fn a_read_only_store_is_refused() {
     let path = disk.0.join("tasks");
     drop(open::<String>(&path).unwrap());
     disk.protect();
-    let read_only = "this store cannot be read and written: Read-only file system (os error 30); let this user do both, on a file system that is not read-only";
+    let read_only = "this store cannot be read and written: Read-only file system (os error 30); give this user both permissions, on a file system that is not read-only";
     is_refused(&path, open::<String>, read_only);
     is_refused(&disk.0.join("new"), open::<String>, read_only);
 }
@@ -698,10 +699,10 @@ fn a_store_without_permission_is_refused() {
     let place = Place::with(&[record("a")]);
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new().write(true).open(place.path()).is_ok() {
-        // Root may do everything.
+        // Root ignores permissions.
         assert_eq!(ids(&open(&place.path()).unwrap()), ["a"]);
         return;
     }
-    let denied = "this store cannot be read and written: Permission denied (os error 13); let this user do both, on a file system that is not read-only";
+    let denied = "this store cannot be read and written: Permission denied (os error 13); give this user both permissions, on a file system that is not read-only";
     is_refused(&place.path(), open::<String>, denied);
 }

@@ -202,10 +202,10 @@ fn retries_and_terminations_of_a_driver_are_logged() {
     assert_eq!(
         others,
         [
-            r#"DEBUG task{task.id="t1"}: update delayed error="busy""#,
+            r#"DEBUG task{task.id="t1"}: call failed and is retried call="update" error="busy""#,
             r#"WARN task{task.id="t1"}: deadline passed call="shutdown" deadline=10s"#,
-            r#"WARN task{task.id="t1"}: task is terminated reason="its shutdown took too long""#,
-            r#"DEBUG task{task.id="t1"}: removal delayed error="busy""#,
+            r#"WARN task{task.id="t1"}: driver terminates the task reason="its shutdown took too long""#,
+            r#"DEBUG task{task.id="t1"}: call failed and is retried call="remove" error="busy""#,
         ]
     );
 }
@@ -311,10 +311,10 @@ fn errors_that_a_driver_does_not_retry_are_logged() {
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
             r#"DEBUG task{task.id="t1"}: state changed state.transition=STARTING->RUNNING state.desired="RUNNING""#,
             r#"ERROR task{task.id="t1"}: container status unavailable error=the controller panicked: no inspection"#,
-            r#"WARN task{task.id="t1"}: update refused task.id="t1" error=the update is for the task `t2`, and this is `t1`"#,
-            r#"WARN task{task.id="t1"}: definition refused error="no: not now""#,
-            r#"ERROR task{task.id="t1"}: task not removed error="busy: mounted""#,
-            r#"ERROR task{task.id="t1"}: controller not closed error="gone: long ago""#,
+            r#"WARN task{task.id="t1"}: driver refused the update task.id="t1" error=the update is for the task `t2`, and this is `t1`"#,
+            r#"WARN task{task.id="t1"}: controller refused the definition error="no: not now""#,
+            r#"ERROR task{task.id="t1"}: removal failed error="busy: mounted""#,
+            r#"ERROR task{task.id="t1"}: close of the controller failed error="gone: long ago""#,
         ]
     );
 }

@@ -1,5 +1,4 @@
-//! The worker, in virtual time: what is assigned, stored, reported and removed,
-//! and what a crash leaves of it.
+//! Tests of the worker in virtual time: assigning, storing, reporting, removing, and crashes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 

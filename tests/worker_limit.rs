@@ -34,7 +34,7 @@ fn task(id: &str, definition: u64) -> AssignedTask<u64> {
 }
 
 #[test]
-fn the_time_in_the_queue_counts_against_no_deadline_also_if_an_update_comes_meanwhile() {
+fn the_time_in_the_queue_does_not_count_against_a_deadline_even_with_an_update() {
     let time = VirtualTime::new();
     let executor = ScriptedExecutor::new(script).with_time(time.clone());
     let pool = VirtualPool::new(time.clone(), 0);
@@ -56,7 +56,7 @@ fn the_time_in_the_queue_counts_against_no_deadline_also_if_an_update_comes_mean
     }
 }
 
-/// Each start takes a moment in which others could begin.
+/// Each start takes some time, in which others could begin.
 #[test]
 fn never_more_than_the_limit_start_at_once_and_each_gets_its_turn() {
     for (most, seed) in (1..=4).flat_map(|most| (0..20).map(move |seed| (most, seed))) {
@@ -83,7 +83,7 @@ fn never_more_than_the_limit_start_at_once_and_each_gets_its_turn() {
     }
 }
 
-/// Counts how many starts there are at once. Each takes 100 ms.
+/// Counts the starts in flight. Each takes 100 ms.
 #[derive(Clone)]
 struct Starts {
     time: VirtualTime,

@@ -1,4 +1,4 @@
-//! A worker that was opened and does not run yet.
+//! A worker before its `run`.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use futures::executor::block_on;

@@ -1,4 +1,4 @@
-//! The driver: takes one task through its whole life.
+//! The driver: runs one task from its start to its removal.
 
 mod calls;
 mod core;
@@ -36,13 +36,13 @@ pub(super) use shared::{Changes, Shared};
 pub use snapshot::{DefinitionStatus, Snapshot};
 pub use update_error::UpdateError;
 
-/// Drives one task through its whole life: gets its controller from the executor, calls the
-/// controller's operations, retries them, ends them at their deadlines, and stops.
+/// Runs one task from its start to its removal: gets a controller from the executor, calls its
+/// operations, retries them, and enforces their deadlines.
 ///
-/// It is the only owner of the task and of its controller, so there is at most one operation in
-/// flight. Spawn [`run`](Self::run). With the [`DriverHandle`] you set what is wanted, and see
-/// how far the task is. The rules are in `docs/driver.md`. For many tasks, stored and resumed
-/// after a restart, there is [`Worker`](super::Worker).
+/// Spawn [`run`](Self::run), and use the [`DriverHandle`] to change the desired state and to
+/// watch the task. The driver owns the task and its controller, so there is at most one operation
+/// in flight. Its rules are in `docs/driver.md`. For many tasks that survive a restart, use
+/// [`Worker`](super::Worker).
 ///
 /// ```
 /// use onward::agent::{Driver, DriverExit};
@@ -51,13 +51,13 @@ pub use update_error::UpdateError;
 /// use std::sync::Arc;
 ///
 /// let pool = VirtualPool::new(VirtualTime::new(), 0);
-/// // Its tasks run until they are ended.
+/// // Its workloads run until they are shut down.
 /// let executor = ScriptedExecutor::new(|_| Script::new().with(Call::Wait, [Behavior::hangs()]));
 /// let task = Assignment::new("web.1", ());
 /// let mut driver = Driver::new(Task::new(), task.clone(), executor, Arc::new(pool.clone()));
 /// let handle = driver.handle();
 ///
-/// // It runs until something else is wanted. Called again, it goes on.
+/// // The task runs. `run_until` returns when nothing more can happen.
 /// assert!(pool.run_until(driver.run()).is_none());
 /// assert_eq!(handle.status().state, TaskState::Running);
 ///
@@ -81,41 +81,41 @@ pub struct Driver<E: Executor> {
     permit: Option<Box<Permit>>,
 }
 
-/// How a driver has ended.
+/// How a driver has ended: the result of [`Driver::run`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DriverExit {
-    /// The task was removed: nothing is left of it.
+    /// The task was removed.
     Removed,
-    /// The task was to be removed, and something is left of it.
+    /// `remove` failed for good, so a part of the task may still exist.
     RemovalFailed {
-        /// What `remove` failed with.
+        /// The error of `remove`.
         error: String,
     },
-    /// The driver was closed. The task is as it was, and another driver can go on from there.
+    /// The driver was closed. The task is unchanged, and another driver can continue it.
     Closed,
 }
 
-/// Who hears of what has changed.
+/// The receiver of changes.
 enum Reports {
-    Nobody,
+    None,
     Sink(Arc<dyn StatusSink>),
     /// The worker, which collects the changes of many tasks.
     Notice(Arc<dyn Notice>),
 }
 
-/// Hears that something of a task has changed, and collects it later.
+/// Is notified of changes of a task, and collects them later.
 pub(super) trait Notice: Send + Sync {
     /// Called at most once between two collections.
     fn changed(&self, id: &Arc<str>);
 }
 
 impl<E: Executor> Driver<E> {
-    /// A driver for a task. It has the default [`Policy`], and reports to nobody.
+    /// A driver for a task, with the default [`Policy`] and without a sink.
     ///
-    /// The task can be in any state: after a restart, [resume](AnyTask::resume) it from the
-    /// status that you have stored.
+    /// The task can be in any state. After a restart, [resume](AnyTask::resume) it from its
+    /// stored status.
     pub fn new(
         task: impl Into<AnyTask>,
         assignment: impl Into<Arc<Assignment<E::Definition>>>,
@@ -126,7 +126,7 @@ impl<E: Executor> Driver<E> {
         let id = Arc::clone(&assignment.id);
         let now = runtime::utc_now(&*runtime);
         let shared = Shared::new(id, task.into(), assignment, None, now);
-        Self::over(Arc::new(shared), executor, runtime, Reports::Nobody)
+        Self::over(Arc::new(shared), executor, runtime, Reports::None)
     }
 
     fn over(
@@ -138,7 +138,7 @@ impl<E: Executor> Driver<E> {
         Self { shared, executor, controller: None, runtime, reports, limit: None, permit: None }
     }
 
-    /// A driver under a worker.
+    /// A driver of a worker.
     pub(super) fn under(
         shared: Arc<Shared<E::Definition>>,
         executor: E,
@@ -158,17 +158,17 @@ impl<E: Executor> Driver<E> {
         self
     }
 
-    /// Sets where the statuses go.
+    /// Sets the sink that receives each new status. Default: none.
     #[must_use]
     pub fn with_sink(mut self, sink: impl StatusSink + 'static) -> Self {
         self.reports = Reports::Sink(Arc::new(sink));
         self
     }
 
-    /// Sets that a workload of this task may run already, though its status is from before the
-    /// start: for example, because the last statuses of an agent that crashed were not stored.
+    /// Sets that a workload of this task may already run, even if its status is one from before
+    /// the start. For example, an agent crashed before it stored the last statuses.
     ///
-    /// If such a task fails before its start, the driver calls `terminate` first. Default: no.
+    /// If such a task fails in `prepare`, the driver calls `terminate` first. Default: no.
     #[must_use]
     pub fn with_possible_workload(self) -> Self {
         self.shared.may_run();
@@ -180,18 +180,19 @@ impl<E: Executor> Driver<E> {
         DriverHandle::new(Arc::clone(&self.shared))
     }
 
-    /// Drives the task until it is removed or closed.
+    /// Runs the task until [`remove`](DriverHandle::remove) or [`close`](DriverHandle::close)
+    /// is called, and done.
     ///
-    /// It opens no span. Instrument it with [`task_span`](crate::exec::task_span), so that what
-    /// it logs names the task. A panic of the executor or the controller is caught, if panics
-    /// unwind, and counts as a failure for good.
+    /// It opens no span. Instrument it with [`task_span`](crate::exec::task_span), so that its
+    /// log messages have the id of the task. A panic of the executor or the controller is caught
+    /// and counts as a failure for good, unless panics abort.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, nothing is lost. Call it again, and it goes on: what was called
-    /// then is called again, except for `close`.
+    /// If you drop its future, nothing is lost. If you then call `run` again, the driver repeats
+    /// the call that was in flight, except for `close`.
     pub async fn run(&mut self) -> DriverExit {
-        // Read again after each await. Everything between two awaits has the same time.
+        // Read after each await. Everything between two awaits has the same time.
         let mut now = Now::read(&*self.runtime, Duration::ZERO);
         loop {
             now = match self.advance(now) {
@@ -217,7 +218,7 @@ impl<E: Executor> Driver<E> {
         self.shared.exit()
     }
 
-    /// Records everything that needs no call.
+    /// Records moves that need no call, until the driver must call or wait.
     fn advance(&mut self, now: Now) -> Pause {
         loop {
             self.report();
@@ -230,10 +231,10 @@ impl<E: Executor> Driver<E> {
         }
     }
 
-    /// Reports what has changed, and wakes those who watch.
+    /// Reports changes, and wakes watchers.
     fn report(&self) {
         match &self.reports {
-            Reports::Nobody => {}
+            Reports::None => {}
             Reports::Sink(sink) => {
                 if let Some(status) = self.shared.take_changed() {
                     deliver(&**sink, &self.shared.id, status);
@@ -248,11 +249,12 @@ impl<E: Executor> Driver<E> {
         self.shared.steps.notify();
     }
 
-    /// Waits for news, or until a moment. Gives the time after it, as [`call`](Self::call) does.
+    /// Waits for a request, or until a time. Returns the time after it, as [`call`](Self::call)
+    /// does.
     async fn wait(&mut self, until: Option<Duration>, before: Now) -> Now {
         self.permit = None;
         let (shared, runtime) = (&*self.shared, &*self.runtime);
-        // Made when it waits: most tasks wait without end.
+        // Made on demand: most tasks wait without a limit.
         let mut sleep = None;
         let mut before = before.monotonic;
         poll_fn(|context| {
@@ -263,14 +265,15 @@ impl<E: Executor> Driver<E> {
             let sleep = sleep.get_or_insert_with(|| Sleep::until(runtime, until));
             ready!(Pin::new(sleep).poll(context));
             before = before.max(until);
-            shared.with(|state| state.core.woke(until));
+            shared.with(|state| state.core.sleep_ended(until));
             Poll::Ready(())
         })
         .await;
         Now::read(runtime, before)
     }
 
-    /// Whether this call needs a place. One that needs none gives up the place of the last.
+    /// Whether this call needs a place in the limit of the worker. If it needs none, the place of
+    /// the last call is given up.
     fn needs_place(&mut self, call: Call) -> bool {
         match &self.limit {
             Some(limit) if Core::is_limited(call) => {
@@ -281,8 +284,8 @@ impl<E: Executor> Driver<E> {
         self.permit.is_some()
     }
 
-    /// Waits for a place, where a worker limits how many operations run at once. An error if
-    /// there is news first. Both are the time after it.
+    /// Waits for a place in the limit of the worker. `Err` if there is a request first. Both have
+    /// the time after it.
     async fn place(&mut self, before: Now) -> Result<Now, Now> {
         let (shared, runtime) = (&*self.shared, &*self.runtime);
         let Some(permit) = &mut self.permit else { return Ok(before) };
@@ -300,7 +303,7 @@ impl<E: Executor> Driver<E> {
         })
         .await;
         let now = Now::read(runtime, before.monotonic);
-        // Waiting for a place does not count against a deadline that runs already.
+        // The time in the queue does not count against a deadline that has begun.
         if let Some(since) = since {
             shared.set_queued(false);
             let waited = now.monotonic.saturating_sub(since);
@@ -309,10 +312,10 @@ impl<E: Executor> Driver<E> {
         if has_place { Ok(now) } else { Err(now) }
     }
 
-    /// Calls, and records the answer, if there was one.
+    /// Makes a call and records its result, unless it is interrupted. Returns the time after it.
     fn call(&mut self, call: Call, now: Now) -> impl Future<Output = Now> + Send {
         let (subject, span) = self.shared.begin(call, now);
-        // What is being applied is told before it is.
+        // The worker stores the definition before the executor or the controller gets it.
         self.report();
         let Self { shared, executor, controller, runtime, .. } = self;
         let (shared, runtime) = (&*shared, &**runtime);
@@ -321,7 +324,7 @@ impl<E: Executor> Driver<E> {
             let (logs, now) = match (race.call, controller) {
                 (Call::Controller, slot) => {
                     let (outcome, now) = race!(race, executor.controller(&subject.assignment));
-                    let made = calls::take_up::<E>(race.shared, outcome);
+                    let made = calls::set_up::<E>(race.shared, outcome);
                     (calls::resolved(race.shared, now, subject.number, made, slot), now)
                 }
                 (Call::Operate(operation), Some(controller)) => {
@@ -353,7 +356,7 @@ impl<E: Executor> Driver<E> {
                     calls::inspected(race.shared, now, outcome);
                     (Logs::default(), now)
                 }
-                // The core calls none of these without a controller.
+                // The core makes none of these calls without a controller.
                 (_, None) => (Logs::default(), race.now()),
             };
             logs.write();
@@ -361,9 +364,9 @@ impl<E: Executor> Driver<E> {
         }
     }
 
-    /// As [`run`](Self::run), for a worker. A panic that escapes from it fails the task, as one
-    /// of an operation does. If there is another one, or the task cannot fail any more, the
-    /// driver ends.
+    /// As [`run`](Self::run), for a worker. If the driver itself panics, the task fails, as after
+    /// a panic of an operation. If it panics again, or the task cannot fail any more, the driver
+    /// ends.
     pub(super) async fn run_contained(&mut self) -> DriverExit {
         loop {
             let panic = {
@@ -406,7 +409,7 @@ impl<E: Executor> Driver<E> {
     }
 }
 
-/// What a driver waits for.
+/// What `run` awaits next.
 #[derive(Clone, Copy)]
 enum Pause {
     Call(Call),
@@ -426,7 +429,7 @@ impl DriverExit {
 }
 
 impl<E: Executor> Drop for Driver<E> {
-    /// Those who watch are told that no more will come, unless a worker goes on with the task.
+    /// Ends the streams of watchers, unless a worker will continue the task.
     fn drop(&mut self) {
         self.drop_controller();
         if matches!(self.reports, Reports::Notice(_)) {
@@ -434,7 +437,7 @@ impl<E: Executor> Drop for Driver<E> {
         } else {
             self.shared.end();
         }
-        if let Reports::Sink(sink) = mem::replace(&mut self.reports, Reports::Nobody) {
+        if let Reports::Sink(sink) = mem::replace(&mut self.reports, Reports::None) {
             discard("status sink", sink);
         }
     }

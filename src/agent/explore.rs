@@ -1,8 +1,8 @@
 //! Exhaustive exploration of the decision cores with the model checker `stateright`.
 //!
-//! A model has the core itself and the world around it. In every state each thing that can happen
-//! happens. A rule that does not hold is put into the state as `broken`, so one property finds all
-//! of them, with the shortest way there.
+//! A model has the real core and a simulated world around it. The checker tries every possible event
+//! in every state. If a rule is broken, the state has its text in `broken`. So one property finds
+//! all broken rules, with the shortest sequence of events.
 
 use alloc::string::String;
 use core::fmt::Debug;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A state that can be broken.
 pub(super) trait Judged {
-    /// The rule that does not hold, if one does not.
+    /// The broken rule, if there is one.
     fn broken(&self) -> Option<&str>;
 }
 
@@ -26,14 +26,13 @@ pub(super) fn every_rule_holds<M: Model<State: Judged>>() -> Property<M> {
     }
 }
 
-/// How many steps deeper than usual to explore.
+/// The number of events more than usual.
 fn deeper() -> usize {
     let Ok(steps) = std::env::var("ONWARD_EXPLORE") else { return 0 };
     steps.parse().unwrap_or_else(|_| panic!("ONWARD_EXPLORE is a number of steps, not {steps:?}"))
 }
 
-/// Explores a model to a depth, and fails with the shortest way to a state in which a rule does
-/// not hold.
+/// Explores all sequences of events up to a length. Fails with the shortest one that breaks a rule.
 pub(super) fn explore<M>(name: &str, model: M, depth: usize)
 where
     M: Model + Send + Sync + 'static,

@@ -7,53 +7,54 @@ use alloc::sync::Arc;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
-/// At most so many permits at once, given in the order in which they were asked for. Each step
-/// of a permit takes logarithmic time in the number of those that wait.
+/// A semaphore: grants a limited number of permits at once, in the order of their first poll. Each
+/// operation takes logarithmic time in the number of permits that wait.
 #[derive(Clone, Debug)]
 pub(super) struct Limit(Arc<Mutex<State>>);
 
 struct State {
-    /// The permits that nobody has. Above zero, no ticket waits.
+    /// The number of free permits. If it is above zero, no ticket waits.
     free: usize,
+    /// The last ticket.
     tickets: u64,
     /// The tickets that wait, in their order.
     waiting: BTreeMap<u64, Waker>,
-    /// The tickets that have waited and were granted, and whose owners have not looked yet.
+    /// The tickets that were granted, and whose permits were not polled since.
     granted: BTreeSet<u64>,
 }
 
-/// A place in the queue, then a permit. Dropped, it gives up both.
+/// A permit of a [`Limit`], or its place in the queue. If you drop it, both are given up.
 #[derive(Debug)]
 pub(super) struct Permit {
     limit: Limit,
     place: Place,
 }
 
-/// How far a permit is.
+/// The state of a permit.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// It was not polled yet.
+    /// It was never polled.
     None,
-    /// It has this ticket.
+    /// It waits with this ticket.
     Queued(u64),
     Granted,
 }
 
 impl Limit {
-    /// A limit of at least one.
+    /// A limit of `most` permits, at least one.
     pub(super) fn new(most: usize) -> Self {
         let (waiting, granted) = (BTreeMap::new(), BTreeSet::new());
         Self(Arc::new(Mutex::new(State { free: most.max(1), tickets: 0, waiting, granted })))
     }
 
-    /// Asks for a permit. Its place in the queue begins with the first poll.
+    /// A permit. It enters the queue at its first poll.
     pub(super) fn permit(&self) -> Permit {
         Permit { limit: self.clone(), place: Place::None }
     }
 }
 
 impl State {
-    /// A permit is given up: it goes to the ticket that has waited longest.
+    /// Passes a permit to the first ticket in the queue. Returns its waker.
     fn pass_on(&mut self) -> Option<Waker> {
         if let Some((ticket, waker)) = self.waiting.pop_first() {
             self.granted.insert(ticket);
@@ -71,12 +72,12 @@ impl Permit {
         if matches!(self.place, Place::Granted) {
             return Poll::Ready(());
         }
-        // A waker is foreign code: it is cloned and dropped outside of the lock.
+        // A waker is code of the embedder: it is cloned and dropped outside of the lock.
         let waker = context.waker().clone();
         let mut state = self.limit.0.lock();
         let (is_granted, ticket) = match self.place {
             Place::Queued(ticket) => (state.granted.remove(&ticket), ticket),
-            // A newcomer does not pass those who wait.
+            // No ticket waits, so this permit is granted at once.
             Place::None | Place::Granted if state.free > 0 => {
                 state.free -= 1;
                 (true, 0)

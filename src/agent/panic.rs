@@ -1,7 +1,7 @@
-//! A panic of an embedder's code, as an error.
+//! Catches panics in code of the embedder, and makes errors of them.
 //!
-//! Every call, poll, drop, comparison and formatting of an embedder's value goes through
-//! one of these functions, or through those of `runtime.rs`.
+//! Every call, poll, drop, comparison and formatting of a value of the embedder goes through one
+//! of these functions, or through those of `runtime.rs`.
 
 use crate::exec::ControllerError;
 use alloc::boxed::Box;
@@ -15,7 +15,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a panic said.
+/// The payload of a panic. It is shown as its text.
 pub(crate) struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
@@ -26,7 +26,7 @@ impl Panic {
 }
 
 impl Drop for Panic {
-    /// Drops what was thrown. That may panic too, and what it throws then is leaked.
+    /// Drops the payload. If that panics too, the second payload is leaked.
     fn drop(&mut self) {
         let thrown = mem::replace(&mut self.0, Box::new(()));
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(thrown))) {
@@ -43,12 +43,13 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Calls what may panic. Only what it owns may be broken afterwards.
+/// Calls a function and catches its panic. After a panic, only values that it owns may be
+/// inconsistent.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(call)).map_err(Panic)
 }
 
-/// Polls a future that may panic. After a panic only the future may be broken.
+/// Polls a future and catches its panic. After a panic, only the future may be inconsistent.
 pub(crate) fn poll_caught<F: Future>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
@@ -59,33 +60,33 @@ pub(crate) fn poll_caught<F: Future>(
     }
 }
 
-/// Drops a future in its place. The drop may panic.
+/// Drops a future in place and catches its panic.
 pub(crate) fn drop_caught<F>(mut future: Pin<&mut Option<F>>) -> Result<(), Panic> {
     caught(|| future.set(None))
 }
 
-/// Drops a value of the embedder's, which may panic. `whose` is a noun: "status sink".
+/// Drops a value of the embedder, and logs its panic. `whose` is a noun: "status sink".
 pub(crate) fn discard<T>(whose: &str, value: T) {
     if let Err(panic) = caught(|| drop(value)) {
         tracing::error!(%panic, "{whose} panicked when dropped");
     }
 }
 
-/// Wakes, which may panic.
+/// Wakes a task, and logs a panic of the waker.
 pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = caught(|| waker.wake()) {
         tracing::error!(%panic, "waker panicked");
     }
 }
 
-/// The text of an error of the embedder's, with its causes. Making it may panic.
+/// The text of an error of the embedder, with its sources. A panic of its `Display` is caught.
 pub(crate) fn text_of(error: &dyn fmt::Display) -> String {
     let text = caught(|| format!("{error:#}"));
-    text.unwrap_or_else(|panic| format!("its error panicked when shown: {panic}"))
+    text.unwrap_or_else(|panic| format!("its error panicked when formatted: {panic}"))
 }
 
-/// Whether two definitions are equal. A comparison that panics counts as unequal, so that the
-/// controller is offered the definition.
+/// Whether two definitions are equal. If the comparison panics, they count as unequal, so the
+/// driver calls `update`.
 pub(crate) fn are_equal<D: PartialEq>(a: &D, b: &D) -> bool {
     caught(|| a == b).unwrap_or_else(|panic| {
         tracing::error!(%panic, "definitions panicked when compared");

@@ -22,33 +22,33 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use queue::{Batch, StatusQueue};
 
-/// How many statuses go into one call, at most.
+/// The maximum number of statuses in one call.
 const BATCH: usize = 1000;
 
-/// Sends the statuses of an agent's tasks to their manager, for example over a network.
+/// A connection to a manager: sends the statuses of tasks, for example over a network.
 ///
 /// In SwarmKit: `agent.StatusReporter` and the dispatcher's `UpdateTaskStatus`.
 pub trait StatusReporter: Send {
-    /// Reports these statuses, at most one of each task.
+    /// Sends these statuses, at most one of each task.
     ///
-    /// The reporter waits for it as long as it takes, and reports nothing else meanwhile. Give a
-    /// call that may hang a time-out, and return [`ReportError::Unreachable`] after it.
+    /// The reporter makes one call at a time, and waits without a limit until it returns. If the
+    /// call may hang, add a timeout, and return [`ReportError::Unreachable`] when it expires.
     ///
     /// # Errors
     ///
-    /// Which of them did not arrive, as far as it is known: see [`ReportError`]. A panic counts
-    /// as [`ReportError::Unreachable`].
+    /// Some or all statuses did not arrive; see [`ReportError`]. A panic counts as
+    /// [`ReportError::Unreachable`].
     ///
     /// # Cancel safety
     ///
-    /// If its future is dropped, the statuses may have arrived or not. They are reported again.
+    /// If its future is dropped, the statuses may have arrived or not. They are sent again.
     fn report(
         &mut self,
         updates: &[StatusUpdate],
     ) -> impl Future<Output = Result<(), ReportError>> + Send;
 }
 
-/// The newest status of a task.
+/// The newest status of a task, for a manager.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -60,26 +60,26 @@ pub struct StatusUpdate {
     pub status: TaskStatus,
 }
 
-/// Why some statuses were not delivered.
+/// Why a [`StatusReporter`] could not deliver statuses.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// The connection failed and none of them arrived. All are reported again.
+    /// The connection failed. The reporter sends all statuses again, after its back-off.
     Unreachable(Box<dyn Error + Send + Sync>),
-    /// The manager refused the call because of one or several of them, and it is not known
-    /// which. The reporter finds them by reporting smaller and smaller parts.
+    /// The manager refused the whole call because of one or several statuses. The reporter sends
+    /// smaller and smaller parts, to find them.
     Refused(Box<dyn Error + Send + Sync>),
-    /// All arrived except for these, by their index.
+    /// All statuses arrived, except for the ones with these indexes.
     Tasks(Vec<(usize, TaskReportError)>),
 }
 
-/// Why one status was not accepted.
+/// Why the manager did not accept one status.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskReportError {
     /// The manager does not know the task any more. The status counts as delivered.
     UnknownTask,
-    /// Any other reason. This status is reported again, and holds up no other.
+    /// Any other reason. The reporter sends this status again, and does not delay the others.
     Refused(Box<dyn Error + Send + Sync>),
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for ReportError {
         match self {
             Self::Unreachable(error) => write!(f, "statuses did not arrive: {error}"),
             Self::Refused(error) => write!(f, "statuses were refused: {error}"),
-            Self::Tasks(tasks) => write!(f, "{} statuses were not taken", tasks.len()),
+            Self::Tasks(tasks) => write!(f, "{} statuses were refused", tasks.len()),
         }
     }
 }
@@ -120,11 +120,11 @@ impl Error for ReportError {
     }
 }
 
-/// Delivers the newest status of every task: in batches, retried until it has arrived, and
-/// never a lower state after a higher one.
+/// Delivers the newest status of each task to a manager, over a connection that may fail.
 ///
-/// [`handle`](Self::handle) is the [sink](StatusSink) for drivers and workers. Spawn
-/// [`run`](Self::run).
+/// It sends batches and retries them until they have arrived. It never sends a lower state after
+/// a higher one. Spawn [`run`](Self::run), and pass [`handle`](Self::handle) to a worker or a
+/// driver as its [sink](StatusSink).
 ///
 /// ```
 /// use futures::SinkExt;
@@ -134,7 +134,7 @@ impl Error for ReportError {
 /// use onward::{TaskState, TaskStatus};
 /// use std::sync::Arc;
 ///
-/// /// The manager is at the other end of a channel.
+/// /// A connection to a manager: here a channel.
 /// struct Manager(mpsc::Sender<Vec<StatusUpdate>>);
 ///
 /// impl StatusReporter for Manager {
@@ -179,13 +179,13 @@ impl<R: StatusReporter> Reporter<R> {
         Self { shared: Arc::default(), upstream, runtime, now, backoff }
     }
 
-    /// Sets the delays between two attempts.
+    /// Sets the delays between attempts.
     #[must_use]
     pub fn with_backoff(self, backoff: Backoff) -> Self {
         Self { backoff, ..self }
     }
 
-    /// A handle of this reporter.
+    /// A handle of this reporter: the sink for a worker or a driver.
     pub fn handle(&self) -> ReporterHandle {
         ReporterHandle(Arc::clone(&self.shared))
     }
@@ -194,8 +194,8 @@ impl<R: StatusReporter> Reporter<R> {
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, nothing is lost. Call it again, and it goes on. What was being
-    /// delivered is delivered once more.
+    /// If you drop its future, nothing is lost. If you then call it again, it sends the batch that
+    /// was in flight once more.
     pub async fn run(&mut self) {
         loop {
             self.deliver().await;
@@ -203,26 +203,25 @@ impl<R: StatusReporter> Reporter<R> {
         }
     }
 
-    /// Delivers what there is, until a moment in the runtime's time, for example
+    /// Delivers all statuses that wait, until a deadline on the clock of the runtime. For example,
     /// `runtime.now() + Duration::from_secs(5)`. Call it at the end of an agent.
     ///
-    /// First it reports every status that waits once, in batches, also while a back-off is in
-    /// progress. If a batch fails, it goes on with the next one at once. Then, until that moment,
-    /// it works as [`run`](Self::run) does: it tries again what has failed, after the back-off,
-    /// and reports what is new. It returns as soon as nothing waits any more.
+    /// First it sends every status once, in batches, even during a back-off. If a batch fails, it
+    /// continues with the next one at once. Then it works like [`run`](Self::run): it retries
+    /// after the back-off, and sends new statuses. It returns when no status waits.
     ///
-    /// When the moment comes, a call that is in progress is dropped. The batches that were not
-    /// reported yet get their one call nevertheless. Each of these calls is polled once. If it is
-    /// not ready then, it is dropped, so `flush` does not wait after that moment.
+    /// When the deadline expires, it drops the call in flight. Batches that were never sent are
+    /// still tried: each call is polled once, and dropped if it is not ready. So `flush` does not
+    /// wait after the deadline.
     ///
     /// # Errors
     ///
-    /// The statuses that have not arrived by then, as far as it is known. The statuses of a call
-    /// that was dropped are among them.
+    /// The statuses that did not arrive. If a call was dropped, its statuses are among them,
+    /// although they may have arrived.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, nothing is lost. Call it again.
+    /// If you drop its future, nothing is lost. You can call it again.
     pub async fn flush(&mut self, until: Duration) -> Result<(), Vec<StatusUpdate>> {
         let mut late = Sleep::until(&*self.runtime, until);
         let mut is_late = false;
@@ -243,8 +242,7 @@ impl<R: StatusReporter> Reporter<R> {
         if shared.is_empty() { Ok(()) } else { Err(shared.pending()) }
     }
 
-    /// Makes one call for every status that waits. Those after the first that is too late are
-    /// polled once.
+    /// Sends every status that waits once. After the deadline, each call is polled once.
     async fn try_each(&mut self, is_late: &mut impl FnMut(&mut Context<'_>) -> bool) {
         let mut is_reachable = true;
         let mut round = self.shared.hurry();
@@ -266,7 +264,7 @@ impl<R: StatusReporter> Reporter<R> {
         }
     }
 
-    /// Delivers statuses until nothing waits, or until a moment.
+    /// Delivers statuses until none waits, or until a time.
     async fn deliver_before(&mut self, until: Duration) {
         while !self.shared.is_empty() {
             let now = self.read_clock();
@@ -282,7 +280,7 @@ impl<R: StatusReporter> Reporter<R> {
         }
     }
 
-    /// Reports everything that is due.
+    /// Sends all statuses that are due.
     async fn deliver(&mut self) {
         loop {
             let now = self.read_clock();
@@ -294,7 +292,7 @@ impl<R: StatusReporter> Reporter<R> {
         }
     }
 
-    /// Reports a batch. If the connection fails, the back-off begins.
+    /// Sends a batch. If the connection fails, the back-off begins.
     async fn attempt(&mut self, batch: &Batch) {
         if !self.report(batch).await {
             let now = self.read_clock();
@@ -302,8 +300,8 @@ impl<R: StatusReporter> Reporter<R> {
         }
     }
 
-    /// Reports a batch, in parts if it must be, as long as the connection holds. Returns whether
-    /// it has held.
+    /// Sends a batch, in parts if the manager refuses it. Returns whether the manager was
+    /// reachable.
     async fn report(&mut self, batch: &Batch) -> bool {
         let mut parts: Vec<_> = iter::once(0..batch.updates.len()).collect();
         while let Some(part) = parts.pop() {
@@ -317,7 +315,7 @@ impl<R: StatusReporter> Reporter<R> {
             match reported {
                 Ok(()) => self.shared.delivered(batch, part),
                 Err(ReportError::Unreachable(error)) => {
-                    tracing::warn!(error = text_of(&error), "statuses not delivered");
+                    tracing::warn!(error = text_of(&error), "reporter cannot reach the manager");
                     discard("error", error);
                     return false;
                 }
@@ -347,7 +345,11 @@ impl<R: StatusReporter> Reporter<R> {
 
     fn refused(&mut self, batch: &Batch, index: usize, error: &(dyn Error + Send + Sync)) {
         if let Some(update) = batch.updates.get(index) {
-            tracing::warn!(task.id = &*update.id, error = text_of(&error), "status refused");
+            tracing::warn!(
+                task.id = &*update.id,
+                error = text_of(&error),
+                "manager refused the status"
+            );
         }
         let now = self.read_clock();
         self.shared.refused(batch, index, now, &self.backoff);
@@ -358,21 +360,21 @@ impl<R: StatusReporter> Reporter<R> {
         self.now
     }
 
-    /// Waits until something is due.
+    /// Waits until a status is due.
     async fn wait(&mut self) {
         let Self { shared, runtime, now, .. } = self;
         let mut watching = shared.changes.watch();
         let mut sleep = None;
         poll_fn(|context| {
-            // Registered first: what comes afterwards wakes it.
+            // Registered first: later changes wake it.
             while watching.poll(context).is_ready() {}
             let Some(due) = shared.next_due() else { return Poll::Pending };
             *now = runtime::now(&**runtime, *now);
             if due <= *now {
                 return Poll::Ready(());
             }
-            // What comes meanwhile is due at once, or not before this either: the connection has
-            // failed, and something waits for it already.
+            // The sleep need not be replaced: a new status is due at once, or after the same
+            // back-off.
             let sleep = sleep.get_or_insert_with(|| (due, Sleep::until(&**runtime, due)));
             Pin::new(&mut sleep.1).poll(context).map(|()| *now = sleep.0.max(*now))
         })
@@ -380,7 +382,7 @@ impl<R: StatusReporter> Reporter<R> {
     }
 }
 
-/// Reports statuses. A panic is an error.
+/// Calls `report`, and makes an error of its panic.
 async fn contained<R: StatusReporter>(
     upstream: &mut R,
     updates: &[StatusUpdate],
@@ -409,12 +411,13 @@ impl<R> fmt::Debug for Reporter<R> {
     }
 }
 
-/// Takes the statuses that a [`Reporter`] delivers. It is cheap to clone.
+/// The sink of a [`Reporter`]: queues the statuses that the reporter delivers. It is cheap to
+/// clone.
 #[derive(Clone, Debug)]
 pub struct ReporterHandle(Arc<StatusQueue>);
 
 impl ReporterHandle {
-    /// How many statuses were not delivered yet.
+    /// The number of statuses that were not delivered yet.
     pub fn pending(&self) -> usize {
         self.0.len()
     }
@@ -425,7 +428,7 @@ impl StatusSink for ReporterHandle {
         self.0.put(id, status);
     }
 
-    /// The task is forgotten when its last status has arrived.
+    /// Forgets the task when its last status has arrived.
     fn removed(&self, id: &str) {
         self.0.removed(id);
     }

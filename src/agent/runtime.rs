@@ -1,4 +1,4 @@
-//! The runtime that an agent runs on: time, sleeping, the wall clock, spawning.
+//! The runtime that an agent runs on: clock, sleeps, time of day, spawning.
 
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -15,20 +15,24 @@ use time::UtcDateTime;
 #[cfg(feature = "tokio")]
 pub use self::tokio::TokioRuntime;
 
-/// What a [`Driver`](super::Driver), a [`Worker`](super::Worker) and a
-/// [`Reporter`](super::Reporter) need of the program around them: monotonic time,
-/// sleeping, the time of day, and a place to run futures.
+/// The async runtime of an agent: monotonic time, sleeps, the time of day, and spawning. A
+/// [`Driver`](super::Driver), a [`Worker`](super::Worker) and a [`Reporter`](super::Reporter)
+/// use it.
 ///
-/// A panic of it is contained. A `spawn` that panics has refused the future. A sleep that panics
-/// never ends, so deadlines and retries wait for ever, and everything that needs no time is still
-/// done. A `now` that panics returns the last time that is known, and `utc_now` that of the
-/// operating system. Each panic is logged.
+/// An agent shares one as `Arc<dyn Runtime>`. With the feature `tokio` there is `TokioRuntime`.
+/// With the feature `testing` there is `VirtualPool`, in virtual time.
 ///
-/// It is object-safe. An agent shares one as `Arc<dyn Runtime>`. The feature `tokio` has
-/// `TokioRuntime`; the feature `testing` has `VirtualPool`, in virtual time.
+/// # Panics
 ///
-/// A runtime of your own needs three functions. This one uses a thread for each sleep and
-/// each future; `examples/05_runtime_free.rs` has a better one with `futures` only:
+/// A panic of a runtime is caught and logged. If `spawn` panics, the future counts as refused. If
+/// a sleep panics, it never ends: deadlines and retries do not work, and everything else does. If
+/// `now` panics, the last known time is used. If `utc_now` panics, the clock of the operating
+/// system is used.
+///
+/// # Examples
+///
+/// To write a runtime, implement three functions. This one uses a thread for each sleep and each
+/// future. `examples/05_runtime_free.rs` has a better one, with `futures` only:
 ///
 /// ```
 /// use futures::channel::oneshot;
@@ -68,32 +72,32 @@ pub use self::tokio::TokioRuntime;
 /// assert!(runtime.now() >= soon);
 /// ```
 pub trait Runtime: Send + Sync {
-    /// The time since a moment that this runtime has chosen and never changes.
+    /// The monotonic time since a fixed origin, for example the start of the program.
     ///
-    /// It is monotonic. It has nothing to do with [`utc_now`](Self::utc_now): delays and
-    /// deadlines never move with the time of day.
+    /// Delays and deadlines use this time, and never the time of day.
     fn now(&self) -> Duration;
 
-    /// Ready when [`now`](Self::now) has reached `moment`, or soon after; at once if it has
-    /// already. If `moment` is too far away for the runtime, it is never ready.
+    /// A future that is ready when [`now`](Self::now) has reached `moment`, or soon after. If that
+    /// time has passed already, it is ready at once. If the runtime cannot sleep that long, it is
+    /// never ready.
     ///
     /// # Cancel safety
     ///
-    /// If you drop it, nothing of it is left.
+    /// If you drop it, its timer is removed.
     fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()>;
 
-    /// Runs a future beside the caller, from now on, to its end.
+    /// Spawns a future, which then runs to its end beside the caller.
     ///
-    /// A [`Worker`](super::Worker) spawns one future for each task. It notices if the runtime
-    /// drops such a future before its end, and then polls the task's driver itself.
+    /// A [`Worker`](super::Worker) spawns one future for each task. If the runtime drops such a
+    /// future before its end, the worker polls the driver of the task itself.
     ///
     /// # Errors
     ///
-    /// The runtime does not take the future, for example because it shuts down. The future is
+    /// The runtime refuses the future, for example because it is shutting down. The future was
     /// dropped.
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError>;
 
-    /// The time of day, in UTC. It is written into statuses and used for nothing else.
+    /// The time of day, in UTC. It is used for the times in statuses only.
     ///
     /// Default: the clock of the operating system.
     fn utc_now(&self) -> UtcDateTime {
@@ -101,19 +105,19 @@ pub trait Runtime: Send + Sync {
     }
 }
 
-/// Why a runtime did not take a future.
+/// Why a runtime refused a future.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SpawnError(alloc::boxed::Box<dyn core::error::Error + Send + Sync>);
 
 impl SpawnError {
-    /// The runtime did not take a future, for this reason.
+    /// An error with this reason.
     pub fn new(reason: impl Into<alloc::boxed::Box<dyn core::error::Error + Send + Sync>>) -> Self {
         Self(reason.into())
     }
 }
 
-/// One reading of both clocks. The decision cores get time in this form, as a value.
+/// One reading of both clocks. The decision cores get the time in this form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Now {
     /// [`Runtime::now`].
@@ -123,20 +127,20 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// Reads both clocks. Call it outside of every lock: a runtime is the embedder's code. If
-    /// [`Runtime::now`] panics, the time is what it was `before`. If [`Runtime::utc_now`]
-    /// panics, the time of day is the operating system's.
+    /// Reads both clocks. Call it outside of every lock: a runtime is code of the embedder. If
+    /// [`Runtime::now`] panics, it returns the time `before`. If [`Runtime::utc_now`] panics, it
+    /// reads the clock of the operating system.
     pub(crate) fn read(runtime: &dyn Runtime, before: Duration) -> Self {
         Self { monotonic: now(runtime, before), utc: utc_now(runtime) }
     }
 
-    /// The moment that is `delay` away, or none if there is no such moment.
+    /// The time after a delay. None if that is beyond the range of a `Duration`.
     pub(crate) fn after(self, delay: Duration) -> Option<Duration> {
         self.monotonic.checked_add(delay)
     }
 }
 
-/// [`Runtime::now`], or the time `before` if that panics.
+/// [`Runtime::now`]. If it panics, the time `before`.
 pub(crate) fn now(runtime: &dyn Runtime, before: Duration) -> Duration {
     caught(|| runtime.now()).unwrap_or_else(|panic| {
         tracing::error!(%panic, "clock of the runtime panicked");
@@ -144,7 +148,7 @@ pub(crate) fn now(runtime: &dyn Runtime, before: Duration) -> Duration {
     })
 }
 
-/// [`Runtime::utc_now`], or the operating system's time of day if that panics.
+/// [`Runtime::utc_now`]. If it panics, the clock of the operating system.
 pub(crate) fn utc_now(runtime: &dyn Runtime) -> UtcDateTime {
     caught(|| runtime.utc_now()).unwrap_or_else(|panic| {
         tracing::error!(%panic, "clock of the runtime panicked");
@@ -152,7 +156,7 @@ pub(crate) fn utc_now(runtime: &dyn Runtime) -> UtcDateTime {
     })
 }
 
-/// [`Runtime::spawn`]. A panic is a refusal.
+/// [`Runtime::spawn`]. A panic counts as a refusal.
 pub(crate) fn spawn(runtime: &dyn Runtime, future: BoxFuture<'static, ()>) -> Result<(), String> {
     match caught(|| runtime.spawn(future)) {
         Ok(spawned) => spawned.map_err(|error| text_of(&error)),
@@ -160,8 +164,7 @@ pub(crate) fn spawn(runtime: &dyn Runtime, future: BoxFuture<'static, ()>) -> Re
     }
 }
 
-/// A sleep of a runtime. If it panics, it never ends: without time, only what needs no time is
-/// done.
+/// A sleep of a runtime. If it panics, it never ends.
 pub(crate) struct Sleep(Option<BoxFuture<'static, ()>>);
 
 impl Sleep {

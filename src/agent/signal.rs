@@ -1,4 +1,4 @@
-//! The one watch of this layer: a counter of changes, and those who wait for the next one.
+//! Notification of watchers: a counter of changes, and the wakers of the watchers.
 
 use super::panic::wake;
 use super::sync::Mutex;
@@ -7,30 +7,30 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
-/// Counts changes and wakes those who wait for one.
+/// Counts changes, and wakes the watchers that wait for one.
 ///
-/// Write what has changed first, then [`notify`](Self::notify). A [`Watcher`] that returns
-/// then sees it.
+/// Write the change first, then call [`notify`](Self::notify). A [`Watcher`] that is woken sees
+/// the change.
 #[derive(Default, Debug)]
 pub(crate) struct Signal(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     changes: u32,
-    /// Counts the watchers, for their keys.
+    /// The last key of a watcher.
     keys: u32,
-    /// Boxed: nobody waits for most of them.
+    /// Boxed, because most signals have no watcher.
     waiting: Option<Box<Waiting>>,
 }
 
-/// Those who wait, by their keys.
+/// The wakers of the watchers that wait, by their keys.
 #[derive(Default)]
 struct Waiting(Vec<(u32, Waker)>);
 
-/// Waits for the changes of a [`Signal`]. Give each change to one `poll`.
+/// Waits for changes of a [`Signal`]. It must be [forgotten](Signal::forget) when it is dropped.
 #[derive(Default, Debug)]
 pub(crate) struct Watcher {
-    /// Its key among those who wait, once it has waited.
+    /// Its key, after it has waited once.
     key: Option<u32>,
     seen: Option<u32>,
 }
@@ -56,12 +56,12 @@ impl Drop for Watching<'_> {
 }
 
 impl Signal {
-    /// Watches for as long as the result lives.
+    /// A watcher that is forgotten when it is dropped.
     pub(crate) fn watch(&self) -> Watching<'_> {
         Watching { signal: self, watcher: Watcher::default() }
     }
 
-    /// Something has changed.
+    /// Counts a change, and wakes all watchers that wait.
     pub(crate) fn notify(&self) {
         let mut state = self.0.lock();
         state.changes = state.changes.wrapping_add(1);
@@ -73,8 +73,8 @@ impl Signal {
         }
     }
 
-    /// Ready if something has changed since this watcher was ready last, and the first time.
-    /// Else wakes the context at the next change.
+    /// Ready at the first call, and if there was a change since the watcher was ready last.
+    /// Otherwise it wakes the context at the next change.
     pub(crate) fn poll(&self, watcher: &mut Watcher, context: &Context<'_>) -> Poll<()> {
         let mut waker = None;
         loop {
@@ -95,7 +95,7 @@ impl Signal {
             {
                 return Poll::Pending;
             }
-            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            // A waker is code of the embedder: it is cloned and dropped outside of the lock.
             let Some(waker) = waker.take() else {
                 drop(state);
                 waker = Some(context.waker().clone());
@@ -113,7 +113,7 @@ impl Signal {
         }
     }
 
-    /// Forgets a watcher that is dropped.
+    /// Removes the waker of a watcher that is being dropped.
     pub(crate) fn forget(&self, watcher: &Watcher) {
         let Some(key) = watcher.key else { return };
         let mut state = self.0.lock();

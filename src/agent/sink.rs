@@ -1,14 +1,15 @@
-//! Where the statuses of tasks go.
+//! A sink for the statuses of tasks.
 
 use super::panic::caught;
 use crate::lifecycle::TaskStatus;
 
-/// Receives the statuses of tasks as they change: a reporter, a view, a log.
+/// Receives the new statuses of tasks. For example, a [`Reporter`](super::Reporter) delivers them
+/// to a manager.
 ///
-/// It is called by a driver or a worker in the middle of its work, so it must not block: it
-/// puts the status where something else takes it from. It is never called under a lock of the
-/// library. A sink that panics is logged, and called again with the next status. A closure is
-/// a sink:
+/// It must not block, because a driver or a worker calls it in the middle of its work. For
+/// example, it sends the status on a channel. It is never called under a lock of the library. If
+/// it panics, the panic is logged, and it is called again with the next status. A closure is a
+/// sink:
 ///
 /// ```
 /// use onward::agent::StatusSink;
@@ -22,16 +23,15 @@ use crate::lifecycle::TaskStatus;
 /// # Ok::<(), std::sync::mpsc::RecvError>(())
 /// ```
 pub trait StatusSink: Send + Sync {
-    /// The status of the task of this id has changed to this.
+    /// Called with the new status of the task with this id.
     fn changed(&self, id: &str, status: TaskStatus);
 
-    /// The task of this id was removed. A sink that keeps something for each task forgets it
-    /// now; another task of the same id begins anew.
+    /// Called when the task with this id was removed. If the sink keeps data for each task, it
+    /// must discard that data: the id may be assigned again, to another task.
     ///
-    /// A worker calls it when nothing is left of the task. A driver that you run by yourself
-    /// does not.
+    /// A worker calls it when the removal is complete. A driver without a worker never calls it.
     ///
-    /// The default does nothing.
+    /// Default: does nothing.
     fn removed(&self, id: &str) {
         let _ = id;
     }
@@ -43,14 +43,14 @@ impl<F: Fn(&str, TaskStatus) + Send + Sync> StatusSink for F {
     }
 }
 
-/// Hands a status to a sink, which may panic.
+/// Passes a status to a sink, and logs its panic.
 pub(super) fn deliver(sink: &dyn StatusSink, id: &str, status: TaskStatus) {
     if let Err(panic) = caught(|| sink.changed(id, status)) {
         tracing::error!(task.id = id, %panic, "status sink panicked");
     }
 }
 
-/// Tells a sink, which may panic, that a task was removed.
+/// Passes the removal of a task to a sink, and logs its panic.
 pub(super) fn deliver_removed(sink: &dyn StatusSink, id: &str) {
     if let Err(panic) = caught(|| sink.removed(id)) {
         tracing::error!(task.id = id, %panic, "status sink panicked");

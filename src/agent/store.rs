@@ -1,5 +1,4 @@
-//! What outlives an agent: its tasks, what is wanted of them, and how far they
-//! were.
+//! Stores: keep the tasks of an agent, so that they survive a restart.
 
 mod memory;
 #[cfg(feature = "redb")]
@@ -21,15 +20,15 @@ pub use memory::{StoreCall, StoreFault};
 #[cfg(feature = "redb")]
 pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 
-/// Keeps the tasks of an agent, so that the agent can go away and come back.
+/// Stores the tasks of an agent, so that they survive a restart of the agent.
 ///
-/// A store is a map from a task's id to what is [stored](StoredTask) of it. A
-/// [`Worker`](super::Worker) is its only user: it reads all of it once, at its
-/// start, and then only writes, one commit at a time. `D` is the embedder's definition of a
-/// task.
+/// A store is a map from the id of a task to its [record and status](StoredTask). Only a
+/// [`Worker`](super::Worker) uses it: it loads everything at its start, and then makes one commit
+/// at a time. `D` is your definition of a task.
 ///
-/// This is a complete store of your own. It writes a file of JSON with each commit. It blocks its
-/// thread, which is acceptable for an agent with few tasks:
+/// [`MemoryStore`] keeps the tasks in memory. With the feature `redb`, `RedbStore` keeps them in a
+/// file. This is a complete store of your own, which writes a JSON file with each commit. It blocks
+/// its thread, which is acceptable for an agent with few tasks:
 ///
 /// ```
 /// use onward::agent::Store;
@@ -55,7 +54,7 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 ///         }
 ///     }
 ///
-///     /// All or nothing: the new file is whole and on the disk before it is *the* file.
+///     /// Writes a new file to the disk, and then renames it, so a crash leaves the old or the new.
 ///     fn write<D: Serialize>(&self, tasks: &Tasks<D>) -> io::Result<()> {
 ///         let new = self.0.join("tasks.new");
 ///         let mut file = fs::File::create(&new)?;
@@ -113,36 +112,34 @@ pub use redb::{Migration, OpenStoreError, RedbOptions, RedbStore};
 /// }
 /// ```
 ///
-/// In SwarmKit: the functions of `agent/storage.go`.
+/// In SwarmKit: `agent/storage.go`.
 pub trait Store<D>: Send + Sync {
-    /// Everything that is stored, in any order.
+    /// Returns all stored tasks, in any order.
     ///
     /// # Errors
     ///
-    /// It cannot be read or decoded. Nothing is changed.
+    /// The store cannot be read or decoded. It is unchanged.
     ///
     /// # Cancel safety
     ///
     /// If its future is dropped, nothing is changed. It can be called again.
     fn load(&self) -> impl Future<Output = Result<Vec<StoredTask<D>>, StoreError>> + Send;
 
-    /// Makes these changes durable, in their order: all of them or, on an error,
-    /// none.
+    /// Makes these changes durable, in their order. It must write all of them or none.
     ///
-    /// Everything that waits to be written comes in one call, so that one flush
-    /// does for all of it.
+    /// The worker passes all changes that wait in one call, so one flush is enough for all of them.
     ///
     /// # Errors
     ///
-    /// Nothing was written, or it is not known whether all was written. The worker then writes
-    /// everything that it knows of these ids again, so a change may come that was written
-    /// already: a [`Replace`](StoreChange::Replace) of a task that exists, or a
-    /// [`Delete`](StoreChange::Delete) of one that does not.
+    /// Nothing was written, or it is unknown whether the changes were written. The worker then
+    /// writes everything about these ids again. So a change may have been written already: a
+    /// [`Replace`](StoreChange::Replace) of a task that exists, or a
+    /// [`Delete`](StoreChange::Delete) of a task that does not.
     ///
     /// # Cancel safety
     ///
-    /// If its future is dropped, the changes are durable or not. It is called again with the same
-    /// changes.
+    /// If its future is dropped, the changes are durable or not. The worker calls it again with the
+    /// same changes.
     fn commit(
         &self,
         changes: &[StoreChange<D>],
@@ -165,14 +162,14 @@ where
     }
 }
 
-/// All that is stored of one task. Its parts are shared, so a clone is cheap.
+/// A stored task: its record and its last status. A clone is cheap.
 #[derive(PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct StoredTask<D> {
-    /// What is wanted of it.
+    /// The record: the wanted and the applied definition, and more.
     pub record: Arc<TaskRecord<D>>,
-    /// The last status that was stored, if one was.
+    /// The last stored status. None for a task that has not had one.
     #[cfg_attr(
         feature = "serde",
         serde(default, with = "crate::lifecycle::stored_status::shared")
@@ -181,60 +178,63 @@ pub struct StoredTask<D> {
 }
 
 impl<D> StoredTask<D> {
-    /// A task of which this is stored.
+    /// A stored task with this record and status.
     pub fn new(record: impl Into<Arc<TaskRecord<D>>>, status: Option<TaskStatus>) -> Self {
         Self { record: record.into(), status: status.map(Arc::new) }
     }
 }
 
-// Not derived: a definition is shared, so it need not be `Clone`.
+// Not derived: the definition is in an `Arc`, so it need not be `Clone`.
 impl<D> Clone for StoredTask<D> {
     fn clone(&self) -> Self {
         Self { record: Arc::clone(&self.record), status: self.status.clone() }
     }
 }
 
-/// Two facts about a task: what is wanted, and what its controller has.
+/// The record of a task: its *wanted* assignment and its *applied* one.
 ///
-/// *Wanted* is the assignment, the policy, the removal and the next task. Only an accepted
-/// message changes it. *Applied* is changed only by what the driver reports. After a restart
-/// the controller is made with *applied*, and is then offered *wanted* if that is another
-/// definition: only a controller of the definition that started a workload can end it.
+/// *Wanted* is the assignment, the policy, the removal and the next task. Only an accepted message
+/// of a [`WorkerHandle`](super::WorkerHandle) changes it. *Applied* is the definition of the
+/// controller. Only reports of the driver change it.
+///
+/// After a restart, the executor makes a controller for *applied*. If *wanted* is another
+/// definition, the driver then calls `update`. The reason: only a controller of the definition that
+/// started a workload can end that workload.
 #[derive(PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TaskRecord<D> {
     /// The wanted definition and desired state.
     pub assignment: Arc<Assignment<D>>,
-    /// The task's own policy, if it has one.
+    /// The task's own policy. None if it has the policy of the worker.
     pub policy: Option<Arc<Policy>>,
-    /// Whether the task is no longer assigned: what it has is being removed, and then this
-    /// record.
+    /// Whether the task is being removed. The record is deleted after that.
     pub removing: bool,
-    /// A task of the same id that was assigned meanwhile. It begins when this one is removed.
+    /// A task with the same id that was assigned during the removal. It starts when this one is
+    /// removed.
     pub next: Option<Box<NextTask<D>>>,
-    /// The assignment whose definition the controller was made with, or has taken last.
+    /// The assignment that the controller was made with, or has accepted last.
     ///
     /// If the wanted definition changes before there is a controller, this is the assignment that
-    /// the executor is being asked for: the call may still return a controller, and its workload
-    /// may outlive the agent. None if there is neither, or if the executor has refused that
-    /// definition for good.
+    /// the executor was asked for: the call may still return a controller, whose workload may
+    /// survive the agent. None if there is neither, or if the executor has refused that definition
+    /// for good.
     pub applied: Option<Arc<Assignment<D>>>,
 }
 
-/// A task that begins when the one of the same id before it is removed.
+/// A task that starts when an earlier task with the same id is removed.
 #[derive(PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NextTask<D> {
     /// The wanted definition and desired state.
     pub assignment: Arc<Assignment<D>>,
-    /// The task's own policy, if it has one.
+    /// The task's own policy. None if it has the policy of the worker.
     pub policy: Option<Arc<Policy>>,
 }
 
 impl<D> TaskRecord<D> {
-    /// The record of a task that is assigned now.
+    /// The record of a task that was just assigned.
     pub fn new(assignment: impl Into<Arc<Assignment<D>>>) -> Self {
         let assignment = assignment.into();
         Self { assignment, policy: None, removing: false, next: None, applied: None }
@@ -273,11 +273,11 @@ impl<D> From<NextTask<D>> for TaskRecord<D> {
 /// One change to a store.
 #[derive(Clone, PartialEq, Debug)]
 pub enum StoreChange<D> {
-    /// Replaces everything that is stored of a task, its status too.
+    /// Replaces the record and the status of a task.
     Replace(StoredTask<D>),
     /// Replaces the record of a task. Its status stays.
     Record(Arc<TaskRecord<D>>),
-    /// Replaces the status of a task that has a record.
+    /// Replaces the status of a task. If the task has no record, the change does nothing.
     Status {
         /// The task's id.
         id: Arc<str>,
@@ -296,7 +296,7 @@ pub enum StoreChange<D> {
 pub struct StoreError(Arc<dyn Error + Send + Sync>);
 
 impl StoreError {
-    /// For this reason.
+    /// An error with this reason.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(reason.into().into())
     }

@@ -1,9 +1,9 @@
-//! The one mutex of this layer, and what goes with it.
+//! The mutex of this layer, and a condition variable for it.
 //!
-//! Under it runs only code of this library: no controller, executor, runtime, sink, waker,
-//! tracing subscriber, no comparison or reading of a definition, and no `Drop` of an embedder's
-//! value. With `--cfg shuttle` it is the mutex of the model checker `shuttle`, which then explores
-//! the threads that use it.
+//! Only code of this library runs under the mutex: no controller, executor, runtime, sink, waker
+//! or tracing subscriber, no comparison or deserialization of a definition, and no `Drop` of a
+//! value of the embedder. With `--cfg shuttle` it is the mutex of the model checker `shuttle`,
+//! which then tries many interleavings of threads.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ use shuttle::sync::{Condvar as InnerCondvar, Mutex as Inner};
 #[cfg(shuttle)]
 pub(crate) use shuttle::{sync::MutexGuard, thread::ThreadId, thread::current};
 
-/// A mutex that ignores poisoning: what it guards is whole at any time, since no foreign code
+/// A mutex that ignores poisoning. Its data is always consistent, because no code of the embedder
 /// runs under it.
 #[derive(Default)]
 pub(crate) struct Mutex<T>(Inner<T>);
@@ -32,7 +32,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Waits for a change of what a [`Mutex`] guards.
+/// Waits for a change of the data under a [`Mutex`].
 #[derive(Default)]
 pub(crate) struct Condvar(InnerCondvar);
 

@@ -1,4 +1,4 @@
-//! The worker: assignments in, drivers out, statuses stored and reported.
+//! The worker: runs all tasks of an agent, stores them, and resumes them after a restart.
 
 mod background;
 mod core;
@@ -38,13 +38,12 @@ pub use task::{AssignedTask, AssignmentChange, TaskView};
 
 /// Runs many tasks, stores them, and resumes them after a restart.
 ///
-/// It has a [`Driver`](super::Driver) for each task that is assigned to the agent, and keeps in
-/// a [`Store`] what must outlive the agent. Spawn [`run`](Self::run). With the [`WorkerHandle`]
-/// you assign tasks and see how far they are. The drivers run where the [`Runtime`] spawns them.
+/// It has a [`Driver`](super::Driver) for each task, which the [`Runtime`] spawns, and a [`Store`].
+/// Spawn [`run`](Self::run), and use the [`WorkerHandle`] to assign, change and watch tasks.
 ///
-/// A definition, a desired state and a removal are stored before they are acted on, and a status
-/// before it is reported. A task that is no longer assigned is forgotten when nothing is left of
-/// it. The rules are in `docs/worker.md`.
+/// A definition, a desired state and a removal are stored before a driver acts on them. A status is
+/// stored before it is reported. If a task is no longer assigned, the worker removes it, and then
+/// deletes its record. Its rules are in `docs/worker.md`.
 ///
 /// ```
 /// use onward::agent::{MemoryStore, TokioRuntime, Worker};
@@ -54,7 +53,7 @@ pub use task::{AssignedTask, AssignmentChange, TaskView};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // An executor of yours, and a store that lasts.
+/// // In an agent: your own executor, and a store in a file.
 /// let (executor, store) = (ScriptedExecutor::new(|_| Script::new()), MemoryStore::new());
 ///
 /// let runtime = Arc::new(TokioRuntime::current());
@@ -79,8 +78,7 @@ pub struct Worker<E: Executor, S> {
 }
 
 impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
-    /// Opens a worker with everything that is stored. Nothing happens before it
-    /// [runs](Self::run).
+    /// Loads the stored tasks. They start when you call [`run`](Self::run).
     ///
     /// # Errors
     ///
@@ -98,16 +96,15 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
         Ok(Self { store, desk: Desk::new(executor, runtime, stored) })
     }
 
-    /// Sets the policy of tasks that have none of their own. Its back-off is also that of
-    /// commits that fail. Default: [`Policy::default`].
+    /// Sets the policy of tasks without their own policy. Its back-off is also used for commits
+    /// that fail. Default: [`Policy::default`].
     #[must_use]
     pub fn with_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
         self.desk.set_policy(policy.into());
         self
     }
 
-    /// Adds a listener that hears the statuses of all tasks for as long as the worker exists;
-    /// see [`WorkerHandle::listen`].
+    /// Adds a sink that receives the statuses of all tasks; see [`WorkerHandle::listen`].
     #[must_use]
     pub fn with_sink(self, sink: impl StatusSink + 'static) -> Self {
         self.handle().listen(sink).forever();
@@ -116,10 +113,10 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
 
     /// Limits how many `prepare` and `start` run at once, over all tasks. Default: no limit.
     ///
-    /// The others wait in the order in which their drivers ask for a place. Among tasks that are
-    /// assigned together, the runtime decides that order: it polls their drivers. The time in the
-    /// queue does not count against a deadline. A retry gives up its place and waits for a new
-    /// one.
+    /// The other tasks wait in a queue, in the order in which their drivers reach it. For tasks
+    /// that are assigned together, the runtime decides that order. The time in the queue does not
+    /// count against a deadline. An operation that fails gives up its place, and its retry waits
+    /// in the queue again.
     #[must_use]
     pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
         self.desk.limit = Some(Limit::new(most.get()));
@@ -131,17 +128,17 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
         self.desk.handle()
     }
 
-    /// Resumes every stored task, and does what its handles are told, until the worker is
-    /// [closed](WorkerHandle::close).
+    /// Runs all tasks until the worker is [closed](WorkerHandle::close).
     ///
-    /// It returns when every controller is closed and the last status is stored and reported. If
-    /// the store fails until then, it tries again, as the policy's back-off says.
+    /// It first resumes every stored task. After `close`, it returns when every controller is
+    /// closed and the last status has been stored and reported. If the store fails in between, it
+    /// retries the commit with the back-off of the policy.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, nothing is lost. Call it again, and it goes on. What was being
-    /// written is written once more. The drivers go on meanwhile; those that the worker drives
-    /// itself wait.
+    /// If you drop its future, nothing is lost. If you then call it again, it repeats the commit
+    /// that was in flight. In between, the drivers on the runtime continue. Drivers that the worker
+    /// polls itself do not.
     pub async fn run(&mut self) {
         loop {
             self.desk.absorb();
@@ -158,7 +155,7 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
         self.desk.end();
     }
 
-    /// Makes changes durable. What happens meanwhile is taken in.
+    /// Commits changes to the store. Handles events while the commit is in flight.
     async fn commit(&mut self, changes: &[StoreChange<E::Definition>]) {
         let Self { store, desk } = self;
         let mut commit = pin!(Some(async { store.commit(changes).await }));
@@ -182,12 +179,12 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
             tracing::error!(%panic, "store panicked when a commit was dropped");
         }
         if let Err(error) = &result {
-            tracing::error!(error = text_of(error), "store not written");
+            tracing::error!(error = text_of(error), "commit to the store failed");
         }
         desk.committed(result);
     }
 
-    /// Waits for news, or until a moment.
+    /// Waits for an event, or until a time.
     async fn wait(&mut self, until: Option<Duration>) {
         let desk = &mut self.desk;
         let mut sleep = until.map(|until| Sleep::until(&*desk.runtime, until));
@@ -206,7 +203,7 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
 }
 
 impl<E: Executor, S> Drop for Worker<E, S> {
-    /// Every driver is closed, and those who wait for an answer are told that none will come.
+    /// Closes every driver. Callers that wait for an answer get [`AssignError::Closed`].
     fn drop(&mut self) {
         self.desk.end();
         for seat in self.desk.common.view.seats() {

@@ -1,4 +1,4 @@
-//! Deadlines of the operations, of `update` and of `remove`.
+//! Deadlines of operations, `update` and `remove`.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use onward::agent::DriverExit;
@@ -44,7 +44,7 @@ fn an_update_that_takes_too_long_counts_as_refused() {
 }
 
 #[test]
-fn the_deadline_of_an_update_does_not_count_on_the_way_to_the_end() {
+fn the_deadline_of_an_update_does_not_count_during_a_shutdown() {
     let policy = policy().with_update_deadline(seconds(5)).with_shutdown_grace(None);
     let life =
         Life::of(policy, |_| waits().with(Call::Update, [busy()]).with(Call::Shutdown, [busy()]));
@@ -92,7 +92,7 @@ fn the_deadline_of_a_removal_bounds_the_executor_too() {
 }
 
 #[test]
-fn a_removal_that_is_wanted_in_the_first_poll_of_the_executor_keeps_its_deadline() {
+fn a_removal_during_the_first_poll_of_the_executor_has_its_deadline() {
     let policy = policy().with_controller_deadline(seconds(5)).with_remove_deadline(seconds(5));
     let life = Life::of(policy, |_| waits().with(Call::Controller, [Behavior::hangs()]));
     life.handle.remove();

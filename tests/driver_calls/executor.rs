@@ -1,4 +1,4 @@
-//! The driver's first call: the executor is asked for the controller.
+//! `Executor::controller`, the first call of a driver.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use onward::agent::DriverExit;
@@ -47,7 +47,7 @@ fn an_executor_that_refuses_is_asked_again_only_for_another_definition_or_a_remo
 }
 
 #[test]
-fn a_refusal_of_a_definition_that_is_not_wanted_any_more_is_not_the_end() {
+fn a_refusal_of_an_outdated_definition_does_not_end_the_task() {
     let refuses = || Behavior::fails("unknown kind").after(seconds(10));
     let life = Life::of(policy(), move |definition| match definition {
         1 => waits().with(Call::Controller, [refuses()]),
@@ -61,7 +61,7 @@ fn a_refusal_of_a_definition_that_is_not_wanted_any_more_is_not_the_end() {
 }
 
 #[test]
-fn a_definition_that_comes_while_the_executor_is_at_work_is_offered_to_its_controller() {
+fn a_definition_that_changes_during_the_executors_call_is_offered_to_the_controller() {
     let life = Life::of(policy(), |_| {
         waits().with(Call::Controller, [Behavior::succeeds().after(seconds(10))])
     });

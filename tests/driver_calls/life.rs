@@ -1,4 +1,4 @@
-//! A driver in virtual time, with an executor that does what a script says.
+//! A driver in virtual time, with an executor that follows a script.
 
 use onward::agent::driver::DefinitionStatus;
 use onward::agent::policy::Backoff;
@@ -22,7 +22,7 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Retries after 1 s, 2 s, 4 s and so on.
+/// A policy with retries after 1 s, 2 s, 4 s and so on.
 pub(crate) fn policy() -> Policy {
     Policy::default().with_backoff(Backoff::default().with_jitter(0.0).unwrap())
 }
@@ -39,13 +39,13 @@ pub(crate) fn shutdown(definition: u64) -> Assignment<u64> {
     update(definition).with_desired_state(TaskState::Shutdown)
 }
 
-/// It waits without end, but where the script says something else.
+/// A script in which `wait` hangs, unless the test changes it.
 pub(crate) fn waits() -> Script {
     Script::new().with(Call::Wait, [Behavior::hangs()])
 }
 
 impl Life {
-    /// The life of a task that is assigned, with one script for each definition.
+    /// Starts with a task in ASSIGNED. Each definition has its own script.
     pub(crate) fn of(
         policy: Policy,
         script: impl Fn(u64) -> Script + Send + Sync + 'static,
@@ -79,7 +79,7 @@ impl Life {
         Self { pool, handle, trace, exit }
     }
 
-    /// Lets the driver go on until so many milliseconds of its life have passed.
+    /// Runs the driver until this time, in milliseconds since its start.
     pub(crate) fn until(&self, millis: u64) -> Snapshot {
         let time = self.pool.time();
         let sleep = time.sleep_until(Duration::from_millis(millis), Turn::Script);
@@ -87,7 +87,7 @@ impl Life {
         self.handle.snapshot()
     }
 
-    /// What was called, without inspections.
+    /// The calls so far, without inspections.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.trace.calls().into_iter().filter(|call| *call != Call::Inspect).collect()
     }

@@ -1,4 +1,4 @@
-//! A removal that shuts the task down first.
+//! Removals with `Policy::shutdown_before_removal`.
 
 use super::life::{Life, policy, seconds, waits};
 use onward::agent::driver::UpdateError;
@@ -25,7 +25,7 @@ fn a_removal_shuts_down_first_only_if_the_policy_says_so() {
 }
 
 #[test]
-fn the_grace_of_that_shutdown_is_the_policys_and_nothing_is_taken_meanwhile() {
+fn a_shutdown_before_a_removal_has_its_grace_and_refuses_updates() {
     let life = Life::of(gentle().with_shutdown_grace(seconds(3)), |_| {
         waits().with(Call::Shutdown, [Behavior::hangs()])
     });
@@ -52,7 +52,7 @@ fn a_task_that_has_ended_is_removed_at_once() {
 }
 
 #[test]
-fn such_a_removal_ends_also_if_the_executor_refuses_or_takes_too_long() {
+fn a_removal_ends_if_the_executor_refuses_or_its_deadline_expires() {
     for behavior in [Behavior::fails("unknown kind").after(seconds(4)), Behavior::hangs()] {
         let policy = gentle().with_controller_deadline(seconds(5)).with_remove_deadline(seconds(5));
         let life = Life::of(policy, move |_| waits().with(Call::Controller, [behavior.clone()]));

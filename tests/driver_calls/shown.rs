@@ -1,4 +1,4 @@
-//! What a snapshot shows, and what is logged of a `terminate` that hangs.
+//! Snapshots, and the warnings about a `terminate` that hangs.
 
 use super::life::{Life, busy, policy, seconds, shutdown, update, waits};
 use crate::hands_out::driver_of;
@@ -47,7 +47,7 @@ fn a_definition_that_comes_back_during_its_own_update_is_not_outdated() {
 }
 
 #[test]
-fn the_last_error_is_shown_only_while_that_call_is_to_be_tried_again() {
+fn the_last_error_is_shown_only_while_its_call_is_retried() {
     let life = Life::of(policy(), |_| {
         waits().with(Call::Update, [busy()]).with(Call::Remove, [busy(), Behavior::succeeds()])
     });
@@ -63,7 +63,7 @@ fn the_last_error_is_shown_only_while_that_call_is_to_be_tried_again() {
 }
 
 #[test]
-fn a_task_that_is_at_no_call_has_no_attempt() {
+fn a_task_without_a_call_has_no_attempt() {
     let life = Life::of(policy(), |_| waits());
     assert_eq!(life.until(1_000).attempt, Some(1));
     life.handle.update(shutdown(1)).unwrap();
@@ -71,7 +71,7 @@ fn a_task_that_is_at_no_call_has_no_attempt() {
     assert_eq!((ended.status.state, ended.attempt), (TaskState::Shutdown, None));
 }
 
-/// Reports progress in `prepare`, and again when it is too late.
+/// Reports progress in `prepare`, and again after it, which must be ignored.
 struct Pulls(Option<ProgressReporter>);
 
 impl Controller for Pulls {

@@ -1,10 +1,10 @@
-//! A task does not end while its workload may run.
+//! Tests that a task does not end while its workload may run.
 
 use super::life::{Life, policy, seconds, waits};
 use onward::lifecycle::TaskState;
 use onward::testing::{Behavior, Call, Script};
 
-/// The calls and the end of a task whose workload may run already.
+/// The calls and the final status of a task whose workload may already run.
 fn taken_up(policy: onward::agent::Policy, script: Script) -> Life {
     let change = |driver: onward::agent::Driver<_>| driver.with_possible_workload();
     let life = Life::in_state(TaskState::Preparing, policy, change, move |_| script.clone());
@@ -34,7 +34,7 @@ fn a_workload_that_may_run_is_ended_before_a_preparation_has_taken_too_long() {
 }
 
 #[test]
-fn both_errors_are_told_if_the_workload_cannot_be_ended() {
+fn the_status_has_both_errors_if_terminate_fails_too() {
     let script = waits()
         .with(Call::Prepare, [Behavior::fails("no space")])
         .with(Call::Terminate, [Behavior::fails("no such process")]);
@@ -65,7 +65,7 @@ fn a_panic_of_an_operation_is_followed_by_terminate_before_the_task_ends() {
 }
 
 #[test]
-fn no_inspection_stands_between_a_failure_and_terminate() {
+fn terminate_follows_a_failure_without_an_inspection() {
     for call in [Call::Wait, Call::Shutdown] {
         let life = Life::of(policy(), move |_| {
             let script = waits().with(call, [Behavior::panics("out of cheese")]);
@@ -81,7 +81,7 @@ fn no_inspection_stands_between_a_failure_and_terminate() {
 }
 
 #[test]
-fn a_task_is_inspected_after_its_end_also_if_a_shutdown_was_wanted_during_terminate() {
+fn a_task_is_inspected_after_its_end_even_if_a_shutdown_was_requested_during_terminate() {
     let policy = policy().with_start_deadline(seconds(1));
     let life = Life::of(policy, |_| {
         waits()

@@ -1,4 +1,4 @@
-//! What calls and words change in the model, and what a snapshot says of it.
+//! The changes that calls and requests make in the model, and the expected snapshot.
 
 use super::event::{Bad, Op};
 use super::model::{Because, Goal, Has, Model, Window};
@@ -6,7 +6,7 @@ use onward::agent::UpdateError;
 use onward::lifecycle::TaskState;
 use std::time::Duration;
 
-/// After how long a `terminate` that has not returned is logged first.
+/// The age of a `terminate` at which the first warning is logged.
 pub(crate) const REMINDER: Duration = Duration::from_secs(30);
 
 pub(crate) fn exceeded(phase: &str, deadline: Option<Duration>, error: Option<String>) -> String {
@@ -16,12 +16,12 @@ pub(crate) fn exceeded(phase: &str, deadline: Option<Duration>, error: Option<St
 }
 
 impl Model {
-    /// Which attempt of its call the task is at, from 1. None if it has none.
+    /// The number of the current attempt, from 1. None if there is no call.
     pub(crate) fn attempt(&self) -> Option<u32> {
         self.course().map(|op| self.retries[op as usize] + 1)
     }
 
-    /// When the task waits for another attempt of that call, if it does.
+    /// The time of the next attempt, if the task waits for one.
     pub(crate) fn next_attempt(&mut self) -> Option<&mut Window> {
         match self.course()? {
             Op::Update => self.update_retry.as_mut(),
@@ -29,7 +29,7 @@ impl Model {
         }
     }
 
-    /// What the task is at, whether it is time for it or not.
+    /// The call that is due, even if it must wait.
     fn course(&self) -> Option<Op> {
         use TaskState::{Preparing, Running, Shutdown, Starting};
         let state = self.record.status.state;
@@ -51,7 +51,7 @@ impl Model {
     /// A call has begun.
     pub(crate) fn begin(&mut self, op: Op, now: Duration) {
         if op == Op::Terminate && self.because.is_none() {
-            // It was the deadline that asked for it: the grace, or that of the phase.
+            // A deadline caused this call: the grace, or that of the phase.
             let shutdown = self.desired >= TaskState::Shutdown;
             let failure = || Because::Failure(self.exceeded(), Bad::plain());
             self.because = Some(if shutdown { Because::Shutdown } else { failure() });
@@ -62,7 +62,7 @@ impl Model {
             Op::Controller | Op::Remove => self.policy.remove_deadline,
             Op::Prepare => self.policy.prepare_deadline,
             Op::Start => self.policy.start_deadline,
-            // 4: the grace runs from the first call, and covers the retries.
+            // 4: the grace begins with the first call and covers all retries.
             Op::Shutdown if self.record.shutting_down.is_none() => self.policy.shutdown_grace,
             _ => None,
         };
@@ -100,7 +100,7 @@ impl Model {
         self.late = false;
     }
 
-    /// What an update must be answered (11), and what it brings about.
+    /// The expected result of an update (11), and its effect.
     pub(crate) fn update(
         &mut self,
         id: &str,
@@ -143,7 +143,7 @@ impl Model {
         if ends && !self.record.status.state.is_terminal() {
             self.urgent = true;
             self.forget_last_error();
-            // T14: no inquiry stands in the way.
+            // T14: no inspection comes first.
             if self.flight.is_none_or(|(op, _)| op != Op::Inspect) {
                 self.inspection = None;
             }
@@ -154,8 +154,8 @@ impl Model {
         desired > before
     }
 
-    /// Something else is wanted in the middle of a poll. If the deadline of an update has passed
-    /// in it, nothing shows whether the driver has refused the definition before this.
+    /// A request in the middle of a poll. If the deadline of an update has expired in that poll,
+    /// the trace does not show whether the driver refused the definition before.
     pub(crate) fn told(&mut self) {
         self.told = true;
         let is_late = self.polled && self.wants_update() && self.has_passed(self.update_deadline);
@@ -163,21 +163,21 @@ impl Model {
         self.may_be_refused = is_late.then(reason);
     }
 
-    /// What is not tried again has no last error.
+    /// A call that is not retried has no last error.
     fn forget_last_error(&mut self) {
         if self.has == Has::Controller {
             self.last_error = None;
         }
     }
 
-    /// An executor that has refused is asked for another definition, and for a removal.
+    /// An executor that has refused is asked again for another definition, and for a removal.
     fn ask_again(&mut self) {
         if self.has == Has::Refusal {
             self.has = Has::Nothing;
         }
     }
 
-    /// The task is no longer assigned (9).
+    /// A removal is requested (9).
     pub(crate) fn remove(&mut self) {
         if self.goal != Goal::Live || self.remove_later || self.ended {
             return;
@@ -192,7 +192,7 @@ impl Model {
         }
     }
 
-    /// A task that was shut down first has ended.
+    /// A task that was shut down before its removal has ended.
     pub(crate) fn remove_if_ended(&mut self) {
         if self.goal == Goal::Live && self.remove_later && self.record.status.state.is_terminal() {
             self.remove_now();
@@ -205,8 +205,7 @@ impl Model {
         (self.retry, self.deadline, self.last_error) = (None, None, None);
     }
 
-    /// What a phase fails with that took too long: it names the phase, the deadline, and the
-    /// last error (10).
+    /// The error of an expired deadline: the phase, the deadline, and the last error (10).
     pub(crate) fn exceeded(&self) -> String {
         let (policy, state) = (&self.policy, self.record.status.state);
         let noted = self.record.status.err.as_deref().map(str::to_owned);
@@ -224,8 +223,7 @@ impl Model {
         }
     }
 
-    /// The timer was set for this moment, or a snapshot told it: what a jitter
-    /// left open is known.
+    /// The timer was set for this time, or a snapshot has it: now the jitter is known.
     pub(crate) fn learn(&mut self, at: Duration) {
         let deadlines = self.deadlines();
         let updates = self.course() == Some(Op::Update);
@@ -241,8 +239,8 @@ impl Model {
         }
     }
 
-    /// The same, of a retry that could have come before now, and did not: nobody
-    /// saw its moment while the driver was at something else.
+    /// The same for a retry that could have come before: its time was not seen, because the driver
+    /// was busy.
     pub(crate) fn learn_late(&mut self, at: Duration) {
         let (passed, deadlines) = (self.passed, self.deadlines());
         if let Some(window) = self.next_attempt().filter(|window| window.contains(at))
@@ -253,13 +251,13 @@ impl Model {
         }
     }
 
-    /// What else the timer may be set for.
+    /// The other times for which the timer may be set.
     fn deadlines(&self) -> [Option<Duration>; 2] {
         [self.deadline, self.update_deadline.filter(|_| self.course() == Some(Op::Update))]
     }
 }
 
-/// At the same moment it is the deadline that was waited for.
+/// If a retry is due at the same time, the deadline comes first.
 fn learnt(window: Window, deadlines: [Option<Duration>; 2], at: Duration) -> Window {
     let to = if deadlines.contains(&Some(at)) { window.to } else { at };
     Window { from: at, to }

@@ -1,13 +1,13 @@
-//! Where a random world comes from: a row of small numbers, drawn from a seed
-//! and written down, so that a failure can be played again and made smaller.
+//! Random choices: a list of small numbers from a seed. They are recorded, so that a failure can be
+//! played again and made smaller.
 
-/// Draws numbers, and remembers them. A row that has run out goes on with
-/// zeros: 0 is always the dullest choice.
+/// Draws numbers and records them. After the end of a recorded list, it returns zeros: 0 is always
+/// the simplest choice.
 #[derive(Clone)]
 pub(crate) struct Choices {
     drawn: Vec<u32>,
     at: usize,
-    /// The state of a generator; `None` for a row that is played again.
+    /// The state of a generator. `None` for a list that is played again.
     random: Option<u64>,
 }
 
@@ -30,17 +30,17 @@ impl Choices {
         self.drawn[self.at - 1] % below
     }
 
-    /// One of these; the first is the dullest.
+    /// One of these. The first is the simplest.
     pub(crate) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.draw(u32::try_from(of.len()).unwrap()) as usize].clone()
     }
 
-    /// Whether something happens that happens once in so many times.
+    /// Whether an event happens that has this probability.
     pub(crate) fn once_in(&mut self, times: u32) -> bool {
         self.draw(times) == times - 1
     }
 
-    /// What was drawn.
+    /// The numbers so far.
     pub(crate) fn into_drawn(mut self) -> Vec<u32> {
         self.drawn.truncate(self.at);
         self.drawn
@@ -55,7 +55,7 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Makes a failing row smaller, as long as it fails.
+/// Makes a failing list smaller, as long as it fails.
 pub(crate) fn shrink(mut row: Vec<u32>, fails: impl Fn(&[u32]) -> bool) -> Vec<u32> {
     let mut left = 20_000;
     loop {

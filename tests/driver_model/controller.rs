@@ -1,4 +1,4 @@
-//! A controller that does anything that a controller can do.
+//! A controller with random behavior.
 
 use super::choices::Choices;
 use super::event::{Answer, Bad, Event, Op, PANIC, Tells, Told};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) struct Wild(pub World);
 
-/// The executor that hands it out.
+/// The executor of this controller.
 pub(crate) struct WildExecutor(pub World);
 
 impl Executor for WildExecutor {
@@ -47,7 +47,7 @@ struct Flight {
 }
 
 impl World {
-    /// The synchronous part of every call, which may panic as well.
+    /// The synchronous part of every call. It may panic too.
     fn call(&self, op: Op, version: u64) -> Flight {
         let world = self.clone();
         world.tell(&Event::Call(op, version));
@@ -82,7 +82,7 @@ impl World {
 }
 
 fn answer(op: Op, choices: &mut Choices) -> Answer {
-    // What ends a life is rare, so that lives are long.
+    // Fatal errors are rare, so that lives are long.
     match choices.draw(16) {
         0..7 => Answer::Good,
         15 if choices.once_in(2) => Answer::Panic,
@@ -124,7 +124,7 @@ impl Flight {
             Op::Inspect => Event::Panicked,
             op => Event::Return(op, Answer::Panic),
         });
-        // Without the hook: nobody is to read a million backtraces.
+        // Panics without the hook, which would print a million backtraces.
         if self.world.lock().choices.once_in(2) {
             resume_unwind(Box::new(PANIC))
         }

@@ -1,4 +1,4 @@
-//! What happens in a trace, as data.
+//! The events of a trace.
 
 use onward::agent::UpdateError;
 use onward::exec::{ControllerError, ErrorKind, Inspected, Inspection};
@@ -7,10 +7,10 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::time::Duration;
 
-/// What is called on a controller, and on the executor.
+/// The calls of a controller and of the executor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Op {
-    /// The executor is asked for the controller.
+    /// `Executor::controller`.
     Controller,
     Prepare,
     Start,
@@ -25,7 +25,7 @@ pub(crate) enum Op {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Event {
-    /// A poll of the driver begins, ends without an end, and with one.
+    /// A poll of the driver begins, returns `Pending`, and returns `Ready`.
     Poll,
     Pending {
         sleeps: Vec<Duration>,
@@ -36,7 +36,7 @@ pub(crate) enum Event {
     Stopped,
     /// `Driver` itself was dropped.
     Gone,
-    /// A call; with a definition, if it is the executor or an `update`.
+    /// A call. `Executor::controller` and `update` have a definition.
     Call(Op, u64),
     Return(Op, Answer),
     Inspected(Told),
@@ -44,7 +44,7 @@ pub(crate) enum Event {
     /// The driver dropped an operation.
     Dropped(Op),
     Status(TaskStatus),
-    /// The driver's timer said that this moment has come.
+    /// A sleep of the driver until this time has ended.
     Fired(Duration),
     Update {
         id: &'static str,
@@ -57,7 +57,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Whether it counts as one: polls and timers are only how it came about.
+    /// Whether it distinguishes traces. Polls and timers do not.
     pub(crate) fn counts(&self) -> bool {
         !matches!(self, Self::Poll | Self::Pending { .. } | Self::Fired(_))
     }
@@ -82,7 +82,7 @@ impl Hash for Event {
     }
 }
 
-/// What an operation answers.
+/// The result of an operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Answer {
     Good,
@@ -90,7 +90,7 @@ pub(crate) enum Answer {
     Panic,
 }
 
-/// An error, before it is one.
+/// The data of an error.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Bad {
     pub(crate) kind: ErrorKind,
@@ -104,13 +104,13 @@ pub(crate) struct Bad {
 pub(crate) const PANIC: &str = "out of cheese";
 
 impl Bad {
-    /// A failure that has nothing but its text, as a panic.
+    /// A failure with only a text, like a panic.
     pub(crate) fn plain() -> Self {
         let kind = ErrorKind::Failure;
         Self { kind, temporary: false, exit_code: 0, container: None, wrapped: 0 }
     }
 
-    /// This, and what it does not tell from another one.
+    /// The error with these properties.
     pub(crate) fn or(self, other: &Self) -> Self {
         let exit_code = if self.exit_code == 0 { other.exit_code } else { self.exit_code };
         Self { exit_code, container: self.container.or(other.container), ..self }
@@ -132,7 +132,7 @@ impl Bad {
         }
     }
 
-    /// The text that a status gets.
+    /// The text in the status.
     pub(crate) fn text(&self) -> &'static str {
         if self.wrapped % 2 == 1 { "worse: bad" } else { "bad" }
     }
@@ -142,7 +142,7 @@ impl Bad {
     }
 }
 
-/// What an inspection tells: the pid of a container, the number of a port.
+/// The result of an inspection: the pid of a container, the number of a port.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Told {
     pub(crate) container: Tells,

@@ -1,5 +1,5 @@
-//! How the model follows a trace: each event is held against what must happen
-//! next, then changes that.
+//! The model follows a trace: it compares each event with the expected one, and then changes its
+//! state.
 
 use super::change::exceeded;
 use super::event::{Answer, Bad, Event, Op, PANIC};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) fn follow(model: &mut Model, now: Duration, event: &Event) -> Verdict {
     let verdict = happened(model, now, event);
-    // Only the driver removes, in a poll.
+    // Only the driver calls `remove`, in a poll.
     if model.polled {
         model.remove_if_ended();
     }
@@ -46,7 +46,7 @@ fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
         Event::Panicked => (model.flight, model.inspection) = (None, None),
         Event::Dropped(op) => {
             expect(model, now, &Next::Drop(*op))?;
-            // Dropped by the driver, and not with it.
+            // The driver dropped it, and not the test.
             if *op != Op::Inspect && !model.stopping {
                 model.over(now);
             }
@@ -80,8 +80,8 @@ fn happened(model: &mut Model, now: Duration, event: &Event) -> Verdict {
     Ok(())
 }
 
-/// Holds what happens against what must. A move that calls nothing shows only
-/// in its report, so it is made here.
+/// Compares an event with the expected one. A move without a call shows only in its report, so it
+/// is made here.
 fn expect(model: &mut Model, now: Duration, happens: &Next) -> Verdict {
     silent(model, now);
     match model.next() {
@@ -99,7 +99,7 @@ fn expect(model: &mut Model, now: Duration, happens: &Next) -> Verdict {
     equal("what happens", happens, &model.next())
 }
 
-/// What the driver decides without a call. A report may follow.
+/// A decision of the driver without a call. A report may follow.
 fn silent(model: &mut Model, now: Duration) {
     loop {
         match model.next() {
@@ -125,7 +125,7 @@ fn silent(model: &mut Model, now: Duration) {
     }
 }
 
-/// The controller does not take a definition (5).
+/// The controller refuses a definition (5).
 pub(crate) fn refused(model: &mut Model, offered: u64, reason: String) {
     (model.update_deadline, model.update_retry, model.last_error) = (None, None, None);
     if offered == model.version {
@@ -143,10 +143,10 @@ fn unresolved(model: &mut Model, now: Duration, err: String) {
     }
 }
 
-/// The timer said that a moment has come.
+/// A sleep of the driver has ended.
 fn fired(model: &mut Model, moment: Duration) {
     if let Some((Op::Terminate, until)) = &mut model.flight {
-        // It goes on. Its age is logged, and again when it is twice as old.
+        // It continues. Its age is logged, and again at twice that age.
         *until = Some(model.terminate_began + 2 * (moment.saturating_sub(model.terminate_began)));
         return;
     }
@@ -154,8 +154,8 @@ fn fired(model: &mut Model, moment: Duration) {
     model.late = model.flight.is_some();
 }
 
-/// The state has changed: everything is counted anew (7), and the container is
-/// asked for (D13), unless an end is called for.
+/// The state has changed: all counts begin again (7), and the container is inspected (D13), unless
+/// the task must be ended.
 fn stepped(model: &mut Model, known: Option<super::record::Known>) {
     model.retries = [0; 10];
     (model.retry, model.update_retry, model.deadline) = (None, None, None);
@@ -190,9 +190,9 @@ fn call(model: &mut Model, now: Duration, op: Op, version: u64) -> Verdict {
 fn dropped(model: &mut Model, op: Op) {
     (model.flight, model.late) = (None, false);
     match op {
-        // Given up on, it is not asked again until the next step.
+        // An inspection that was dropped is not repeated before the next step.
         Op::Inspect if !model.stopping || model.urgent => model.inspection = None,
-        // It took nothing: it is to be called again (5).
+        // The controller has accepted nothing, so `update` is repeated (5).
         Op::Update => (model.changed, model.offered) = (true, None),
         _ => {}
     }
@@ -215,7 +215,7 @@ fn returned(model: &mut Model, now: Duration, op: Op, answer: &Answer) -> Verdic
     };
     let is_panic = *answer == Answer::Panic;
     let again = bad.as_ref().is_some_and(|(bad, _)| bad.temporary || bad.is_interruption())
-        // What is left of a task is not left because the executor panicked.
+        // A panic of the executor does not end a removal.
         || (is_panic && op == Op::Controller && model.goal == Goal::Remove);
     let retry = again.then(|| delayed(model, now, op));
     if !again {
@@ -283,12 +283,12 @@ fn resolved(
             inspect_next(model, Some(known));
         }
     } else if asked != model.version && !is_panic {
-        // It is asked for the one that is wanted now.
+        // The executor is asked for the new definition.
         model.last_error = Some(error);
     } else {
         (model.has, model.last_error, model.deadline) = (Has::Refusal, None, None);
         if removing {
-            // There is nothing of the task.
+            // There is nothing to remove.
             (model.goal, model.end) = (Goal::Close, "removed".into());
         } else {
             unresolved(model, now, error);
@@ -332,11 +332,11 @@ fn operated(
         model.retry = retry.map(|at| (op, at));
         inspect_next(model, Some(known));
     } else if op == Op::Shutdown {
-        // 4: noted, and the workload is ended by force.
+        // 4: the error is noted, and `terminate` is called.
         (model.because, model.deadline) = (Some(Because::Shutdown), None);
         model.record.noted(now, &text, &bad);
     } else if op != Op::Terminate && (is_panic || (model.may_run && op == Op::Prepare)) {
-        // 12, 14: the workload may run, and is ended first.
+        // 12, 14: the workload may run, so `terminate` is called first.
         model.record.noted(now, &text, &bad);
         (model.because, model.deadline) = (Some(Because::Failure(text, bad)), None);
     } else {
@@ -349,7 +349,7 @@ fn operated(
     }
 }
 
-/// 7: when the k-th retry in a row comes.
+/// 7: the time of the k-th successive retry.
 fn delayed(model: &mut Model, now: Duration, op: Op) -> Window {
     let backoff = &model.policy.backoff;
     let ms = |duration: Duration| f64::from(u32::try_from(duration.as_millis()).unwrap());
@@ -362,8 +362,8 @@ fn delayed(model: &mut Model, now: Duration, op: Op) -> Window {
     Window { from: at(1.0 - backoff.jitter()), to: at(1.0 + backoff.jitter()) }
 }
 
-/// The driver waits: it must have nothing to do, its timer set for what comes
-/// next and for nothing else, and not have woken itself.
+/// The driver waits: no call may be due, its timer must be set for the next event only, and it must
+/// not have woken itself.
 fn pending(model: &mut Model, sleeps: &[Duration], woken: bool) -> Verdict {
     model.polled = false;
     if let [at] = sleeps {
@@ -371,7 +371,7 @@ fn pending(model: &mut Model, sleeps: &[Duration], woken: bool) -> Verdict {
     }
     let next = model.next();
     let Next::Rest(until) = next else {
-        // What was said in the middle of a poll may take another one.
+        // A request in the middle of a poll may need another poll.
         let excused = model.told && woken;
         return if excused { Ok(()) } else { Err(format!("the driver waits: {next:?}")) };
     };

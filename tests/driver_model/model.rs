@@ -1,9 +1,8 @@
-//! The model: what must happen next, given what has happened.
+//! The model: the expected next event, after the events so far.
 //!
-//! It is written from the rules of `docs/driver.md` (the numbers in comments) and
-//! from `docs/swarmkit.md` (those with a letter), not from the driver. It is sequential and
-//! knows nothing of futures: it is told what happened, one event after the other,
-//! and complains about the first that must not be.
+//! It is written from the rules of `docs/driver.md` (the numbers in comments) and of
+//! `docs/swarmkit.md` (those with a letter), and not from the driver. It is sequential and has no
+//! futures. It gets one event after the other, and fails at the first wrong one.
 
 use super::event::{Bad, Event, Op};
 use super::record::{Known, Record};
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) type Verdict = Result<(), String>;
 
-/// When something comes: exactly, or within the bounds that the jitter sets.
+/// A time: exact, or within the bounds of the jitter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Window {
     pub(crate) from: Duration,
@@ -34,7 +33,7 @@ pub(crate) enum Goal {
 pub(crate) enum Has {
     Nothing,
     Controller,
-    /// The executor has refused for good, or did not answer in time.
+    /// The executor has failed for good, or its deadline expired.
     Refusal,
 }
 
@@ -42,26 +41,26 @@ pub(crate) enum Has {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Because {
     Shutdown,
-    /// The task has failed like this, and its workload may run (4, 10, 12).
+    /// The task will fail like this, and its workload may run (4, 10, 12).
     Failure(String, Bad),
 }
 
-/// What the driver is to do next.
+/// The expected next action of the driver.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Next {
     Report,
     Move(TaskState, &'static str),
-    /// The deadline of a preparation has passed.
+    /// The deadline of `prepare` has expired.
     Reject,
-    /// The deadline for making the controller has passed.
+    /// The deadline of the executor has expired.
     Unresolved,
-    /// The deadline of a removal has passed.
+    /// The deadline of `remove` has expired.
     GiveUp,
-    /// The deadline of an update has passed.
+    /// The deadline of `update` has expired.
     RefuseUpdate,
     Call(Op),
     Drop(Op),
-    /// Nothing, until a moment.
+    /// Wait, until a time.
     Rest(Option<Window>),
     End,
 }
@@ -71,49 +70,49 @@ pub(crate) struct Model {
     pub(crate) policy: Policy,
     pub(crate) record: Record,
     pub(crate) desired: TaskState,
-    /// The wanted definition, and the one that the controller has.
+    /// The wanted definition, and the applied one.
     pub(crate) version: u64,
     pub(crate) applied: Option<u64>,
     pub(crate) has: Has,
     /// An earlier agent may have started the workload.
     pub(crate) may_run: bool,
     pub(crate) goal: Goal,
-    /// The removal comes after the shutdown.
+    /// The removal waits for the shutdown.
     pub(crate) remove_later: bool,
-    /// The error of a removal, an update or the executor that is tried again.
+    /// The error of a removal, an update or the executor that is retried.
     pub(crate) last_error: Option<String>,
     pub(crate) ended: bool,
     /// How the run ends.
     pub(crate) end: String,
-    /// What is in flight, when it is dropped, and whether that time has come.
+    /// The call in flight, its deadline, and whether that has expired.
     pub(crate) flight: Option<(Op, Option<Duration>)>,
     pub(crate) late: bool,
-    /// What the inspection that is due, or in flight, has to respect.
+    /// The container status that the inspection must keep.
     pub(crate) inspection: Option<Known>,
-    /// What failed for now, and when it is called again.
+    /// The call that is retried, and the time of the retry.
     pub(crate) retry: Option<(Op, Window)>,
     pub(crate) update_retry: Option<Window>,
-    /// The retries of each operation, in a row.
+    /// The successive retries of each operation.
     pub(crate) retries: [u32; 10],
     pub(crate) deadline: Option<Duration>,
     pub(crate) update_deadline: Option<Duration>,
-    /// When a `terminate` began that is in flight: how long it lasts is logged.
+    /// When the `terminate` in flight began.
     pub(crate) terminate_began: Duration,
-    /// The latest moment that the driver's timer has told it of.
+    /// The latest time at which a sleep of the driver has ended.
     pub(crate) passed: Option<Duration>,
     pub(crate) because: Option<Because>,
-    /// The definition has changed, and no update has begun since; and one has
-    /// begun, but not ended.
+    /// Whether the definition has changed since the last update, and whether an update has begun
+    /// and not returned.
     pub(crate) changed: bool,
     pub(crate) offered: Option<u64>,
-    /// What the executor is asked for until it refuses that, if a workload of it may run.
+    /// The definition that the executor is asked for until it refuses, if a workload of it may run.
     pub(crate) asked: Option<u64>,
     pub(crate) refused: Option<String>,
-    /// Why it may be refused: the next snapshot says whether it is.
+    /// Why the definition may be refused. The next snapshot shows whether it is.
     pub(crate) may_be_refused: Option<String>,
-    /// The end is wanted, and the controller does not know.
+    /// A shutdown was requested, and `shutdown` was not called yet.
     pub(crate) urgent: bool,
-    /// Somebody spoke to the driver while it was polled.
+    /// There was a request while the driver was polled.
     pub(crate) told: bool,
     pub(crate) polled: bool,
     pub(crate) stopping: bool,
@@ -121,7 +120,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(policy: Policy, record: Record, desired: TaskState, may_run: bool) -> Self {
-        // 13: what was started before is asked for.
+        // 13: a task that was started before is inspected.
         let state = record.status.state;
         let inspection = matches!(state, TaskState::Starting | TaskState::Running)
             && desired < TaskState::Shutdown;
@@ -161,12 +160,12 @@ impl Model {
         }
     }
 
-    /// Whether the task wants an `update`: at no time on its way to the end (5).
+    /// Whether `update` is due: never during a shutdown (5).
     pub(crate) fn wants_update(&self) -> bool {
         self.changed && self.desired < TaskState::Shutdown && self.because.is_none()
     }
 
-    /// A call is over: what came due before now is due, without a word from the timer.
+    /// A call has ended: earlier times have passed, without a sleep.
     pub(crate) fn over(&mut self, now: Duration) {
         self.passed = self.passed.max(now.checked_sub(Duration::from_nanos(1)));
     }
@@ -175,7 +174,7 @@ impl Model {
         deadline.is_some_and(|deadline| Some(deadline) <= self.passed)
     }
 
-    /// What must happen next.
+    /// The expected next action.
     pub(crate) fn next(&self) -> Next {
         if self.record.unreported {
             return Next::Report;
@@ -240,7 +239,7 @@ impl Model {
         }
     }
 
-    /// 7: a retry waits; what is no retry does not.
+    /// 7: only a retry waits.
     fn when_due(&self, op: Op) -> Next {
         self.wait_or(self.retry.filter(|(retried, _)| *retried == op).map(|(_, at)| at), op)
     }
@@ -263,7 +262,7 @@ impl Model {
             Goal::Close => true,
             Goal::Remove => !matches!(op, Op::Remove | Op::Controller),
             Goal::Live => match op {
-                // Without a controller, nothing can be shut down.
+                // A shutdown needs a controller.
                 Op::Terminate | Op::Controller => false,
                 Op::Wait => self.urgent || self.wants_update(),
                 _ => self.urgent,
@@ -281,7 +280,7 @@ pub(crate) fn exactly(at: Duration) -> Window {
 }
 
 impl Window {
-    /// This or a moment, whichever comes first.
+    /// The earlier of two times.
     fn or(self, other: Duration) -> Self {
         Self { from: self.from.min(other), to: self.to.min(other) }
     }

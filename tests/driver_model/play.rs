@@ -1,4 +1,4 @@
-//! One trace: a random world, polled, stopped and taken up again at random.
+//! One trace: a random life of a task. The driver is polled, dropped and resumed at random.
 
 use super::choices::Choices;
 use super::controller::WildExecutor;
@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// What came of a trace.
+/// The result of a trace.
 pub(crate) struct Played {
     pub(crate) drawn: Vec<u32>,
     pub(crate) log: Vec<String>,
@@ -126,7 +126,7 @@ fn live(world: &World, mut driver: Driven) {
     let mut watches = Watches::default();
     let mut steps = 48;
     while steps > 0 && world.lock().broken.is_none() {
-        // Between two runs anything may happen, too.
+        // Requests can also come between two runs.
         while steps > 0 && world.lock().choices.once_in(4) {
             beside(world, &mut watches);
             steps -= 1;
@@ -138,7 +138,7 @@ fn live(world: &World, mut driver: Driven) {
             let what = world.lock().choices.draw(40);
             let ended = match what {
                 0..16 if woken.take() => poll(world, run.as_mut(), &waker, &woken),
-                // Time goes on, whether or not the driver was polled.
+                // Time passes, whether or not the driver was polled.
                 0..28 => {
                     let time = world.lock().time.clone();
                     if !time.advance() && what < 16 {
@@ -168,7 +168,7 @@ fn live(world: &World, mut driver: Driven) {
     settle(world, driver, &mut watches, &woken);
 }
 
-/// Lets the driver go on until it waits for nothing but news, and drops it.
+/// Runs the driver until it waits for a request, and drops it.
 fn settle(world: &World, mut driver: Driven, watches: &mut Watches, woken: &Arc<Woken>) {
     let waker = Waker::from(woken.clone());
     let mut run = Box::pin(driver.run());
@@ -227,7 +227,7 @@ fn poll(
     poll.is_ready()
 }
 
-/// Something that is not the driver's doing.
+/// An event outside of the driver.
 fn beside(world: &World, watches: &mut Watches) {
     let what = world.lock().choices.draw(8);
     match what {

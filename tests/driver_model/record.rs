@@ -1,11 +1,11 @@
-//! What the status of a task must say (`docs/swarmkit.md`, D).
+//! The expected status of a task (`docs/swarmkit.md`, D).
 
 use super::event::{Bad, Tells, Told, container, ports};
 use onward::lifecycle::{ContainerStatus, EventKind, TaskState, TaskStatus};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// What an inspection must leave alone.
+/// The data that an inspection must keep.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Known {
     pub(crate) container: bool,
@@ -17,7 +17,7 @@ pub(crate) struct Record {
     pub(crate) status: TaskStatus,
     pub(crate) unreported: bool,
     pub(crate) reports: u32,
-    /// The state that was reported last.
+    /// The last reported state.
     pub(crate) reported: Option<TaskState>,
     pub(crate) since: UtcDateTime,
     pub(crate) shutting_down: Option<UtcDateTime>,
@@ -47,8 +47,7 @@ impl Record {
         self.start + now
     }
 
-    /// Writes; what has changed has the time of the change (D16), and is to be
-    /// reported.
+    /// Changes the status. A change sets the time (D16), and must be reported.
     fn write(&mut self, now: Duration, write: impl FnOnce(&mut TaskStatus)) {
         let before = self.status.clone();
         write(&mut self.status);
@@ -68,7 +67,7 @@ impl Record {
         }
     }
 
-    /// A step that went well (D2, D3, D7).
+    /// A successful step (D2, D3, D7).
     pub(crate) fn moved(&mut self, now: Duration, to: TaskState, message: &'static str) {
         self.happened(
             now,
@@ -90,7 +89,7 @@ impl Record {
         });
     }
 
-    /// The end that nobody wanted (D11): the exit code counts now (D15).
+    /// A failure (D11). The exit code is recorded now (D15).
     pub(crate) fn failed(&mut self, now: Duration, err: String, bad: &Bad) -> Known {
         self.happened(now, EventKind::Failed);
         self.write(now, |status| {
@@ -122,8 +121,7 @@ impl Record {
         Known::default()
     }
 
-    /// A failure that is no end (D10): no exit code (D15), no container before
-    /// there can be one.
+    /// A temporary error (D10): no exit code (D15), and no container before STARTING.
     pub(crate) fn noted(&mut self, now: Duration, err: &str, bad: &Bad) -> Known {
         let interrupted = bad.is_interruption();
         self.happened(now, if interrupted { EventKind::Interrupted } else { EventKind::Delayed });
@@ -138,7 +136,7 @@ impl Record {
         Known { container: bad.container.is_some(), exit_code: 0 }
     }
 
-    /// What the controller says of its container and ports (D13).
+    /// An inspection of container and ports (D13).
     pub(crate) fn inspected(&mut self, now: Duration, told: &Told, keep: Known) {
         self.write(now, |status| {
             if let (Tells::Is(pid), false) = (&told.container, keep.container) {
@@ -155,7 +153,7 @@ impl Record {
     }
 }
 
-/// An empty container status is none.
+/// An empty container status counts as none.
 fn known(status: ContainerStatus) -> Option<ContainerStatus> {
     Some(status).filter(|status| !status.is_empty())
 }

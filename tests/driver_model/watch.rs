@@ -1,4 +1,4 @@
-//! What others see of a task: streams of its status, and snapshots.
+//! Streams of statuses, and snapshots.
 
 use super::follow::{equal, refused};
 use super::model::{Model, Verdict};
@@ -18,7 +18,7 @@ pub(crate) struct Watches(Vec<Watch>);
 struct Watch {
     stream: driver::Watch<u64, TaskStatus>,
     woken: Arc<Woken>,
-    /// How many reports there had been when it answered last.
+    /// The number of reports at its last item.
     seen: Option<u32>,
     last: Option<TaskStatus>,
     waits: bool,
@@ -43,13 +43,13 @@ impl Watches {
         }
     }
 
-    /// After the driver, each says what it has not said, and then no more.
+    /// After the end of the driver, each stream returns its last item, and then ends.
     pub(crate) fn end(&mut self, world: &World) {
         self.poll(world);
         self.poll(world);
     }
 
-    /// Whoever waits was woken by what was reported since, and by the end.
+    /// Checks that a stream that waits was woken by new reports and by the end.
     pub(crate) fn check_woken(&self, world: &World) {
         let (reports, ended) = {
             let model = &world.lock().model;
@@ -73,7 +73,7 @@ impl Watch {
         let reports = model.record.reports;
         self.waits = poll.is_pending();
         let news = self.seen.replace(reports) != Some(reports);
-        // A status that is again what it was when this watch answered last is no change.
+        // A status that is equal to the last item is not a change.
         let must = if news && self.last.as_ref() != Some(&model.record.status) {
             Poll::Ready(Some(model.record.status.clone()))
         } else if model.ended {
@@ -90,7 +90,7 @@ impl Watch {
     }
 }
 
-/// Holds a snapshot against the trace.
+/// Compares a snapshot with the trace.
 pub(crate) fn compare(model: &mut Model, snapshot: &Snapshot) -> Verdict {
     if let Some(reason) = model.may_be_refused.take()
         && snapshot.definition == DefinitionStatus::Refused(reason.clone())

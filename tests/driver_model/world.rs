@@ -1,6 +1,5 @@
-//! What surrounds a driver in a trace: its runtime, its sink, and those who
-//! tell it what is wanted. Everything that happens goes through [`World::tell`],
-//! where the model sees it.
+//! The world around a driver: its runtime, its sink, and its handles. Each event goes through
+//! [`World::tell`], where the model sees it.
 
 use super::choices::Choices;
 use super::event::{Event, Op};
@@ -27,14 +26,14 @@ pub(crate) struct Inner {
     pub(crate) model: Model,
     pub(crate) time: VirtualTime,
     pub(crate) handle: Option<DriverHandle<u64>>,
-    /// Only of a trace that is shown.
+    /// Only for a trace that is printed.
     pub(crate) log: Option<Vec<String>>,
     pub(crate) hash: DefaultHasher,
     pub(crate) events: u32,
     pub(crate) broken: Option<String>,
-    /// The controller asked for another poll.
+    /// The controller has woken the driver.
     pub(crate) yielded: bool,
-    /// What the driver's timer is set for.
+    /// The time for which the driver's timer is set.
     pub(crate) sleeps: Vec<Duration>,
     /// The guard of the controller: one operation at a time.
     pub(crate) flight: Option<Op>,
@@ -83,20 +82,20 @@ impl World {
         }
     }
 
-    /// Once in a while somebody speaks to the driver from inside one of its own
-    /// polls: from the controller, the timer, the sink.
+    /// Sometimes the handle is used inside a poll of the driver: by the controller, the timer or
+    /// the sink.
     pub(crate) fn interfere(&self, once_in: u32) {
         if self.lock().choices.once_in(once_in) {
             self.act();
         }
     }
 
-    /// Somebody wants something of the task.
+    /// A random request.
     pub(crate) fn act(&self) {
         let (handle, what, update) = {
             let inner = &mut *self.lock();
             let Some(handle) = inner.handle.clone() else { return };
-            // Most lives are to be long.
+            // Most lives should be long.
             let what = inner.choices.draw(24);
             (handle, what, inner.draw_update())
         };
@@ -118,8 +117,7 @@ impl World {
         }
     }
 
-    /// What wakes the driver must have been told to: nothing that a poll would
-    /// change may wait for a poll that nobody asks for.
+    /// Checks that the driver was woken if a poll would change anything.
     pub(crate) fn check_woken(&self, woken: bool) {
         let inner = &mut *self.lock();
         let next = inner.model.next();
@@ -151,7 +149,7 @@ impl Inner {
         (if choices.once_in(12) { "other" } else { "t" }, desired, version)
     }
 
-    /// Whether the controller may still be asked anything.
+    /// Whether the controller may still be called.
     pub(crate) fn is_closed(&self) -> bool {
         self.model.goal == Goal::Closed
     }

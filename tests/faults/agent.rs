@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How long a test waits for an answer that is to come, in virtual time.
+/// The limit for an answer that must come, in virtual time.
 const LIMIT: u64 = 600_000;
 
 pub(crate) struct Agent {
     pub(crate) pool: VirtualPool,
     pub(crate) handle: WorkerHandle<String>,
-    /// What a listener has heard; none for a removal.
+    /// The statuses that a listener has received. None for a removal.
     pub(crate) heard: Heard,
     has_ended: Arc<AtomicBool>,
 }
@@ -33,7 +33,7 @@ impl Agent {
         Self::start_on(world, store, |pool| Arc::new(pool))
     }
 
-    /// On a runtime over the pool.
+    /// An agent on a runtime over the pool.
     pub(crate) fn start_on(
         world: &World,
         store: impl Store<String> + 'static,
@@ -55,14 +55,14 @@ impl Agent {
         Self { pool, handle, heard, has_ended }
     }
 
-    /// The process dies, and another one begins with the same store.
+    /// Kills the agent, and starts another one with the same store.
     pub(crate) fn crash(self, world: &World, store: impl Store<String> + 'static) -> Self {
         self.pool.crash();
         world.mark("crash");
         Self::start(world, store)
     }
 
-    /// Runs for so many milliseconds.
+    /// Runs for this many milliseconds.
     pub(crate) fn run(&self, millis: u64) {
         let time = self.pool.time();
         let until = time.now() + Duration::from_millis(millis);
@@ -70,12 +70,12 @@ impl Agent {
         self.pool.run_until(async {}).expect("what was woken at that moment runs");
     }
 
-    /// Awaits something for so many milliseconds at most.
+    /// Awaits a future for at most this many milliseconds.
     pub(crate) fn try_for<T>(&self, millis: u64, future: impl Future<Output = T>) -> Option<T> {
         try_within(&self.pool, millis, future)
     }
 
-    /// Awaits something that is to come.
+    /// Awaits a future that must become ready.
     #[track_caller]
     pub(crate) fn wait<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
         within(&self.pool, what, future)
@@ -109,7 +109,7 @@ impl Agent {
         assert_eq!(self.try_update(change).expect("the change is accepted"), []);
     }
 
-    /// Runs until something is true.
+    /// Runs until a condition holds.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, is: impl Fn() -> bool) {
         for _ in 0..10_000 {
@@ -143,7 +143,7 @@ impl Agent {
     }
 }
 
-/// Awaits something for so many milliseconds of virtual time at most.
+/// Awaits a future for at most this many milliseconds of virtual time.
 pub(crate) fn try_within<T>(
     pool: &VirtualPool,
     millis: u64,
@@ -177,7 +177,7 @@ pub(crate) fn shut_down(id: &str, definition: &str) -> AssignedTask<String> {
 /// An id, and the state of its task, or none when the task was removed.
 type Line = (String, Option<TaskState>);
 
-/// What a listener has heard.
+/// The statuses that a listener has received.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Heard(Arc<Mutex<Vec<Line>>>);
 
@@ -209,13 +209,13 @@ impl StatusSink for Heard {
     }
 }
 
-/// A store in memory whose commits take a while.
+/// A store in memory whose commits take time.
 #[derive(Clone)]
 pub(crate) struct SlowStore {
     pub(crate) inner: MemoryStore<String>,
     pool: VirtualPool,
     delay: Arc<AtomicU64>,
-    /// How many commits have returned.
+    /// The number of commits that have returned.
     commits: Arc<AtomicU64>,
 }
 
@@ -226,7 +226,7 @@ impl SlowStore {
         Self { inner: MemoryStore::new(), pool, delay, commits }
     }
 
-    /// Sets how many milliseconds a commit takes from now on, also one in progress.
+    /// Sets the duration of commits in milliseconds, also of one in progress.
     pub(crate) fn set_delay(&self, millis: u64) {
         self.delay.store(millis, Ordering::Relaxed);
     }

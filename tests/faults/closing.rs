@@ -1,4 +1,4 @@
-//! Every message is answered, whatever the worker does. (9)
+//! Every message is answered, even after a close or a drop of the worker. (9)
 
 use super::agent::{task, try_within, within};
 use super::world::{World, runs};
@@ -17,7 +17,7 @@ fn assert_closed<T: std::fmt::Debug>(result: &Result<T, AssignError>) {
     assert!(matches!(result, Err(AssignError::Closed)), "{result:?}");
 }
 
-/// Every question is answered with `Closed`.
+/// Every message returns `Closed`.
 fn assert_answered(pool: &VirtualPool, handle: &WorkerHandle<String>) {
     assert_closed(&within(pool, "assign is answered", handle.assign([task("x", "A")])));
     let change = AssignmentChange::Update(task("x", "A"));

@@ -18,7 +18,7 @@ const COMPARES: u8 = 1;
 const CLONES: u8 = 2;
 const DROPS: u8 = 3;
 
-/// A definition, and what panics of it.
+/// A definition, and its functions that panic.
 #[derive(Debug)]
 struct Touchy {
     name: &'static str,
@@ -165,7 +165,7 @@ fn a_change_whose_clone_panics_is_answered_with_the_text_and_has_no_effect() {
 }
 
 #[test]
-fn a_message_that_panics_leaves_the_others_of_its_commit_in_force() {
+fn a_message_that_panics_does_not_affect_other_messages_of_its_commit() {
     let place = Place::new();
     place.assign([place.task("x", "A")]);
     place.set(COMPARES);
@@ -189,7 +189,7 @@ fn a_message_that_panics_leaves_the_others_of_its_commit_in_force() {
 }
 
 #[test]
-fn a_task_whose_definitions_panic_when_the_driver_compares_them_goes_on() {
+fn a_task_continues_if_its_definitions_panic_when_the_driver_compares_them() {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let panics: Arc<AtomicU8> = Arc::default();
     let definition = |name| Touchy { name, panics: Arc::clone(&panics) };

@@ -1,4 +1,4 @@
-//! What a controller has is kept until it has something else. (1, 4, 8, 14)
+//! The applied definition is kept until the controller has another one. (1, 4, 8, 14)
 
 use super::agent::{Agent, SlowStore, shut_down, task};
 use super::world::{Act, World, runs};
@@ -6,7 +6,7 @@ use onward::agent::MemoryStore;
 use onward::agent::worker::AssignmentChange;
 use onward::lifecycle::TaskState;
 
-/// A workload that neither ends by itself nor when it is asked to.
+/// A workload that does not end by itself, and ignores `shutdown`.
 fn stubborn(_: &str, _: &str, call: &str) -> Act {
     match call {
         "wait" | "shutdown" | "terminate" => Act::Hangs,
@@ -14,7 +14,7 @@ fn stubborn(_: &str, _: &str, call: &str) -> Act {
     }
 }
 
-/// As `stubborn`; the executor cannot run B, and `terminate` fails for now.
+/// As `stubborn`. The executor refuses B, and `terminate` returns a temporary error.
 fn stubborn_and_without_b(id: &str, definition: &str, call: &str) -> Act {
     match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
@@ -32,7 +32,7 @@ fn wanted(store: &MemoryStore<String>, id: &str) -> String {
     store.get(id).expect("the task is stored").record.assignment.definition.clone()
 }
 
-/// Runs A of x, and then does something.
+/// Runs x with A, and then calls a function.
 fn running(world: &World, store: &MemoryStore<String>, then: impl FnOnce(&Agent)) -> Agent {
     let agent = Agent::start(world, store.clone());
     agent.assign([task("x", "A")]);
@@ -82,7 +82,7 @@ fn a_definition_that_comes_during_an_update_and_with_a_shutdown_is_not_stored_as
 }
 
 #[test]
-fn a_next_task_of_an_id_leaves_what_the_removed_one_has() {
+fn a_successor_does_not_change_the_applied_definition_of_the_removed_task() {
     let plan = |id: &str, definition: &str, call: &str| match call {
         "remove" => Act::Hangs,
         _ => stubborn(id, definition, call),
@@ -124,7 +124,7 @@ fn a_workload_is_ended_by_a_controller_of_its_own_definition_after_a_close() {
     assert!(!agent.status("x").state.is_terminal(), "A may still run");
 }
 
-/// B is accepted and taken; C is accepted before that is stored.
+/// B is assigned and applied. C is assigned before that is stored.
 fn change_twice_while_the_store_is_slow(
     plan: impl Fn(&str, &str, &str) -> Act + Send + Sync + 'static,
 ) -> (World, SlowStore, Agent) {
@@ -149,7 +149,7 @@ fn change_twice_while_the_store_is_slow(
 }
 
 #[test]
-fn what_was_taken_before_a_definition_that_hangs_is_stored_as_applied() {
+fn the_accepted_definition_is_stored_as_applied_while_the_next_update_hangs() {
     let (world, store, _) = change_twice_while_the_store_is_slow(|id, definition, call| {
         if (definition, call) == ("C", "update") { Act::Hangs } else { runs(id, definition, call) }
     });
@@ -158,7 +158,7 @@ fn what_was_taken_before_a_definition_that_hangs_is_stored_as_applied() {
 }
 
 #[test]
-fn what_was_taken_before_a_definition_that_is_refused_is_stored_as_applied() {
+fn the_accepted_definition_is_stored_as_applied_if_the_next_one_is_refused() {
     let (world, store, agent) =
         change_twice_while_the_store_is_slow(|id, definition, call| match (definition, call) {
             ("C", "update") => Act::Fails("C is not possible"),
@@ -174,13 +174,13 @@ fn what_was_taken_before_a_definition_that_is_refused_is_stored_as_applied() {
 }
 
 #[test]
-fn the_last_of_two_definitions_that_are_taken_is_stored_as_applied() {
+fn the_last_of_two_accepted_definitions_is_stored_as_applied() {
     let (_, store, _) = change_twice_while_the_store_is_slow(runs);
     assert_eq!(applied(&store.inner, "x").as_deref(), Some("C"));
 }
 
 #[test]
-fn a_definition_of_a_task_that_has_ended_leaves_what_its_controller_has() {
+fn a_new_definition_of_an_ended_task_does_not_change_the_applied_one() {
     let plan = |_: &str, definition: &str, call: &str| match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
         _ => Act::Returns,
@@ -200,7 +200,7 @@ fn a_definition_of_a_task_that_has_ended_leaves_what_its_controller_has() {
 }
 
 #[test]
-fn a_definition_of_a_task_that_has_failed_leaves_what_its_controller_has() {
+fn a_new_definition_of_a_failed_task_does_not_change_the_applied_one() {
     let plan = |_: &str, definition: &str, call: &str| match (definition, call) {
         ("B", "controller") => Act::Fails("unknown kind of task"),
         (_, "start") => Act::Fails("no port is free"),
@@ -241,7 +241,7 @@ fn an_end_that_is_not_stored_does_not_let_another_definition_watch_the_workload(
 }
 
 #[test]
-fn every_unequal_definition_is_offered_also_one_that_was_in_force_before() {
+fn every_unequal_definition_is_offered_even_one_that_was_applied_before() {
     let (world, store) = (World::new(runs), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
     for definition in ["A", "B", "A", "C", "A"] {

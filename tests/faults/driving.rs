@@ -1,4 +1,4 @@
-//! Smaller faults of a driver and its policy. (14)
+//! Small faults of a driver and its policy. (14)
 
 use super::agent::within;
 use super::world::{Act, World};
@@ -34,14 +34,14 @@ fn a_delay_is_rounded_after_it_has_grown() {
 }
 
 #[test]
-fn a_delay_of_zero_stays_at_the_least_delay() {
+fn a_delay_of_zero_is_the_shortest_delay() {
     for retries in [0, 1, 1023, 1024, u32::MAX] {
         assert_eq!(backoff(0).delay(retries, 1.0), Duration::from_millis(1));
     }
 }
 
-/// The calls of a task whose start is too late, so that it is terminated, which takes five
-/// seconds. After three seconds its desired state is set.
+/// The calls of a task whose `start` exceeds its deadline. `terminate` then takes 5 s. After 3 s
+/// the desired state is set.
 fn terminated(desired_state: Option<TaskState>) -> World {
     let world = World::new(|_, _, call| match call {
         "start" => Act::Hangs,
@@ -69,7 +69,7 @@ fn terminated(desired_state: Option<TaskState>) -> World {
 }
 
 #[test]
-fn the_end_of_a_task_is_inspected_whatever_was_wanted_while_it_was_terminated() {
+fn the_end_of_a_task_is_inspected_after_any_request_during_terminate() {
     let wanted = [None, Some(TaskState::Shutdown), Some(TaskState::Remove)];
     for desired_state in wanted {
         let world = terminated(desired_state);

@@ -1,5 +1,5 @@
-//! Panics of what is neither a call nor a future: errors that are shown, values that are dropped,
-//! a subscriber in the middle of a driver. (10)
+//! Panics outside of calls and futures: in the `Display` of errors, in drops, and in a subscriber
+//! in the middle of a driver. (10)
 
 use super::agent::{Agent, shut_down, task};
 use super::place::{Spawning, Unreliable};
@@ -16,7 +16,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 const BOMB: &str = "an error panics as planned";
 
-/// Looks at the text of every event.
+/// A subscriber that reads the text of every event.
 struct Looks<F>(F);
 
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl<S: tracing::Subscriber, F: Fn(&str) + 'static> Layer<S> for Looks<F> {
     }
 }
 
-/// Runs something with a subscriber that is given the text of every event.
+/// Runs a function with a subscriber that gets the text of every event.
 fn with_subscriber(look: impl Fn(&str) + Send + Sync + 'static, run: impl FnOnce()) {
     let subscriber = tracing_subscriber::registry().with(Looks(look));
     tracing::subscriber::with_default(subscriber, run);
@@ -160,7 +160,7 @@ fn a_controller_that_panics_when_dropped_after_its_logs_have_panicked_is_logged(
     assert_eq!(logged.iter().filter(|line| is_logged(line)).count(), 1, "{logged:?}");
 }
 
-/// A subscriber panics at some changes of state, so that the panic escapes from the driver.
+/// A subscriber panics at some changes of state, so that the driver itself panics.
 fn escaping(times: usize, spawning: Spawning, then: impl Fn(&World, &MemoryStore<String>, &Agent)) {
     let left = Arc::new(AtomicUsize::new(times));
     let look = move |text: &str| {

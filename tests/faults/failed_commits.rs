@@ -1,4 +1,4 @@
-//! After a commit that failed, nothing is answered that does not hold in the store. (2, 14)
+//! After a failed commit, each answer agrees with the store. (2, 14)
 
 use super::agent::{Agent, SlowStore, shut_down, task};
 use super::place::fail_commits;
@@ -7,7 +7,7 @@ use onward::agent::worker::AssignmentChange;
 use onward::agent::{AssignError, MemoryStore, Policy};
 use onward::lifecycle::TaskState;
 
-/// Runs x and y, lets a message fail that is written or not, and gives the full set again.
+/// Runs x and y, lets the commit of a message fail, written or not, and assigns the full set again.
 /// Returns the agent after a crash.
 fn refused_and_assigned_again(
     is_written: bool,
@@ -27,7 +27,7 @@ fn refused_and_assigned_again(
     (world, store, agent)
 }
 
-/// The message counts for nothing, whether it was written or not.
+/// The message has no effect, whether it was written or not.
 fn assert_forgotten(message: &AssignmentChange<String>, forbidden: &[&str]) {
     for is_written in [true, false] {
         let (world, store, agent) = refused_and_assigned_again(is_written, message.clone());
@@ -105,7 +105,7 @@ fn a_refused_task_is_not_started_after_a_restart_if_another_message_is_answered_
 }
 
 #[test]
-fn messages_that_nobody_waits_for_share_commits() {
+fn messages_whose_futures_were_dropped_share_commits() {
     let world = World::new(runs);
     let store = SlowStore::new(&world);
     let agent = Agent::start(&world, store.clone());

@@ -1,6 +1,6 @@
-//! No code of the embedder's runs under a lock of the library. (12)
+//! No code of the embedder runs under a lock of the library. (12)
 //!
-//! If it did, each of these would wait for itself, so they run on threads of their own.
+//! Otherwise these tests would deadlock, so each runs on a thread of its own.
 
 use super::agent::within;
 use super::world::{Act, World, runs};
@@ -23,7 +23,7 @@ use std::time::Duration;
 use time::UtcDateTime;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-/// Runs something on a thread of its own, and waits for ten seconds.
+/// Runs a function on a thread of its own, with a limit of 10 s.
 #[track_caller]
 fn assert_returns(what: &str, run: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = channel();
@@ -36,7 +36,7 @@ fn assert_returns(what: &str, run: impl FnOnce() + Send + 'static) {
     thread.join().expect("it has not panicked");
 }
 
-/// A place for a handle, which is asked by whatever the library calls.
+/// A handle that the code of the embedder uses.
 type Place<T> = Arc<Mutex<Option<T>>>;
 
 fn ask(place: &Place<DriverHandle<String>>) {
@@ -48,7 +48,7 @@ fn ask(place: &Place<DriverHandle<String>>) {
     }
 }
 
-/// Everything that a driver does: retries, deadlines, an update, the end, the removal.
+/// A whole life of a task: retries, deadlines, an update, the end, the removal.
 fn whole_life(
     world: World,
     runtime: Arc<dyn Runtime>,
@@ -193,7 +193,7 @@ fn a_watch_that_is_kept_only_by_the_waker_of_another_can_be_dropped() {
             assert!(first.poll_next_unpin(&mut context).is_pending());
             drop(waker);
             if moves {
-                // Another waker takes the place of the last one.
+                // Another waker replaces the last one.
                 let mut context = Context::from_waker(Waker::noop());
                 assert!(first.poll_next_unpin(&mut context).is_pending());
             }
@@ -236,7 +236,7 @@ fn a_tracing_subscriber_may_ask_the_handle_of_a_reporter() {
     });
 }
 
-/// A definition that looks at its store when it is dropped.
+/// A definition that uses its store when it is dropped.
 struct Looks(Option<onward::agent::MemoryStore<Looks>>);
 
 impl Drop for Looks {
@@ -266,7 +266,7 @@ fn a_definition_may_look_at_the_store_in_memory_when_it_is_dropped() {
         store_it(replace).unwrap();
         store_it(delete()).unwrap();
         store_it(StoreChange::Record(record())).unwrap();
-        // What is planned to go wrong is the embedder's too.
+        // The function with the faults is code of the embedder too.
         let (first, second) = (Looks(Some(store.clone())), Looks(Some(store.clone())));
         store.set_faults(move |_| {
             _ = &first;
@@ -320,7 +320,7 @@ fn a_definition_may_use_the_store_in_a_file_when_it_is_read_from_it() {
         fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
             <()>::deserialize(from)?;
             if let Some(store) = STORE.get() {
-                // It is done here and now.
+                // The work runs at once, on this thread.
                 store.commit(&[]).now_or_never().unwrap().unwrap();
             }
             Ok(Self)

@@ -1,4 +1,4 @@
-//! What exists and is not assigned holds up only its own id. (5, 7)
+//! Orphans delay only tasks with their own id. (5, 7)
 
 use super::agent::{Agent, SlowStore, shut_down, task, within};
 use super::world::{Act, World, runs};
@@ -9,7 +9,7 @@ use onward::lifecycle::TaskState;
 use onward::testing::VirtualPool;
 use std::sync::Arc;
 
-/// x is assigned by a message whose commit is in progress when x is listed.
+/// x is listed while the commit of its assignment is in flight.
 fn assigned_while_it_is_listed(message: impl FnOnce(&Agent)) -> World {
     let world = World::new(|_, _, call| match call {
         "list" => Act::Takes(50),
@@ -37,19 +37,19 @@ fn assert_apart(world: &World) {
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_is_being_stored() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_is_being_stored() {
     assert_apart(&assigned_while_it_is_listed(|agent| agent.assign([task("x", "A")])));
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_a_change_assigns() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_an_update_assigns() {
     assert_apart(&assigned_while_it_is_listed(|agent| {
         agent.update(AssignmentChange::Update(task("x", "A")));
     }));
 }
 
 #[test]
-fn nothing_is_reconciled_beside_a_task_of_its_id_that_waits_behind_a_commit() {
+fn no_reconcile_runs_beside_a_task_of_its_id_that_waits_for_a_commit() {
     assert_apart(&assigned_while_it_is_listed(|agent| {
         let first = agent.handle.update([AssignmentChange::Update(task("y", "A"))]);
         let second = agent.handle.update([AssignmentChange::Update(task("x", "A"))]);
@@ -58,7 +58,7 @@ fn nothing_is_reconciled_beside_a_task_of_its_id_that_waits_behind_a_commit() {
     }));
 }
 
-/// y runs, and what exists of x goes wrong when it is reconciled.
+/// y runs, and `reconcile` of x follows the plan.
 fn beside_an_orphan(list: Act, reconcile: Act) -> (World, Agent) {
     let world = World::new(move |_, _, call| match call {
         "list" => list,
@@ -87,19 +87,19 @@ fn assert_nothing_waits(list: Act, reconcile: Act) {
 }
 
 #[test]
-fn a_reconcile_that_hangs_holds_up_nothing_else() {
+fn a_reconcile_that_hangs_delays_no_other_task() {
     assert_nothing_waits(Act::Returns, Act::Hangs);
 }
 
 #[test]
-fn a_reconcile_that_fails_or_panics_holds_up_nothing() {
+fn a_reconcile_that_fails_or_panics_delays_nothing() {
     assert_nothing_waits(Act::Returns, Act::Fails("it is stuck"));
     assert_nothing_waits(Act::Returns, Act::Panics);
     assert_nothing_waits(Act::Returns, Act::PanicsWhenDropped);
 }
 
 #[test]
-fn a_list_that_hangs_fails_or_panics_holds_up_nothing() {
+fn a_list_that_hangs_fails_or_panics_delays_nothing() {
     for list in [Act::Hangs, Act::Fails("not now"), Act::Panics, Act::PanicsWhenDropped] {
         assert_nothing_waits(list, Act::Returns);
     }

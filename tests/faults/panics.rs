@@ -1,4 +1,4 @@
-//! A panic of the embedder's code fails its task, and nothing else. (10)
+//! A panic of the embedder's code fails its task and affects no other. (10)
 
 use super::agent::{Agent, shut_down, task};
 use super::world::{Act, World};
@@ -32,7 +32,7 @@ fn assert_all_else_works(world: &World, store: &MemoryStore<String>, agent: &Age
     agent.until("y is removed", || store.get("y").is_none());
     agent.until("x is removed or cannot be", || {
         let tasks = agent.handle.tasks();
-        // The executor that panics is asked again: it may have something of x.
+        // The executor that panics is asked again, because it may have a workload of x.
         tasks.iter().all(|task| task.removal_error.is_some() || task.snapshot.last_error.is_some())
     });
     agent.heard.assert_never_fell("x");

@@ -1,4 +1,4 @@
-//! What stores and runtimes do that fail.
+//! Stores and runtimes that fail.
 
 use futures::future::{AbortHandle, BoxFuture, abortable};
 use onward::agent::runtime::SpawnError;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// Every commit fails. Its changes are written nevertheless, or not.
+/// Every commit fails. Its changes are written or not.
 pub(crate) fn fail_commits(store: &MemoryStore<String>, is_written: bool) {
     let written = if is_written { usize::MAX } else { 0 };
     store.set_faults(move |call| {
@@ -32,7 +32,7 @@ pub(crate) fn fail_statuses(store: &MemoryStore<String>) {
     });
 }
 
-/// What a runtime does with the futures that it is given.
+/// The behavior of a runtime with spawned futures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Spawning {
     /// It refuses them.
@@ -45,7 +45,7 @@ pub(crate) enum Spawning {
     Runs,
 }
 
-/// A runtime over a pool whose spawning fails, or whose futures can be aborted.
+/// A runtime over a pool. Its `spawn` fails, or its futures can be aborted.
 pub(crate) struct Unreliable {
     pool: VirtualPool,
     spawning: Mutex<Spawning>,
@@ -62,7 +62,7 @@ impl Unreliable {
         *self.spawning.lock().unwrap() = spawning;
     }
 
-    /// Drops every future that runs.
+    /// Aborts every future.
     pub(crate) fn abort(&self) {
         self.running.lock().unwrap().drain(..).for_each(|running| running.abort());
     }

@@ -1,4 +1,4 @@
-//! The reporter is fair, and makes a last attempt. (13)
+//! The reporter is fair, and `flush` makes a last attempt. (13)
 
 use super::agent::within;
 use onward::agent::reporter::{ReportError, ReporterHandle, StatusUpdate};
@@ -40,7 +40,7 @@ impl StatusReporter for Busy {
     }
 }
 
-/// In which call the quiet task is first, beside so many busy ones.
+/// The number of the first call with the quiet task, beside this many busy ones.
 fn first_call_with_the_quiet_task(busy: usize) -> usize {
     let pool = VirtualPool::new(VirtualTime::new(), 1);
     let (place, heard) = (Arc::default(), Arc::default());
@@ -65,7 +65,7 @@ fn busy_tasks_do_not_starve_another() {
     assert!(first_call_with_the_quiet_task(3500) <= 5);
 }
 
-/// A reporter whose connection has failed so often that its next attempt is far away.
+/// A reporter after many failures, whose next attempt is far away.
 fn in_back_off(
     replies: impl IntoIterator<Item = Reply>,
 ) -> (VirtualPool, Reporter<ScriptedReporter>, ScriptedReporter) {
@@ -80,7 +80,7 @@ fn in_back_off(
 }
 
 #[test]
-fn flush_makes_an_attempt_whatever_back_off_is_in_progress() {
+fn flush_makes_an_attempt_during_any_back_off() {
     let (pool, mut reporter, upstream) = in_back_off((0..7).map(|_| Reply::Unreachable));
     let calls = upstream.take_calls().len();
     assert!((3..=7).contains(&calls), "{calls} calls: it backs off");
@@ -91,7 +91,7 @@ fn flush_makes_an_attempt_whatever_back_off_is_in_progress() {
 }
 
 #[test]
-fn flush_tries_a_status_again_that_was_refused() {
+fn flush_retries_a_refused_status() {
     let refused = |_| Reply::ArrivesExcept(vec![("x".into(), onward::testing::Delivery::Refused)]);
     let (pool, mut reporter, upstream) = in_back_off((0..20).map(refused));
     upstream.take_calls();
@@ -102,7 +102,7 @@ fn flush_tries_a_status_again_that_was_refused() {
 }
 
 #[test]
-fn flush_hands_back_what_has_not_arrived() {
+fn flush_returns_the_statuses_that_have_not_arrived() {
     let (pool, mut reporter, upstream) = in_back_off((0..100).map(|_| Reply::Unreachable));
     upstream.take_calls();
     let until = pool.time().now() + Duration::from_secs(10);

@@ -34,7 +34,7 @@ fn until_ended(call: &str) -> Act {
 }
 
 #[test]
-fn close_returns_whatever_the_runtime_does_with_the_futures() {
+fn close_returns_if_the_runtime_refuses_or_drops_futures() {
     for spawning in ALL {
         let place = Place::new(spawning, until_ended);
         place.agent.assign([task("x", "A"), task("y", "A")]);
@@ -43,7 +43,7 @@ fn close_returns_whatever_the_runtime_does_with_the_futures() {
 }
 
 #[test]
-fn a_task_runs_and_is_removed_whatever_the_runtime_does_with_its_future() {
+fn a_task_runs_and_is_removed_if_the_runtime_refuses_or_drops_its_future() {
     for spawning in ALL {
         let Place { world, store, agent, .. } = Place::new(spawning, until_ended);
         agent.assign([task("x", "A")]);

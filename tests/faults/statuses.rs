@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 /// The empty set of tasks.
 const NOTHING: [AssignedTask<String>; 0] = [];
 
-/// The end of x is not stored, and its removal goes wrong. It is assigned as removed again.
+/// The end of x is not stored, and its removal fails. It is then removed again.
 fn removed_again_while_its_end_waits(
     plan: impl Fn(&str, &str, &str) -> Act + Send + Sync + 'static,
 ) -> (Agent, MemoryStore<String>) {
@@ -42,7 +42,7 @@ fn ends_soon(call: &str) -> Act {
 }
 
 #[test]
-fn a_task_whose_removal_failed_goes_on_from_its_newest_status() {
+fn a_task_whose_removal_failed_continues_from_its_newest_status() {
     let (agent, store) = removed_again_while_its_end_waits(|_, _, call| match call {
         "remove" => Act::Fails("stuck"),
         call => ends_soon(call),
@@ -52,7 +52,7 @@ fn a_task_whose_removal_failed_goes_on_from_its_newest_status() {
 }
 
 #[test]
-fn a_task_whose_removal_panicked_goes_on_from_its_newest_status() {
+fn a_task_whose_removal_panicked_continues_from_its_newest_status() {
     let (_, store) = removed_again_while_its_end_waits(|_, _, call| match call {
         "remove" => Act::Panics,
         call => ends_soon(call),
@@ -61,7 +61,7 @@ fn a_task_whose_removal_panicked_goes_on_from_its_newest_status() {
 }
 
 #[test]
-fn a_task_whose_future_was_dropped_goes_on_from_its_newest_status() {
+fn a_task_whose_future_was_dropped_continues_from_its_newest_status() {
     let world = World::new(|_, _, call| match call {
         "start" => Act::Takes(100),
         call => runs("", "", call),
@@ -87,7 +87,7 @@ fn a_task_whose_future_was_dropped_goes_on_from_its_newest_status() {
     assert_eq!(world.count("x/A start"), 1);
 }
 
-/// Holds every status that is reported against what is stored.
+/// Compares every reported status with the stored one.
 struct Stored(MemoryStore<String>, Heard, Arc<Mutex<Vec<String>>>);
 
 impl StatusSink for Stored {
@@ -103,7 +103,7 @@ impl StatusSink for Stored {
 
 #[test]
 fn a_last_status_is_stored_before_it_is_reported_and_before_its_record_is_deleted() {
-    // The status and the removal come while a commit is in progress, so they wait together.
+    // The status and the removal come during a commit, so they are in the next one together.
     let (world, store) = (World::new(|_, _, call| ends_soon(call)), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
     let (heard, wrong) = (Heard::default(), Arc::default());
@@ -124,8 +124,8 @@ fn a_last_status_is_stored_before_it_is_reported_and_before_its_record_is_delete
     heard.assert_never_fell("x");
 }
 
-/// x is assigned again while the deletion of the one before fails, and the agent crashes after
-/// so many milliseconds. Returns what is heard in both lives.
+/// x is assigned again while the deletion of the old task fails, and the agent crashes after this
+/// many milliseconds. Returns the statuses before and after the crash.
 fn assigned_again_while_its_deletion_fails(written: usize, millis: u64) -> Vec<Option<TaskState>> {
     let (world, store) = (World::new(|_, _, call| ends_soon(call)), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
@@ -157,7 +157,7 @@ fn an_id_that_is_assigned_again_after_a_failed_deletion_never_falls_without_a_re
     for written in [0, usize::MAX] {
         for millis in [0, 1, 10, 100, 400, 600, 5000] {
             let heard = assigned_again_while_its_deletion_fails(written, millis);
-            // A removal is none, and the next task begins anew.
+            // A removal is none. The next task may have any state.
             let mut lives = heard.split(Option::is_none);
             assert!(lives.all(<[_]>::is_sorted), "written: {written}, after {millis}: {heard:?}");
             assert!(heard.contains(&None), "the first x was removed: {heard:?}");

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// How many wakers are still held after something was polled and dropped so often.
+/// The number of wakers that are still held after a stream was polled and dropped many times.
 const OFTEN: usize = 2000;
 
 struct Held(Arc<AtomicUsize>);
@@ -29,7 +29,7 @@ impl Drop for Held {
     }
 }
 
-/// Polls and drops something often, with another waker each time.
+/// Polls and drops a stream many times, with another waker each time.
 #[track_caller]
 fn assert_leaves_nothing(mut poll: impl FnMut(&mut Context<'_>)) {
     let held = Arc::new(AtomicUsize::new(0));
@@ -83,7 +83,7 @@ fn streams_of_a_driver_that_are_dropped_leave_nothing() {
     assert_leaves_nothing(|context| poll_to_its_wait(handle.snapshots(), context));
 }
 
-/// Counts how often it is woken.
+/// A waker that counts its wake-ups.
 struct Woken(AtomicUsize);
 
 impl Wake for Woken {
@@ -152,7 +152,7 @@ fn a_listener_that_is_dropped_before_its_first_call_is_never_called() {
     assert_eq!(heard.all(), []);
 }
 
-/// Adds and drops many listeners, and returns how many of their sinks are still held.
+/// Adds and drops many listeners. Returns the number of sinks that are still held.
 fn sinks_held_after_their_drop(agent: &Agent, meanwhile: impl Fn()) -> usize {
     let sink = Arc::new(());
     for _ in 0..100 {
@@ -167,7 +167,7 @@ fn sinks_held_after_their_drop(agent: &Agent, meanwhile: impl Fn()) -> usize {
 #[test]
 fn listeners_of_an_idle_worker_that_are_dropped_leave_nothing() {
     let agent = idle();
-    // Introduced or not: the worker runs, and has nothing to report.
+    // The worker runs, and has nothing to report.
     assert_eq!(sinks_held_after_their_drop(&agent, || agent.run(10)), 0);
     assert_eq!(sinks_held_after_their_drop(&agent, || {}), 0);
 }
@@ -187,7 +187,7 @@ fn listeners_of_a_worker_that_does_not_run_leave_nothing() {
 }
 
 #[test]
-fn a_new_listener_hears_what_is_stored_also_while_the_store_fails() {
+fn a_new_listener_gets_the_stored_statuses_even_while_the_store_fails() {
     let (world, store) = (World::new(runs), MemoryStore::new());
     let agent = Agent::start(&world, store.clone());
     agent.assign([task("x", "A")]);
@@ -200,8 +200,8 @@ fn a_new_listener_hears_what_is_stored_also_while_the_store_fails() {
     assert_eq!(heard.states("x"), [onward::TaskState::Running]);
 }
 
-/// A follower of `tasks` tasks: how often it was polled, and how often it asked for a publisher,
-/// until nothing more happens; and the same for one more change.
+/// A follower of the logs of `tasks` tasks. Returns the numbers of its polls and of its publishers
+/// until it waits, and the same for one more change.
 fn follow(tasks: usize) -> (usize, usize) {
     let world = World::new(|_, _, call| match call {
         "wait" | "logs" => Act::Hangs,

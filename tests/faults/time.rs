@@ -1,4 +1,4 @@
-//! A runtime whose clocks or sleeps panic. What needs no time is still done. (6, 10)
+//! A runtime whose clocks or sleeps panic. Everything that needs no time still works. (6, 10)
 
 use super::agent::{Agent, shut_down, task};
 use super::place::fail_commits;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// What panics of a runtime.
+/// The function of a runtime that panics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
     Now,
@@ -28,7 +28,7 @@ enum Part {
 const PARTS: [Part; 5] =
     [Part::Now, Part::UtcNow, Part::Sleep, Part::PollOfSleep, Part::DropOfSleep];
 
-/// A runtime over a pool, a part of which panics once it is armed.
+/// A runtime over a pool. One of its functions panics after it was armed.
 struct Broken {
     pool: VirtualPool,
     part: Part,
@@ -42,7 +42,7 @@ impl Broken {
     }
 }
 
-/// Panics when it is dropped, once that is armed.
+/// A sleep that panics when it is dropped, after it was armed.
 struct Armed(Arc<AtomicBool>);
 
 impl Drop for Armed {
@@ -107,7 +107,7 @@ fn tasks_run_and_are_removed_and_close_returns_if_a_clock_or_a_sleep_panics() {
         agent.assign([task("w", "A"), task("x", "A"), task("y", "A")]);
         agent.until("y runs", || agent.status("y").state == TaskState::Running);
         agent.run(10_000);
-        // Without time it waits for ever. It never retries without a pause.
+        // Without sleeps it waits forever. It never retries without a delay.
         assert!(world.count("x/A start") < 100, "{part:?}: {}", world.count("x/A start"));
         agent.assign([shut_down("w", "A"), shut_down("x", "A"), task("y", "A")]);
         agent
@@ -120,7 +120,7 @@ fn tasks_run_and_are_removed_and_close_returns_if_a_clock_or_a_sleep_panics() {
 }
 
 #[test]
-fn a_commit_that_failed_is_written_with_the_next_event_if_there_is_no_time() {
+fn a_failed_commit_is_retried_with_the_next_event_if_the_sleeps_panic() {
     for part in [Part::Sleep, Part::PollOfSleep] {
         let (world, store) = (World::new(super::world::runs), MemoryStore::new());
         let (agent, is_armed) = start(&world, &store, part);
@@ -136,7 +136,7 @@ fn a_commit_that_failed_is_written_with_the_next_event_if_there_is_no_time() {
 }
 
 #[test]
-fn a_worker_without_time_does_not_write_again_and_again_to_a_store_that_fails() {
+fn a_worker_whose_sleeps_panic_does_not_spin_on_a_store_that_fails() {
     let (world, store) = (World::new(super::world::runs), MemoryStore::new());
     let (agent, is_armed) = start(&world, &store, Part::Sleep);
     agent.assign([task("x", "A")]);
@@ -154,7 +154,7 @@ fn a_worker_without_time_does_not_write_again_and_again_to_a_store_that_fails() 
 }
 
 #[test]
-fn a_reporter_delivers_what_comes_if_a_clock_or_a_sleep_panics() {
+fn a_reporter_delivers_statuses_if_a_clock_or_a_sleep_panics() {
     for part in PARTS {
         let pool = VirtualPool::new(VirtualTime::new(), 1);
         let is_armed = Arc::new(AtomicBool::new(true));

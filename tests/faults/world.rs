@@ -1,4 +1,4 @@
-//! An executor whose calls do what a closure says, and a list of all calls.
+//! An executor whose calls follow a closure, and a list of all calls.
 
 use onward::exec::{
     Assignment, Controller, ControllerError, ControllerLogs, Executor, Inspection, LogPublisher,
@@ -10,27 +10,27 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// What a call does.
+/// The behavior of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Act {
     Returns,
-    /// It returns after so many milliseconds.
+    /// It returns after this many milliseconds.
     Takes(u64),
     Hangs,
     Fails(&'static str),
     FailsForNow(&'static str),
-    /// It fails, and the error panics when it is shown.
+    /// It fails, and the error panics when it is formatted.
     FailsWithBomb,
     Panics,
     /// It hangs, and panics when its future is dropped.
     PanicsWhenDropped,
 }
 
-/// Returns what a call does: by the task's id, its definition and the name of the call. Beside
-/// the operations there are `controller`, `list`, `reconcile`, `logs` and `drop`.
+/// Returns the behavior of a call, from the task's id, its definition and the name of the call. The
+/// names are those of the operations, and `controller`, `list`, `reconcile`, `logs` and `drop`.
 type Plan = Box<dyn Fn(&str, &str, &str) -> Act + Send + Sync>;
 
-/// The executor, and what it has done. Clones are the same executor.
+/// The executor, and its calls so far. Clones are the same executor.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Inner>);
 
@@ -41,7 +41,7 @@ struct Inner {
     existing: Mutex<Vec<String>>,
 }
 
-/// The plan of tasks that run until they are ended.
+/// The plan of tasks that run until they are shut down.
 pub(crate) fn runs(_: &str, _: &str, call: &str) -> Act {
     if call == "wait" { Act::Hangs } else { Act::Returns }
 }
@@ -56,7 +56,7 @@ impl World {
         &self.0.time
     }
 
-    /// Something exists of these ids, before any agent knows of them.
+    /// Makes workloads with these ids, which are not assigned.
     pub(crate) fn with_existing(self, ids: &[&str]) -> Self {
         *self.0.existing.lock().unwrap() = ids.iter().map(|id| (*id).to_owned()).collect();
         self
@@ -77,12 +77,12 @@ impl World {
         self.lock().push(line.to_owned());
     }
 
-    /// How often a line is in the list of calls.
+    /// The number of times that a line is in the list of calls.
     pub(crate) fn count(&self, line: &str) -> usize {
         self.lock().iter().filter(|call| *call == line).count()
     }
 
-    /// Where a line is in the list of calls first.
+    /// The index of the first such line in the list of calls.
     pub(crate) fn position(&self, line: &str) -> Option<usize> {
         self.lock().iter().position(|call| call == line)
     }
@@ -97,7 +97,7 @@ impl World {
         assert_eq!(self.count(line), 0, "`{line}` was called: {self:?}");
     }
 
-    /// The calls after a line that was marked.
+    /// The calls after a mark.
     pub(crate) fn calls_after(&self, mark: &str) -> Vec<String> {
         let calls = self.calls();
         let place = calls.iter().position(|call| call == mark).expect("the line was marked");
@@ -135,7 +135,7 @@ impl fmt::Debug for World {
     }
 }
 
-/// An error that panics when it is shown.
+/// An error that panics when it is formatted.
 #[derive(Debug)]
 struct BombError;
 
@@ -249,7 +249,7 @@ impl Drop for Operator {
     }
 }
 
-/// Logs in which nothing comes.
+/// Logs without messages.
 struct Silent(#[expect(dead_code, reason = "it is dropped")] Option<Bomb>);
 
 impl ControllerLogs for Silent {

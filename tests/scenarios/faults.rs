@@ -21,7 +21,7 @@ fn task(state: &str, desired: &str) -> Value {
 }
 
 #[test]
-fn a_removal_that_is_to_be_tried_again_is_not_spinning_on_the_grace_that_it_ended() {
+fn a_removal_that_is_retried_does_not_spin_on_the_grace_of_the_shutdown() {
     keeps_every_rule(
         &task("running", "shutdown"),
         &json!({ "retry_initial_ms": 20, "retry_jitter": 0.0, "shutdown_grace_ms": 7 }),
@@ -35,7 +35,7 @@ fn a_removal_that_is_to_be_tried_again_is_not_spinning_on_the_grace_that_it_ende
 }
 
 #[test]
-fn what_follows_a_removal_is_ignored_and_not_refused() {
+fn requests_after_a_removal_are_ignored_and_not_refused() {
     keeps_every_rule(
         &task("running", "running"),
         &json!({ "retry_jitter": 0.0 }),
@@ -57,7 +57,7 @@ fn a_driver_has_not_ended_while_close_is_in_flight() {
 }
 
 #[test]
-fn what_the_agent_says_comes_before_a_deadline_even_at_the_beginning() {
+fn a_request_comes_before_a_deadline_even_at_the_beginning() {
     keeps_every_rule(
         &task("preparing", "running"),
         &json!({ "retry_jitter": 0.0, "prepare_deadline_ms": 0 }),
@@ -68,7 +68,7 @@ fn what_the_agent_says_comes_before_a_deadline_even_at_the_beginning() {
 }
 
 #[test]
-fn a_retry_that_came_due_during_an_update_waits_for_nothing_after_it() {
+fn a_retry_that_became_due_during_an_update_follows_at_once() {
     keeps_every_rule(
         &task("starting", "running"),
         &json!({ "retry_initial_ms": 1, "retry_factor": 1.0, "retry_jitter": 0.0 }),
@@ -85,7 +85,7 @@ fn a_retry_that_came_due_during_an_update_waits_for_nothing_after_it() {
 }
 
 #[test]
-fn a_delay_of_nothing_stays_nothing_however_often_it_grows() {
+fn a_delay_of_zero_stays_the_shortest_delay() {
     keeps_every_rule(
         &task("running", "running"),
         &json!({ "retry_initial_ms": 0, "retry_factor": 10.0, "retry_jitter": 0.0 }),

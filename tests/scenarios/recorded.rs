@@ -152,7 +152,7 @@ fn rule_4_the_grace_covers_all_the_attempts_of_a_shutdown() {
 }
 
 #[test]
-fn rule_5_an_update_comes_between_a_failure_and_its_retry_and_takes_nothing_of_the_delay() {
+fn rule_5_an_update_between_a_failure_and_its_retry_does_not_change_the_delay() {
     check(
         &json!({
             "task": { "status": { "State": "preparing" } },
@@ -209,7 +209,7 @@ fn rule_6_another_desired_state_interrupts_nothing() {
 }
 
 #[test]
-fn rule_7_delays_grow_to_their_limit_and_begin_anew_in_another_state() {
+fn rule_7_delays_grow_to_their_limit_and_begin_again_in_another_state() {
     check(
         &json!({
             "task": { "status": { "State": "preparing" } },
@@ -239,7 +239,7 @@ fn rule_7_delays_grow_to_their_limit_and_begin_anew_in_another_state() {
 }
 
 #[test]
-fn rule_8_what_is_dropped_leaves_the_state_as_it_was() {
+fn rule_8_dropping_run_leaves_the_state_unchanged() {
     check(
         &json!({
             "task": { "status": { "State": "starting", "Message": "starting" } },
@@ -255,7 +255,7 @@ fn rule_8_what_is_dropped_leaves_the_state_as_it_was() {
 }
 
 #[test]
-fn rule_9_a_removal_is_tried_again_until_the_agent_goes_away() {
+fn rule_9_a_removal_is_retried_until_the_agent_ends() {
     check(
         &json!({
             "controller": { "remove": [{ "error": temporary("in use") }, { "takes_ms": null }], "close": [{ "takes_ms": 5, "error": fatal("odd") }] },
@@ -299,7 +299,7 @@ fn rule_10_a_start_that_takes_too_long_is_terminated_before_it_fails() {
 }
 
 #[test]
-fn rule_11_an_update_for_another_task_or_a_lower_state_is_refused_whole() {
+fn rule_11_an_update_for_another_task_or_a_lower_state_is_refused() {
     check(
         &json!({
             "script": [
@@ -315,7 +315,7 @@ fn rule_11_an_update_for_another_task_or_a_lower_state_is_refused_whole() {
 }
 
 #[test]
-fn at_one_moment_the_controller_comes_first_then_the_agent_then_the_deadline_then_the_retry() {
+fn simultaneous_events_are_handled_in_the_order_result_handle_deadline_retry() {
     check(
         &json!({
             "task": { "status": { "State": "preparing" } },

@@ -50,7 +50,7 @@ fn the_scenario_that_the_others_are_made_of_is_one() {
 }
 
 #[test]
-fn an_absurd_policy_is_refused_by_field_and_value() {
+fn an_invalid_policy_is_refused_with_its_field_and_value() {
     refused("/policy/retry_factor", json!(0.5), &["policy", "retry_factor is 0.5", "at least 1"]);
     refused("/policy/retry_factor", json!(-1), &["policy", "retry_factor is -1"]);
     refused("/policy/retry_jitter", json!(2), &["policy", "retry_jitter is 2", "from 0 to 1"]);
@@ -112,7 +112,7 @@ fn missing_fields_are_named_with_what_they_are_missing_in() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for line in ["[]", "1", "{", "{} {}", "nonsense"] {
         answered(line, &[]);
     }

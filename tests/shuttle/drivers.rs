@@ -38,7 +38,7 @@ fn a_shutdown_and_a_removal_at_any_moment_wake_the_driver() {
 }
 
 #[test]
-fn one_word_at_any_moment_wakes_a_driver_whose_calls_return_at_once() {
+fn one_request_at_any_time_wakes_a_driver_whose_calls_return_at_once() {
     explore(|| {
         let (handle, driver) = driving(Runs::AtOnce);
         handle.remove();
@@ -75,7 +75,7 @@ fn a_close_at_any_moment_wakes_the_driver() {
 }
 
 #[test]
-fn the_last_of_the_updates_of_two_threads_is_taken() {
+fn the_last_update_of_two_threads_is_applied() {
     explore_often(4, || {
         let (handle, driver) = driving(Runs::Slowly);
         let other = handle.clone();

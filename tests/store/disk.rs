@@ -1,10 +1,10 @@
-//! Files and file systems that are not as they should be.
+//! Damaged files, and file systems that are full or read-only.
 
 use onward::agent::store::OpenStoreError;
 use std::fs;
 use std::path::Path;
 
-/// Says that this refuses a file with these words, and leaves it as it was.
+/// Asserts that opening a file fails with this text and does not change the file.
 #[track_caller]
 pub(crate) fn is_refused<T>(
     path: &Path,
@@ -27,18 +27,18 @@ mod linux {
     use std::io::Write as _;
     use std::path::{Path, PathBuf};
 
-    /// A file system of 8 MiB, for as long as it lives.
+    /// A file system of 8 MiB, which is unmounted when it is dropped.
     pub(crate) struct Disk(pub(crate) PathBuf);
 
     impl Disk {
-        /// None, and a word about it, where nobody may mount one.
+        /// None, with a message, if this user may not mount one.
         pub(crate) fn mount(directory: &Path, test: &str) -> Option<Self> {
             let path = directory.join("disk");
             fs::create_dir(&path).unwrap();
             match mount("none", &path, "tmpfs", MountFlags::empty(), c"size=8m") {
                 Ok(()) => Some(Self(path)),
                 Err(error) => {
-                    // Not by `eprintln`, which is shown for tests that fail only.
+                    // Not by `eprintln`, which is shown only for tests that fail.
                     let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
                     std::io::stderr().write_all(why.as_bytes()).unwrap();
                     None
@@ -46,18 +46,18 @@ mod linux {
             }
         }
 
-        /// Leaves no room on it.
+        /// Fills the file system.
         pub(crate) fn fill(&self) {
             let full = fs::write(self.0.join("fill"), vec![1; 9 << 20]);
             assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
         }
 
-        /// Makes room again.
+        /// Makes room on the file system.
         pub(crate) fn clear(&self) {
             fs::remove_file(self.0.join("fill")).unwrap();
         }
 
-        /// Lets nothing be written to it any more.
+        /// Makes the file system read-only.
         pub(crate) fn protect(&self) {
             mount_remount(&self.0, MountFlags::RDONLY, c"").unwrap();
         }

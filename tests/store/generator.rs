@@ -1,5 +1,4 @@
-//! Changes to a store, at random: few ids, and everything a record and a status can
-//! say.
+//! Random changes of a store: few ids, and all fields of records and statuses.
 
 use onward::agent::policy::Backoff;
 use onward::agent::store::{NextTask, StoreChange, StoredTask, TaskRecord};
@@ -29,7 +28,7 @@ fn definition() -> impl Strategy<Value = Value> {
     })
 }
 
-/// None, or so many milliseconds.
+/// None, or a number of milliseconds.
 fn deadline() -> impl Strategy<Value = Option<Duration>> {
     option::of(any::<u64>().prop_map(Duration::from_millis))
 }
@@ -132,7 +131,7 @@ prop_compose! {
     }
 }
 
-/// What is committed at once.
+/// The changes of one commit.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<StoreChange<Value>>> {
     let change = prop_oneof![
         3 => record().boxed().prop_map(|record| StoreChange::Record(record.into())).boxed(),

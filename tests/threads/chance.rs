@@ -1,4 +1,4 @@
-//! Chance from a seed, and limits on time.
+//! Random numbers from a seed, and time limits.
 
 use std::panic;
 use std::sync::Once;
@@ -7,16 +7,16 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How many threads use the handles.
+/// The number of threads that use the handles.
 pub(crate) const THREADS: u64 = 6;
 
-/// How long one round may take.
+/// The time limit of one round.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What every planned panic says.
+/// The text of every planned panic.
 pub(crate) const PLANNED: &str = "as planned";
 
-/// A source of chance, which threads may share. The same seed gives the same numbers.
+/// Random numbers, which threads can share. The same seed gives the same numbers.
 #[derive(Debug)]
 pub(crate) struct Chance(AtomicU64);
 
@@ -33,20 +33,20 @@ impl Chance {
         (z ^ (z >> 31)) % bound
     }
 
-    /// Whether something that happens once in so many times happens now.
+    /// Returns true with this probability.
     pub(crate) fn one_in(&self, times: u64) -> bool {
         self.below(times) == 0
     }
 }
 
-/// How often everything is repeated.
+/// The number of repetitions.
 fn rounds() -> u64 {
     let rounds = std::env::var("ONWARD_THREADS").ok();
     rounds.map_or(1, |rounds| rounds.parse().expect("ONWARD_THREADS is a number"))
 }
 
-/// Runs something with each number of worker threads, in every round, with another seed each
-/// time. Fails if one of them takes too long.
+/// Runs a test with each number of worker threads, in every round, with another seed each time.
+/// Fails if a run exceeds the time limit.
 pub(crate) fn in_rounds(what: &'static str, run: impl Fn(u64, usize) + Clone + Send + 'static) {
     hide_planned_panics();
     for round in 0..rounds() {
@@ -89,7 +89,7 @@ fn hide_planned_panics() {
     });
 }
 
-/// A tokio runtime with so many worker threads.
+/// A tokio runtime with this many worker threads.
 pub(crate) fn tokio_runtime(workers: usize) -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

@@ -24,7 +24,7 @@ fn policy(grace: u64) -> Policy {
         .with_inspect_deadline(millis(5))
 }
 
-/// What one thread does with the handle.
+/// Random calls of the handle by one thread.
 fn hammer(handle: &DriverHandle<u64>, chance: &Chance, is_last: bool) {
     let assignment = |definition| Assignment::new("x", definition);
     for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! A listener that checks what it hears.
+//! A listener that checks its statuses.
 
 use super::chance::{Chance, PLANNED};
 use onward::agent::StatusSink;
@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What all listeners of a round share.
+/// The data that all listeners of a round share.
 #[derive(Debug)]
 pub(crate) struct Hearing {
     wrong: Mutex<Vec<String>>,
-    /// How many sinks exist.
+    /// The number of sinks that exist.
     sinks: AtomicUsize,
     chance: Chance,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Ear {
 }
 
 impl Ear {
-    /// The flag is to be set when the drop of the `Listener` has returned.
+    /// The flag must be set after the drop of the `Listener` has returned.
     pub(crate) fn new(hearing: &Arc<Hearing>) -> (Self, Arc<AtomicBool>) {
         hearing.sinks.fetch_add(1, Ordering::AcqRel);
         let is_dropped = Arc::new(AtomicBool::new(false));
@@ -67,7 +67,7 @@ impl StatusSink for Ear {
         if self.hearing.chance.one_in(16) {
             std::thread::yield_now();
         }
-        // It may have been dropped meanwhile, if that did not wait.
+        // It may have been dropped in between, if the drop did not wait.
         self.check();
         assert!(!self.hearing.chance.one_in(32), "a listener panics {PLANNED}");
     }

@@ -1,4 +1,4 @@
-//! An executor whose calls take a while, fail, hang and panic by chance, and count what is left.
+//! An executor whose calls take time, fail, hang and panic at random. It counts its workloads.
 
 use super::chance::{Chance, PLANNED};
 use onward::exec::{
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is left of the executor's work.
+/// The workloads and controllers that exist.
 #[derive(Default, Debug)]
 pub(crate) struct Counts {
     pub(crate) made: AtomicU64,
     pub(crate) dropped: AtomicU64,
-    /// How many calls are in progress of each controller that exists; more than one is wrong.
+    /// The number of calls in flight of each controller. More than one is an error.
     pub(crate) overlaps: AtomicU64,
 }
 
@@ -31,7 +31,7 @@ impl Factory {
         Self { chance: Arc::new(Chance::new(seed)), counts: Arc::default() }
     }
 
-    /// Everything that was made is dropped.
+    /// Asserts that all controllers were dropped.
     #[track_caller]
     pub(crate) fn assert_nothing_is_left(&self) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
@@ -41,7 +41,7 @@ impl Factory {
         assert_eq!(count(&self.counts.overlaps), 0, "operations that ran beside another");
     }
 
-    /// One call: it takes up to 2 ms, and then returns, fails or panics by chance.
+    /// One call: it takes up to 2 ms, and then returns, fails or panics at random.
     async fn call(&self) -> Result<(), ControllerError> {
         for _ in 0..self.chance.below(3) {
             tokio::task::yield_now().await;
@@ -83,7 +83,7 @@ impl Executor for Factory {
 #[derive(Debug)]
 pub(crate) struct Machine {
     factory: Factory,
-    /// How many calls are in progress.
+    /// The number of calls in flight.
     calls: AtomicU64,
 }
 
@@ -105,7 +105,7 @@ impl Machine {
         self.factory.call().await
     }
 
-    /// As `call`; one in so many hangs.
+    /// As `call`, but one in this many hangs.
     async fn call_or_hang(&self, times: u64) -> Result<(), ControllerError> {
         self.call().await?;
         if self.factory.chance.one_in(times) { pending().await } else { Ok(()) }

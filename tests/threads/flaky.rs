@@ -1,4 +1,4 @@
-//! A runtime whose spawning fails, and a store whose commits fail, by chance.
+//! A runtime whose `spawn` fails at random, and a store whose commits fail at random.
 
 use super::chance::Chance;
 use futures::future::BoxFuture;

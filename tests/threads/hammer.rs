@@ -1,4 +1,4 @@
-//! What one thread does with the handle of a worker.
+//! Random calls of a worker's handle by one thread.
 
 use super::chance::Chance;
 use super::ear::{Ear, Hearing};
@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How many things each thread does.
+/// The number of calls of each thread.
 const ACTIONS: u64 = 80;
 
 pub(crate) struct Hammer {
@@ -118,7 +118,7 @@ impl Hammer {
         }
     }
 
-    /// A message, which is answered. One in four is given up.
+    /// Sends a message, which must be answered. Drops one in four of the futures.
     fn ask<T>(&self, message: impl Future<Output = Result<T, AssignError>>) {
         if self.chance.one_in(4) {
             return self.during(message);
@@ -128,7 +128,7 @@ impl Hammer {
         self.answered.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Something that is dropped when a message is answered that was sent after it began.
+    /// A future that is dropped when a later message is answered.
     fn during<T>(&self, future: impl Future<Output = T>) {
         self.asked.fetch_add(1, Ordering::AcqRel);
         block_on(async {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A manager that is unreachable, refuses and panics by chance.
+/// A manager that is unreachable, refuses and panics at random.
 struct Manager {
     chance: Chance,
     arrived: Arc<Mutex<BTreeMap<String, TaskState>>>,

@@ -69,6 +69,6 @@ fn round(workers: usize) {
 }
 
 #[test]
-fn a_worker_goes_on_without_time_when_the_runtime_of_its_sleeps_is_shut_down() {
+fn a_worker_continues_if_the_runtime_of_its_sleeps_is_shut_down() {
     in_rounds("two runtimes", |_, workers| round(workers));
 }

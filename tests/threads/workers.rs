@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What is done to the agent while its handles are used.
+/// The disturbance of the agent while its handles are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Trouble {
     Nothing,
     /// The runtime refuses and drops some futures, and others are aborted.
     Aborts,
-    /// The tokio runtime of the drivers is shut down. The worker goes on.
+    /// The tokio runtime of the drivers is shut down. The worker continues.
     DriversShutDown,
     /// The future of the worker's `run` is aborted, and `run` is called again.
     RunDropped,

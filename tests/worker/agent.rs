@@ -1,4 +1,4 @@
-//! An agent in that world, which can be started again and again.
+//! An agent in the simulated world. It can be restarted.
 
 use super::world::{Runs, Script, Told, World};
 use onward::agent::store::StoreError;
@@ -22,12 +22,12 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// In a new world.
+    /// An agent in a new world.
     pub(crate) fn new() -> Self {
         Self::start(&World::new(), &Told::default(), 1)
     }
 
-    /// Begins with what the world and its store have.
+    /// Starts an agent in this world, with its store.
     pub(crate) fn start(world: &World, told: &Told, seed: u64) -> Self {
         Self::with_store(world, world.store.clone(), told, seed)
     }
@@ -60,12 +60,12 @@ impl Agent {
         assert_eq!(refused, []);
     }
 
-    /// Goes on for so long.
+    /// Runs for this time.
     pub(crate) fn run(&self, millis: u64) {
         let until = self.world.time.now() + Duration::from_millis(millis);
         let sleep = self.world.time.sleep_until(until, onward::testing::Turn::Timer);
         self.pool.run_until(sleep).unwrap();
-        // What that moment still brings.
+        // Everything that happens at that time.
         self.pool.run_until(futures::future::ready(())).unwrap();
     }
 
@@ -85,7 +85,7 @@ impl Agent {
         self.handle.tasks().into_iter().find(|task| task.record.id() == id).unwrap()
     }
 
-    /// The process is killed, and another one begins.
+    /// Kills the agent, and starts another one.
     pub(crate) fn restart(self) -> Self {
         self.pool.crash();
         Self::start(&self.world, &self.told, 2)
@@ -104,7 +104,7 @@ impl Agent {
 
 type Opened<S> = (Worker<Runs, S>, WorkerHandle<Script>);
 
-/// A worker that does not run yet.
+/// A worker before its `run`.
 pub(crate) fn open<S: Store<Script>>(
     world: &World,
     store: S,
@@ -114,7 +114,7 @@ pub(crate) fn open<S: Store<Script>>(
     open_on(world, store, told, pool, Arc::new(pool.clone()))
 }
 
-/// A worker on a runtime of its own, which does not run yet.
+/// A worker on a runtime of its own, before its `run`.
 pub(crate) fn open_on<S: Store<Script>>(
     world: &World,
     store: S,
@@ -138,7 +138,7 @@ pub(crate) fn stopped(id: &str, script: Script) -> AssignedTask<Script> {
     Assignment::new(id, script).with_desired_state(TaskState::Shutdown).into()
 }
 
-/// Takes the reports, and holds them against what is durable.
+/// Reads the reports, and checks that they are stored.
 struct Reports {
     world: World,
     told: Told,
@@ -147,7 +147,7 @@ struct Reports {
 impl StatusSink for Reports {
     fn changed(&self, id: &str, status: TaskStatus) {
         let stored = self.world.stored(id).and_then(|task| task.status);
-        // What is reported of a task that is gone by now need not be stored.
+        // The status of a task that was removed in the meantime need not be stored.
         if stored.as_ref().is_some_and(|stored| **stored != status) {
             let state = status.state;
             self.world.complain(format!("{id}: {state} reported, and {stored:?} is durable"));

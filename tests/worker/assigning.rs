@@ -1,4 +1,4 @@
-//! What is assigned, and what becomes of it.
+//! Assignments and their effect.
 
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Trouble};
@@ -33,7 +33,7 @@ fn a_task_is_taken_to_its_end_and_every_status_is_reported() {
 }
 
 #[test]
-fn that_a_task_is_accepted_is_reported_once() {
+fn accepted_is_reported_once() {
     let agent = Agent::new();
     let waits = Assignment::new("web", Script::service()).with_desired_state(TaskState::Accepted);
     agent.assign(vec![waits.into()]);
@@ -47,7 +47,7 @@ fn that_a_task_is_accepted_is_reported_once() {
 }
 
 #[test]
-fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
+fn a_task_that_is_not_in_a_full_set_is_removed_and_its_record_deleted() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
     agent.run(100);
@@ -61,7 +61,7 @@ fn what_is_not_in_a_full_set_is_removed_and_forgotten() {
 }
 
 #[test]
-fn an_update_changes_what_it_names_and_nothing_else() {
+fn an_update_changes_only_the_tasks_in_it() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service()), task("b", Script::service())]);
     agent.update(vec![
@@ -81,7 +81,7 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
+fn a_message_with_an_id_twice_is_refused_and_changes_nothing() {
     let agent = Agent::new();
     agent.assign(vec![labelled(1)]);
     let twice = vec![labelled(2), task("u", Script::service()), labelled(3)];
@@ -97,7 +97,7 @@ fn two_tasks_of_one_id_are_refused_and_the_old_ones_stay_in_force() {
 }
 
 #[test]
-fn an_absurd_policy_is_refused_when_its_task_is_read() {
+fn an_invalid_policy_is_refused_when_its_task_is_deserialized() {
     let task = |jitter: f64| {
         let assignment =
             json!({ "id": "t", "version": 1, "desired_state": "running", "definition": "d" });
@@ -110,7 +110,7 @@ fn an_absurd_policy_is_refused_when_its_task_is_read() {
 }
 
 #[test]
-fn a_lower_desired_state_is_refused_and_the_other_tasks_are_taken() {
+fn a_lower_desired_state_is_refused_and_the_other_tasks_are_accepted() {
     let agent = Agent::new();
     agent.assign(vec![stopped("t", Script::service())]);
     let refused = agent.try_assign(vec![labelled(5), task("u", Script::service())]).unwrap();
@@ -138,7 +138,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
     agent.assign(vec![labelled(1)]);
     agent.run(100);
     assert_eq!((updates(), stored(), commits.load(Ordering::Relaxed)), (0, (1, 1), 0));
-    // The controller has taken it, and that is durable too.
+    // The controller has accepted the definition, and that is stored.
     agent.assign(vec![labelled(2)]);
     agent.run(100);
     assert_eq!((updates(), stored()), (1, (2, 2)));
@@ -147,7 +147,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
     assert_eq!((updates(), stored()), (2, (3, 3)));
     agent.assign(vec![stopped("t", Script { label: 3, ..Script::service() })]);
     agent.run(100);
-    // A task that has ended is offered no definition, so its controller has the old one.
+    // A task that has ended gets no update, so its controller has the old definition.
     agent.assign(vec![stopped("t", Script { label: 4, ..Script::service() })]);
     agent.run(100);
     assert_eq!((updates(), stored()), (2, (4, 3)));
@@ -155,7 +155,7 @@ fn a_definition_has_changed_if_it_is_unequal() {
 }
 
 #[test]
-fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
+fn a_new_policy_of_a_task_is_used_at_once() {
     let agent = Agent::new();
     let flaky = || task("t", Script { tries: 3, ..Script::service() });
     let patient = |millis| {
@@ -170,7 +170,7 @@ fn a_policy_of_its_own_and_another_one_are_in_force_at_once() {
     assert_eq!(agent.world.calls("t"), ["prepare", "prepare", "prepare"]);
     agent.run(300);
     assert_eq!(agent.state("t"), Some(TaskState::Running));
-    // Without one it has that of the others again.
+    // Without its own policy, it has the policy of the worker again.
     assert_eq!(agent.view("t").record.policy, Some(patient(2_000).into()));
     agent.assign(vec![flaky()]);
     assert_eq!(agent.view("t").record.policy, None);
@@ -201,7 +201,7 @@ fn a_status_that_comes_with_a_task_counts_only_where_nothing_is_stored() {
 }
 
 #[test]
-fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
+fn a_task_without_a_controller_is_rejected_and_other_tasks_continue() {
     let agent = Agent::new();
     let unknown = || task("t", Script { known: false, ..Script::service() });
     agent.assign(vec![unknown(), task("u", Script::service())]);
@@ -214,7 +214,7 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
     let definition = |id| agent.view(id).snapshot.definition;
     assert_eq!(definition("t"), DefinitionStatus::Pending);
     assert_eq!(definition("u"), DefinitionStatus::Applied);
-    // With a controller it stays what it is.
+    // The state stays, even with a controller.
     agent.assign(vec![labelled(0), task("u", Script::service())]);
     agent.run(100);
     assert_eq!(definition("t"), DefinitionStatus::Applied);
@@ -224,7 +224,7 @@ fn a_task_without_a_controller_is_rejected_and_the_others_go_on() {
 }
 
 #[test]
-fn a_task_without_a_controller_gets_one_when_the_same_is_assigned_again() {
+fn a_task_without_a_controller_gets_one_when_it_is_assigned_again() {
     let agent = Agent::new();
     let definition = || agent.view("t").snapshot.definition;
     agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);

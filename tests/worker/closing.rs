@@ -1,4 +1,4 @@
-//! How an agent goes away.
+//! The end of an agent: `close` and `shut_down`.
 
 use super::agent::{Agent, open, task};
 use super::world::{Script, Slow, Told, Trouble, World};
@@ -16,7 +16,7 @@ use std::time::Duration;
 const NOTHING: [AssignedTask<Script>; 0] = [];
 
 #[test]
-fn a_close_leaves_every_task_as_it_is_and_the_next_agent_takes_it_up() {
+fn a_close_leaves_every_task_unchanged_and_the_next_agent_resumes_it() {
     let agent = Agent::new();
     agent.assign(vec![task("web", Script::service()), task("job", Script::job(50, 3))]);
     agent.run(10);
@@ -69,9 +69,9 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
     assert_eq!(agent.state("web"), Some(TaskState::Shutdown));
     assert_eq!(agent.state("job"), Some(TaskState::Failed));
     assert_eq!(agent.view("web").record.policy, Some(patient.into()));
-    // What had ended before is as it was.
+    // Tasks that had ended before are unchanged.
     assert_eq!(agent.view("job").record.assignment.desired_state, TaskState::Running);
-    // Once more is nothing more.
+    // A second call changes nothing.
     assert!(agent.pool.run_until(agent.handle.shut_down()).unwrap().is_ok());
     agent.handle.close();
     agent.pool.run();
@@ -81,7 +81,7 @@ fn an_agent_that_stops_shuts_every_task_down_and_waits_for_each() {
 }
 
 #[test]
-fn whoever_waits_for_the_end_of_all_tasks_is_told_that_the_worker_is_closed() {
+fn until_returns_an_error_if_the_worker_is_closed() {
     let agent = Agent::new();
     agent.assign(vec![task("web", Script { obeys: false, ..Script::service() })]);
     agent.run(100);
@@ -94,7 +94,7 @@ fn whoever_waits_for_the_end_of_all_tasks_is_told_that_the_worker_is_closed() {
 }
 
 #[test]
-fn what_is_assigned_first_is_shut_down_and_what_is_assigned_later_is_not() {
+fn tasks_assigned_before_shut_down_are_shut_down_and_later_ones_are_not() {
     let agent = Agent::new();
     let (stops, later) = (agent.handle.clone(), agent.handle.clone());
     let first = agent.handle.assign(vec![task("a", Script::service())]);
@@ -112,7 +112,7 @@ fn what_is_assigned_first_is_shut_down_and_what_is_assigned_later_is_not() {
 }
 
 #[test]
-fn a_task_that_is_removed_meanwhile_does_not_come_back_to_be_shut_down() {
+fn a_task_that_was_removed_is_not_stored_again_by_shut_down() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service())]);
     agent.run(100);
@@ -125,7 +125,7 @@ fn a_task_that_is_removed_meanwhile_does_not_come_back_to_be_shut_down() {
 }
 
 #[test]
-fn a_task_that_follows_on_one_that_is_removed_is_shut_down_too() {
+fn a_successor_is_shut_down_too() {
     let agent = Agent::new();
     agent.assign(vec![task("a", Script::service())]);
     agent.run(100);
@@ -138,7 +138,7 @@ fn a_task_that_follows_on_one_that_is_removed_is_shut_down_too() {
 }
 
 #[test]
-fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
+fn a_message_returns_an_error_if_the_worker_is_dropped() {
     let agent = Agent::new();
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: 0 }));
     let mut waits = Box::pin(agent.handle.assign(vec![task("t", Script::service())]));
@@ -150,7 +150,7 @@ fn whoever_waits_for_an_answer_is_told_that_the_worker_is_gone() {
 }
 
 #[test]
-fn what_is_shown_for_debugging_says_what_it_is() {
+fn the_debug_output_of_worker_types_has_their_names() {
     let agent = Agent::new();
     let listener = agent.handle.listen(|_: &str, _| {});
     let pool = VirtualPool::new(agent.world.time.clone(), 1);
@@ -181,7 +181,7 @@ fn a_worker_that_is_dropped_closes_its_drivers() {
 }
 
 #[test]
-fn an_executor_that_hangs_does_not_hold_up_a_close() {
+fn an_executor_that_hangs_does_not_delay_a_close() {
     let agent = Agent::new();
     agent.world.lock().trouble = Some(Trouble::ExecutorHangs);
     agent.assign(vec![task("t", Script::service())]);
@@ -214,7 +214,7 @@ fn a_close_during_a_commit_begins_nothing_and_ends() {
 }
 
 #[test]
-fn a_shutdown_of_all_tasks_takes_no_desired_state_back() {
+fn shut_down_lowers_no_desired_state() {
     let agent = Agent::new();
     let removed = |id| {
         let script = Script { obeys: false, ..Script::service() };

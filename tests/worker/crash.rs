@@ -1,8 +1,7 @@
-//! An agent that crashes anywhere, and comes back.
+//! Crashes and restarts of an agent at every possible point.
 //!
-//! `ONWARD_CRASHES=100000 cargo test --release --test worker` plays so many lives
-//! with two crashes each; a few are played otherwise. Those with one crash are
-//! played all.
+//! `ONWARD_CRASHES=100000 cargo test --release --test worker` plays that many lives with two
+//! crashes each. By default it plays a few. It always plays all lives with one crash.
 
 use super::agent::{Agent, stopped, task};
 use super::world::{Script, Told, World};
@@ -19,13 +18,13 @@ use std::time::Duration;
 
 type Set = Vec<AssignedTask<Script>>;
 
-/// What is wanted from a moment on.
+/// A message at a time.
 struct Step {
     /// In milliseconds.
     at: u64,
-    /// Sent first, once. If it fails, the manager changes its mind.
+    /// Sent first, once. If it fails, it is not sent again.
     whims: Vec<Set>,
-    /// Sent until it is taken.
+    /// Sent until it is accepted.
     set: Set,
 }
 
@@ -47,7 +46,7 @@ fn unknown() -> Script {
     Script { known: false, ..Script::service() }
 }
 
-/// What is wanted at the beginning.
+/// The first set of tasks.
 fn first() -> Set {
     vec![
         task("again", Script::service()),
@@ -64,7 +63,7 @@ fn first() -> Set {
     ]
 }
 
-/// The same with these tasks instead of those of their ids, and without those of the last ids.
+/// The same set with these tasks replaced, and without the last ids.
 fn but(mut set: Set, changed: Set, gone: &[&str]) -> Set {
     for task in changed {
         set.retain(|other| other.assignment.id != task.assignment.id);
@@ -78,7 +77,7 @@ fn but(mut set: Set, changed: Set, gone: &[&str]) -> Set {
 /// crash changes nothing about which comes first.
 fn life() -> Vec<Step> {
     let begun = first();
-    // Another definition and another desired state at once, of a workload that does not obey.
+    // Another definition and another desired state at once, for a workload that ignores `shutdown`.
     let both = stopped("both", Script { label: 1, ..unknown() });
     let changed = vec![
         both,
@@ -87,7 +86,7 @@ fn life() -> Vec<Step> {
         stopped("stubborn", stubborn()),
     ];
     let second = but(begun.clone(), changed, &["again"]);
-    // A definition that is refused, after one that may have been taken.
+    // A definition that is refused, after one that may have been accepted.
     let refused =
         vec![task("again", Script::job(1, 5)), task("fussy", Script { label: 2, ..unknown() })];
     let third = but(second.clone(), refused, &[]);
@@ -104,7 +103,7 @@ fn life() -> Vec<Step> {
     ]
 }
 
-/// Tells the worker what is wanted from now on, each until it is taken.
+/// Sends the messages to the worker, each until it is accepted.
 async fn manage(handle: WorkerHandle<Script>, world: World, life: Vec<Step>) {
     let sleep = |millis| world.time.sleep_until(Duration::from_millis(millis), Turn::Script);
     let millis = || u64::try_from(world.time.now().as_millis()).unwrap();
@@ -134,7 +133,7 @@ async fn manage(handle: WorkerHandle<Script>, world: World, life: Vec<Step>) {
     sleep(400_000).await;
 }
 
-/// A set that was taken is durable: what is in it is stored, and all others are to be removed.
+/// Checks that an accepted set is stored: its tasks are stored, and all others are being removed.
 fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
     let stored = futures::executor::block_on(world.store.load()).unwrap();
     for StoredTask { record, .. } in &stored {
@@ -162,7 +161,7 @@ fn check_stored(world: &World, set: &Set, refused: &[RefusedTask]) {
     }
 }
 
-/// What the last controllers have taken and the store does not know is lost with the agent.
+/// Updates that controllers have accepted and that are not stored are lost with the agent.
 fn tear(world: &World) {
     let applied = |id| world.stored(id).and_then(|task| task.record.applied.clone());
     for (id, workload) in &mut world.lock().workloads {
@@ -171,7 +170,7 @@ fn tear(world: &World) {
     }
 }
 
-/// Long after the last change, the store knows what each controller has.
+/// Long after the last change, the definition of each controller is stored.
 fn check_applied(world: &World) {
     let workloads = world.lock().workloads.clone();
     for (id, workload) in workloads {
@@ -185,16 +184,15 @@ fn check_applied(world: &World) {
     }
 }
 
-/// What came of a life: the states and exit codes at its end, and how many points
-/// there were for a crash.
+/// The result of a life: the final states and exit codes, and the number of possible crashes.
 struct End {
     ends: BTreeMap<String, (TaskState, i32)>,
     label: Option<u32>,
     points: u32,
 }
 
-/// Plays it with crashes after so many points each, counted from the one before, and
-/// with one of so many commits failing.
+/// Plays a life with crashes at these points, each counted from the one before, and with a failure
+/// of one in this many commits.
 fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String> {
     let (world, told) = (World::new(), Told::default());
     world.lock().workloads.insert("orphan".into(), super::world::Workload::default());
@@ -207,7 +205,7 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
             (inner.points, inner.crashed, inner.crash_at) = (0, false, crashes.next().copied());
         }
         let agent = Agent::start(&world, &told, seed);
-        // Without a durable status a task is gone, or another one of its id has begun.
+        // If no status is stored, the task was removed, or another one of its id has started.
         let begins_anew = |id: &String| world.stored(id).is_none_or(|task| task.status.is_none());
         told.all().into_keys().filter(begins_anew).for_each(|id| told.forget(&id));
         let managed = pin!(manage(agent.handle.clone(), world.clone(), life()));
@@ -250,12 +248,12 @@ fn play(crashes: &[u32], failing: Option<u64>, seed: u64) -> Result<End, String>
         (id, (status.state, exit_code.unwrap_or(0)))
     };
     let mut ends: BTreeMap<_, _> = told.last().into_iter().map(end).collect();
-    // These depend on which messages of the manager's were taken.
+    // These depend on which messages were accepted.
     ends.retain(|id, _| !["fickle", "whim"].contains(&id.as_str()));
     Ok(End { ends, label, points })
 }
 
-/// What every life must come to, however often the agent crashes.
+/// The expected result of every life, with any number of crashes.
 fn expected() -> BTreeMap<String, (TaskState, i32)> {
     let end = |(id, state, code): (&str, TaskState, i32)| (String::from(id), (state, code));
     [
@@ -287,7 +285,7 @@ fn check_failing(crashes: &[u32], failing: Option<u64>, seed: u64) -> u32 {
 }
 
 #[test]
-fn wherever_the_agent_crashes_every_life_ends_as_without_a_crash() {
+fn tasks_end_the_same_after_a_crash_at_any_commit() {
     for seed in 0..2 {
         let points = check(&[], seed);
         assert!(points > 100, "{points}");
@@ -298,18 +296,18 @@ fn wherever_the_agent_crashes_every_life_ends_as_without_a_crash() {
 }
 
 #[test]
-fn wherever_it_crashes_twice_every_life_ends_as_without_a_crash() {
+fn tasks_end_the_same_after_two_crashes_at_any_commits() {
     let lives = env::var("ONWARD_CRASHES").map_or(300, |lives| lives.parse().unwrap());
     let points = check(&[], 0);
     for life in 0..lives {
-        // Every first point in turn, and second ones that are spread over all.
+        // Every first crash, with second crashes spread over all points.
         let (first, second) = (life * 7 % points + 1, life * 31 % (points / 2) + 1);
         check(&[first, second], u64::from(life));
     }
 }
 
 #[test]
-fn whichever_commits_fail_and_wherever_it_crashes_every_life_ends_the_same() {
+fn tasks_end_the_same_after_failed_commits_and_a_crash() {
     for seed in 0..100 {
         let one_of = seed % 4 + 2;
         check_failing(&[], Some(one_of), seed);

@@ -1,4 +1,4 @@
-//! Who is told what.
+//! Listeners and reporters.
 
 use super::agent::{Agent, open_on, task};
 use super::world::{Script, Told, World};
@@ -26,7 +26,7 @@ impl StatusSink for Listens {
 }
 
 #[test]
-fn who_listens_is_told_every_stored_status_first_and_then_what_changes() {
+fn a_listener_gets_every_stored_status_first_and_then_new_ones() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(50, 3)), task("web", Script::service())]);
     agent.run(1_000);
@@ -39,7 +39,7 @@ fn who_listens_is_told_every_stored_status_first_and_then_what_changes() {
     agent.assign(vec![task("new", Script::job(10, 0))]);
     agent.run(1_000);
     assert_eq!(told.states("new").last(), Some(&TaskState::Complete));
-    // What is gone is gone.
+    // Removed tasks are not reported again.
     assert_eq!(told.all().keys().collect::<Vec<_>>(), ["new"]);
     drop(listener);
     agent.assign(vec![task("newer", Script::job(10, 0))]);
@@ -49,7 +49,7 @@ fn who_listens_is_told_every_stored_status_first_and_then_what_changes() {
 }
 
 #[test]
-fn who_is_new_hears_what_is_stored_while_the_store_fails() {
+fn a_new_listener_gets_the_stored_statuses_while_the_store_fails() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(500, 3)), task("web", Script::service())]);
     agent.run(100);
@@ -67,7 +67,7 @@ fn who_is_new_hears_what_is_stored_while_the_store_fails() {
 }
 
 #[test]
-fn who_leaves_at_once_is_told_nothing_and_who_stays_for_ever_everything() {
+fn a_listener_that_is_dropped_at_once_gets_nothing_and_a_permanent_one_everything() {
     let agent = Agent::new();
     agent.assign(vec![task("web", Script::service())]);
     agent.run(100);
@@ -78,7 +78,7 @@ fn who_leaves_at_once_is_told_nothing_and_who_stays_for_ever_everything() {
     assert_eq!((brief.last().len(), faithful.last().len()), (0, 1));
 }
 
-/// Takes statuses to a list.
+/// A sink that collects statuses.
 #[derive(Clone, Default)]
 struct Arrives(Arc<Mutex<Vec<(String, TaskState)>>>);
 
@@ -91,7 +91,7 @@ impl StatusReporter for Arrives {
 }
 
 #[test]
-fn a_reporter_listens_and_its_last_word_arrives_at_the_close() {
+fn a_reporter_as_a_listener_delivers_the_last_status_at_the_close() {
     let agent = Agent::new();
     let arrives = Arrives::default();
     let mut reporter = Reporter::new(arrives.clone(), Arc::new(agent.pool.clone()));

@@ -1,4 +1,4 @@
-//! The logs of several tasks.
+//! Logs of several tasks.
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
@@ -13,8 +13,7 @@ fn of_service(id: &str) -> AssignedTask<Script> {
     Assignment::new(id, Script::service()).with_service_id("s").into()
 }
 
-/// What is heard in so many milliseconds, or until there is no more; and whether
-/// there is more.
+/// The logs within this many milliseconds, and whether they have ended.
 fn heard(
     agent: &Agent,
     selector: &LogSelector,
@@ -32,7 +31,7 @@ fn heard(
         }
     };
     let (handle, selector, options) = (agent.handle.clone(), selector.clone(), options.clone());
-    // By itself, so that it is polled when it was woken and not otherwise.
+    // In a future of its own, so that it is polled only when it was woken.
     let (logs, read) = async move { handle.logs(&selector, &options, open).await }.remote_handle();
     agent.pool.spawn(Box::pin(logs)).unwrap();
     agent.run(100);
@@ -58,7 +57,7 @@ fn agent() -> Agent {
 }
 
 #[test]
-fn logs_are_had_by_task_and_by_service() {
+fn logs_are_selected_by_task_and_by_service() {
     let agent = agent();
     let once = LogSubscriptionOptions::default;
     let (said, failed) = heard(&agent, &LogSelector::task("t"), &once(), || {});
@@ -73,7 +72,7 @@ fn logs_are_had_by_task_and_by_service() {
 }
 
 #[test]
-fn who_follows_hears_tasks_that_come_later_and_hears_of_the_end() {
+fn a_follower_gets_the_logs_of_later_tasks_and_the_end() {
     let agent = agent();
     let follow = LogSubscriptionOptions::follow;
     let (said, failed) = heard(&agent, &LogSelector::service("s"), &follow(), || {
@@ -97,7 +96,7 @@ fn a_log_that_cannot_be_read_is_named_and_the_others_are_read() {
 }
 
 #[test]
-fn who_follows_keeps_nothing_of_a_task_that_is_gone() {
+fn a_follower_keeps_nothing_of_a_removed_task() {
     let agent = agent();
     let assignment = Arc::new(Assignment::new("brief", Script::service()));
     let kept = Arc::downgrade(&assignment);
@@ -114,7 +113,7 @@ fn who_follows_keeps_nothing_of_a_task_that_is_gone() {
     agent.assign(Vec::new());
     agent.run(1_000);
     assert!((&mut followed).now_or_never().is_none(), "it follows until the close");
-    // The store has it no more, and the executor's controller is gone.
+    // Its record and its controller are gone.
     assert!(kept.upgrade().is_none());
     agent.check();
 }

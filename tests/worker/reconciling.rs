@@ -1,4 +1,4 @@
-//! What is found in the world, and nobody has assigned.
+//! Orphans: `list` and `reconcile`.
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble, Workload};
@@ -20,11 +20,11 @@ fn reconciled(agent: &Agent) -> Vec<String> {
 }
 
 #[test]
-fn what_nobody_has_assigned_is_handed_over_once_it_is_known_what_is_assigned() {
+fn an_orphan_is_reconciled_after_the_first_full_set() {
     let agent = with(&["left", "mine"]);
     agent.update(vec![AssignmentChange::Update(task("u", Script::service()))]);
     agent.run(100);
-    // It may still be somebody's.
+    // It may still be assigned.
     assert_eq!(reconciled(&agent), [""; 0]);
     agent.assign(vec![task("mine", Script::service()), task("u", Script::service())]);
     agent.run(100);
@@ -33,13 +33,13 @@ fn what_nobody_has_assigned_is_handed_over_once_it_is_known_what_is_assigned() {
     agent.world.lock().workloads.insert("later".into(), Workload::default());
     agent.assign(vec![task("u", Script::service())]);
     agent.run(100);
-    // Once is enough.
+    // `list` is called once.
     assert_eq!(reconciled(&agent), ["left"]);
     agent.check();
 }
 
 #[test]
-fn what_could_not_be_ended_is_handed_over_again_with_the_next_full_set() {
+fn a_failed_reconcile_is_retried_with_the_next_full_set() {
     let agent = with(&["left"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileFails("left"));
     agent.assign(Vec::new());
@@ -53,7 +53,7 @@ fn what_could_not_be_ended_is_handed_over_again_with_the_next_full_set() {
 }
 
 #[test]
-fn a_task_of_its_id_waits_until_what_was_found_is_ended_and_others_do_not() {
+fn a_task_waits_for_the_reconcile_of_its_id_and_other_tasks_do_not() {
     let agent = with(&["left"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileHangs);
     agent.assign(Vec::new());
@@ -71,7 +71,7 @@ fn a_task_of_its_id_waits_until_what_was_found_is_ended_and_others_do_not() {
 }
 
 #[test]
-fn of_two_that_were_found_the_one_that_could_not_be_ended_is_looked_for_again() {
+fn of_two_orphans_only_the_one_whose_reconcile_failed_is_reconciled_again() {
     let agent = with(&["easy", "stuck"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileFails("stuck"));
     agent.assign(Vec::new());
@@ -81,7 +81,7 @@ fn of_two_that_were_found_the_one_that_could_not_be_ended_is_looked_for_again() 
     agent.assign(Vec::new());
     agent.run(100);
     assert_eq!(reconciled(&agent), ["easy", "stuck"]);
-    // The other way round: the last one to be ended is the one that fails.
+    // The other order: the last `reconcile` fails.
     let agent = with(&["also easy", "stuck", "zero"]);
     agent.world.lock().trouble = Some(Trouble::ReconcileFails("also easy"));
     agent.assign(Vec::new());
@@ -94,7 +94,7 @@ fn of_two_that_were_found_the_one_that_could_not_be_ended_is_looked_for_again() 
 }
 
 #[test]
-fn the_workloads_of_a_task_that_is_being_removed_are_its_own() {
+fn a_workload_of_a_task_that_is_being_removed_is_no_orphan() {
     let agent = with(&[]);
     agent.assign(vec![task("t", Script::service())]);
     agent.run(100);

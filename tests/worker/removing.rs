@@ -1,4 +1,4 @@
-//! How a task is removed, whatever stands in the way.
+//! Removals: failures, restarts, successors.
 
 use super::agent::{Agent, task};
 use super::world::{Script, Trouble};
@@ -13,7 +13,7 @@ fn running() -> Agent {
 }
 
 #[test]
-fn a_removal_is_recorded_before_it_is_begun_and_finished_after_a_restart() {
+fn a_removal_is_stored_before_it_begins_and_continues_after_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.update(vec![AssignmentChange::Remove("t".into())]);
@@ -28,7 +28,7 @@ fn a_removal_is_recorded_before_it_is_begun_and_finished_after_a_restart() {
 }
 
 #[test]
-fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
+fn a_removal_with_a_temporary_error_is_retried_until_it_succeeds() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -43,7 +43,7 @@ fn a_removal_that_fails_for_the_moment_is_tried_until_it_succeeds() {
 }
 
 #[test]
-fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set() {
+fn a_failed_removal_keeps_its_record_and_is_retried_with_the_next_full_set() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalFails);
     agent.assign(Vec::new());
@@ -63,7 +63,7 @@ fn what_could_not_be_removed_is_not_forgotten_and_tried_with_the_next_full_set()
 }
 
 #[test]
-fn what_could_not_be_removed_is_tried_at_the_next_start() {
+fn a_failed_removal_is_retried_after_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalFails);
     agent.assign(Vec::new());
@@ -76,7 +76,7 @@ fn what_could_not_be_removed_is_tried_at_the_next_start() {
 }
 
 #[test]
-fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone() {
+fn a_task_that_is_assigned_during_its_removal_starts_when_the_removal_is_complete() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -86,7 +86,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
     let stored = agent.world.stored("t").unwrap().record;
     assert_eq!(stored.next.as_ref().unwrap().assignment.definition, Script::job(10, 4));
     assert!(agent.view("t").record.removing);
-    // The last word on it counts.
+    // The last message counts.
     agent.assign(vec![task("t", Script::job(10, 5))]);
     agent.world.lock().trouble = None;
     agent.run(30_000);
@@ -100,7 +100,7 @@ fn a_task_that_is_assigned_again_while_it_is_removed_begins_anew_when_it_is_gone
 }
 
 #[test]
-fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
+fn a_successor_that_is_removed_again_does_not_start() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
@@ -114,21 +114,21 @@ fn one_that_is_assigned_again_and_removed_again_does_not_begin() {
 }
 
 #[test]
-fn a_next_task_survives_a_restart() {
+fn a_successor_survives_a_restart() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
     agent.assign(Vec::new());
     agent.assign(vec![task("t", Script::job(10, 0))]);
     let agent = agent.restart();
     agent.world.lock().trouble = None;
-    // The reports are another task's now.
+    // The reports now belong to the successor.
     agent.run(30_000);
     assert_eq!(agent.state("t"), Some(TaskState::Complete));
     agent.check();
 }
 
 #[test]
-fn what_a_failed_task_left_is_removed_as_soon_as_the_executor_gives_a_controller() {
+fn a_failed_task_is_removed_as_soon_as_the_executor_returns_a_controller() {
     let agent = running();
     agent.pool.crash();
     agent.world.lock().trouble = Some(Trouble::ExecutorRefuses);
@@ -138,7 +138,7 @@ fn what_a_failed_task_left_is_removed_as_soon_as_the_executor_gives_a_controller
     agent.world.lock().trouble = Some(Trouble::ExecutorBusy);
     agent.assign(Vec::new());
     agent.run(60_000);
-    // It may have something in the world: it is not forgotten.
+    // It may have a workload, so its record stays.
     assert!(agent.world.stored("t").unwrap().record.removing);
     assert_eq!(agent.world.lock().workloads.len(), 1);
     agent.world.lock().trouble = None;
@@ -169,7 +169,7 @@ fn a_busy_executor_is_asked_for_a_removal_after_longer_and_longer_delays() {
     agent.assign(Vec::new());
     agent.world.lock().controllers = 0;
     agent.run(60_000);
-    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    // After 1, 2, 4, 8, 16, 30 s, each longer or shorter by up to 10 %.
     let asked = agent.world.lock().controllers;
     assert!((5..=7).contains(&asked), "{asked}");
     agent.check();

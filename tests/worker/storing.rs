@@ -1,4 +1,4 @@
-//! What is durable when, and a store that fails.
+//! The order of commits, and stores that fail or hang.
 
 use super::agent::{Agent, open, stopped, task};
 use super::world::{Script, Slow, Told, Trouble, World};
@@ -17,17 +17,17 @@ use std::time::Duration;
 
 const NOTHING: StoreFault = StoreFault::Fails { written: 0 };
 
-/// The label of the definition that the controller has, as far as it is stored.
+/// The label of the stored applied definition.
 fn applied(agent: &Agent) -> Option<u32> {
     agent.world.stored("t").unwrap().record.applied.as_ref().map(|applied| applied.definition.label)
 }
 
 #[test]
-fn what_could_not_be_stored_is_not_done_and_can_be_tried_again() {
+fn a_message_that_was_not_stored_has_no_effect_and_can_be_sent_again() {
     let agent = Agent::new();
     agent.world.store.set_faults(|_| Some(NOTHING));
     let error = agent.try_assign(vec![task("t", Script::service())]).unwrap_err();
-    assert_eq!(error.to_string(), "the assignment could not be stored: a planted fault");
+    assert_eq!(error.to_string(), "the assignment was not stored: a planted fault");
     agent.run(100);
     assert_eq!((agent.state("t"), agent.world.calls("t")), (None, vec![]));
     agent.world.store.set_faults(|_| None);
@@ -38,7 +38,7 @@ fn what_could_not_be_stored_is_not_done_and_can_be_tried_again() {
 }
 
 #[test]
-fn what_was_stored_and_not_confirmed_can_be_tried_again() {
+fn a_message_that_was_stored_and_not_confirmed_can_be_sent_again() {
     let agent = Agent::new();
     agent.world.store.set_faults(|_| Some(StoreFault::Fails { written: usize::MAX }));
     agent.try_assign(vec![task("t", Script::service())]).unwrap_err();
@@ -88,7 +88,7 @@ fn a_handle_shows_since_when_the_oldest_status_waits_to_be_stored() {
 }
 
 #[test]
-fn a_store_that_fails_is_tried_again_with_back_off() {
+fn a_failed_commit_is_retried_with_back_off() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(50, 0))]);
     let commits = Arc::new(AtomicU32::new(0));
@@ -98,7 +98,7 @@ fn a_store_that_fails_is_tried_again_with_back_off() {
         Some(NOTHING)
     });
     agent.run(60_000);
-    // After 1, 2, 4, 8, 16, 30 s, give or take a tenth.
+    // After 1, 2, 4, 8, 16, 30 s, each longer or shorter by up to 10 %.
     assert!((6..=7).contains(&commits.load(Ordering::Relaxed)), "{commits:?}");
     agent.world.store.set_faults(|_| None);
     agent.run(60_000);
@@ -109,7 +109,7 @@ fn a_store_that_fails_is_tried_again_with_back_off() {
 }
 
 #[test]
-fn a_store_that_hangs_holds_up_no_task() {
+fn a_store_that_hangs_delays_no_task() {
     let agent = Agent::new();
     agent.assign(vec![task("job", Script::job(50, 3)), task("web", Script::service())]);
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: 0 }));
@@ -133,10 +133,10 @@ fn many_statuses_share_one_flush() {
 }
 
 #[test]
-fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_status() {
+fn many_statuses_do_not_delay_an_assignment_and_many_assignments_do_not_delay_a_status() {
     let world = World::new();
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
-    // It never gets prepared, and says so every millisecond.
+    // Its `prepare` fails every millisecond, so it has a new status each time.
     let restless = || {
         let millisecond = Duration::from_millis(1);
         let backoff = Backoff::new(millisecond, millisecond).with_jitter(0.0).unwrap();
@@ -148,7 +148,7 @@ fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_s
     agent.assign(vec![restless(), task("web", Script::service())]);
     agent.run(100);
     assert_eq!(agent.told.states("web").last(), Some(&TaskState::Running));
-    // Each of these is another commit.
+    // Each of these needs another commit.
     let assigns = async {
         for number in 0..40 {
             let tasks = [
@@ -166,7 +166,7 @@ fn a_flood_of_statuses_holds_up_no_assignment_and_no_flood_of_those_holds_up_a_s
 }
 
 #[test]
-fn a_run_that_is_dropped_in_a_commit_goes_on_with_it() {
+fn a_run_that_was_dropped_in_a_commit_repeats_the_commit() {
     let (world, told) = (World::new(), Told::default());
     let pool = VirtualPool::new(world.time.clone(), 1);
     let (mut worker, handle) = open(&world, world.store.clone(), &told, &pool).unwrap();
@@ -185,7 +185,7 @@ fn a_run_that_is_dropped_in_a_commit_goes_on_with_it() {
 }
 
 #[test]
-fn everything_that_is_stored_is_taken_up_where_it_was() {
+fn every_stored_task_continues_from_its_status() {
     let agent = Agent::new();
     agent.assign(vec![
         task("done", Script::job(10, 4)),
@@ -193,7 +193,7 @@ fn everything_that_is_stored_is_taken_up_where_it_was() {
         stopped("off", Script::service()),
     ]);
     agent.run(1_000);
-    // One of which nothing is known but that it is assigned.
+    // A task without a status.
     let record = TaskRecord::new(Assignment::new("new", Script::service()));
     let change = [StoreChange::Record(record.into())];
     futures::executor::block_on(agent.world.store.commit(&change)).unwrap();
@@ -210,12 +210,12 @@ fn everything_that_is_stored_is_taken_up_where_it_was() {
 }
 
 #[test]
-fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
+fn a_definition_that_was_not_accepted_before_a_crash_is_offered_after_it() {
     let labelled = |label| task("t", Script { label, ..Script::service() });
     let agent = Agent::new();
     agent.assign(vec![labelled(0)]);
     agent.run(100);
-    // It becomes durable, and nothing else happens.
+    // It is stored, and nothing else happens.
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
     let assign = agent.handle.assign(vec![labelled(1)]);
     assert!(agent.pool.run_until(assign).is_none());
@@ -228,12 +228,12 @@ fn a_definition_that_was_not_taken_before_a_crash_is_offered_after_it() {
 }
 
 #[test]
-fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
+fn an_accepted_definition_does_not_mark_the_next_one_as_accepted() {
     let labelled = |label| task("t", Script { label, ..Script::service() });
     let agent = Agent::new();
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    // That the second is taken is not durable when the third comes.
+    // The acceptance of the second definition is not stored when the third comes.
     agent.world.store.set_faults(|call| match call {
         StoreCall::Commit([StoreChange::Record(record)])
             if record.applied.as_ref().is_some_and(|applied| applied.definition.label == 2) =>
@@ -257,7 +257,7 @@ fn that_one_definition_was_taken_says_nothing_of_the_next_one() {
 }
 
 #[test]
-fn a_definition_that_is_refused_is_stored_beside_the_one_in_force_and_offered_after_a_restart() {
+fn a_refused_definition_is_stored_beside_the_applied_one_and_offered_after_a_restart() {
     let labelled = |label| task("t", Script { label, ..Script::service() });
     let updates = |agent: &Agent| {
         let calls = agent.world.calls("t");
@@ -289,7 +289,7 @@ fn a_definition_that_was_refused_is_never_stored_as_applied() {
     agent.world.lock().trouble = Some(Trouble::UpdateRefused);
     agent.assign(vec![labelled(1)]);
     agent.run(100);
-    // The next one becomes durable, and nothing else happens.
+    // The next one is stored, and nothing else happens.
     agent.world.store.set_faults(|_| Some(StoreFault::Hangs { written: usize::MAX }));
     assert!(agent.pool.run_until(agent.handle.assign(vec![labelled(2)])).is_none());
     agent.world.store.set_faults(|_| None);
@@ -302,13 +302,13 @@ fn a_definition_that_was_refused_is_never_stored_as_applied() {
 }
 
 #[test]
-fn a_definition_that_is_taken_while_a_refused_one_is_stored_is_the_applied_one() {
+fn a_definition_that_is_accepted_while_a_refused_one_is_stored_is_the_applied_one() {
     let labelled = |label, known| task("t", Script { known, label, ..Script::service() });
     let world = World::new();
     let agent = Agent::with_store(&world, Slow(world.clone()), &Told::default(), 1);
     agent.assign(vec![labelled(0, true)]);
     agent.run(100);
-    // The second is sent as soon as the first is durable: the controller takes it meanwhile.
+    // The second is sent as soon as the first is stored. The controller accepts it in between.
     let both = async {
         agent.handle.assign(vec![labelled(1, true)]).await.unwrap();
         agent.handle.assign(vec![labelled(2, false)]).await.unwrap();

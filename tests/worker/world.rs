@@ -1,8 +1,6 @@
-//! A world of workloads that outlives every agent, and the controllers that
-//! operate it.
+//! A simulated world of workloads that survives the agents, and the controllers for it.
 //!
-//! Every call is a point at which the agent can crash, before and after the call
-//! has had its effect.
+//! The agent can crash at every call, before and after the effect of the call.
 
 use onward::agent::store::{StoreCall, StoreChange, StoreError, StoreFault, StoredTask};
 use onward::agent::{MemoryStore, Store};
@@ -19,48 +17,48 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// What a task is, in this world.
+/// The definition of a task in this world.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Script {
-    /// How long it takes to prepare.
+    /// The duration of `prepare`.
     pub(crate) prepare: Duration,
-    /// How often preparing fails for the moment.
+    /// How often `prepare` returns a temporary error.
     pub(crate) tries: u32,
-    /// How long it runs, and its exit code; for ever where none.
+    /// How long the workload runs, and its exit code. None: it runs forever.
     pub(crate) runs: Option<(Duration, i32)>,
-    /// Whether it ends when it is asked to.
+    /// Whether `shutdown` ends the workload.
     pub(crate) obeys: bool,
-    /// Whether the executor knows how to run it.
+    /// Whether the executor accepts the definition.
     pub(crate) known: bool,
-    /// Something that can be changed while it runs.
+    /// A property that `update` can change.
     pub(crate) label: u32,
 }
 
 impl Script {
-    /// Runs until it is ended.
+    /// A workload that runs until it is shut down.
     pub(crate) fn service() -> Self {
         let prepare = Duration::from_millis(5);
         Self { prepare, tries: 0, runs: None, obeys: true, known: true, label: 0 }
     }
 
-    /// Runs for so many milliseconds, and exits so.
+    /// A workload that runs for this many milliseconds, with this exit code.
     pub(crate) fn job(millis: u64, code: i32) -> Self {
         Self { runs: Some((Duration::from_millis(millis), code)), ..Self::service() }
     }
 }
 
-/// What there is of one task.
+/// The workload of one task.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Workload {
     pub(crate) prepared: bool,
     pub(crate) tries: u32,
-    /// When it was started; and how it ended, by itself or not.
+    /// When it was started, and how it ended.
     pub(crate) started: Option<Duration>,
     pub(crate) ended: Option<i32>,
     pub(crate) label: u32,
     /// The label before the last update. A crash may come before that update is durable.
     pub(crate) label_before: u32,
-    /// The agent crashed before that it has the label was durable.
+    /// Whether the agent crashed before the update was stored.
     pub(crate) is_torn: bool,
 }
 
@@ -74,10 +72,10 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) workloads: BTreeMap<String, Workload>,
-    /// What was called, and of which task.
+    /// The calls, and their tasks.
     pub(crate) calls: Vec<(String, &'static str)>,
     pub(crate) complaints: Vec<String>,
-    /// How many points there have been, at which the agent crashes, and whether it
+    /// The number of possible crashes so far, the one at which the agent crashes, and whether it
     /// has.
     pub(crate) points: u32,
     pub(crate) crash_at: Option<u32>,
@@ -85,30 +83,30 @@ pub(crate) struct Inner {
     crash: Option<Waker>,
     pub(crate) in_flight: BTreeMap<String, &'static str>,
     pub(crate) trouble: Option<Trouble>,
-    /// How often the executor was asked for a controller.
+    /// The number of calls of `Executor::controller`.
     pub(crate) controllers: u32,
 }
 
-/// What is wrong with this world, until it is not any more.
+/// The faults of this world. A test sets and clears them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Trouble {
-    /// The executor has nothing for the moment.
+    /// The executor returns temporary errors.
     ExecutorBusy,
-    /// The executor cannot run any task.
+    /// The executor refuses every task.
     ExecutorRefuses,
     ExecutorPanics,
     ExecutorHangs,
-    /// No definition is taken but the first.
+    /// Every update is refused.
     UpdateRefused,
-    /// Something cannot be removed, ever or for the moment.
+    /// `remove` fails, for good or with a temporary error.
     RemovalFails,
     RemovalDelayed,
-    /// What was found cannot be ended, or it takes as long as this lasts.
+    /// `reconcile` fails, or hangs.
     ReconcileFails(&'static str),
     ReconcileHangs,
     /// Logs cannot be read.
     LogsFail,
-    /// Another definition is not taken.
+    /// Updates are refused.
     UpdateHangs,
 }
 
@@ -126,13 +124,13 @@ impl World {
         self.lock().trouble
     }
 
-    /// What was called of a task.
+    /// The calls of a task.
     pub(crate) fn calls(&self, id: &str) -> Vec<&'static str> {
         let inner = self.lock();
         inner.calls.iter().filter(|(of, _)| of == id).map(|(_, call)| *call).collect()
     }
 
-    /// What is stored of a task.
+    /// The stored data of a task.
     pub(crate) fn stored(&self, id: &str) -> Option<StoredTask<Script>> {
         self.store.get(id)
     }
@@ -161,7 +159,7 @@ impl World {
         });
     }
 
-    /// Counts the commits that have something of a kind in them.
+    /// Counts the commits with changes of a kind.
     pub(crate) fn count_commits(&self, what: fn(&StoreChange<Script>) -> bool) -> Arc<AtomicU32> {
         let count = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&count);
@@ -178,14 +176,14 @@ impl World {
         self.lock().complaints.push(what);
     }
 
-    /// Here the agent can crash.
+    /// A point at which the agent can crash.
     pub(crate) async fn point(&self) {
         if self.reach() {
             pending::<()>().await;
         }
     }
 
-    /// Whether it crashes here.
+    /// Whether the agent crashes here.
     pub(crate) fn reach(&self) -> bool {
         let mut inner = self.lock();
         inner.points += 1;
@@ -225,7 +223,7 @@ impl World {
     }
 }
 
-/// A store whose commits take a while, as those of a disk do.
+/// A store whose commits take some time, like those of a disk.
 pub(crate) struct Slow(pub(crate) World);
 
 impl Store<Script> for Slow {
@@ -301,7 +299,7 @@ pub(crate) struct Operator {
     closed: bool,
 }
 
-/// Says that a call is over, dropped or not.
+/// Records the end of a call, when it is dropped.
 struct Flight(World, String);
 
 impl Drop for Flight {
@@ -311,7 +309,7 @@ impl Drop for Flight {
 }
 
 impl Operator {
-    /// A call begins: what was durable by then must allow it.
+    /// A call begins. Checks that the stored data allows it.
     async fn begin(&self, call: &'static str) -> Flight {
         use TaskState::{Assigned, Preparing, Running, Starting};
         let (world, id) = (&self.world, &self.id);
@@ -359,7 +357,7 @@ impl Operator {
         self.world.lock().workloads.get(&self.id).cloned()
     }
 
-    /// Ends it, with this code if it has not ended by itself.
+    /// Ends the workload, with this code if it has not ended by itself.
     fn end(&self, code: i32) {
         let now = self.world.time.now();
         let runs = self.script.runs;
@@ -507,7 +505,7 @@ impl Controller for Operator {
     }
 }
 
-/// A workload says its name every ten milliseconds, three times.
+/// A workload logs its name every 10 ms, three times.
 struct Says(World, String);
 
 impl ControllerLogs for Says {
@@ -529,11 +527,11 @@ impl ControllerLogs for Says {
     }
 }
 
-/// What whoever is in charge has been told of each task, across all crashes.
+/// The statuses that the manager has received, across all crashes.
 #[derive(Clone, Default)]
 pub(crate) struct Told(Arc<Mutex<BTreeMap<String, Vec<TaskStatus>>>>, Last);
 
-/// The last status of each, of those that are gone too.
+/// The last status of each task, including removed ones.
 type Last = Arc<Mutex<BTreeMap<String, TaskStatus>>>;
 
 impl Told {

@@ -436,7 +436,7 @@ fn a_store_that_cannot_be_used_is_told_and_left_as_it_is() {
     fs::set_permissions(home.path("state"), Permissions::from_mode(0o700)).unwrap();
     fs::write(home.path("state/tasks.redb"), "something else").unwrap();
     let error = home.refused(&["run", "tasks.toml"]);
-    assert!(error.contains("tasks.redb: this is no store of tasks"), "{error}");
+    assert!(error.contains("tasks.redb: this is not a store of tasks"), "{error}");
     assert_eq!(home.read("state/tasks.redb"), "something else");
 }
 

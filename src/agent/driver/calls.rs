@@ -1,5 +1,5 @@
-//! The outcome of each call, recorded. Everything of an embedder's is read and dropped here,
-//! outside of the lock; the core gets plain data. `now` is when the call ended.
+//! Records the outcome of each call. Values of the embedder are read and dropped here, outside of
+//! the lock. The core gets plain data. `now` is the time at which the call ended.
 
 use super::core::{Logs, Problem};
 use super::race::Outcome;
@@ -14,7 +14,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 
-/// What a call of the controller returns.
+/// The result of an operation of a controller.
 type Returned = Result<(), ControllerError>;
 
 impl Problem {
@@ -33,9 +33,8 @@ impl Problem {
     }
 }
 
-/// Gets a controller that was made ready for use: asks it for its logs, and gives it a way to
-/// report progress.
-pub(super) fn take_up<E: Executor>(
+/// Prepares a new controller: calls `set_progress`, and stores its logs.
+pub(super) fn set_up<E: Executor>(
     shared: &Arc<Shared<E::Definition>>,
     outcome: Outcome<Result<E::Controller, ControllerError>>,
 ) -> Option<Result<E::Controller, Problem>> {
@@ -70,7 +69,7 @@ pub(super) fn take_up<E: Executor>(
     }
 }
 
-/// The executor has answered, or was dropped.
+/// `Executor::controller` has returned, or was dropped.
 pub(super) fn resolved<D, C>(
     shared: &Shared<D>,
     now: Now,
@@ -89,7 +88,7 @@ pub(super) fn resolved<D, C>(
     let refused = answer.is_err();
     let (logs, applied) = shared.with(|state| {
         let logs = state.core.resolved(answer, asked, now);
-        // What no controller has taken is applied by none.
+        // No controller has this definition, so it is not applied.
         let forgets = refused && state.core.definitions.applied == 0;
         (logs, if forgets { state.applied.take() } else { None })
     });
@@ -108,7 +107,7 @@ pub(super) fn operated<D>(
         Outcome::Dropped => return dropped(shared, now),
         Outcome::DropPanicked(panic) => {
             let error = panic.of("controller").to_string();
-            return shared.with(|state| state.core.broke(error, now));
+            return shared.with(|state| state.core.drop_panicked(error, now));
         }
         Outcome::Answer(Ok(())) => (Answer::Succeeded, false),
         Outcome::Answer(Err(error)) => match caught(move || error.into_answer(operation)) {
@@ -148,7 +147,7 @@ pub(super) fn removed<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Returned
 /// `close` has returned.
 pub(super) fn closed(outcome: Outcome<Returned>) {
     if let Some(Err(problem)) = answer_of(outcome) {
-        tracing::error!(error = &*problem.error, "controller not closed");
+        tracing::error!(error = &*problem.error, "close of the controller failed");
     }
 }
 
@@ -163,7 +162,7 @@ pub(super) fn inspected<D>(shared: &Shared<D>, now: Now, outcome: Outcome<Inspec
             Inspection::default()
         }
     };
-    // It may have errors of the embedder's.
+    // It may have errors of the embedder, whose code may panic.
     let known = caught(move || {
         trace::inspected(&inspection);
         known(inspection)
@@ -180,7 +179,7 @@ fn dropped<D>(shared: &Shared<D>, now: Now) -> Logs {
     Logs::default()
 }
 
-/// What a call that moves no task came to; none if it was dropped.
+/// The result of a call that does not move the task. None if it was dropped.
 fn answer_of(outcome: Outcome<Returned>) -> Option<Result<(), Problem>> {
     match outcome {
         Outcome::Dropped => None,

@@ -1,15 +1,14 @@
-//! What a driver does next: all of its decisions, as plain data and plain functions.
+//! All decisions of a driver, as plain data and plain functions.
 //!
-//! The driver asks [`Core::next`], does that, and reports the outcome. Its handle reports what
-//! is wanted. Time comes in as a value. Nothing here waits, calls a controller, reads a clock
-//! or logs: a function returns what is to be logged. A definition is a number here, so no
-//! value of an embedder's is ever dropped under the lock that guards this.
+//! The driver calls [`Core::next`], does what it returns, and reports the result. The handle
+//! reports updates, a removal and a close. Nothing here waits, calls a controller, reads a clock
+//! or logs: the time is an argument, and log entries are return values. A definition is a number
+//! here, so no value of the embedder is dropped under the lock that guards the core.
 //!
 //! The numbers in comments are those of the rules in `docs/driver.md`.
 
 mod answer;
 mod call;
-mod course;
 #[cfg(test)]
 #[allow(
     clippy::pedantic,
@@ -23,7 +22,9 @@ mod course;
 mod explore;
 mod logs;
 mod moment;
+mod next;
 mod rare;
+mod requests;
 mod retries;
 #[cfg(test)]
 #[allow(
@@ -36,7 +37,6 @@ mod retries;
     reason = "tests"
 )]
 mod tests;
-mod wish;
 
 use super::history::History;
 use crate::agent::policy::{Jitter, Policy};
@@ -54,35 +54,35 @@ pub(super) use call::{Call, Next};
 pub(super) use logs::{Log, Logs, deadline_passed};
 pub(super) use moment::At;
 use rare::Rare;
+pub(super) use requests::Refusal;
 use retries::Retries;
-pub(super) use wish::Refusal;
 
-/// How far the driver is to go.
+/// The goal of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Goal {
-    /// Take the task to its desired state.
+    /// Move the task to its desired state.
     Live,
-    /// Remove what the task has, then close.
+    /// Remove the task, then close the controller.
     Remove,
-    /// Close the controller, and leave the task as it is.
+    /// Close the controller. The task is unchanged.
     Close,
-    /// Done.
+    /// The driver has ended.
     Ended,
 }
 
 /// Whether the driver has a controller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Has {
-    /// Not yet, or no longer.
+    /// It has none: not yet, or no longer.
     Nothing,
     Controller,
-    /// The executor refused for good. It is not asked again by itself.
+    /// The executor failed for good. The driver asks again only if something changes.
     Refusal,
-    /// Its `close` was called.
+    /// It has a controller whose `close` was called.
     ClosedController,
 }
 
-/// How the driver ends.
+/// How the driver ends; see [`DriverExit`](super::DriverExit).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Exit {
     Closed,
@@ -91,38 +91,39 @@ pub(super) enum Exit {
     RemovalFailed,
 }
 
-/// Why a task is terminated, and so what it is when `terminate` has succeeded.
+/// Why the driver calls `terminate`. It decides the state of the task afterwards.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum LastResort {
-    /// Its shutdown did not succeed, or not in time: it is SHUTDOWN.
+pub(super) enum TerminateReason {
+    /// `shutdown` failed, or its grace expired. The task will be SHUTDOWN.
     Shutdown,
-    /// It has failed like this, and its workload may run.
+    /// An operation failed like this, and the workload may run. The task will be FAILED, or
+    /// REJECTED before STARTING.
     Failure(Box<Failure>),
 }
 
-/// The definitions, as numbers. 0 is none; two equal definitions have the same number.
+/// The definitions of a task, as numbers. 0 is none. Equal definitions have the same number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Definitions {
-    /// What is wanted.
+    /// The wanted definition.
     pub(super) wanted: u32,
-    /// What the controller was made with or has taken last. While none was made, what the
-    /// executor was asked for.
+    /// The definition that the controller was made with, or has accepted last. If there is no
+    /// controller yet, the definition that the executor was asked for.
     pub(super) applied: u32,
-    /// Whether a controller has it.
+    /// Whether a controller has `applied`.
     pub(super) is_taken: bool,
-    /// What the controller refused last.
+    /// The definition that the controller refused last.
     pub(super) refused: u32,
-    /// The wanted one has changed since the controller was offered one (5).
+    /// Whether `wanted` has changed since the last `update` (5).
     pub(super) is_changed: bool,
-    /// The controller was offered one and has not answered. It may have taken a part of it.
+    /// Whether an `update` has begun and not returned. The controller may have accepted a part.
     pub(super) is_offered: bool,
-    /// What the executor refused last.
+    /// The definition that the executor refused last.
     pub(super) unresolvable: u32,
     /// The highest number so far.
     pub(super) highest: u32,
 }
 
-/// One task's life, and all that is wanted of it.
+/// The state of a driver: the task, the desired state, the goal, delays and deadlines.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Core {
     pub(super) task: AnyTask,
@@ -134,34 +135,34 @@ pub(super) struct Core {
     pub(super) has: Has,
     pub(super) exit: Exit,
     pub(super) definitions: Definitions,
-    /// A workload may run before the task was started here, so a failure before the start is
-    /// preceded by `terminate` (14).
+    /// Whether a workload may run although the task was not started by this driver. If so, the
+    /// driver calls `terminate` before the task fails in `prepare` (14).
     may_run: bool,
-    /// The removal waits for the end of a shutdown.
+    /// Whether a removal waits for the end of a shutdown.
     pub(super) remove_later: bool,
-    /// When the operation, the removal or the executor is called again.
+    /// The time of the next attempt of an operation, `remove`, or `Executor::controller`.
     retry_at: At,
-    /// When the phase that the task is in has lasted too long.
+    /// The deadline of the current phase.
     deadline: At,
-    /// The last moment that has passed. A moment passes when the runtime's sleep says so, so
-    /// that what else comes at the same moment comes first.
+    /// The time that has certainly passed. It moves when a sleep of the runtime ends, so that
+    /// everything else that happens at the same time is handled first.
     passed: At,
-    /// Since when the workload is asked to end.
+    /// The time of the first `shutdown`.
     pub(super) shutting_down: Option<UtcDateTime>,
     rare: Option<Box<Rare>>,
     pub(super) history: History,
     jitter: Jitter,
     inspection_due: bool,
-    /// The next call waits for a place in the worker's limit.
+    /// Whether the next call waits for a place in the limit of the worker.
     pub(super) is_queued: bool,
-    /// What the last failure told of the container: it comes before an inspection.
+    /// The container status of the last failure. It counts more than an inspection.
     from_error: FromError,
-    /// The end is wanted, and `shutdown` was not called yet.
+    /// Whether a shutdown was requested and `shutdown` was not called yet.
     urgent: bool,
-    /// Something is wanted that the driver has not seen.
+    /// Whether there is a request that the driver has not read.
     pub(super) news: bool,
-    /// Something has changed that was not reported yet.
-    pub(super) touched: bool,
+    /// Whether there is a change that was not reported.
+    pub(super) unreported: bool,
 }
 
 impl Core {
@@ -172,7 +173,7 @@ impl Core {
         definitions: Definitions,
         now: UtcDateTime,
     ) -> Self {
-        // An earlier agent may have died before the answer.
+        // An earlier agent may have crashed before the operation returned.
         let was_started = matches!(task.state(), TaskState::Starting | TaskState::Running);
         Self {
             since: task.timestamp().unwrap_or(now),
@@ -197,12 +198,11 @@ impl Core {
             from_error: FromError::default(),
             urgent: false,
             news: false,
-            touched: false,
+            unreported: false,
         }
     }
 
-    /// The driver was dropped before its end, and its controller with it. Another driver goes
-    /// on from here.
+    /// The driver was dropped before its end, with its controller. Another driver will continue.
     pub(super) fn abandoned(&mut self) {
         if self.goal == Goal::Ended {
             return;
@@ -212,18 +212,18 @@ impl Core {
             self.has = Has::Nothing;
             self.may_run = true;
             self.definitions.unresolvable = 0;
-            // Every phase begins anew with the next controller.
+            // All deadlines and retries begin again with the next controller.
             self.retry_at = At::NEVER;
-            self.ease(|rare| rare.update_retry_at = None);
+            self.change_rare(|rare| rare.update_retry_at = None);
             self.deadline = At::NEVER;
-            self.ease(|rare| rare.update_deadline = None);
+            self.change_rare(|rare| rare.update_deadline = None);
             self.inspection_due = self.was_started() && !self.is_shutting_down();
         }
     }
 
-    /// A workload may run, whatever the status says: an earlier agent may have started it, and
-    /// died before that was stored. If no definition is known to be taken, it may be the wanted
-    /// one. Returns whether the executor is to be asked for that one first.
+    /// Records that a workload may run in any state of the task: an earlier agent may have
+    /// started it, and crashed before that was stored. If no applied definition is known, the
+    /// wanted one may be applied. Returns true in that case.
     pub(super) fn may_run(&mut self) -> bool {
         self.may_run = true;
         let asks = self.definitions.applied == 0;
@@ -237,31 +237,31 @@ impl Core {
         matches!(self.task.state(), TaskState::Starting | TaskState::Running)
     }
 
-    /// The removal has failed, and is tried again by another driver.
+    /// Another driver retries a failed removal.
     pub(super) fn restarted(&mut self, goal: Goal) {
         self.goal = goal;
         self.has = Has::Nothing;
         self.exit = Exit::Closed;
         self.deadline = At::NEVER;
         self.retry_at = At::NEVER;
-        self.ease(|rare| rare.retries = Retries::default());
+        self.change_rare(|rare| rare.retries = Retries::default());
         self.news = true;
     }
 
-    /// A line of progress. Only a task in PREPARING has one.
+    /// Stores a line of progress. It is ignored unless the task is in PREPARING.
     pub(super) fn report_progress(&mut self, line: Cow<'static, str>) {
         if self.task.state() == TaskState::Preparing {
             self.rare_mut().progress = Some(line);
         }
     }
 
-    /// A sleep until this moment is over.
-    pub(super) fn woke(&mut self, moment: Duration) {
+    /// A sleep until this time has ended.
+    pub(super) fn sleep_ended(&mut self, moment: Duration) {
         self.passed = self.passed.get().max(Some(moment)).into();
     }
 
-    /// A call is over: what came due meanwhile has passed. What comes due just now has not,
-    /// until a sleep says so.
+    /// A call has ended. All earlier times have passed. A deadline at exactly this time has not,
+    /// until a sleep ends at it.
     fn over(&mut self, now: Now) {
         let before_now = now.monotonic.checked_sub(Duration::from_nanos(1));
         self.passed = self.passed.get().max(before_now).into();
@@ -271,8 +271,8 @@ impl Core {
         self.passed.get() >= Some(moment)
     }
 
-    /// Whether a definition is to be offered to the controller. One that it had before is
-    /// offered too: it may have taken a part of the one that came in between.
+    /// Whether the driver must call `update`. A definition that changed back is offered too: the
+    /// controller may have accepted a part of the one in between.
     fn is_changed(&self) -> bool {
         self.definitions.is_changed || self.definitions.is_offered
     }
@@ -283,7 +283,7 @@ impl Core {
 }
 
 impl Definitions {
-    /// What is wanted, and what a controller of an earlier agent has taken.
+    /// The wanted definition, and the applied definition of an earlier agent.
     pub(super) fn new(applied: Applied) -> Self {
         let (wanted, applied, is_taken) = match applied {
             Applied::Nothing => (1, 0, false),
@@ -302,7 +302,7 @@ impl Definitions {
         }
     }
 
-    /// A controller was made, with [`applied`](Self::applied).
+    /// The executor has returned a controller of [`applied`](Self::applied).
     fn made(&mut self) {
         self.is_taken = true;
         self.is_offered = false;
@@ -310,11 +310,11 @@ impl Definitions {
     }
 }
 
-/// What a controller of an earlier agent has taken.
+/// The applied definition of an earlier agent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Applied {
     Nothing,
-    /// The same as is wanted now.
+    /// It is equal to the wanted one.
     Wanted,
     Other,
 }

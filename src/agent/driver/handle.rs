@@ -1,4 +1,4 @@
-//! The handle of a driver: what is wanted of its task, and how far the task is.
+//! The handle of a driver: changes the wanted assignment, and shows the task.
 
 use super::core::Refusal;
 use super::shared::Shared;
@@ -17,10 +17,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures::Stream;
 
-/// Tells a [`Driver`](super::Driver) what is wanted of its task, and shows how far the task is.
+/// Controls a [`Driver`](super::Driver): changes the definition and the desired state of its task,
+/// removes it, and shows its status.
 ///
-/// It is cheap to clone and works from any thread. What you tell it is in force at once. The
-/// driver acts on it when it is polled next, and is woken for that.
+/// It is cheap to clone and works from any thread. A call takes effect at once, and wakes the
+/// driver.
 pub struct DriverHandle<D> {
     pub(in crate::agent) shared: Arc<Shared<D>>,
 }
@@ -35,45 +36,45 @@ impl<D> DriverHandle<D> {
         &self.shared.id
     }
 
-    /// Sets what is wanted of the task: the desired state and the definition.
+    /// Sets the wanted definition and the desired state of the task.
     ///
-    /// It never waits. If several updates come before the driver has seen the first, the latest
-    /// counts. One that changes nothing does nothing. A definition has changed if it is unequal
-    /// to the one that was wanted before.
+    /// It never blocks. If several updates come before the driver is polled, the last one counts.
+    /// An update that changes nothing does nothing. A definition has changed if it is not equal to
+    /// the one that was wanted before.
     ///
     /// # Errors
     ///
     /// The update is for another task, would lower the desired state, or comes after
-    /// [`remove`](Self::remove) or [`close`](Self::close). Nothing of it is in force. The
-    /// refusal is logged.
+    /// [`remove`](Self::remove) or [`close`](Self::close). Such an update has no effect, and is
+    /// logged.
     pub fn update(&self, assignment: impl Into<Arc<Assignment<D>>>) -> Result<(), UpdateError>
     where
         D: PartialEq,
     {
         let refused = self.try_update(&assignment.into(), false);
         refused.inspect_err(|error| {
-            tracing::warn!(task.id = self.id(), %error, "update refused");
+            tracing::warn!(task.id = self.id(), %error, "driver refused the update");
         })
     }
 
-    /// What a worker wants of the task: the assignment, and perhaps its removal. If the executor
-    /// has refused for good, it is asked again.
+    /// Sets the assignment of a worker, and whether the task is being removed. If the executor has
+    /// failed for good, the driver asks it again.
     pub(in crate::agent) fn want(&self, assignment: &Arc<Assignment<D>>, is_removed: bool)
     where
         D: PartialEq,
     {
         match self.try_update(assignment, is_removed) {
             Ok(()) => {}
-            // The worker learns of that end, and drives the task anew if it must.
+            // The worker will see that end, and start another driver if the task needs one.
             Err(error @ UpdateError::Ended) => {
-                tracing::debug!(task.id = self.id(), %error, "assignment not passed to the driver");
+                tracing::debug!(task.id = self.id(), %error, "driver has ended and ignores the assignment");
             }
             // The worker refuses such an assignment before it comes here.
             Err(error) => {
                 tracing::error!(task.id = self.id(), %error, "driver refused an accepted assignment");
             }
         }
-        self.shared.tell(|state| state.core.ask_again());
+        self.shared.request(|state| state.core.ask_again());
     }
 
     /// `is_removed`: the task is no longer assigned.
@@ -97,13 +98,13 @@ impl<D> DriverHandle<D> {
                 let (id, given) = (String::from(self.id()), String::from(&*assignment.id));
                 return Err(UpdateError::OtherTask { id, given });
             }
-            // Compared outside of the lock: it is the embedder's code.
+            // Compared outside of the lock: this is code of the embedder.
             let same = |other: &Arc<Assignment<D>>| {
                 Arc::ptr_eq(other, assignment)
                     || are_equal(&other.definition, &assignment.definition)
             };
             let (is_wanted, is_applied) = (same(&wanted), applied.as_ref().is_some_and(same));
-            let told = self.shared.tell(|state| {
+            let told = self.shared.request(|state| {
                 let is_present = |a: &Arc<_>, b: &Arc<_>| Arc::ptr_eq(a, b);
                 let unchanged = is_present(&state.wanted, &wanted)
                     && match (&state.applied, &applied) {
@@ -126,14 +127,14 @@ impl<D> DriverHandle<D> {
                     state.core.remove();
                 }
                 Some(wanted.map(|()| {
-                    // Equal definitions share one place.
+                    // Equal definitions share their memory.
                     let applied = (number == definitions.applied)
                         .then(|| state.applied.replace(Arc::clone(assignment)));
                     (mem::replace(&mut state.wanted, Arc::clone(assignment)), applied)
                 }))
             });
             match told {
-                // Something else was told in between.
+                // Another call came in between: compare again.
                 None => {}
                 Some(Ok(before)) => {
                     drop(before);
@@ -148,7 +149,7 @@ impl<D> DriverHandle<D> {
         }
     }
 
-    /// Sets the retry policy and the deadlines of the task. A deadline that already runs is not
+    /// Sets the retry policy and the deadlines of the task. A deadline that has begun is not
     /// moved.
     pub fn set_policy(&self, policy: impl Into<Arc<Policy>>) {
         let policy = policy.into();
@@ -156,24 +157,24 @@ impl<D> DriverHandle<D> {
         drop(before);
     }
 
-    /// Removes the task: the driver calls the controller's `remove`, then `close`, and ends.
+    /// Removes the task: the driver calls `remove` of the controller, then `close`, and ends.
     ///
-    /// If it has no controller, it gets one first. A call of the executor that is in flight is
-    /// not dropped: set a [`Policy::controller_deadline`] if it may hang.
+    /// If it has no controller, it gets one first. It does not drop `Executor::controller` if that
+    /// is in flight: set a [`Policy::controller_deadline`] if your executor may hang.
     ///
     /// If [`Policy::shutdown_before_removal`] is set, the task is shut down first. A later
     /// [`update`](Self::update) is an error, and a later `remove` does nothing.
     /// [`close`](Self::close) still ends the driver.
     pub fn remove(&self) {
-        self.shared.tell(|state| state.core.remove());
+        self.shared.request(|state| state.core.remove());
     }
 
-    /// Stops the driver: it closes the controller, leaves the task as it is, and ends. Another
-    /// driver can go on from there.
+    /// Ends the driver: it closes the controller and leaves the task as it is. Another driver can
+    /// continue the task.
     ///
-    /// Every later call of the handle is ignored.
+    /// Later calls of the handle have no effect.
     pub fn close(&self) {
-        self.shared.tell(|state| state.core.close());
+        self.shared.request(|state| state.core.close());
     }
 
     /// The newest status of the task.
@@ -181,24 +182,25 @@ impl<D> DriverHandle<D> {
         self.shared.with(|state| state.core.task.status())
     }
 
-    /// The logs of the task's controller, if it has any. They can be read beside its operations.
+    /// The logs of the task's controller, if it has any. You can read them during operations.
     pub fn logs(&self) -> Option<SharedLogs> {
         self.shared.logs()
     }
 
-    /// Everything there is to see of the task.
+    /// The status of the task and the progress of the driver.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.with(|state| Snapshot::of(state))
     }
 
-    /// The statuses of the task: the present one first, then the newest whenever it has changed.
-    /// The stream ends with the driver.
+    /// A stream of the newest status: the current one first, then again after each change. If the
+    /// status changes faster than you read, you get only the newest. The stream ends with the
+    /// driver.
     pub fn watch(&self) -> Watch<D, TaskStatus> {
         self.stream(Self::status)
     }
 
-    /// The snapshots of the task: the present one first, then the newest whenever the driver has
-    /// done something. The stream ends with the driver.
+    /// A stream of the newest snapshot: the current one first, then again after each change. The
+    /// stream ends with the driver.
     pub fn snapshots(&self) -> Watch<D, Snapshot> {
         self.stream(Self::snapshot)
     }
@@ -220,7 +222,7 @@ impl<D> fmt::Debug for DriverHandle<D> {
     }
 }
 
-/// A stream of what there is to see of a task; see [`DriverHandle::watch`] and
+/// A stream of statuses or snapshots of a task; see [`DriverHandle::watch`] and
 /// [`DriverHandle::snapshots`].
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Watch<D, V> {
@@ -239,7 +241,7 @@ impl<D, V: Clone + PartialEq> Stream for Watch<D, V> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
         let Self { handle, watcher, last, look } = &mut *self;
         loop {
-            // Asked before the view is made, so that the last view is seen before the end.
+            // Read before the view is made, so that the last view comes before the end.
             let has_ended = handle.shared.has_ended();
             if handle.shared.steps.poll(watcher, context).is_pending() && !has_ended {
                 return Poll::Pending;

@@ -1,4 +1,4 @@
-//! The last few things that happened to a task.
+//! The last events of a task.
 
 use crate::lifecycle::EventKind;
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use time::UtcDateTime;
 /// How many events are kept.
 const KEPT: usize = 8;
 
-/// Something that happened to a task, and when.
+/// An event of a task, with its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -15,11 +15,11 @@ pub struct HistoryEntry {
     /// The time of day.
     #[cfg_attr(feature = "serde", serde(with = "super::wire::time_of_day"))]
     pub at: UtcDateTime,
-    /// What happened.
+    /// The event.
     pub event: EventKind,
 }
 
-/// A ring, in place: it costs no allocation, and each entry 9 bytes.
+/// A ring buffer of the last events. It does not allocate. Each entry takes 9 bytes.
 #[derive(Default, Debug)]
 pub(super) struct History {
     /// In nanoseconds since the epoch.

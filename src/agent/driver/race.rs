@@ -1,4 +1,4 @@
-//! A call in flight, against all that may end it.
+//! One call in flight, against interruption, deadline and panic.
 
 use super::core::{Call, deadline_passed};
 use super::shared::{Shared, Span};
@@ -13,14 +13,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
-/// Awaits a call that may be interrupted, take too long, or panic.
+/// Awaits a call until it returns, panics, is interrupted, or its deadline expires. Returns the
+/// outcome and its time.
 ///
-/// Gives the outcome, and when it was known.
-///
-/// A macro: a function would take the future by value, and so store it twice.
+/// It is a macro because a function would take the future by value, and so store it twice.
 macro_rules! race {
     ($race:ident, $call:expr) => {{
-        // Called inside of it, where a panic is caught.
+        // The expression is evaluated in the block, so that its panic is caught.
         let mut call = ::core::pin::pin!(Some(async { $call.await }));
         let outcome = ::core::future::poll_fn(|context| $race.poll(call.as_mut(), context)).await;
         (outcome, $race.now())
@@ -34,14 +33,14 @@ pub(super) enum Outcome<T> {
     Answer(T),
     /// It has panicked.
     Panicked(Panic),
-    /// It was dropped: something else is wanted, or it took too long.
+    /// It was dropped: it was interrupted, or its deadline expired.
     Dropped,
-    /// It was to be dropped, and panicked in that.
+    /// It was dropped, and its drop panicked.
     DropPanicked(Panic),
 }
 
-/// When the first reminder of a `terminate` that hangs is logged. The next ones come at twice
-/// the age each.
+/// The age of a `terminate` at which the first warning is logged. Each next warning comes at
+/// twice that age.
 const REMINDER: Duration = Duration::from_secs(30);
 
 /// A call in flight.
@@ -50,15 +49,15 @@ pub(super) struct Race<'a, D> {
     runtime: &'a dyn Runtime,
     pub(super) call: Call,
     span: Span,
-    /// Whether the call was not ready once. Most are at once, and then no sleep is made.
+    /// Whether the first poll returned `Pending`. Most calls return at once and need no sleep.
     is_slow: bool,
-    /// Boxed: most calls have none.
+    /// Boxed, because most calls have none.
     timer: Option<Box<Timer>>,
 }
 
-/// Ends a slow call, or logs that it lasts.
+/// The deadline of a call, or the next warning about a slow `terminate`.
 struct Timer {
-    /// Since when the call lasts.
+    /// When the call began.
     since: Duration,
     at: Duration,
     sleep: Sleep,
@@ -79,7 +78,7 @@ impl<'a, D> Race<'a, D> {
         Now::read(self.runtime, self.span.began.get().unwrap_or_default())
     }
 
-    /// What the call returns comes first, then what else is wanted, then the deadline.
+    /// Polls the call. Its result counts first, then an interruption, then the deadline.
     pub(super) fn poll<F: Future>(
         &mut self,
         mut call: Pin<&mut Option<F>>,
@@ -88,7 +87,7 @@ impl<'a, D> Race<'a, D> {
         let Some(future) = call.as_mut().as_pin_mut() else { return Poll::Pending };
         if let Poll::Ready(answer) = poll_caught(future, context) {
             if let Err(panic) = drop_caught(call) {
-                tracing::error!(task.id = &*self.shared.id, %panic, "operation panicked when dropped");
+                tracing::error!(task.id = &*self.shared.id, %panic, "finished operation panicked when dropped");
             }
             return Poll::Ready(answer.map_or_else(Outcome::Panicked, Outcome::Answer));
         }
@@ -102,8 +101,8 @@ impl<'a, D> Race<'a, D> {
         })
     }
 
-    /// Ready when the call has taken too long. A `terminate` never does: it is logged again and
-    /// again how long it lasts.
+    /// Ready when the deadline of the call has expired. `terminate` has no deadline: warnings
+    /// with its age are logged instead.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Self { shared, runtime, call, span, .. } = *self;
         let is_terminate = call == Call::Operate(Operation::Terminate);
@@ -117,7 +116,7 @@ impl<'a, D> Race<'a, D> {
             let Timer { since, at, .. } = **timer;
             if !is_terminate {
                 let own = shared.with(|state| {
-                    state.core.woke(at);
+                    state.core.sleep_ended(at);
                     state.core.own_deadline(call, at)
                 });
                 if let Some(deadline) = own {

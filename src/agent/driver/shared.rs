@@ -1,4 +1,4 @@
-//! What a driver and its handles share.
+//! The state that a driver and its handles share.
 
 use super::DriverExit;
 use super::core::{Applied, At, Call, Core, Definition, Definitions, Exit, Goal, Has};
@@ -14,59 +14,60 @@ use core::mem;
 use core::task::{Context, Waker};
 use time::UtcDateTime;
 
-/// A task, and all that is wanted of it. It outlives a driver that is dropped before its end.
+/// The state that a driver and its handles share. If the driver is dropped before its end,
+/// another driver continues from this state.
 pub(in crate::agent) struct Shared<D> {
     pub(in crate::agent) id: Arc<str>,
     state: Mutex<State<D>>,
-    /// Wakes those who watch.
+    /// Wakes watchers.
     pub(super) steps: Signal,
 }
 
-/// What is under the lock. Values of an embedder's are in an `Arc`, and are moved out to be
-/// dropped.
+/// The data under the lock. Values of the embedder are in an `Arc`, and are moved out of the lock
+/// to be dropped.
 pub(super) struct State<D> {
     pub(super) core: Core,
-    /// What is wanted.
+    /// The wanted assignment.
     pub(super) wanted: Arc<Assignment<D>>,
-    /// What the controller has: see [`Definitions::applied`].
+    /// The applied assignment; see [`Definitions::applied`].
     pub(super) applied: Option<Arc<Assignment<D>>>,
     logs: Option<SharedLogs>,
     /// Wakes the driver.
     waker: Option<Waker>,
-    /// Whether the worker knows that there are changes to be collected.
+    /// Whether the worker was notified of changes that it has not collected.
     is_flagged: bool,
 }
 
-/// What a call is about: the definition, and its number.
+/// The assignment of a call, and the number of its definition.
 pub(super) struct Subject<D> {
     pub(super) assignment: Arc<Assignment<D>>,
     pub(super) number: u32,
 }
 
-/// When a call began, and until when it may last.
+/// When a call began, and its deadline.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) began: At,
     pub(super) deadline: At,
 }
 
-/// What has changed since it was collected last.
+/// Changes of a task, which the worker collects.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::agent) struct Changes<D> {
     pub(in crate::agent) status: Option<TaskStatus>,
     pub(in crate::agent) applied: Option<Arc<Assignment<D>>>,
-    /// Whether a controller has it.
+    /// Whether a controller has `applied`.
     pub(in crate::agent) is_taken: bool,
-    /// Whether the executor has refused for good.
+    /// Whether the executor has failed for good.
     pub(in crate::agent) is_refused: bool,
     /// Whether the removal has failed. The driver still closes its controller.
     pub(in crate::agent) is_removal_failed: bool,
-    /// Whether its controller has logs.
+    /// Whether the controller has logs.
     pub(in crate::agent) has_logs: bool,
 }
 
 impl<D> Shared<D> {
-    /// `applied` is what a controller of an earlier agent has taken.
+    /// `applied` is the applied assignment of an earlier agent.
     pub(in crate::agent) fn new(
         id: Arc<str>,
         task: AnyTask,
@@ -84,8 +85,8 @@ impl<D> Shared<D> {
         Self { id, state: Mutex::new(state), steps: Signal::default() }
     }
 
-    /// A workload may run, whatever the status says: an earlier agent may have started it, and
-    /// died before that was stored.
+    /// Records that a workload may run in any state of the task: an earlier agent may have started
+    /// it, and crashed before that was stored.
     pub(in crate::agent) fn may_run(&self) {
         let before = self.with(|state| {
             let wanted = Arc::clone(&state.wanted);
@@ -94,13 +95,15 @@ impl<D> Shared<D> {
         drop(before);
     }
 
-    /// Does something to the state. Nothing of an embedder's may be called or dropped in it.
+    /// Calls a function with the state, under the lock. It must not call or drop anything of the
+    /// embedder.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<D>) -> R) -> R {
         act(&mut self.state.lock())
     }
 
-    /// Does something to the core, and wakes the driver if that is news for it.
-    pub(super) fn tell<R>(&self, act: impl FnOnce(&mut State<D>) -> R) -> R {
+    /// Makes a request: calls a function with the state, under the lock, and wakes the driver if
+    /// it must act.
+    pub(super) fn request<R>(&self, act: impl FnOnce(&mut State<D>) -> R) -> R {
         let mut state = self.state.lock();
         let result = act(&mut state);
         let waker = if state.core.news { state.waker.take() } else { None };
@@ -111,7 +114,8 @@ impl<D> Shared<D> {
         result
     }
 
-    /// Registers the driver's waker, then looks at the core: what changes afterwards wakes it.
+    /// Registers the waker of the driver, and then calls a function with the core. Later requests
+    /// wake the driver.
     pub(super) fn look<R>(&self, context: &Context<'_>, look: impl FnOnce(&Core) -> R) -> R {
         let mut fresh = None;
         loop {
@@ -121,7 +125,7 @@ impl<D> Shared<D> {
             if is_registered {
                 return look(&state.core);
             }
-            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            // A waker is code of the embedder: it is cloned and dropped outside of the lock.
             let Some(waker) = fresh.take() else {
                 drop(state);
                 fresh = Some(context.waker().clone());
@@ -135,7 +139,7 @@ impl<D> Shared<D> {
         }
     }
 
-    /// A call begins. Returns what it is about, and how long it may last.
+    /// Begins a call. Returns its assignment and its deadline.
     pub(super) fn begin(&self, call: Call, now: Now) -> (Subject<D>, Span) {
         let mut state = self.state.lock();
         let State { core, wanted, applied, .. } = &mut *state;
@@ -157,36 +161,37 @@ impl<D> Shared<D> {
         (Subject { assignment, number }, span)
     }
 
-    /// The number of a definition that was offered. If an equal one is wanted by now, it is
-    /// that one's: in between, another one may have been wanted.
+    /// The number of a definition that was offered. If the wanted definition is equal, its number:
+    /// the definition may have changed and changed back in between.
     pub(super) fn number_of(&self, offered: &Subject<D>) -> u32
     where
         D: PartialEq,
     {
         let (wanted, number) =
             self.with(|state| (Arc::clone(&state.wanted), state.core.definitions.wanted));
-        // Compared outside of the lock: it is the embedder's code.
+        // Compared outside of the lock: this is code of the embedder.
         let is_equal = are_equal(&wanted.definition, &offered.assignment.definition);
         if is_equal { number } else { offered.number }
     }
 
-    /// Whether there is something to be collected that nobody was told of yet.
+    /// Returns whether the worker must be notified: there are changes, and it was not notified
+    /// since it last collected.
     pub(super) fn flag(&self) -> bool {
         self.with(|state| {
-            let touched = mem::take(&mut state.core.touched);
-            touched && !mem::replace(&mut state.is_flagged, true)
+            let unreported = mem::take(&mut state.core.unreported);
+            unreported && !mem::replace(&mut state.is_flagged, true)
         })
     }
 
-    /// The status, if it has changed since it was taken last.
+    /// The status, if it has changed since the last call.
     pub(super) fn take_changed(&self) -> Option<TaskStatus> {
         self.with(|state| {
-            mem::take(&mut state.core.touched);
+            mem::take(&mut state.core.unreported);
             state.core.task.take_changed()
         })
     }
 
-    /// What has changed since it was collected last.
+    /// The changes since the last call.
     pub(in crate::agent) fn collect(&self) -> Changes<D> {
         self.with(|state| {
             state.is_flagged = false;
@@ -210,26 +215,26 @@ impl<D> Shared<D> {
         self.with(|state| state.logs.clone())
     }
 
-    /// A line of progress, from an operation.
+    /// Stores a line of progress.
     pub(super) fn report_progress(&self, line: Cow<'static, str>) {
         self.with(|state| state.core.report_progress(line));
         self.steps.notify();
     }
 
-    /// Whether the next call waits for a place in the worker's limit.
+    /// Sets whether the next call waits for a place in the limit of the worker.
     pub(super) fn set_queued(&self, is_queued: bool) {
         self.with(|state| state.core.is_queued = is_queued);
         self.steps.notify();
     }
 
-    /// Forgets what the controller of a driver that is gone had.
+    /// The driver was dropped before its end, with its controller.
     pub(super) fn abandon(&self) {
         self.with(|state| state.core.abandoned());
         self.set_logs(None);
         self.steps.notify();
     }
 
-    /// Another driver goes on with a task whose removal has failed.
+    /// Lets another driver continue a task whose removal has failed.
     pub(in crate::agent) fn restart(&self) {
         self.with(|state| {
             if state.core.goal == Goal::Ended {
@@ -238,7 +243,7 @@ impl<D> Shared<D> {
         });
     }
 
-    /// Nothing more will come.
+    /// Ends the driver and the streams of watchers.
     pub(super) fn end(&self) {
         let waker = self.with(|state| {
             state.core.goal = Goal::Ended;

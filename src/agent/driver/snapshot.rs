@@ -1,4 +1,4 @@
-//! Everything there is to see of a task and its driver.
+//! A snapshot of a task and its driver.
 
 use super::core::Goal;
 use super::history::HistoryEntry;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use time::UtcDateTime;
 
-/// Everything there is to see of a task and its driver, at one moment.
+/// The status of a task and the progress of its driver at one time: retries, errors, history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -19,44 +19,44 @@ pub struct Snapshot {
     pub status: TaskStatus,
     /// The desired state.
     pub desired_state: TaskState,
-    /// Since when the task has been in its state.
+    /// When the task entered its state.
     #[cfg_attr(feature = "serde", serde(with = "super::wire::time_of_day"))]
     pub since: UtcDateTime,
-    /// A line of progress that the operation in flight has reported, for example
-    /// `pulling layer 3 of 7`. None once the task has moved on.
+    /// The last line of progress of `prepare`, for example `pulling layer 3 of 7`. None if the
+    /// task is not in PREPARING.
     pub progress: Option<String>,
-    /// Which attempt this is of the call that the task is at, from 1. A call is an operation,
-    /// an update, a removal, or making the controller. None if the task is at none, or if the
-    /// call is made only once.
+    /// The number of the current or next attempt of a call, from 1. A call is an operation,
+    /// `update`, `remove`, or `Executor::controller`. None if there is no call, or if it is not
+    /// retried.
     pub attempt: Option<u32>,
-    /// When the next attempt is made, in the time of [`Runtime::now`](crate::agent::Runtime::now),
-    /// if the task waits for it.
+    /// The time of the next attempt, on the clock of
+    /// [`Runtime::now`](crate::agent::Runtime::now). None if the task does not wait for one.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "next_attempt_ms", default, with = "super::wire::optional_millis")
     )]
     pub next_attempt: Option<Duration>,
-    /// Whether the call waits for a place in the limit of its worker: see
+    /// Whether the call waits in the queue of
     /// [`Worker::with_limit`](crate::agent::Worker::with_limit).
     pub is_queued: bool,
-    /// The error of the last attempt of an update, a removal, or making the controller, if that
-    /// is to be tried again.
+    /// The error of the last attempt of `update`, `remove`, or `Executor::controller`, if it
+    /// will be retried.
     pub last_error: Option<String>,
-    /// Since when the workload has been asked to end.
+    /// When `shutdown` was called first.
     #[cfg_attr(feature = "serde", serde(default, with = "super::wire::optional_time_of_day"))]
     pub shutting_down_since: Option<UtcDateTime>,
-    /// Since when the workload is being ended by force.
+    /// When `terminate` was called first.
     #[cfg_attr(feature = "serde", serde(default, with = "super::wire::optional_time_of_day"))]
     pub terminating_since: Option<UtcDateTime>,
     /// Whether the controller has the wanted definition.
     pub definition: DefinitionStatus,
-    /// The last events, the oldest first, 8 at most.
+    /// The last events, the oldest first. At most 8.
     pub history: Vec<HistoryEntry>,
     /// Whether the driver has ended: the task was removed, or the driver was closed.
     pub driver_has_ended: bool,
 }
 
-/// Whether the controller has the definition that is wanted.
+/// Whether the controller has accepted the wanted definition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -64,12 +64,12 @@ pub struct Snapshot {
 pub enum DefinitionStatus {
     /// There was no controller yet.
     Pending,
-    /// The controller has it.
+    /// The controller has the wanted definition.
     Applied,
-    /// The controller has an older one. It is offered this one, unless the task ends or shuts
-    /// down first: then it keeps the older one.
+    /// The controller has an older definition. The driver will call `update`, unless the task
+    /// ends or is shut down first.
     Outdated,
-    /// The controller has an older one and has refused this one, for this reason.
+    /// The controller has an older definition, and has refused the wanted one for this reason.
     Refused(String),
 }
 

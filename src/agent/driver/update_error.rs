@@ -1,9 +1,9 @@
-//! Why an update of a task was refused.
+//! The error of an update of a task.
 
 use crate::lifecycle::TaskState;
 use alloc::string::String;
 
-/// Why an update of a task was refused. Nothing of it is in force.
+/// Why an update of a task was refused. The update has no effect.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub enum UpdateError {
         /// The id in the update.
         given: String,
     },
-    /// A desired state never falls.
+    /// The update would lower the desired state.
     #[error("the desired state {given} is lower than {present}: expected the same or a higher one")]
     LowerDesiredState {
         /// The desired state that is in force.

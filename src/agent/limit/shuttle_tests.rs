@@ -1,4 +1,4 @@
-//! The limit, under all kinds of interleavings.
+//! The limit, under many interleavings of threads.
 
 use super::{Limit, Permit};
 use crate::agent::sync::Mutex;
@@ -92,7 +92,7 @@ fn permits_are_granted_in_the_order_in_which_they_were_asked_for() {
             })
             .collect();
         drop(first);
-        // A newcomer does not pass them.
+        // A new permit waits behind them.
         let mut last = limit.permit();
         wait(&mut last);
         order.lock().push(3);

@@ -1,4 +1,4 @@
-//! The limit with many that wait.
+//! The limit with many permits that wait.
 
 use super::{Limit, Permit};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ fn is_ready(permit: &mut Permit) -> bool {
 }
 
 #[test]
-fn a_hundred_thousand_that_wait_get_their_turns_without_a_scan_of_the_queue() {
+fn a_hundred_thousand_permits_are_granted_without_a_scan_of_the_queue() {
     const WAITING: usize = 100_000;
     let limit = Limit::new(1);
     let mut running = limit.permit();
@@ -20,7 +20,7 @@ fn a_hundred_thousand_that_wait_get_their_turns_without_a_scan_of_the_queue() {
     for permit in &mut waiting {
         assert!(!is_ready(permit));
     }
-    // Those at the end of the queue look again, and half of them give up.
+    // The last permits of the queue are polled again, and half of them are dropped.
     for permit in waiting.iter_mut().rev() {
         assert!(!is_ready(permit));
     }
@@ -31,6 +31,6 @@ fn a_hundred_thousand_that_wait_get_their_turns_without_a_scan_of_the_queue() {
         assert!(is_ready(&mut next));
         running = next;
     }
-    // With scans it takes minutes.
+    // With scans this would take minutes.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

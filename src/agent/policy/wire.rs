@@ -1,9 +1,9 @@
-//! A policy as it is stored and read.
+//! The serialized form of a policy.
 
 use super::{Backoff, BackoffError, Policy};
 use core::time::Duration;
 
-/// A policy's fields, with durations in whole milliseconds.
+/// The fields of a policy, with durations in whole milliseconds.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct PolicyFields {

@@ -1,4 +1,4 @@
-//! The statuses that are to be delivered, and what has been delivered.
+//! The queue of a reporter: the statuses that wait, and the states that were sent.
 
 use super::StatusUpdate;
 use crate::agent::policy::{Backoff, Jitter};
@@ -12,7 +12,7 @@ use core::mem;
 use core::ops::Range;
 use core::time::Duration;
 
-/// What a reporter and its handles share.
+/// The queue that a reporter and its handles share.
 #[derive(Default, Debug)]
 pub(super) struct StatusQueue {
     queue: Mutex<Queue>,
@@ -23,59 +23,59 @@ pub(super) struct StatusQueue {
 #[derive(Default, Debug)]
 struct Queue {
     tasks: BTreeMap<Arc<str>, Task>,
-    /// The tasks whose status is to be delivered: by when, and then in the order in which they
-    /// came, so that busy tasks do not starve another.
+    /// The tasks whose status waits: by the time at which they are due, and then in the order of
+    /// arrival, so that busy tasks do not starve others.
     due: BTreeSet<Due>,
-    /// Counts the places in that order.
+    /// The last place in the order of arrival.
     places: u64,
-    /// Nothing is delivered before this.
+    /// The end of the back-off: nothing is sent before this time.
     not_before: Duration,
     failures: u32,
     jitter: Jitter,
 }
 
-/// When a task's status is to be delivered, and its place.
+/// When the status of a task is due, its place, and the id.
 type Due = (Duration, u64, Arc<str>);
 
-/// What is known of a task's statuses.
+/// The statuses of one task.
 #[derive(Default, Debug)]
 struct Task {
-    /// The newest, until it has arrived.
+    /// The newest status, until it has arrived.
     pending: Option<TaskStatus>,
     due: Duration,
-    /// Its place among those that are due at the same time.
+    /// Its place among the statuses that are due at the same time.
     place: u64,
-    /// Counts the statuses that have come.
+    /// The number of statuses so far.
     version: u32,
     /// The highest state that may have arrived.
     sent: Option<TaskState>,
     failures: u32,
-    /// The task was removed: the next status is another task's.
+    /// The task was removed. The next status with this id belongs to another task.
     is_removed: bool,
 }
 
-/// What goes into one call, or several.
+/// The statuses of one call of a reporter.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) updates: Vec<StatusUpdate>,
     versions: Vec<u32>,
 }
 
-/// All statuses that have waited at one time, by their places. Each of them is in one batch.
+/// All statuses that waited at one time, by their places. Each of them is in one batch.
 pub(super) struct Round {
     next: u64,
     last: u64,
 }
 
 impl StatusQueue {
-    /// Takes a status, unless the task is further already.
+    /// Queues a status, unless a higher state of the task was queued or sent already.
     pub(super) fn put(&self, id: &str, status: TaskStatus) {
         let mut queue = self.queue.lock();
         let Queue { tasks, due, places, .. } = &mut *queue;
         let id = tasks.get_key_value(id).map_or_else(|| id.into(), |(id, _)| Arc::clone(id));
         let task = tasks.entry(Arc::clone(&id)).or_default();
         if mem::take(&mut task.is_removed) {
-            // Another task's: it follows on nothing.
+            // This is another task with the same id, so any state is allowed.
             task.sent = None;
         } else {
             let pending = task.pending.as_ref();
@@ -92,7 +92,7 @@ impl StatusQueue {
         self.changes.notify();
     }
 
-    /// Forgets a task, as soon as its newest status has arrived.
+    /// Forgets a task when its newest status has arrived.
     pub(super) fn removed(&self, id: &str) {
         let mut queue = self.queue.lock();
         let Some(task) = queue.tasks.get_mut(id) else { return };
@@ -102,17 +102,17 @@ impl StatusQueue {
         }
     }
 
-    /// Whether there is nothing to be delivered.
+    /// Whether no status waits.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many statuses are to be delivered.
+    /// The number of statuses that wait.
     pub(super) fn len(&self) -> usize {
         self.queue.lock().due.len()
     }
 
-    /// Everything that is to be delivered.
+    /// All statuses that wait.
     pub(super) fn pending(&self) -> Vec<StatusUpdate> {
         let queue = self.queue.lock();
         let update = |(_, _, id): &Due| {
@@ -122,7 +122,7 @@ impl StatusQueue {
         queue.due.iter().filter_map(update).collect()
     }
 
-    /// Everything is due now, whatever has failed before. Returns all that waits, for
+    /// Ends all delays: every status is due now. Returns all statuses that wait, for
     /// [`next_of`](Self::next_of).
     pub(super) fn hurry(&self) -> Round {
         let mut queue = self.queue.lock();
@@ -138,8 +138,7 @@ impl StatusQueue {
         Round { next: first, last: *places }
     }
 
-    /// The next batch of a round, at most so many. None if each status had its turn, or has
-    /// arrived.
+    /// The next batch of a round, with at most `most` statuses. None after the last batch.
     pub(super) fn next_of(&self, round: &mut Round, most: usize) -> Option<Batch> {
         let mut queue = self.queue.lock();
         let from: Due = (Duration::ZERO, round.next, "".into());
@@ -151,13 +150,13 @@ impl StatusQueue {
         Some(queue.batch(due.into_iter().map(|(_, _, id)| id)))
     }
 
-    /// When something is to be delivered, if anything is.
+    /// The time at which the next status is due. None if no status waits.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let queue = self.queue.lock();
         queue.due.first().map(|(due, _, _)| queue.not_before.max(*due))
     }
 
-    /// What is to be delivered now, at most so many.
+    /// The statuses that are due now, at most `most`.
     pub(super) fn due(&self, now: Duration, most: usize) -> Batch {
         let mut queue = self.queue.lock();
         if queue.not_before > now {
@@ -168,7 +167,7 @@ impl StatusQueue {
         queue.batch(ids)
     }
 
-    /// A part of a batch has arrived. A task that has a newer status waits behind the others.
+    /// A part of a batch has arrived. If a task has a newer status, it is queued behind the others.
     pub(super) fn delivered(&self, batch: &Batch, part: Range<usize>) {
         let mut queue = self.queue.lock();
         queue.failures = 0;
@@ -180,8 +179,8 @@ impl StatusQueue {
         }
     }
 
-    /// One of a batch was not accepted: it is tried again later, except for the last status of
-    /// a task that was removed.
+    /// The manager refused one status of a batch. It is retried later, unless the task was
+    /// removed.
     pub(super) fn refused(&self, batch: &Batch, index: usize, now: Duration, backoff: &Backoff) {
         let mut queue = self.queue.lock();
         let mut jitter = queue.jitter.clone();
@@ -193,7 +192,7 @@ impl StatusQueue {
         queue.jitter = jitter;
     }
 
-    /// Nothing arrives now.
+    /// The manager is unreachable: the back-off begins.
     pub(super) fn unreachable(&self, now: Duration, backoff: &Backoff) {
         let mut queue = self.queue.lock();
         let failures = queue.failures;
@@ -204,7 +203,7 @@ impl StatusQueue {
 }
 
 impl Task {
-    /// Its status is to be delivered, after those that wait already.
+    /// Queues the status of this task behind the others.
     fn wait(&mut self, id: Arc<str>, due: &mut BTreeSet<Due>, places: &mut u64) {
         *places += 1;
         self.place = *places;
@@ -213,8 +212,8 @@ impl Task {
 }
 
 impl Queue {
-    /// The statuses of these tasks. They stay in the queue until they have arrived, and count as
-    /// sent from now on: it is not known what arrives of a call that is dropped.
+    /// The statuses of these tasks. They stay in the queue until they have arrived. From now on
+    /// they count as sent, because a call that is dropped may have delivered them.
     fn batch(&mut self, ids: impl IntoIterator<Item = Arc<str>>) -> Batch {
         let mut batch = Batch::default();
         for id in ids {
@@ -227,8 +226,8 @@ impl Queue {
         batch
     }
 
-    /// The answer about one task of a batch. `keeps` is told whether what was sent is the
-    /// newest, and returns whether the task still has something to be delivered.
+    /// Records the answer for one status of a batch. `keeps` gets whether it is the newest status
+    /// of its task, and returns whether the status of the task still waits.
     fn settle(&mut self, batch: &Batch, index: usize, keeps: impl FnOnce(&mut Task, bool) -> bool) {
         let (Some(update), Some(version)) = (batch.updates.get(index), batch.versions.get(index))
         else {

@@ -1,4 +1,4 @@
-//! The runtime of an agent on tokio.
+//! A runtime for agents on tokio.
 
 use super::{Runtime, SpawnError};
 use core::future::pending;
@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-/// Runs an agent on a tokio runtime, which must have its time enabled.
+/// Runs an agent on a tokio runtime. Its time must be enabled (`enable_time`).
 ///
 /// ```
 /// use core::time::Duration;
@@ -28,12 +28,12 @@ pub struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// Spawns on the runtime of this handle. Its time begins now.
+    /// A runtime that spawns on this handle. Its monotonic time begins now.
     pub fn new(handle: Handle) -> Self {
         Self { handle, origin: Instant::now() }
     }
 
-    /// Spawns on the runtime that the caller runs on.
+    /// A runtime that spawns on the tokio runtime of the caller.
     ///
     /// # Panics
     ///
@@ -61,7 +61,7 @@ impl Runtime for TokioRuntime {
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Result<(), SpawnError> {
-        // A runtime that is shut down drops the future. The worker notices that.
+        // If tokio is shutting down, it drops the future. The worker then polls the driver itself.
         drop(self.handle.spawn(future));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A signal and its watchers, under all kinds of interleavings.
+//! A signal and its watchers, under many interleavings of threads.
 
 use super::{Signal, Watcher};
 use crate::agent::sync::Mutex;
@@ -17,7 +17,7 @@ struct Place {
 }
 
 impl Place {
-    /// Changes the value, and says so.
+    /// Changes the value, and notifies the watchers.
     fn add(&self) {
         *self.value.lock() += 1;
         self.signal.notify();

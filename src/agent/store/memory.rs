@@ -1,4 +1,4 @@
-//! A store that lasts as long as the process.
+//! A store in memory.
 
 use super::{Store, StoreChange, StoreError, StoredTask};
 use crate::agent::ids::ById;
@@ -7,10 +7,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Keeps tasks in memory: for an agent that need not outlive its process, and for
-/// tests. Clones are the same store.
+/// A store in memory: for tests, and for an agent whose tasks end with its process. Clones are the
+/// same store.
 ///
-/// With the feature `testing`, anything can go wrong with it: see `set_faults`.
+/// With the feature `testing`, you can make it fail or hang: see `set_faults`.
 pub struct MemoryStore<D>(Arc<Mutex<Inner<D>>>);
 
 struct Inner<D> {
@@ -25,7 +25,7 @@ impl<D> MemoryStore<D> {
         Self::default()
     }
 
-    /// What is stored of the task of this id.
+    /// The stored task with this id.
     pub fn get(&self, id: &str) -> Option<StoredTask<D>> {
         self.lock().tasks.get(id).cloned()
     }
@@ -52,8 +52,8 @@ impl<D: Send + Sync> Store<D> for MemoryStore<D> {
 }
 
 impl<D> Inner<D> {
-    /// Returns what it has replaced, to be dropped outside of the lock: definitions are the
-    /// embedder's.
+    /// Writes changes. Returns the old tasks, which the caller drops outside of the lock:
+    /// definitions are values of the embedder.
     fn write(&mut self, changes: &[StoreChange<D>]) -> Vec<StoredTask<D>> {
         let mut before = Vec::new();
         for change in changes {
@@ -106,14 +106,14 @@ impl<D> fmt::Debug for MemoryStore<D> {
 #[cfg(feature = "testing")]
 pub use faults::{StoreCall, StoreFault};
 
-/// What goes wrong, for tests.
+/// Faults of a store, for tests.
 #[cfg(feature = "testing")]
 mod faults {
     use super::{MemoryStore, StoreChange, StoreError};
     use alloc::boxed::Box;
     use core::future::pending;
 
-    /// A call of a store.
+    /// A call of a store that can fail.
     #[derive(Debug)]
     #[non_exhaustive]
     pub enum StoreCall<'a, D> {
@@ -123,40 +123,40 @@ mod faults {
         Commit(&'a [StoreChange<D>]),
     }
 
-    /// What goes wrong with a call of a store.
+    /// A fault in a call of a store.
     ///
-    /// Either way so many of a commit's changes were written, the first ones: none,
-    /// all, or some. A store that has written some may not go on, since it has
-    /// promised all or nothing: that is what a crash leaves of one whose writes can
-    /// be torn.
+    /// A fault can happen after some changes of a commit were written. `written` is their number:
+    /// the first ones are written, and the others are not. After a commit that was written in
+    /// part, do not continue to use the store, because a commit must write all or nothing. Load
+    /// from it, as after a crash.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub enum StoreFault {
-        /// It fails.
+        /// The call fails.
         Fails {
-            /// How many changes were written.
+            /// The number of changes that are written before.
             written: usize,
         },
-        /// It never returns.
+        /// The call never returns.
         Hangs {
-            /// How many changes were written.
+            /// The number of changes that are written before.
             written: usize,
         },
     }
 
-    /// Asked before every call.
+    /// A function that decides about each call.
     pub(super) type Faults<D> =
         Box<dyn FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static>;
 
     impl<D> MemoryStore<D> {
-        /// Lets go wrong what this says, which is asked before every call. It
-        /// replaces what was said before.
+        /// Sets a function that is called before each call of the store. If it returns a fault,
+        /// the call fails or hangs. It replaces an earlier function.
         pub fn set_faults(
             &self,
             faults: impl FnMut(&StoreCall<'_, D>) -> Option<StoreFault> + Send + 'static,
         ) {
             let before = self.lock().faults.replace(Box::new(faults));
-            // Outside of the lock: it is the embedder's.
+            // Dropped outside of the lock: it is code of the embedder.
             drop(before);
         }
 
@@ -171,7 +171,7 @@ mod faults {
 
         fn fault_of(&self, call: &StoreCall<'_, D>) -> Option<StoreFault> {
             let mut inner = self.lock();
-            // Not asked under the lock: it may look at the store.
+            // Called outside of the lock: the function may use the store.
             let mut faults = inner.faults.take()?;
             drop(inner);
             let fault = faults(call);

@@ -1,4 +1,4 @@
-//! A store in a file.
+//! A store in a file, with the database redb.
 
 mod database;
 mod error;
@@ -34,15 +34,14 @@ use std::time::{Duration, Instant};
 pub use error::OpenStoreError;
 pub use record::Migration;
 
-/// Keeps tasks in a file, which is a [redb] database: for an agent that comes back.
-/// Clones are the same store.
+/// A store in a file, which is a [redb] database. The tasks survive `kill -9` of the agent. Clones
+/// are the same store.
 ///
-/// A commit is written with one flush, all of its changes or none. If the agent is
-/// killed or its machine fails, the file has every commit that was confirmed.
-/// Only one store at a time can have the file open.
+/// A commit writes all of its changes or none, with one flush. If the agent is killed or its
+/// machine crashes, the file has every confirmed commit. Only one store at a time can have the file
+/// open.
 ///
-/// It starts no thread. Work that blocks is given to a function of the embedder's,
-/// which has it run wherever blocking does no harm:
+/// It starts no thread. You pass a function, `offload`, that runs blocking work on another thread:
 ///
 /// ```
 /// use onward::agent::store::{StoreChange, TaskRecord};
@@ -68,11 +67,11 @@ pub use record::Migration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A definition is stored as JSON. One that serializes to something that cannot be
-/// deserialized again is refused by [`commit`](Store::commit).
+/// A definition is stored as JSON. If a definition cannot be deserialized from its own JSON,
+/// [`commit`](Store::commit) returns an error.
 ///
-/// Where a write fails, as on a full disk, nothing is lost, and the store can be
-/// used again as soon as there is room.
+/// If a write fails, for example because the disk is full, nothing is lost. You can use the store
+/// again as soon as there is room.
 ///
 /// [redb]: https://docs.rs/redb
 pub struct RedbStore<D> {
@@ -80,14 +79,14 @@ pub struct RedbStore<D> {
     definition: PhantomData<fn(D) -> D>,
 }
 
-/// How a [`RedbStore`] is opened.
+/// Options for opening a [`RedbStore`]: migrations and a lock timeout.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct RedbOptions {
     definitions: &'static [Migration],
     lock_timeout: Duration,
 }
 
-/// The file of a store and its clones, and how its work is done.
+/// The file of a store, shared by its clones.
 struct StoreFile {
     path: PathBuf,
     steps: Steps,
@@ -99,34 +98,33 @@ type Offload = Box<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
 
 enum State {
     Open(Opened),
-    /// Something has failed: it is to be opened again. The file is still locked.
+    /// A call has failed. The next call opens the database again. The file is still locked.
     Failed(Arc<dyn StorageBackend>),
     Closed,
 }
 
 impl<D> RedbStore<D> {
-    /// How it is opened, if not as [`open`](Self::open) does.
+    /// Options for opening a store: migrations and a lock timeout.
     pub fn options() -> RedbOptions {
         RedbOptions::default()
     }
 }
 
 impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
-    /// Opens the store in a file, or makes one where there is no file or an empty
-    /// one. A new file can be read by its owner only.
+    /// Opens the store in a file. If there is no file, or an empty one, it creates a store. Only
+    /// the owner can read a new file.
     ///
-    /// Work that blocks is given to `offload`, which has it run and need not wait for
-    /// it. If it drops the work instead, the call that waits for it fails.
+    /// `offload` gets blocking work and runs it on another thread. It need not wait for the work. If
+    /// it drops the work, the call that needs it fails with [`OpenStoreError::Dropped`].
     ///
     /// # Errors
     ///
-    /// The file is no store, is damaged, in use, newer, or cannot be read and
-    /// written. It is left as it was. Every record has been read: what is open is
-    /// whole.
+    /// The file is not a store, is damaged, in use, of a newer version, or cannot be read and
+    /// written. It is unchanged. Opening reads every record, so an open store has no damaged one.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the file is opened nevertheless if that has begun, and closed again.
+    /// If its future is dropped while the file is being opened, the file is closed again.
     pub async fn open(
         path: impl Into<PathBuf>,
         offload: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
@@ -136,23 +134,22 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
 
     /// Closes the store and all its clones.
     ///
-    /// Closing is optional. If the store is dropped or its agent is killed, the file
-    /// also has every confirmed commit. Close the store if the file is kept or copied
-    /// afterwards: if a closed file is damaged later, opening it fails. In a file that
-    /// was not closed, damage to the last commit looks like an interrupted commit, and
-    /// the store opens without that commit.
+    /// Closing is optional. If the store is dropped or the agent is killed, the file has every
+    /// confirmed commit too. Close the store if the file is kept or copied afterwards: if a closed
+    /// file is damaged later, opening it fails. In a file that was not closed, damage to the last
+    /// commit looks like an interrupted commit, and the store opens without that commit.
     ///
-    /// A [`Worker`](crate::agent::Worker) owns its store. Keep a clone of the store, and
-    /// close that after [`run`](crate::agent::Worker::run) has returned. Until then the
-    /// worker needs the store: a commit to a closed store fails.
+    /// A [`Worker`](crate::agent::Worker) owns its store. Keep a clone of the store, and close the
+    /// clone after [`run`](crate::agent::Worker::run) has returned. A commit to a closed store
+    /// fails.
     ///
     /// # Errors
     ///
-    /// It could not be written. It is closed, and nothing is lost.
+    /// The file could not be written. The store is closed, and nothing is lost.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is closed or not.
+    /// If its future is dropped, the store is closed or not.
     pub async fn close(&self) -> Result<(), StoreError> {
         let close = |shared: &StoreFile, state: &mut State| match mem::replace(state, State::Closed)
         {
@@ -168,8 +165,8 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
         Self { shared, definition: PhantomData }
     }
 
-    /// Does this on the thread that `offload` chooses: `work` with the state locked, and without
-    /// the embedder's code; `then` after it.
+    /// Runs work with `offload`: first `work`, under the lock and without code of the embedder, and
+    /// then `then`, outside of the lock.
     async fn run<W, T: Send + 'static>(
         &self,
         work: impl FnOnce(&StoreFile, &mut State) -> Result<W, OpenStoreError> + Send + 'static,
@@ -179,14 +176,14 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
         let shared = Arc::clone(&self.shared);
         (self.shared.offload)(Box::new(move || {
             let mut state = shared.state.lock();
-            // Nobody waits for it any more, and it may be older than what was done since.
+            // The caller was dropped. This work must not run after later work.
             if sender.is_canceled() {
                 return;
             }
             let result = work(&shared, &mut state);
             drop(state);
             let result = result.and_then(|done| then(&shared.path, done));
-            // The receiver of the result may drop the last clone of the store.
+            // The receiver may drop the last clone of the store, and expects that to close it.
             drop(shared);
             _ = sender.send(result);
         }));
@@ -196,20 +193,19 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> RedbStore<D> {
 }
 
 impl RedbOptions {
-    /// The same for definitions that have changed since their first version, by these
-    /// steps.
+    /// Sets the migrations of the definitions. Default: none.
     ///
-    /// The first step takes a definition from version 1 to version 2, and so on. A
-    /// file says in which version it was written. When it is opened, the steps that
-    /// it has not seen yet are taken, on every definition that is stored: all of
-    /// them, or, if one fails, none. A step is never to be changed or taken away.
+    /// The first migration changes a definition from version 1 to version 2, and so on. The file
+    /// has the version of its definitions. When it is opened, the missing migrations are applied
+    /// to every stored definition. If one fails, nothing is changed. Never change or delete a
+    /// migration.
     ///
     /// ```
     /// use onward::agent::RedbStore;
     /// use onward::agent::store::Migration;
     /// use serde_json::json;
     ///
-    /// /// An image was a name; now it may have arguments.
+    /// /// In version 1, a definition was the name of an image. In version 2, it has arguments.
     /// const WITH_ARGUMENTS: Migration = |image| Ok(json!({ "image": image, "args": [] }));
     ///
     /// let options = RedbStore::<serde_json::Value>::options().with_migrations(&[WITH_ARGUMENTS]);
@@ -222,9 +218,9 @@ impl RedbOptions {
     /// Sets how long opening waits while another agent has the store open. Default: not at all.
     ///
     /// Right after an agent was killed, a child process that it was just starting may still
-    /// hold the lock of the file. A few seconds are enough for that. The wait blocks in the
-    /// function that does the blocking work. If the store is still in use when it expires,
-    /// opening fails with [`OpenStoreError::Locked`].
+    /// hold the lock of the file. A few seconds are enough for that. The wait blocks the thread of
+    /// `offload`. If the store is still in use when the timeout expires, opening fails with
+    /// [`OpenStoreError::Locked`].
     ///
     /// ```
     /// use onward::agent::RedbStore;
@@ -241,11 +237,11 @@ impl RedbOptions {
     ///
     /// # Errors
     ///
-    /// Those of [`RedbStore::open`], and a step that failed.
+    /// The same as [`RedbStore::open`], and a migration that failed.
     ///
     /// # Cancel safety
     ///
-    /// That of [`RedbStore::open`].
+    /// The same as [`RedbStore::open`].
     pub async fn open<D: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         path: impl Into<PathBuf>,
@@ -266,15 +262,14 @@ impl RedbOptions {
     }
 }
 
-/// The steps to the current version of the records.
+/// The migrations of the records of this library: none so far.
 const RECORDS: &[Migration] = &[];
 
 impl StoreFile {
-    /// Does this work with the database. After a failure, the next call opens the database
-    /// again: it is of no use after an error of its file.
+    /// Runs work with the database. After a failure, the next call opens the database again,
+    /// because redb cannot use it after an error of the file.
     ///
-    /// The definitions were read as the embedder's when the file was opened first. Here, under
-    /// the lock, they are JSON.
+    /// Definitions are not deserialized here, because this runs under the lock.
     fn with<T>(
         &self,
         state: &mut State,
@@ -311,7 +306,7 @@ impl<D: Serialize + DeserializeOwned + Send + Sync + 'static> Store<D> for RedbS
     }
 }
 
-/// The tasks that are stored as JSON. Their definitions are the embedder's code.
+/// Deserializes tasks. This runs code of the embedder.
 fn stored<D: DeserializeOwned>(
     path: &Path,
     tasks: Vec<JsonTask>,
@@ -333,7 +328,7 @@ impl<D> fmt::Debug for RedbStore<D> {
     }
 }
 
-/// Opens the file and what is in it.
+/// Opens or creates the file, locks it, and opens its database.
 fn open_file<D: DeserializeOwned>(
     path: &Path,
     steps: &Steps,
@@ -354,15 +349,15 @@ fn open_file<D: DeserializeOwned>(
     Ok(opened)
 }
 
-/// How the lock of a file is waited for.
+/// The lock of a file, and how long to wait for it.
 struct Lock<'a> {
     timeout: Duration,
-    /// Whether nobody waits for the store any more.
+    /// Whether the future that waits for the store was dropped.
     is_given_up: &'a dyn Fn() -> bool,
 }
 
 impl Lock<'_> {
-    /// The time between two attempts: the standard library has no lock with a timeout.
+    /// The time between two attempts. The standard library has no file lock with a timeout.
     const INTERVAL: Duration = Duration::from_millis(10);
 
     /// Locks a file. Blocks until it is locked, or until the timeout expires.
@@ -405,8 +400,8 @@ fn directory(path: &Path) -> &Path {
     if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
 }
 
-/// Makes a file's entry in its directory last. Where the file system does not do
-/// that on request it does it by itself.
+/// Flushes the directory, so that a new file survives a crash. An error is ignored: some file
+/// systems cannot flush a directory, and do it by themselves.
 fn sync_directory(path: &Path) {
     if cfg!(unix) {
         _ = File::open(directory(path)).and_then(|directory| directory.sync_all());

@@ -1,18 +1,18 @@
-//! Runs a test under many interleavings of its threads, with the model checker `shuttle`.
+//! Tests under many interleavings of threads, with the model checker `shuttle`.
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
-/// How many interleavings each scheduler tries. `ONWARD_SHUTTLE=N` sets another number.
+/// The number of interleavings that each scheduler tries. `ONWARD_SHUTTLE=N` sets another one.
 const INTERLEAVINGS: usize = 1000;
 
-/// Runs `test` under many interleavings: by chance, and with few changes of the thread at
-/// places that are chosen by chance. Fails if one of them panics, or if all threads wait.
+/// Runs `test` under many interleavings: random ones, and ones with few changes of the thread at
+/// random places. Fails if the test panics or deadlocks.
 pub(crate) fn explore(test: impl Fn() + Clone + Send + Sync + 'static) {
     explore_often(1, test);
 }
 
-/// As `explore`, but with fewer interleavings by this factor, for a test that takes long.
+/// As `explore`, but with fewer interleavings by this factor, for a slow test.
 pub(crate) fn explore_often(divisor: usize, test: impl Fn() + Clone + Send + Sync + 'static) {
     let interleavings = std::env::var("ONWARD_SHUTTLE").ok();
     let interleavings = interleavings.and_then(|number| number.parse().ok());

@@ -1,5 +1,4 @@
-//! What a worker polls itself, beside its own work: the executor's questions about the world,
-//! and the drivers that its runtime did not take.
+//! Futures that a worker polls itself: `list`, `reconcile`, and drivers that the runtime refused.
 
 use super::inbox::Event;
 use crate::agent::panic::{caught, discard, drop_caught, poll_caught, text_of};
@@ -17,9 +16,9 @@ use futures::stream::FuturesUnordered;
 
 /// Futures that a worker polls itself.
 pub(super) struct Background {
-    /// The executor lists what exists.
+    /// `Executor::list` in flight.
     listing: Option<BoxFuture<'static, Option<Vec<String>>>>,
-    /// What exists of an id is ended.
+    /// `Executor::reconcile` in flight, by id.
     reconciling: BTreeMap<String, BoxFuture<'static, bool>>,
     /// Drivers that the runtime has refused or dropped.
     pub(super) drivers: FuturesUnordered<BoxFuture<'static, ()>>,
@@ -31,7 +30,7 @@ impl Background {
         Self { listing: None, reconciling: BTreeMap::new(), drivers }
     }
 
-    /// Asks the executor what exists in the world.
+    /// Calls `Executor::list`.
     pub(super) fn list<E: Executor + 'static>(&mut self, executor: Arc<E>) {
         self.listing = Some(Box::pin(async move {
             match contained(async { executor.list().await }).await {
@@ -44,7 +43,7 @@ impl Background {
         }));
     }
 
-    /// Ends what exists of an id.
+    /// Calls `Executor::reconcile` for an id.
     pub(super) fn reconcile<E: Executor + 'static>(&mut self, executor: Arc<E>, id: String) {
         tracing::warn!(task.id = id, "workload exists and is not assigned");
         let of = id.clone();
@@ -52,7 +51,11 @@ impl Background {
             match contained(async { executor.reconcile(&of).await }).await {
                 Ok(()) => true,
                 Err(error) => {
-                    tracing::error!(task.id = of, error, "unassigned workload not removed");
+                    tracing::error!(
+                        task.id = of,
+                        error,
+                        "reconcile of an unassigned workload failed"
+                    );
                     false
                 }
             }
@@ -60,14 +63,14 @@ impl Background {
         self.reconciling.insert(id, future);
     }
 
-    /// Drops what ends an id.
+    /// Drops the `reconcile` of an id.
     pub(super) fn stop(&mut self, id: &str) {
         if let Some(future) = self.reconciling.remove(id) {
             stop(future);
         }
     }
 
-    /// Drops everything.
+    /// Drops all futures.
     pub(super) fn clear(&mut self) {
         for driver in core::mem::take(&mut self.drivers) {
             discard("driver", driver);
@@ -80,7 +83,7 @@ impl Background {
         }
     }
 
-    /// Polls all of it. Returns what has come of it.
+    /// Polls all futures. Returns the results of those that are ready.
     pub(super) fn poll<D>(&mut self, context: &mut Context<'_>) -> Vec<Event<D>> {
         let mut events = Vec::new();
         if let Some(listing) = &mut self.listing
@@ -96,20 +99,20 @@ impl Background {
                 false
             }
         });
-        // The end of a driver is told by its report.
+        // The end of a driver comes as an event from its `Report`.
         loop {
             match caught(|| self.drivers.poll_next_unpin(context)) {
                 Ok(Poll::Ready(Some(()))) => {}
                 Ok(Poll::Ready(None) | Poll::Pending) => break,
-                // That driver is dropped.
-                Err(panic) => tracing::error!(%panic, "driver of a task panicked, and is dropped"),
+                // The stream has dropped that driver.
+                Err(panic) => tracing::error!(%panic, "driver panicked and was dropped"),
             }
         }
         events
     }
 }
 
-/// Awaits a call of the executor. Its panics and its errors come as texts.
+/// Awaits a call of the executor. A panic or an error is returned as its text.
 async fn contained<T>(call: impl Future<Output = Result<T, ControllerError>>) -> Result<T, String> {
     let mut call = core::pin::pin!(Some(call));
     let answer = core::future::poll_fn(|context| match call.as_mut().as_pin_mut() {
@@ -131,7 +134,7 @@ async fn contained<T>(call: impl Future<Output = Result<T, ControllerError>>) ->
     }
 }
 
-/// Drops a future of the embedder's, which may panic.
+/// Drops a future of the embedder, and logs its panic.
 fn stop<F>(future: F) {
     if let Err(panic) = caught(|| drop(future)) {
         tracing::error!(%panic, "executor panicked when a call was dropped");

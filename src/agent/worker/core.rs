@@ -1,8 +1,8 @@
-//! What a worker does next: all of its decisions, as plain data and plain functions.
+//! All decisions of a worker, as plain data and plain functions.
 //!
-//! The worker feeds it what has happened ([`Core::input`]), asks [`Core::next`], and does that.
-//! Nothing here waits, and nothing of an embedder's is called but `Clone` and `PartialEq` of its
-//! definitions. The worker owns it; it is under no lock. `H` stands for a task's driver.
+//! The worker passes each event to [`Core::input`], calls [`Core::next`], and does what that
+//! returns. Nothing here waits. Of the embedder's code, only `Clone` and `PartialEq` of definitions
+//! are called. The worker owns the core, so it is under no lock. `H` is the handle of a driver.
 //!
 //! The numbers in comments are those of the rules in `docs/worker.md`.
 
@@ -53,30 +53,30 @@ use entry::{Entry, Stage};
 use orphans::Orphans;
 use unstored::Unstored;
 
-/// What is answered to a message.
+/// The answer to a message.
 pub(super) type Answer = Result<Accepted, AssignError>;
 
-/// A message that was taken.
+/// The answer to a message that was accepted.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Accepted {
-    /// What is not possible of it.
+    /// The tasks that could not be changed.
     pub(super) refused: Vec<RefusedTask>,
     /// The tasks that it shuts down.
     pub(super) shut_down: Vec<Arc<str>>,
 }
 
-/// What the embedder tells a worker.
+/// A message from a handle.
 #[derive(Clone)]
 pub(super) enum Message<D> {
     /// The full set of tasks.
     Assign(Vec<AssignedTask<D>>),
-    /// Some of them have changed.
+    /// Changes of some tasks.
     Update(Vec<AssignmentChange<D>>),
-    /// Every task that has not ended is to be shut down.
+    /// Shut down every task that has not ended.
     ShutDown,
 }
 
-/// Something that has happened.
+/// An event.
 pub(super) enum Input<D> {
     /// A message, with a number for its answer.
     Message(u64, Message<D>),
@@ -84,49 +84,49 @@ pub(super) enum Input<D> {
     Changed(Arc<str>, Changes<D>),
     /// The driver of a task has ended.
     Ended(Arc<str>, DriverExit),
-    /// The executor has listed what exists in the world, or could not.
+    /// `list` has returned the ids of all workloads, or failed.
     Listed(Option<Vec<String>>),
-    /// What exists of an id was reconciled, or was not.
+    /// `reconcile` of an id has succeeded or failed.
     Reconciled(String, bool),
-    /// A listener has come.
+    /// There is a new listener.
     Listen(u64),
-    /// The agent stops.
+    /// The worker is being closed.
     Close,
 }
 
 /// What a worker does next.
 pub(super) enum Next<D, H> {
-    /// These, in their order.
+    /// Do these actions, in their order.
     Act(Vec<Action<D, H>>),
-    /// Make these durable.
+    /// Commit these changes to the store.
     Commit(Arc<[StoreChange<D>]>),
-    /// Wait for news, or until this moment.
+    /// Wait for an event, or until this time.
     Wait(Option<Duration>),
-    /// Nothing, ever again.
+    /// End.
     Nothing,
 }
 
-/// Something to be done about what is durable.
+/// An action that follows from a commit or an event.
 pub(super) enum Action<D, H> {
-    /// A driver begins, and this is wanted of its task.
+    /// Start a driver with this record.
     Drive(H, Arc<TaskRecord<D>>),
-    /// This is wanted of a task now.
+    /// Pass a new record to a driver.
     Tell(H, Arc<TaskRecord<D>>),
-    /// A driver stops.
+    /// Close a driver.
     Close(H),
-    /// The executor is to list what exists in the world.
+    /// Call `Executor::list`.
     List,
-    /// What exists of this id is to be ended.
+    /// Call `Executor::reconcile` for this id.
     Reconcile(String),
-    /// What reconciles this id is to be dropped.
+    /// Drop the `reconcile` of this id.
     StopReconciling(String),
-    /// A new listener hears these.
+    /// Pass all stored statuses to a new listener.
     Introduce(u64, Box<[(Arc<str>, Arc<TaskStatus>)]>),
-    /// The listeners hear the status of a task.
+    /// Pass a stored status to the listeners.
     Report(Arc<str>, Arc<TaskStatus>),
-    /// The listeners hear that a task was removed.
+    /// Pass the removal of a task to the listeners.
     ReportRemoved(Arc<str>),
-    /// The record, the driver, the logs or the removal error of a task are others.
+    /// Publish the new record, driver, logs or removal error of a task.
     Show(Arc<str>),
     /// A driver has something else to show of its task.
     Notify,
@@ -134,7 +134,7 @@ pub(super) enum Action<D, H> {
     Answer(u64, Box<Answer>),
 }
 
-/// What is shown of a task.
+/// The published data of a task.
 pub(super) struct Shown<'a, D, H> {
     pub(super) record: &'a Arc<TaskRecord<D>>,
     pub(super) seat: &'a H,
@@ -142,36 +142,36 @@ pub(super) struct Shown<'a, D, H> {
     pub(super) has_logs: bool,
 }
 
-/// Makes what stands for a task's driver.
+/// Makes the handle of a task's driver.
 pub(super) type Make<D, H> =
     Arc<dyn Fn(&Arc<str>, &TaskRecord<D>, Option<&TaskStatus>) -> H + Send + Sync>;
 
-/// Everything that a worker knows.
+/// The state of a worker.
 pub(super) struct Core<D, H> {
     entries: ById<Entry<D, H>>,
     messages: VecDeque<(u64, Message<D>)>,
-    /// What is being made durable.
+    /// The commit in flight.
     batch: Option<Batch<D>>,
-    /// The tasks of which something is not stored yet.
+    /// The tasks with changes that are not stored.
     due: BTreeSet<Arc<str>>,
-    /// The ids of which nobody knows what is stored, after a commit that failed.
+    /// The ids of a failed commit. It is unknown what is stored for them.
     unknown: BTreeSet<Arc<str>>,
     retry_at: Option<Duration>,
     failures: u32,
     unstored: Unstored,
     orphans: Orphans,
-    /// How many drivers there are.
+    /// The number of drivers.
     driven: usize,
     is_closing: bool,
     actions: Vec<Action<D, H>>,
-    /// The policy of tasks that have none of their own.
+    /// The policy of tasks without their own policy.
     policy: Arc<Policy>,
     jitter: Jitter,
     make: Make<D, H>,
 }
 
 impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
-    /// With everything that is stored. Each task gets its driver first.
+    /// The state for these stored tasks. Each of them gets a driver.
     pub(super) fn new(stored: Vec<StoredTask<D>>, make: Make<D, H>) -> Self {
         let mut core = Self {
             entries: ById::default(),
@@ -198,13 +198,13 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         core
     }
 
-    /// Sets the policy of tasks that have none of their own. Its back-off is also that of
-    /// commits that fail.
+    /// Sets the policy of tasks without their own policy. Its back-off is also used for failed
+    /// commits.
     pub(super) fn set_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
     }
 
-    /// Something has happened.
+    /// Handles an event.
     pub(super) fn input(&mut self, input: Input<D>) {
         match input {
             Input::Message(number, _) if self.is_closing => {
@@ -220,18 +220,18 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// What can be done while a commit is in flight.
+    /// The actions so far. They can be done while a commit is in flight.
     pub(super) fn actions(&mut self) -> Vec<Action<D, H>> {
         mem::take(&mut self.actions)
     }
 
-    /// What to do next.
+    /// Decides what to do next.
     pub(super) fn next(&mut self, now: Duration) -> Next<D, H> {
         self.unstored.look(now);
         if !self.actions.is_empty() {
             return Next::Act(self.actions());
         }
-        // A run that was dropped has begun it.
+        // An earlier `run`, which was dropped, has begun this commit.
         if let Some(batch) = &self.batch {
             return Next::Commit(Arc::clone(&batch.changes));
         }
@@ -253,7 +253,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         Next::Wait(self.retry_at.filter(|_| self.is_waiting()))
     }
 
-    /// Whether something is to be stored.
+    /// Whether there is anything to store.
     fn is_waiting(&self) -> bool {
         !self.due.is_empty() || !self.unknown.is_empty()
     }
@@ -266,7 +266,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             self.unstored.stored();
             return self.follow(batch);
         };
-        // It may have been written, or not (1).
+        // The commit may have been written or not (1).
         self.unknown.extend(batch.written.iter().map(|written| Arc::clone(&written.id)));
         let delay = self.jitter.delay(&self.policy.backoff, self.failures);
         self.failures = self.failures.saturating_add(1);
@@ -277,12 +277,12 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// There is no time: what failed is written again at once.
+    /// The sleeps of the runtime panic: retry a failed commit without a delay.
     pub(super) fn wait_no_longer(&mut self) {
         self.retry_at = None;
     }
 
-    /// A new listener hears everything that is stored (8).
+    /// Passes all stored statuses to a new listener (8).
     fn introduce(&mut self, number: u64) {
         let status =
             |(id, entry): (&Arc<str>, &Entry<D, H>)| Some((Arc::clone(id), entry.status.clone()?));
@@ -290,7 +290,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         self.actions.push(Action::Introduce(number, statuses));
     }
 
-    /// A driver tells what has changed.
+    /// The driver of a task has changes.
     fn changed(&mut self, id: &Arc<str>, changed: Changes<D>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         if let Some(status) = changed.status {
@@ -322,21 +322,21 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 entry.stage = Stage::Removed;
                 self.due.insert(Arc::clone(id));
             }
-            // Tried again with the next full set, and after a restart (6).
+            // Retried with the next full set, and after a restart (6).
             DriverExit::RemovalFailed { error } => {
                 entry.removal_error = Some(error.into());
                 if is_wanted_again {
                     self.drive(id);
                 }
             }
-            // It has panicked before it could hear of the removal.
+            // The driver has panicked before it got the removal.
             DriverExit::Closed if entry.record.removing => self.drive(id),
             DriverExit::Closed => {}
         }
         self.actions.push(Action::Show(Arc::clone(id)));
     }
 
-    /// The agent stops: every driver is closed, and what is not begun does not begin (12).
+    /// Closes every driver, and starts no more (12).
     fn close(&mut self) {
         if mem::replace(&mut self.is_closing, true) {
             return;
@@ -356,7 +356,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// A task is known from now on. It has no driver yet.
+    /// Adds a task, without a driver.
     fn insert(
         &mut self,
         id: &Arc<str>,
@@ -369,8 +369,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         self.actions.push(Action::Show(Arc::clone(id)));
     }
 
-    /// A task gets its driver, or waits until what exists of its id is reconciled (9). What is
-    /// to be ended anyway does not wait.
+    /// Starts the driver of a task. If `reconcile` of its id is in flight, the task waits for that
+    /// (9), unless it is being shut down or removed.
     fn drive(&mut self, id: &Arc<str>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         if self.is_closing || !matches!(entry.stage, Stage::Idle | Stage::Blocked) {
@@ -393,17 +393,17 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// Since when a status waits to be stored; see [`Unstored`].
+    /// Since when the oldest status waits to be stored; see [`Unstored`].
     pub(super) fn unstored_since(&self) -> Option<Duration> {
         self.unstored.since()
     }
 
-    /// What stands for the drivers.
+    /// The handles of all drivers.
     pub(super) fn seats(&self) -> impl Iterator<Item = &H> {
         self.entries.values().map(|entry| &entry.seat)
     }
 
-    /// What is shown of a task.
+    /// The data of a task to publish.
     pub(super) fn shown(&self, id: &str) -> Option<Shown<'_, D, H>> {
         let Entry { record, seat, removal_error, has_logs, .. } = self.entries.get(id)?;
         let (removal_error, has_logs) = (removal_error.as_ref(), *has_logs);

@@ -1,4 +1,4 @@
-//! What a worker does, as its core decides: everything but the store.
+//! Executes the decisions of a worker's core: spawns drivers, calls listeners, answers messages.
 
 use super::background::Background;
 use super::core::{Action, Core, Input, Next};
@@ -23,7 +23,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use futures::channel::oneshot;
 
-/// A worker without its store.
+/// All of a worker except its store.
 pub(super) struct Desk<E: Executor> {
     core: Core<E::Definition, Seat<E>>,
     pub(super) common: Arc<Common<E::Definition>>,
@@ -33,19 +33,19 @@ pub(super) struct Desk<E: Executor> {
     now: Duration,
     policy: Arc<Policy>,
     pub(super) limit: Option<Limit>,
-    /// What the handles see of [`Core::unstored_since`].
+    /// The published value of [`Core::unstored_since`].
     unstored_since: Option<Duration>,
     background: Background,
-    /// What the background has come to.
+    /// Results of the background.
     events: Vec<Event<E::Definition>>,
-    /// The tasks whose drivers are in the background.
+    /// The tasks whose drivers the worker polls in the background.
     driven_here: BTreeSet<Arc<str>>,
     /// The callers that wait for an answer, by the number of their message.
     answers: BTreeMap<u64, oneshot::Sender<super::core::Answer>>,
     numbers: u64,
 }
 
-/// What a driver shares with the worker.
+/// The state that a driver and the worker share.
 type Seat<E> = Arc<Shared<<E as Executor>::Definition>>;
 
 impl<E: Executor + 'static> Desk<E> {
@@ -103,13 +103,13 @@ impl<E: Executor + 'static> Desk<E> {
         WorkerHandle::new(Arc::clone(&self.common))
     }
 
-    /// Polls what runs in the background. Ready if there is something to be taken in.
+    /// Polls the background and the inbox. Ready if there is an event.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.events.extend(self.background.poll(context));
         if self.events.is_empty() { self.common.inbox.poll(context) } else { Poll::Ready(()) }
     }
 
-    /// What to do next.
+    /// Decides what to do next.
     pub(super) fn next(&mut self) -> Next<E::Definition, Seat<E>> {
         self.now = now(&*self.runtime, self.now);
         let Self { core, now, .. } = self;
@@ -135,24 +135,24 @@ impl<E: Executor + 'static> Desk<E> {
         }
     }
 
-    /// A sleep of the runtime is over, so time is at least this far.
+    /// A sleep until this time has ended.
     pub(super) fn woke(&mut self, moment: Duration) {
         self.now = self.now.max(moment);
     }
 
-    /// The runtime's sleeps panic: what waits for a moment is done with the next event.
+    /// The sleeps of the runtime panic: a failed commit is retried with the next event.
     pub(super) fn wait_no_longer(&mut self) {
         self.core.wait_no_longer();
     }
 
-    /// Takes in what has happened, and does what follows at once.
+    /// Passes all events to the core, and does the actions that follow.
     pub(super) fn absorb_and_act(&mut self) {
         self.absorb();
         let actions = self.core.actions();
         self.act(actions);
     }
 
-    /// Takes in what has happened.
+    /// Passes all events to the core.
     pub(super) fn absorb(&mut self) {
         let mut events = self.common.inbox.take();
         events.append(&mut self.events);
@@ -169,7 +169,7 @@ impl<E: Executor + 'static> Desk<E> {
         }
     }
 
-    /// An event as the core takes it. None if there is nothing for the core to decide.
+    /// The input of the core for an event. None if the core need not decide anything.
     fn input(&mut self, event: Event<E::Definition>) -> Option<Input<E::Definition>> {
         Some(match event {
             Event::Message(message, answer) => {
@@ -277,7 +277,7 @@ impl<E: Executor + 'static> Desk<E> {
         self.common.view.set(id, row)
     }
 
-    /// A new listener hears everything that is stored, and then what changes.
+    /// Passes all stored statuses to a new listener. After that, it gets new ones.
     fn introduce(&self, number: u64, statuses: Box<[(Arc<str>, Arc<TaskStatus>)]>) {
         let Some(cell) = self.common.listeners.newcomer(number) else { return };
         if statuses.into_iter().all(|(id, status)| cell.changed(&id, &status)) {
@@ -285,7 +285,7 @@ impl<E: Executor + 'static> Desk<E> {
         }
     }
 
-    /// Tells a driver what is wanted.
+    /// Passes a record to a driver.
     fn tell(&self, seat: &Seat<E>, record: &TaskRecord<E::Definition>) {
         let handle = DriverHandle::new(Arc::clone(seat));
         handle.set_policy(record.policy.clone().unwrap_or_else(|| Arc::clone(&self.policy)));
@@ -302,15 +302,15 @@ impl<E: Executor + 'static> Desk<E> {
     fn spawn(&self, seat: &Seat<E>) {
         let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(seat));
         if let Err(error) = spawn(&*self.runtime, future) {
-            tracing::error!(task.id = &*seat.id, error, "driver not spawned");
+            tracing::error!(task.id = &*seat.id, error, "runtime refused the driver");
         }
     }
 
-    /// The runtime has refused or dropped the future of a task's driver: from here on the worker
-    /// polls the driver itself.
+    /// Polls another driver of the task in the background, because the runtime has refused or
+    /// dropped the future of the last one.
     fn drive_here(&mut self, id: &Arc<str>) {
         let Some(seat) = self.common.view.seat(id) else { return };
-        tracing::error!(task.id = &**id, "driver dropped by the runtime, worker drives the task");
+        tracing::error!(task.id = &**id, "runtime dropped the driver, worker drives the task");
         let future = life(self.driver(&seat), Arc::clone(&self.common), seat);
         self.background.drivers.push(future);
         self.driven_here.insert(Arc::clone(id));
@@ -320,7 +320,7 @@ impl<E: Executor + 'static> Desk<E> {
 }
 
 impl<E: Executor> Desk<E> {
-    /// The run is over.
+    /// Ends the worker.
     pub(super) fn end(&mut self) {
         self.background.clear();
         self.common.view.set_phase(Phase::Ended);
@@ -329,8 +329,8 @@ impl<E: Executor> Desk<E> {
     }
 }
 
-/// Does one thing of several. If the embedder's code panics in it, the others are done
-/// nevertheless.
+/// Does one of several actions. If code of the embedder panics in it, the panic is logged, so that
+/// the other actions are done.
 fn contain(act: impl FnOnce()) {
     if let Err(panic) = caught(act) {
         tracing::error!(%panic, "worker caught a panic");

@@ -1,4 +1,4 @@
-//! What can be wrong with assignments.
+//! The errors of assignments.
 
 use crate::agent::driver::UpdateError;
 use crate::agent::store::StoreError;
@@ -6,16 +6,17 @@ use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
-/// Why a set of assignments was not taken. The old assignments stay in force.
+/// Why a message of a [`WorkerHandle`](super::WorkerHandle) was refused as a whole. The tasks are
+/// unchanged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AssignError {
-    /// Two tasks of it have the same id.
+    /// Two tasks or changes of the message have the same id.
     DuplicateTask {
         /// The id.
         id: String,
     },
-    /// It could not be stored. It can be tried again.
+    /// The commit to the store failed. You can send the same message again.
     Store(StoreError),
     /// A definition panicked when it was compared or cloned.
     Panicked {
@@ -32,8 +33,8 @@ impl fmt::Display for AssignError {
             Self::DuplicateTask { id } => {
                 write!(f, "two tasks have the id `{id}`: each task needs an id of its own")
             }
-            Self::Store(error) => write!(f, "the assignment could not be stored: {error}"),
-            Self::Panicked { error } => write!(f, "the assignment was not taken: {error}"),
+            Self::Store(error) => write!(f, "the assignment was not stored: {error}"),
+            Self::Panicked { error } => write!(f, "the assignment was refused: {error}"),
             Self::Closed => f.write_str("the worker is closed"),
         }
     }
@@ -48,15 +49,17 @@ impl Error for AssignError {
     }
 }
 
-/// A task of a set that stays as it is, because what is wanted of it is not possible. The other
-/// tasks of the set were taken. It is part of a result, not an error: the error is its `reason`.
+/// A task that could not be changed as requested, with the reason. The other tasks of the same
+/// message were accepted.
+///
+/// It is part of a result and not an error. The error is its `reason`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RefusedTask {
     /// The task's id.
     pub id: String,
-    /// Why it stays as it is.
+    /// Why the task is unchanged.
     pub reason: UpdateError,
 }
 

@@ -1,4 +1,4 @@
-//! The handle of a worker: what is assigned, and how far the tasks are.
+//! The handle of a worker: assigns, changes and removes tasks, and shows them.
 
 use super::core::{Answer, Message};
 use super::error::{AssignError, RefusedTask};
@@ -18,7 +18,7 @@ use core::time::Duration;
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 
-/// What a worker, its handles and its drivers share.
+/// The data that a worker, its handles and its drivers share.
 pub(super) struct Common<D> {
     pub(super) inbox: Arc<Inbox<D>>,
     pub(super) view: View<D>,
@@ -31,7 +31,8 @@ impl<D> Common<D> {
     }
 }
 
-/// Tells a [`Worker`](super::Worker) which tasks are assigned, and shows how far they are.
+/// Controls a [`Worker`](super::Worker): assigns, changes and removes tasks, and shows their
+/// statuses.
 ///
 /// It is cheap to clone and works from any thread.
 ///
@@ -59,21 +60,22 @@ impl<D> WorkerHandle<D> {
         Self { common }
     }
 
-    /// Assigns the full set of tasks: new ones begin, changed ones change, and all others are
-    /// removed. Ready when that is stored and the drivers know it.
+    /// Assigns the full set of tasks. New tasks start, changed ones are updated, and all tasks that
+    /// are not in the set are removed. It returns when the set has been stored and passed to the
+    /// drivers.
     ///
-    /// A task has changed if its definition, desired state or policy is unequal. Returns the
-    /// tasks that stay as they are, because what is wanted of them is not possible. A definition
-    /// that a controller refuses later is not among them; see
+    /// A task has changed if its definition, its desired state or its policy is not equal to the
+    /// old one. Returns the tasks that could not be changed, for example because the desired state
+    /// would fall. A definition that a controller refuses later is not among them; see
     /// [`Snapshot::definition`](crate::agent::driver::Snapshot::definition).
     ///
     /// # Errors
     ///
-    /// Nothing of it was taken, and the old assignments stay in force.
+    /// The whole set was refused or not stored; see [`AssignError`]. The tasks are unchanged.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, the set is taken or not. To be sure, assign it again.
+    /// If you drop its future, the set is accepted or not. To be sure, assign it again.
     ///
     /// In SwarmKit: `Worker.Assign`.
     pub async fn assign<T: Into<AssignedTask<D>>>(
@@ -84,16 +86,16 @@ impl<D> WorkerHandle<D> {
         self.send(Message::Assign(tasks)).await.map(|accepted| accepted.refused)
     }
 
-    /// Changes some of the assigned tasks; the others stay as they are. The removal of a task
-    /// that does not exist does nothing.
+    /// Changes some of the assigned tasks, and does not affect the others. If you remove a task
+    /// that does not exist, nothing happens.
     ///
     /// # Errors
     ///
-    /// As with [`assign`](Self::assign).
+    /// The same as [`assign`](Self::assign).
     ///
     /// # Cancel safety
     ///
-    /// As with [`assign`](Self::assign).
+    /// The same as [`assign`](Self::assign).
     ///
     /// In SwarmKit: `Worker.Update`.
     pub async fn update(
@@ -106,15 +108,15 @@ impl<D> WorkerHandle<D> {
 
     /// Shuts down every task that has not ended, and returns when each of them has.
     ///
-    /// Call it before [`close`](Self::close) if the tasks are to end with the agent. It takes as
-    /// long as the slowest workload, so give it a deadline of your own. SHUTDOWN is stored, and
-    /// no task comes back from it: to assign it with a lower desired state is refused. What is
-    /// assigned later is not shut down.
+    /// Call it before [`close`](Self::close) if the tasks must end with the agent. It takes as long
+    /// as the slowest workload, so give it a deadline of your own. The desired state SHUTDOWN is
+    /// stored and never falls: you cannot assign such a task with a lower one. Tasks that are
+    /// assigned later are not shut down.
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update). [`AssignError::Closed`] also if the worker is closed
-    /// meanwhile.
+    /// The same as [`update`](Self::update), and [`AssignError::Closed`] if the worker is closed
+    /// before all tasks have ended.
     ///
     /// # Cancel safety
     ///
@@ -134,7 +136,7 @@ impl<D> WorkerHandle<D> {
     async fn send(&self, message: Message<D>) -> Answer {
         let (sender, answer) = oneshot::channel();
         drop(self.common.inbox.put(Event::Message(message, sender)));
-        // Without an answer: nobody reads any more.
+        // No answer: the inbox is closed.
         answer.await.unwrap_or(Err(AssignError::Closed))
     }
 
@@ -164,9 +166,11 @@ impl<D> WorkerHandle<D> {
         Err(AssignError::Closed)
     }
 
-    /// Adds a listener: it hears the stored status of every task first, then each status that
-    /// has been stored, and each task that was removed. It hears them until the [`Listener`] is
-    /// dropped. The sink is dropped then too, or at the end of the call that is in progress.
+    /// Adds a sink that receives the statuses of all tasks, until you drop the [`Listener`].
+    ///
+    /// It first gets the stored status of every task. After that, it gets each new status when it
+    /// has been stored, and each removal of a task. The sink is dropped with the `Listener`, or at
+    /// the end of a call that is in progress.
     ///
     /// In SwarmKit: `Worker.Listen`.
     pub fn listen(&self, sink: impl StatusSink + 'static) -> Listener {
@@ -189,24 +193,23 @@ impl<D> WorkerHandle<D> {
         Changes { handle: self.clone(), watcher: Watcher::default() }
     }
 
-    /// The snapshots of one task, as they change. None if there is no such task.
+    /// A stream of the newest snapshot of one task. None if there is no such task.
     pub fn snapshots(&self, id: &str) -> Option<Watch<D, Snapshot>> {
         let seat = self.common.view.seat(id)?;
         Some(DriverHandle::new(seat).snapshots())
     }
 
-    /// Since when the oldest status that is not stored yet waits for that, in the time of
-    /// [`Runtime::now`](crate::agent::Runtime::now). None if all statuses that the worker knows
-    /// are stored.
+    /// Since when the oldest status waits to be stored, on the clock of
+    /// [`Runtime::now`](crate::agent::Runtime::now). None if all statuses are stored.
     ///
-    /// While the store fails or hangs, this stays as it is. If a status comes during a commit, it
-    /// counts from the beginning of that commit.
+    /// While the store fails or hangs, this time does not change, so its age grows. A status that
+    /// comes during a commit counts from the beginning of that commit.
     pub fn unstored_since(&self) -> Option<Duration> {
         self.common.view.unstored_since()
     }
 
-    /// Stops the worker: every controller is closed, every task is left as it is, and
-    /// [`run`](super::Worker::run) returns when the last status is stored and reported.
+    /// Ends the worker. Every controller is closed, and the tasks stay as they are.
+    /// [`run`](super::Worker::run) returns when the last status has been stored and reported.
     ///
     /// In SwarmKit: `Worker.Close`.
     pub fn close(&self) {

@@ -1,4 +1,4 @@
-//! What a worker is told: by its handles, its drivers, and what it runs beside them.
+//! The inbox of a worker: a queue of events from its handles and drivers.
 
 use super::core::{Answer, Message};
 use crate::agent::driver::{DriverExit, Notice};
@@ -11,12 +11,12 @@ use core::mem;
 use core::task::{Context, Poll, Waker};
 use futures::channel::oneshot;
 
-/// Something that a worker is told.
+/// An event for a worker.
 pub(super) enum Event<D> {
     Message(Message<D>, oneshot::Sender<Answer>),
-    /// The task of this id has changes to be collected.
+    /// The driver of the task with this id has changes to collect.
     Changed(Arc<str>),
-    /// The future of a task's driver is gone, with or without an end.
+    /// The future of a driver has returned, or was dropped before its end (none).
     Ended(Arc<str>, Option<DriverExit>),
     Listed(Option<Vec<String>>),
     Reconciled(String, bool),
@@ -25,8 +25,7 @@ pub(super) enum Event<D> {
     Close,
 }
 
-/// A queue of events, of which the worker is the only reader. Values go in and out of it whole:
-/// none is dropped under its lock.
+/// A queue of events. Only the worker reads it. No event is dropped under its lock.
 pub(super) struct Inbox<D>(Mutex<State<D>>);
 
 struct State<D> {
@@ -41,7 +40,7 @@ impl<D> Inbox<D> {
         Self(Mutex::new(State { events: Vec::new(), waker: None, is_closed: false }))
     }
 
-    /// Puts an event into the queue. Returns it if nobody reads any more.
+    /// Puts an event into the queue. Returns the event if the inbox is closed.
     pub(super) fn put(&self, event: Event<D>) -> Option<Event<D>> {
         let mut state = self.0.lock();
         if state.is_closed {
@@ -56,7 +55,7 @@ impl<D> Inbox<D> {
         None
     }
 
-    /// Takes everything out of the queue.
+    /// Takes all events out of the queue.
     pub(super) fn take(&self) -> Vec<Event<D>> {
         mem::take(&mut self.0.lock().events)
     }
@@ -73,7 +72,7 @@ impl<D> Inbox<D> {
             if state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 return Poll::Pending;
             }
-            // A waker is foreign code: it is cloned and dropped outside of the lock.
+            // A waker is code of the embedder: it is cloned and dropped outside of the lock.
             let Some(waker) = fresh.take() else {
                 drop(state);
                 fresh = Some(context.waker().clone());
@@ -86,7 +85,8 @@ impl<D> Inbox<D> {
         }
     }
 
-    /// Nobody reads any more. Those who wait for an answer are told so.
+    /// Closes the inbox and drops all events. Callers that wait for an answer get
+    /// [`AssignError::Closed`](super::AssignError::Closed).
     pub(super) fn close(&self) {
         let mut state = self.0.lock();
         state.is_closed = true;

@@ -11,15 +11,14 @@ use tracing::Instrument;
 
 /// A driver, and the report of its end.
 ///
-/// The fields are dropped in this order: when the worker hears that the future is gone, the
-/// driver is gone.
+/// The fields are dropped in this order, so the driver is dropped before its end is reported.
 struct DriverFuture<E: Executor> {
     driver: Driver<E>,
     report: Report<E::Definition>,
 }
 
-/// Tells the worker that a driver is gone: it has ended, or its future was dropped. The future
-/// may be dropped before its first poll, so this exists before the future does.
+/// Reports to the worker, when it is dropped, that a driver has ended or that its future was
+/// dropped. It is made before the future, because the future may be dropped before its first poll.
 struct Report<D> {
     common: Arc<Common<D>>,
     seat: Arc<Shared<D>>,
@@ -34,7 +33,7 @@ impl<D> Drop for Report<D> {
     }
 }
 
-/// The whole life of a task, as a future for a runtime.
+/// The future that runs a driver on a runtime.
 pub(super) fn life<E: Executor + 'static>(
     driver: Driver<E>,
     common: Arc<Common<E::Definition>>,
@@ -45,7 +44,7 @@ pub(super) fn life<E: Executor + 'static>(
     let mut whole = DriverFuture { driver, report };
     Box::pin(
         async move {
-            // Taken in as a whole, so that its fields are dropped in their order.
+            // Moved as a whole, so that its fields are dropped in their order.
             let DriverFuture { driver, report } = &mut whole;
             driver.run_contained().await;
             report.has_ended = true;

@@ -10,11 +10,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-/// Listens to the statuses of all tasks of a worker, until it is dropped; see
-/// [`WorkerHandle::listen`](super::WorkerHandle::listen).
+/// A subscription to the statuses of all tasks of a worker; see
+/// [`WorkerHandle::listen`](super::WorkerHandle::listen). It ends when you drop it.
 ///
-/// When its drop returns, its sink is not called any more. If a call is in progress on another
-/// thread, the drop waits for that call.
+/// After the drop has returned, the sink is not called again. If a call is in progress on another
+/// thread, the drop waits for it.
 #[must_use = "if it is dropped, the sink is not called any more"]
 pub struct Listener {
     cell: Arc<Cell>,
@@ -24,7 +24,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens for as long as the worker exists.
+    /// Keeps the subscription until the worker is dropped.
     pub fn forever(mut self) {
         self.is_forever = true;
     }
@@ -35,7 +35,7 @@ impl Drop for Listener {
         if self.is_forever {
             return;
         }
-        // Its sink is dropped with the last of these, outside of the lock.
+        // The sink is dropped with the last `Arc`, outside of the lock.
         let removed = self.listeners.remove(self.number);
         self.cell.stop();
         drop(removed);
@@ -48,31 +48,30 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// The listeners of a worker. Its handles add them, and the drop of a [`Listener`] takes them
-/// out, also while the worker is idle or does not run.
+/// The listeners of a worker. Handles add them, and the drop of a [`Listener`] removes it, even if
+/// the worker does not run.
 #[derive(Default)]
 pub(super) struct Listeners(Mutex<Table>);
 
-/// A listener has one number for its whole life. The order of the numbers is that in which they
-/// were added.
+/// The listeners by their numbers. The numbers have the order in which the listeners were added.
 pub(super) type Cells = BTreeMap<u64, Arc<Cell>>;
 
 #[derive(Default)]
 struct Table {
     numbers: u64,
-    /// Those that have not heard yet which statuses are stored.
+    /// The listeners that have not received the stored statuses yet.
     newcomers: Cells,
-    /// The highest number that the worker has seen.
+    /// The highest number that the worker has read.
     seen: u64,
-    /// Whether the worker was told that there are newcomers that it has not seen.
+    /// Whether the worker was notified of newcomers that it has not read.
     is_told: bool,
-    /// All others. It is copied only if it changes while the worker calls them.
+    /// All other listeners. The map is copied only if it changes while the worker calls them.
     introduced: Arc<Cells>,
     is_closed: bool,
 }
 
 impl Listeners {
-    /// Adds a listener. `true` if the worker must be told that there are newcomers.
+    /// Adds a listener. `true` if the worker must be notified of newcomers.
     pub(super) fn add(self: &Arc<Self>, sink: impl StatusSink + 'static) -> (Listener, bool) {
         let cell = Arc::new(Cell::new(sink));
         let mut table = self.0.lock();
@@ -87,7 +86,7 @@ impl Listeners {
         (Listener { cell, listeners: Arc::clone(self), number, is_forever: false }, is_news)
     }
 
-    /// The numbers of the newcomers that the worker has not seen before.
+    /// The numbers of the newcomers that the worker has not read before.
     pub(super) fn see_newcomers(&self) -> Vec<u64> {
         let mut table = self.0.lock();
         table.is_told = false;
@@ -96,12 +95,12 @@ impl Listeners {
         table.newcomers.range(seen + 1..).map(|(number, _)| *number).collect()
     }
 
-    /// A listener that has not heard yet what is stored. None if it was dropped.
+    /// A newcomer. None if it was dropped.
     pub(super) fn newcomer(&self, number: u64) -> Option<Arc<Cell>> {
         self.0.lock().newcomers.get(&number).map(Arc::clone)
     }
 
-    /// A newcomer has heard what is stored: from now on it hears what changes.
+    /// A newcomer has received the stored statuses. From now on it gets new ones.
     pub(super) fn introduced(&self, number: u64) {
         let mut table = self.0.lock();
         if let Some(cell) = table.newcomers.remove(&number) {
@@ -109,12 +108,12 @@ impl Listeners {
         }
     }
 
-    /// The listeners that hear what changes.
+    /// The listeners that get new statuses.
     pub(super) fn all(&self) -> Arc<Cells> {
         Arc::clone(&self.0.lock().introduced)
     }
 
-    /// Takes a listener out.
+    /// Removes a listener.
     fn remove(&self, number: u64) -> Option<Arc<Cell>> {
         let mut table = self.0.lock();
         let newcomer = table.newcomers.remove(&number);
@@ -124,7 +123,7 @@ impl Listeners {
         Arc::make_mut(&mut table.introduced).remove(&number)
     }
 
-    /// The worker calls no listener any more.
+    /// Removes all listeners, and adds no more.
     pub(super) fn close(&self) {
         let mut table = self.0.lock();
         table.is_closed = true;
@@ -135,9 +134,9 @@ impl Listeners {
     }
 }
 
-/// A sink, and whether it is called.
+/// A sink, and the thread that calls it.
 pub(super) struct Cell {
-    /// Always there, until it is dropped.
+    /// None only during a drop.
     sink: Option<Box<dyn StatusSink>>,
     state: Mutex<State>,
     is_over: Condvar,
@@ -156,12 +155,12 @@ impl Cell {
         Self { sink: Some(Box::new(sink)), state, is_over: Condvar::default() }
     }
 
-    /// The status of a task has changed. Returns false if its listener was dropped.
+    /// Passes a status to the sink. Returns false if the listener was dropped.
     pub(super) fn changed(&self, id: &str, status: &TaskStatus) -> bool {
         self.call(|sink| deliver(sink, id, status.clone()))
     }
 
-    /// A task was removed. Returns false if its listener was dropped.
+    /// Passes the removal of a task to the sink. Returns false if the listener was dropped.
     pub(super) fn removed(&self, id: &str) -> bool {
         self.call(|sink| deliver_removed(sink, id))
     }
@@ -181,7 +180,7 @@ impl Cell {
         true
     }
 
-    /// Returns when no call is in progress, and none begins any more. A sink may call it.
+    /// Stops the calls. Waits for a call that is in progress on another thread.
     fn stop(&self) {
         let own = current().id();
         let mut state = self.state.lock();

@@ -1,4 +1,4 @@
-//! The logs of several tasks, also of those that come later.
+//! The logs of several tasks, including tasks that are assigned later.
 
 use super::handle::WorkerHandle;
 use super::view::Phase;
@@ -14,7 +14,7 @@ use core::task::Poll;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-/// Whose logs are wanted: of these tasks, and of all tasks of these services.
+/// Selects the logs of tasks by task id and by service id.
 ///
 /// ```
 /// use onward::Assignment;
@@ -37,31 +37,31 @@ pub struct LogSelector {
 }
 
 impl LogSelector {
-    /// Of this task.
+    /// Selects this task.
     pub fn task(id: impl Into<String>) -> Self {
         Self::default().or_task(id)
     }
 
-    /// Of all tasks of this service.
+    /// Selects all tasks of this service.
     pub fn service(id: impl Into<String>) -> Self {
         Self::default().or_service(id)
     }
 
-    /// Of this task too.
+    /// Adds this task.
     #[must_use]
     pub fn or_task(mut self, id: impl Into<String>) -> Self {
         self.task_ids.push(id.into());
         self
     }
 
-    /// Of all tasks of this service too.
+    /// Adds all tasks of this service.
     #[must_use]
     pub fn or_service(mut self, id: impl Into<String>) -> Self {
         self.service_ids.push(id.into());
         self
     }
 
-    /// Whether the logs of this task are wanted.
+    /// Whether this task is selected.
     pub fn selects<D>(&self, task: &Assignment<D>) -> bool {
         let service = task.service_id.as_ref();
         self.task_ids.iter().any(|id| **id == *task.id)
@@ -90,11 +90,12 @@ impl<'a> Selection<'a> {
 }
 
 impl<D> WorkerHandle<D> {
-    /// Publishes the logs of all tasks that are selected. `open` makes the publisher for each
-    /// task, from its id. If the options say *follow*, the logs of tasks that come later are
+    /// Publishes the logs of all selected tasks. `open` makes the publisher of a task, from its id.
+    /// With [`follow`](LogSubscriptionOptions::follow), the logs of tasks that are assigned later are
     /// published too, until the worker is closed.
     ///
-    /// Returns the tasks whose logs could not be read to their end; the others are not affected.
+    /// Returns the errors of logs that could not be read to their end, with the ids of their tasks.
+    /// Other logs are not affected.
     ///
     /// # Cancel safety
     ///

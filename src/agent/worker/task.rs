@@ -1,4 +1,4 @@
-//! What a worker is told of a task, and what it shows of one.
+//! Tasks of a worker: how they are assigned, changed and shown.
 
 use crate::agent::driver::Snapshot;
 use crate::agent::policy::Policy;
@@ -8,9 +8,10 @@ use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::string::String;
 use alloc::sync::Arc;
 
-/// A task as a worker is told of it.
+/// A task for [`WorkerHandle::assign`](super::WorkerHandle::assign): an assignment, and optionally a
+/// policy and a status.
 ///
-/// An [`Assignment`] is one with the worker's policy:
+/// If a task needs no policy of its own, you can pass the [`Assignment`] instead.
 ///
 /// ```
 /// use core::time::Duration;
@@ -28,9 +29,9 @@ use alloc::sync::Arc;
 pub struct AssignedTask<D> {
     /// The wanted definition and desired state.
     pub assignment: Arc<Assignment<D>>,
-    /// The task's own policy. If it has none, it has the worker's.
+    /// The task's own policy. None: it has the policy of the worker.
     pub policy: Option<Arc<Policy>>,
-    /// The status that the manager knows. It counts only if the store has none of the task.
+    /// The status that the manager has. It counts only if no status of the task is stored.
     #[cfg_attr(
         feature = "serde",
         serde(default, with = "crate::lifecycle::stored_status::shared")
@@ -39,7 +40,7 @@ pub struct AssignedTask<D> {
 }
 
 impl<D> AssignedTask<D> {
-    /// A task with the worker's policy.
+    /// A task with the policy of the worker.
     pub fn new(assignment: impl Into<Arc<Assignment<D>>>) -> Self {
         Self { assignment: assignment.into(), policy: None, status: None }
     }
@@ -60,7 +61,7 @@ impl<D> AssignedTask<D> {
         self
     }
 
-    /// Sets the status that the manager knows.
+    /// Sets the status that the manager has. It counts only if no status of the task is stored.
     #[must_use]
     pub fn with_status(self, status: impl Into<Arc<TaskStatus>>) -> Self {
         Self { status: Some(status.into()), ..self }
@@ -83,7 +84,7 @@ impl<D> From<Arc<Assignment<D>>> for AssignedTask<D> {
     }
 }
 
-/// What is wanted of a stored task, to assign it again.
+/// The wanted assignment and the policy of a stored task, to assign it again.
 impl<D> From<TaskRecord<D>> for AssignedTask<D> {
     fn from(record: TaskRecord<D>) -> Self {
         Self { assignment: record.assignment, policy: record.policy, status: None }
@@ -96,24 +97,25 @@ impl<D> From<AssignedTask<D>> for NextTask<D> {
     }
 }
 
-/// One of several changes to the set of assigned tasks.
+/// A change to the set of assigned tasks, for
+/// [`WorkerHandle::update`](super::WorkerHandle::update).
 ///
 /// In SwarmKit: `api.AssignmentChange`.
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum AssignmentChange<D> {
-    /// This task is assigned, or its definition, desired state or policy has changed. All three
-    /// are replaced: if it has no policy of its own, the worker's is in force.
+    /// Assigns a task, or replaces its definition, its desired state and its policy. A task without
+    /// its own policy has the policy of the worker.
     Update(AssignedTask<D>),
-    /// Only the desired state of a task has changed. Its definition and its policy stay.
+    /// Changes only the desired state of a task. Its definition and its policy stay.
     DesiredState {
         /// The task's id.
         id: String,
         /// The desired state.
         desired_state: TaskState,
     },
-    /// The task of this id is no longer assigned.
+    /// Removes the task with this id.
     Remove(String),
 }
 
@@ -127,20 +129,20 @@ impl<D> AssignmentChange<D> {
     }
 }
 
-/// Everything there is to see of one task of a worker.
+/// One task of a worker: its record, and a snapshot of its driver.
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TaskView<D> {
-    /// What is stored of it, but for its status.
+    /// The stored record.
     pub record: Arc<TaskRecord<D>>,
-    /// How far it is now. Its status may not be stored yet.
+    /// The status, and the progress of the driver. The status may not be stored yet.
     pub snapshot: Snapshot,
-    /// Why its removal failed. A failed removal is tried again with the next full set of
-    /// assignments, with an update that names the task, and after a restart.
+    /// Why the removal failed. The worker retries it with the next full set of assignments, with
+    /// an update of this task, and after a restart.
     pub removal_error: Option<String>,
-    /// Whether the worker drives the task in its own future, because the runtime has refused
-    /// or dropped the task's future.
+    /// Whether the worker polls the driver in its own future, because the runtime has refused or
+    /// dropped the future of the driver.
     pub is_driven_by_worker: bool,
 }
 
@@ -155,13 +157,12 @@ impl<D> TaskView<D> {
         self.snapshot.status.state.is_terminal()
     }
 
-    /// Whether the task is to be shut down, or follows a removal only for that, and has not
-    /// ended.
+    /// Whether the task, or its successor, must be shut down and has not ended.
     pub(super) fn is_shutting_down(&self) -> bool {
         let is_wanted =
             |assignment: &Assignment<D>| assignment.desired_state >= TaskState::Shutdown;
         if self.record.removing {
-            // The next task does not begin while something is left of this one.
+            // The successor does not start if the removal has failed.
             let next = self.record.next.as_deref().filter(|_| self.removal_error.is_none());
             return next.is_some_and(|next| is_wanted(&next.assignment));
         }

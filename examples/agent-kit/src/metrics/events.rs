@@ -51,8 +51,8 @@ impl<S: Subscriber> Layer<S> for Events {
                 }
             }
             "deadline passed" => metrics.deadline_passed(&fields.call),
-            "task is terminated" => metrics.termination(),
-            "definition refused" => metrics.refusal("definition"),
+            "driver terminates the task" => metrics.termination(),
+            "controller refused the definition" => metrics.refusal("definition"),
             "assignment refused" => metrics.refusal("assignment"),
             "task file refused" => metrics.refusal("task_file"),
             _ => {}
@@ -125,8 +125,8 @@ mod tests {
                 tracing::debug!(target: "onward::exec::trace", { state.transition = %transition }, "state changed");
             }
             tracing::warn!(target: "onward::agent", call = "start", ?deadline, "deadline passed");
-            tracing::warn!(target: "onward", reason = "it took too long", "task is terminated");
-            tracing::warn!(target: "onward::agent", error = "no", "definition refused");
+            tracing::warn!(target: "onward", reason = "it took too long", "driver terminates the task");
+            tracing::warn!(target: "onward::agent", error = "no", "controller refused the definition");
             tracing::warn!(error = "no", "assignment refused");
             tracing::warn!(error = "no", "task file refused");
         });
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn events_of_others_are_not_counted() {
         let lines = counted_of(|| {
-            tracing::warn!(target: "other", "task is terminated");
-            tracing::warn!(target: "onwards", "task is terminated");
+            tracing::warn!(target: "other", "driver terminates the task");
+            tracing::warn!(target: "onwards", "driver terminates the task");
             tracing::debug!(target: "onward", { state.transition = "HERE->THERE" }, "state changed");
             tracing::debug!(target: "onward", "state changed");
             tracing::error!(target: "onward", "fatal task error");

@@ -1,6 +1,6 @@
-//! What follows from the answer to a call.
+//! The consequence of the result of each call.
 
-use super::{At, Call, Core, Exit, Goal, Has, LastResort, Log, Logs};
+use super::{At, Call, Core, Exit, Goal, Has, Log, Logs, TerminateReason};
 use crate::agent::runtime::Now;
 use crate::exec::{FromError, News, differing};
 use crate::lifecycle::{Answer, Decision, Event, EventKind, Failure, Operation, TaskState};
@@ -10,32 +10,32 @@ use alloc::string::{String, ToString};
 use core::mem;
 use core::time::Duration;
 
-/// Which definition a call is about.
+/// The definition of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::agent::driver) enum Definition {
     Wanted,
     Applied,
 }
 
-/// Why a call did not succeed: what follows, and the error's text.
+/// Why a call failed: the text of the error, and its kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::agent::driver) struct Problem {
     pub(in crate::agent::driver) error: Box<str>,
-    /// The call is made again.
+    /// Whether the call is retried.
     pub(in crate::agent::driver) is_temporary: bool,
-    /// It panicked: that is final for the task, and says nothing about its workload.
+    /// Whether the call panicked. The workload may still run.
     pub(in crate::agent::driver) is_panic: bool,
 }
 
 impl Core {
-    /// A call was dropped before its end: what to do instead is decided anew.
+    /// A call was dropped before its end. [`next`](Self::next) decides again.
     pub(in crate::agent::driver) fn dropped(&mut self, now: Now) {
         self.over(now);
     }
 
-    /// The drop of an interrupted operation panicked, so nothing is known of the workload: it
-    /// is ended first, and the task has failed (12).
-    pub(in crate::agent::driver) fn broke(&mut self, error: String, now: Now) -> Logs {
+    /// An interrupted operation panicked when it was dropped. The workload may run, so `terminate`
+    /// is called, and then the task fails (12).
+    pub(in crate::agent::driver) fn drop_panicked(&mut self, error: String, now: Now) -> Logs {
         self.over(now);
         if self.goal != Goal::Live || self.task.state().is_terminal() {
             return Log::Panicked(error.into()).into();
@@ -44,15 +44,16 @@ impl Core {
         Logs::from(log).and(self.fail_after_terminate(Box::new(Failure::new(error))))
     }
 
-    /// The driver has panicked outside of a call. The task has failed, after a `terminate`
-    /// (12). Returns none if the driver ends: it has panicked again, or the task can fail no
-    /// more.
+    /// The driver has panicked outside of a call. `terminate` is called, and then the task fails
+    /// (12). Returns none if the driver must end: it has panicked again, or the task cannot fail
+    /// any more.
     pub(in crate::agent::driver) fn panicked(&mut self, error: String, now: Now) -> Option<Logs> {
         self.over(now);
-        self.touched = true;
+        self.unreported = true;
         let is_removed = self.goal == Goal::Remove || self.remove_later;
         let has_ended = self.task.state().is_terminal();
-        if self.goal == Goal::Live && !is_removed && !has_ended && self.last_resort().is_none() {
+        if self.goal == Goal::Live && !is_removed && !has_ended && self.terminate_reason().is_none()
+        {
             return Some(self.fail_after_terminate(Box::new(Failure::new(error))).into());
         }
         self.rare_mut().last_error = Some(error.as_str().into());
@@ -60,15 +61,15 @@ impl Core {
             self.rare_mut().removal_error = Some(error.as_str().into());
             self.exit = Exit::RemovalFailed;
         }
-        // Its failure is logged with the panic.
+        // The caller has logged the panic.
         if self.goal < Goal::Close && !has_ended {
             _ = self.unresolved(error, now);
         }
         None
     }
 
-    /// The executor has answered. `wanted` is the number of the definition that it was asked
-    /// for (15).
+    /// `Executor::controller` has returned. `asked` is the number of the definition that it was
+    /// called with (15).
     pub(in crate::agent::driver) fn resolved(
         &mut self,
         answer: Result<(), Problem>,
@@ -76,12 +77,12 @@ impl Core {
         now: Now,
     ) -> Logs {
         self.over(now);
-        self.touched = true;
+        self.unreported = true;
         let Err(problem) = answer else {
             self.has = Has::Controller;
             self.definitions.made();
-            self.ease(|rare| rare.last_error = None);
-            self.ease(|rare| _ = rare.retries.count(Call::Controller, false));
+            self.change_rare(|rare| rare.last_error = None);
+            self.change_rare(|rare| _ = rare.retries.count(Call::Controller, false));
             if self.goal == Goal::Live {
                 self.deadline = At::NEVER;
             }
@@ -92,7 +93,7 @@ impl Core {
         self.retry_at = self.delay(Call::Controller, now, again).into();
         if again {
             if !self.definitions.is_taken && !self.may_run {
-                // Nothing was made of it.
+                // No controller was made with this definition.
                 self.definitions.applied = 0;
             }
             self.rare_mut().last_error = Some(problem.error.clone());
@@ -102,13 +103,14 @@ impl Core {
             let failure = Box::new(Failure::new(String::from(problem.error)));
             return self.event(Event::Delayed(failure), now);
         }
-        // A panic says nothing about the definition.
+        // A panic is not a refusal of the definition.
         if !problem.is_panic {
             self.definitions.unresolvable = asked;
             if !self.definitions.is_taken {
                 self.definitions.applied = 0;
                 if asked != self.definitions.wanted {
-                    // Another definition has come meanwhile: the executor is asked for that one.
+                    // The definition has changed in between: the executor is asked for the new
+                    // one.
                     self.rare_mut().last_error = Some(problem.error.clone());
                     return Log::CallDelayed("controller", problem.error).into();
                 }
@@ -116,9 +118,9 @@ impl Core {
         }
         self.has = Has::Refusal;
         self.deadline = At::NEVER;
-        self.ease(|rare| rare.last_error = None);
+        self.change_rare(|rare| rare.last_error = None);
         if removing {
-            // By its contract the executor has nothing of this task.
+            // By the contract of the executor, there is nothing to remove.
             self.exit = Exit::Removed;
             self.goal = Goal::Close;
             return Log::Forgotten(problem.error).into();
@@ -134,7 +136,7 @@ impl Core {
         }
     }
 
-    /// There is no controller: the task is REJECTED or FAILED, unless it has ended.
+    /// There is no controller. The task is REJECTED or FAILED, unless it has ended already.
     pub(super) fn unresolved(&mut self, error: String, now: Now) -> Logs {
         let from = self.task.state();
         match self.task.resolved(Err(Failure::new(error)), now.utc) {
@@ -143,8 +145,7 @@ impl Core {
         }
     }
 
-    /// An operation has returned. A panic counts as a failure for good, and says nothing about
-    /// the workload (12).
+    /// An operation has returned. A panic is a failure for good, and the workload may run (12).
     pub(in crate::agent::driver) fn operated(
         &mut self,
         operation: Operation,
@@ -155,45 +156,47 @@ impl Core {
         self.over(now);
         let again = matches!(answer, Answer::Delayed(_) | Answer::Interrupted(_));
         let retry_at = self.delay(Call::Operate(operation), now, again);
-        let mut resorts = None;
-        let answer = match (answer, operation, self.last_resort()) {
+        let mut terminates = None;
+        let answer = match (answer, operation, self.terminate_reason()) {
             (Answer::Failed(failure), Operation::Shutdown, _) => {
-                resorts = Some(LastResort::Shutdown);
-                // Not the end: it is noted, and the workload is ended by force.
+                terminates = Some(TerminateReason::Shutdown);
+                // This does not end the task: the error is noted, and `terminate` is called.
                 Answer::Delayed(failure)
             }
-            (Answer::Succeeded, Operation::Terminate, Some(LastResort::Failure(failure))) => {
+            (Answer::Succeeded, Operation::Terminate, Some(TerminateReason::Failure(failure))) => {
                 Answer::Failed(failure.clone())
             }
-            (Answer::Failed(error), Operation::Terminate, Some(LastResort::Failure(first))) => {
-                Answer::Failed(Box::new(both(first, *error)))
-            }
+            (
+                Answer::Failed(error),
+                Operation::Terminate,
+                Some(TerminateReason::Failure(first)),
+            ) => Answer::Failed(Box::new(both(first, *error))),
             (Answer::Failed(failure), operation, None)
                 if is_panic || (self.may_run && operation == Operation::Prepare) =>
             {
-                resorts = Some(LastResort::Failure(failure.clone()));
+                terminates = Some(TerminateReason::Failure(failure.clone()));
                 Answer::Delayed(failure)
             }
             (answer, _, _) => answer,
         };
         let logs = self.record(operation, answer, now);
-        match resorts {
-            Some(LastResort::Shutdown) => {
+        match terminates {
+            Some(TerminateReason::Shutdown) => {
                 let reason = "its shutdown did not succeed";
-                return logs.and(self.resort(LastResort::Shutdown, reason));
+                return logs.and(self.must_terminate(TerminateReason::Shutdown, reason));
             }
-            Some(LastResort::Failure(failure)) => {
+            Some(TerminateReason::Failure(failure)) => {
                 return logs.and(self.fail_after_terminate(failure));
             }
             None => {}
         }
-        // What is called instead does not wait (3, 9).
+        // A shutdown, a removal and a close do not wait for the delay (3, 9).
         let superseded = self.urgent && operation != Operation::Terminate;
         self.retry_at = retry_at.filter(|_| !superseded && self.goal == Goal::Live).into();
         logs
     }
 
-    /// The controller has taken, or not taken, the definition of this number (5).
+    /// `update` has returned, for the definition of this number (5).
     pub(in crate::agent::driver) fn updated(
         &mut self,
         offered: u32,
@@ -201,7 +204,7 @@ impl Core {
         now: Now,
     ) -> Logs {
         self.over(now);
-        self.touched = true;
+        self.unreported = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
         let retry_at = self.delay(Call::Update, now, again);
         if again {
@@ -213,9 +216,9 @@ impl Core {
             Ok(()) => {
                 self.definitions.applied = offered;
                 self.definitions.is_taken = true;
-                self.ease(|rare| rare.update_deadline = None);
-                self.ease(|rare| rare.last_error = None);
-                self.ease(|rare| rare.refusal = None);
+                self.change_rare(|rare| rare.update_deadline = None);
+                self.change_rare(|rare| rare.last_error = None);
+                self.change_rare(|rare| rare.refusal = None);
                 Logs::default()
             }
             Err(problem) if again => {
@@ -226,7 +229,7 @@ impl Core {
         }
     }
 
-    /// The controller does not take the wanted definition.
+    /// The wanted definition counts as refused.
     pub(super) fn refuse(&mut self, reason: Box<str>) -> Log {
         self.definitions.is_offered = false;
         self.definitions.is_changed = false;
@@ -235,50 +238,50 @@ impl Core {
 
     fn refuse_offer(&mut self, offered: u32, reason: Box<str>) -> Log {
         let log = Log::DefinitionRefused(reason.clone());
-        // If another one is wanted meanwhile, that one was not refused.
+        // If the wanted definition has changed in between, the new one was not refused.
         if offered == self.definitions.wanted {
-            // If the wish changed and changed back meanwhile, it is offered once more (5).
+            // If it has changed and changed back in between, it is offered again (5).
             if !self.definitions.is_changed {
                 self.definitions.refused = offered;
             }
             self.rare_mut().refusal = Some(reason);
         }
-        self.ease(|rare| rare.update_deadline = None);
-        self.ease(|rare| rare.update_retry_at = None);
-        self.ease(|rare| rare.last_error = None);
-        self.touched = true;
+        self.change_rare(|rare| rare.update_deadline = None);
+        self.change_rare(|rare| rare.update_retry_at = None);
+        self.change_rare(|rare| rare.last_error = None);
+        self.unreported = true;
         log
     }
 
-    /// The controller has removed what the task had, or has not (9).
+    /// `remove` has returned (9).
     pub(in crate::agent::driver) fn removed(
         &mut self,
         answer: Result<(), Problem>,
         now: Now,
     ) -> Logs {
         self.over(now);
-        self.touched = true;
+        self.unreported = true;
         let again = answer.as_ref().is_err_and(|problem| problem.is_temporary);
         self.retry_at = self.delay(Call::Remove, now, again).into();
         match answer {
             Ok(()) => {
                 self.exit = Exit::Removed;
-                self.ease(|rare| rare.last_error = None);
+                self.change_rare(|rare| rare.last_error = None);
                 self.goal = self.goal.max(Goal::Close);
                 Logs::default()
             }
             Err(problem) if again => {
                 self.rare_mut().last_error = Some(problem.error.clone());
-                Log::CallDelayed("removal", problem.error).into()
+                Log::CallDelayed("remove", problem.error).into()
             }
             Err(problem) => self.removal_failed(problem.error),
         }
     }
 
-    /// When a call that has returned is tried again, if it is (7).
+    /// The time of the next attempt of a call that has returned, if `again` (7).
     fn delay(&mut self, call: Call, now: Now, again: bool) -> Option<Duration> {
         if !again {
-            self.ease(|rare| _ = rare.retries.count(call, false));
+            self.change_rare(|rare| _ = rare.retries.count(call, false));
             return None;
         }
         let before = self.rare_mut().retries.count(call, true)?;
@@ -286,7 +289,7 @@ impl Core {
         Some(now.monotonic.saturating_add(delay))
     }
 
-    /// A move that needs no call.
+    /// Records a move that needs no call.
     pub(super) fn decided(&mut self, decision: &Decision, now: Now) -> Logs {
         match decision {
             Decision::Record(event) => self.event(event.clone(), now),
@@ -294,20 +297,20 @@ impl Core {
         }
     }
 
-    /// The controller has told what its container and its ports are, or nothing.
+    /// `inspect` has returned a container status and ports, or none.
     pub(in crate::agent::driver) fn inspected(&mut self, known: Option<News>, now: Now) {
         self.inspection_due = false;
         let from_error = mem::take(&mut self.from_error);
         let news = known.and_then(|known| differing(&self.task, known, from_error));
         if let Some((container_status, port_status)) = news {
             self.task.inspected(container_status, port_status, now.utc);
-            self.touched = true;
+            self.unreported = true;
         }
     }
 }
 
-/// A task has failed, and the `terminate` that followed has failed as well: what is known of
-/// the workload is from the later failure, if it knows it.
+/// Combines the failure of a task with the failure of the `terminate` that followed. The exit code
+/// and the container status are those of `terminate`, if it has them.
 fn both(first: &Failure, terminate: Failure) -> Failure {
     let mut failure = first.clone();
     failure.err = format!("{}; terminate: {}", first.err, terminate.err).into();
@@ -317,7 +320,7 @@ fn both(first: &Failure, terminate: Failure) -> Failure {
 }
 
 impl Core {
-    /// Records what an operation came to.
+    /// Records the answer of an operation.
     pub(super) fn record(&mut self, operation: Operation, answer: Answer, now: Now) -> Logs {
         let (from, kind) = (self.task.state(), answer.kind(operation));
         let from_error = FromError::of(&answer);
@@ -327,7 +330,7 @@ impl Core {
         }
     }
 
-    /// Records something that needs no call, or an answer of the executor.
+    /// Records an event that is not the answer of an operation.
     fn event(&mut self, event: Event, now: Now) -> Logs {
         let (from, kind) = (self.task.state(), event.kind());
         match self.task.advance(event, now.utc) {
@@ -346,23 +349,21 @@ impl Core {
         let to = self.task.state();
         self.history.push(now.utc, event);
         self.from_error = from_error;
-        self.touched = true;
-        // Nothing is urgent after the end. Else the inspection that follows would be interrupted
-        // and called again for ever.
+        self.unreported = true;
+        // Nothing is urgent after the end. Otherwise the inspection that follows would be
+        // interrupted and called again forever.
         self.urgent &= !to.is_terminal();
-        // Not before the end is called for: an inspection may take its time.
-        let pressing = self.urgent || self.last_resort().is_some();
+        // An inspection must not delay `shutdown` or `terminate`.
+        let pressing = self.urgent || self.terminate_reason().is_some();
         self.inspection_due = to >= TaskState::Starting && (to.is_terminal() || !pressing);
         if from != to {
             self.since = now.utc;
-            // Nothing is left to be ended.
-            self.urgent &= !to.is_terminal();
-            self.ease(|rare| rare.retries = super::Retries::default());
+            self.change_rare(|rare| rare.retries = super::Retries::default());
             self.retry_at = At::NEVER;
-            self.ease(|rare| rare.update_retry_at = None);
+            self.change_rare(|rare| rare.update_retry_at = None);
             self.deadline = At::NEVER;
-            self.ease(|rare| rare.last_error = None);
-            self.ease(|rare| rare.progress = None);
+            self.change_rare(|rare| rare.last_error = None);
+            self.change_rare(|rare| rare.progress = None);
         }
         let fails = matches!(event, EventKind::Failed | EventKind::Unresolved | EventKind::Delayed);
         let err = self.task.err().filter(|_| fails).map(Into::into);

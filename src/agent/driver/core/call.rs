@@ -1,16 +1,16 @@
-//! What a driver calls, how a call begins, and what may end it.
+//! Calls of a driver: how a call begins, its deadline, and its interruption.
 
 use super::{At, Core, Definition, Goal, Has, earlier};
 use crate::agent::runtime::Now;
 use crate::lifecycle::{Operation, TaskState};
 use core::time::Duration;
 
-/// What a driver calls.
+/// A call of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::agent::driver) enum Call {
-    /// The executor, for a controller.
+    /// `Executor::controller`.
     Controller,
-    /// An operation of the controller whose outcome moves the task.
+    /// An operation of the controller whose result moves the task.
     Operate(Operation),
     Update,
     Inspect,
@@ -18,21 +18,20 @@ pub(in crate::agent::driver) enum Call {
     Close,
 }
 
-/// What a driver does next.
+/// The next action of a driver.
 #[derive(PartialEq, Eq, Debug)]
 pub(in crate::agent::driver) enum Next {
-    /// Report what has changed, log this, and ask again.
+    /// A move was recorded: report it, write the log entries, and call `next` again.
     Recorded(super::Logs),
     Call(Call),
-    /// Wait for news, or until this moment.
+    /// Wait for a request, or until this time.
     Wait(Option<Duration>),
-    /// Nothing, ever again.
+    /// End.
     Nothing,
 }
 
 impl Core {
-    /// A call begins. For [`Call::Controller`] and [`Call::Update`], returns the definition
-    /// that it is about.
+    /// Begins a call. Returns the definition for [`Call::Controller`] and [`Call::Update`].
     pub(in crate::agent::driver) fn begin(&mut self, call: Call, now: Now) -> Definition {
         match call {
             Call::Controller => {
@@ -53,7 +52,7 @@ impl Core {
                 self.limit(self.policy.remove_deadline, now);
             }
             Call::Update => {
-                self.ease(|rare| rare.update_retry_at = None);
+                self.change_rare(|rare| rare.update_retry_at = None);
                 self.definitions.is_changed = false;
                 self.definitions.is_offered = true;
                 if let Some(allowed) = self.policy.update_deadline
@@ -63,7 +62,7 @@ impl Core {
                 }
             }
             Call::Inspect => {}
-            // Dropped or not, it is not called again.
+            // `close` is called once, even if it is dropped.
             Call::Close => self.has = Has::ClosedController,
         }
         Definition::Wanted
@@ -75,7 +74,7 @@ impl Core {
             Operation::Start => self.limit(self.policy.start_deadline, now),
             Operation::Shutdown => {
                 self.urgent = false;
-                // The grace runs from the first call to this controller.
+                // The grace begins with the first call of this controller.
                 self.shutting_down.get_or_insert(now.utc);
                 self.limit(self.policy.shutdown_grace, now);
             }
@@ -87,14 +86,14 @@ impl Core {
         }
     }
 
-    /// The phase may last so long, from its first call.
+    /// Sets the deadline of a phase, at its first call.
     fn limit(&mut self, allowed: Option<Duration>, now: Now) {
         if self.deadline == At::NEVER {
             self.deadline = allowed.and_then(|allowed| now.after(allowed)).into();
         }
     }
 
-    /// Which definition the executor is asked for (15).
+    /// Chooses the definition that the executor is asked for (15).
     fn asks_for(&mut self) -> Definition {
         let definitions = &mut self.definitions;
         if definitions.is_taken && definitions.applied != definitions.unresolvable {
@@ -103,30 +102,29 @@ impl Core {
         if definitions.is_taken && definitions.applied == definitions.wanted {
             return Definition::Applied;
         }
-        // An earlier agent may have used it, and died before that was stored: only its
-        // controller can end the workload.
+        // An earlier agent may have started a workload with it, and crashed before that was
+        // stored. Only a controller of this definition can end that workload.
         let was_refused = definitions.applied == definitions.unresolvable;
         if self.may_run && definitions.applied != 0 && !was_refused {
             return Definition::Applied;
         }
         definitions.applied = definitions.wanted;
         definitions.is_taken = false;
-        self.touched = true;
+        self.unreported = true;
         Definition::Wanted
     }
 
-    /// The task has waited for a place: that does not count against its deadline.
+    /// Moves the deadline by the time that the task has waited in the queue.
     pub(in crate::agent::driver) fn waited(&mut self, waited: Duration) {
         self.deadline = self.deadline.get().map(|at| at.saturating_add(waited)).into();
     }
 
-    /// Whether a call in flight is no longer wanted (3, 5, 9).
+    /// Whether a call in flight must be dropped (3, 5, 9).
     pub(in crate::agent::driver) fn interrupts(&self, call: Call) -> bool {
         match (self.goal, call) {
             (Goal::Ended, _) | (_, Call::Close) => false,
             (Goal::Close, _) => true,
-            // Without a controller, nothing can be shut down or removed; `terminate` is the
-            // last resort.
+            // A shutdown and a removal need a controller. `terminate` is never interrupted.
             (_, Call::Controller) | (Goal::Live, Call::Operate(Operation::Terminate)) => false,
             (Goal::Remove, call) => call != Call::Remove,
             (Goal::Live, Call::Operate(Operation::Wait)) => self.urgent || self.is_changed(),
@@ -134,8 +132,7 @@ impl Core {
         }
     }
 
-    /// When a call that begins now has taken too long. A `terminate` never does: it is the last
-    /// resort (4).
+    /// The deadline of a call that begins now. `terminate` and `close` have none (4).
     pub(in crate::agent::driver) fn deadline_of(
         &self,
         call: Call,
@@ -153,8 +150,8 @@ impl Core {
         }
     }
 
-    /// The deadline that ends a call at this moment, if it is the call's own. That of a phase is
-    /// logged with what follows from it.
+    /// The deadline that has ended a call at this time, if it belongs to the call and not to the
+    /// phase. Only `inspect` has one. The deadline of a phase is logged with its consequence.
     pub(in crate::agent::driver) fn own_deadline(
         &self,
         call: Call,
@@ -164,12 +161,12 @@ impl Core {
         self.policy.inspect_deadline.filter(|_| is_own)
     }
 
-    /// Whether a call takes one of the places of a worker's limit.
+    /// Whether a call needs a place in the limit of a worker.
     pub(in crate::agent::driver) fn is_limited(call: Call) -> bool {
         matches!(call, Call::Operate(Operation::Prepare | Operation::Start))
     }
 
-    /// The name of a state's phase, for its deadline.
+    /// The name and the deadline of the current phase.
     pub(super) fn phase(&self) -> (&'static str, Option<Duration>) {
         if self.goal == Goal::Remove {
             ("remove", self.policy.remove_deadline)

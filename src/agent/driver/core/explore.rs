@@ -1,8 +1,8 @@
-//! Everything that a driver's core can meet, explored with a model checker.
+//! Exhaustive exploration of the core of a driver with a model checker.
 //!
 //! The model has the real core, under the real handle, and a small world: one controller at a
-//! time, one workload, three definitions. Time advances by 1 ms. Counters, texts and history are
-//! no part of a state.
+//! time, one workload, three definitions. Time advances by 1 ms. Counters, texts and history do
+//! not distinguish two states.
 
 mod act;
 mod key;
@@ -27,27 +27,27 @@ use time::UtcDateTime;
 /// A definition.
 type Letter = u8;
 
-/// The executor refuses this definition for good.
+/// The definition that the executor refuses for good.
 const X: Letter = 3;
 
-/// What is explored.
+/// The events that an exploration includes.
 #[derive(Clone, Debug)]
 struct Settings {
     desired: Vec<TaskState>,
     definitions: Vec<Letter>,
     has_deadlines: bool,
     shuts_down_first: bool,
-    /// The effect of an operation may come although it does not succeed.
+    /// An operation can have its effect although it does not succeed.
     has_late_effects: bool,
     /// The driver, or the future of its `run`, can be dropped.
     is_dropped: bool,
-    /// Drivers go on from every durable status, not only from a new task.
+    /// Drivers continue from every stored status, and not only from a new task.
     is_resumed: bool,
-    /// Operations wait for a place.
+    /// Operations wait for a place in a limit.
     is_limited: bool,
 }
 
-/// How a call answers.
+/// The result of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Success,
@@ -57,7 +57,7 @@ enum Kind {
     Panic,
 }
 
-/// Something that happens. `effect`: the effect of the operation in flight comes.
+/// An event. `effect`: whether the operation in flight has its effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     /// The driver is polled.
@@ -72,12 +72,12 @@ enum Action {
         kind: Kind,
         effect: bool,
     },
-    /// A call that is no longer wanted is dropped.
+    /// A call is interrupted.
     Interrupt {
         effect: bool,
         panics: bool,
     },
-    /// A call is dropped at its deadline.
+    /// The deadline of a call expires.
     Deadline {
         effect: bool,
         panics: bool,
@@ -92,13 +92,13 @@ enum Action {
     },
     /// A millisecond passes.
     Tick,
-    /// A sleep is over.
+    /// A sleep has ended.
     Wake,
-    /// The removal has failed, and is tried again.
+    /// Another driver retries a failed removal.
     Restart,
 }
 
-/// What the driver does.
+/// The state of the driver's future.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Mode {
     /// It is not polled.
@@ -115,7 +115,7 @@ enum Mode {
     Ended,
 }
 
-/// The core, and the world around it.
+/// A state of the model: the core and the world around it.
 struct State {
     core: Core,
     wanted: Letter,
@@ -158,7 +158,7 @@ impl Settings {
             .with_shutdown_before_removal(self.shuts_down_first)
     }
 
-    /// A driver that begins with a task of this status.
+    /// The first state of a driver for a task with this status.
     fn state(&self, begin: &Begin) -> State {
         let &Begin { state, desired, wanted, applied, world, may_run } = begin;
         let definitions = Definitions::new(match applied {
@@ -176,7 +176,7 @@ impl Settings {
     }
 }
 
-/// Where a driver begins.
+/// The stored task with which a driver begins.
 struct Begin {
     state: TaskState,
     desired: TaskState,
@@ -225,7 +225,7 @@ impl Model for Settings {
     }
 }
 
-/// What another agent may have left. Statuses may be older than the world is.
+/// The tasks that an earlier agent may have left. A status may be older than the workload.
 fn resumed(desired: TaskState, wanted: Letter, definitions: &[Letter]) -> Vec<Begin> {
     use TaskState::{Accepted, Assigned, Complete, Failed, Preparing, Ready, Running, Starting};
     let mut all = Vec::new();
@@ -251,7 +251,7 @@ fn resumed(desired: TaskState, wanted: Letter, definitions: &[Letter]) -> Vec<Be
 }
 
 impl State {
-    /// Puts the core where the real handle finds it.
+    /// Puts the core into a real handle.
     fn lend(&mut self) -> Arc<Shared<Letter>> {
         let task = AnyTask::resume(TaskStatus::new(TaskState::New));
         let wanted = assignment(self.core.desired, self.wanted);
@@ -268,7 +268,7 @@ impl State {
             self.wanted = state.wanted.definition;
             self.applied = state.applied.as_ref().map(|applied| applied.definition);
         });
-        self.core.touched = false;
+        self.core.unreported = false;
     }
 
     fn moment(&self) -> Now {
@@ -279,7 +279,7 @@ impl State {
         self.broken.get_or_insert(rule);
     }
 
-    /// A rule that must hold.
+    /// Records a broken rule, unless it holds.
     fn expect(&mut self, holds: bool, rule: &'static str) {
         if !holds {
             self.breaks(rule);
@@ -315,7 +315,7 @@ fn a_driver_keeps_every_rule() {
     let definitions = [1, X].into();
     explore("driver", Settings { has_deadlines: false, definitions, ..few() }, 9);
     explore("driver, with deadlines", few(), 5);
-    explore("driver, every wish", all(), 3);
+    explore("driver, all requests", all(), 3);
 }
 
 #[test]

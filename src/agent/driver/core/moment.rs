@@ -1,14 +1,14 @@
-//! A moment that may never come, in one word.
+//! An optional time in eight bytes.
 
 use core::time::Duration;
 
-/// A moment in the runtime's time, to the microsecond. What is more than 584,000 years away is
-/// [never](Self::NEVER).
+/// A time on the monotonic clock of the runtime, in microseconds, or [`NEVER`](Self::NEVER). A
+/// time more than 584,000 years away is `NEVER`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::agent::driver) struct At(u64);
 
 impl At {
-    /// No moment.
+    /// No time.
     pub(super) const NEVER: Self = Self(u64::MAX);
 
     pub(in crate::agent::driver) fn get(self) -> Option<Duration> {

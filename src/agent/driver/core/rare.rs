@@ -1,33 +1,33 @@
-//! What most tasks never have: it takes no place in theirs.
+//! Fields that most tasks never need. They are in a box, so a task without them is smaller.
 
 use super::retries::Retries;
-use super::{Core, LastResort};
+use super::{Core, TerminateReason};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::time::Duration;
 use time::UtcDateTime;
 
-/// What a task has that is retried late, updated, ended by force or removed.
+/// Fields for retries, updates, `terminate` and removal.
 #[derive(Clone, Default, Debug)]
 pub(in crate::agent::driver) struct Rare {
-    /// What the controller said when it refused a definition.
+    /// Why the controller refused a definition.
     pub(in crate::agent::driver) refusal: Option<Box<str>>,
-    /// The error of the last attempt of a call that the status does not tell of.
+    /// The error of the last attempt of a call that the status does not show.
     pub(in crate::agent::driver) last_error: Option<Box<str>>,
-    /// What the removal failed with.
+    /// Why the removal failed.
     pub(in crate::agent::driver) removal_error: Option<Box<str>>,
-    /// A line of progress of the operation in flight.
+    /// The last line of progress of `prepare`.
     pub(in crate::agent::driver) progress: Option<Cow<'static, str>>,
-    /// Since when the workload is being ended by force.
+    /// The time of the first `terminate`.
     pub(in crate::agent::driver) terminating: Option<UtcDateTime>,
-    /// How often each call has been tried again.
+    /// The number of retries of each call.
     pub(super) retries: Retries,
-    pub(super) last_resort: Option<LastResort>,
+    pub(super) terminate_reason: Option<TerminateReason>,
     pub(super) update_retry_at: Option<Duration>,
     pub(super) update_deadline: Option<Duration>,
 }
 
-/// What a task without any of it has.
+/// The fields of a task that needs none of them.
 static NONE: Rare = Rare {
     refusal: None,
     last_error: None,
@@ -35,7 +35,7 @@ static NONE: Rare = Rare {
     progress: None,
     terminating: None,
     retries: Retries::NONE,
-    last_resort: None,
+    terminate_reason: None,
     update_retry_at: None,
     update_deadline: None,
 };
@@ -49,8 +49,8 @@ impl Core {
         self.rare.get_or_insert_default()
     }
 
-    /// Takes something away, where there is something.
-    pub(super) fn ease(&mut self, change: impl FnOnce(&mut Rare)) {
+    /// Changes the fields if there are any. For a change that only clears something.
+    pub(super) fn change_rare(&mut self, change: impl FnOnce(&mut Rare)) {
         if let Some(rare) = &mut self.rare {
             change(rare);
         }

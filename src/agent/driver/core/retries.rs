@@ -1,18 +1,18 @@
-//! How often each call has been tried again.
+//! The number of retries of each call.
 
 use super::Call;
 use crate::lifecycle::Operation;
 use core::mem;
 
-/// How often each call has been tried again, in a row.
+/// The number of successive retries of each call.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Retries([u16; 8]);
 
 impl Retries {
-    /// None of any.
+    /// No retries.
     pub(super) const NONE: Self = Self([0; 8]);
 
-    /// The place of a call that is made again; the others are made only once.
+    /// The index of a call. None if the call is never retried.
     fn place(call: Call) -> Option<usize> {
         Some(match call {
             Call::Operate(Operation::Prepare) => 0,
@@ -31,7 +31,7 @@ impl Retries {
         self.0.get(Self::place(call)?).copied()
     }
 
-    /// The call has returned, and is made again or not. Returns how often it was before.
+    /// Counts a retry, or starts the count again. Returns the count before.
     pub(super) fn count(&mut self, call: Call, again: bool) -> Option<u16> {
         let retries = self.0.get_mut(Self::place(call)?)?;
         Some(mem::replace(retries, if again { retries.saturating_add(1) } else { 0 }))

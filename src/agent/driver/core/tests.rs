@@ -1,4 +1,4 @@
-//! One test for each fault that the exploration has found in the driver's core.
+//! Regression tests for faults that the exploration of the core has found.
 
 use super::{Applied, Call, Core, Definition, Definitions, Next, Problem};
 use crate::agent::policy::Policy;
@@ -18,7 +18,7 @@ fn core(state: TaskState, applied: Applied) -> Core {
     Core::new("a", task, TaskState::Running, Definitions::new(applied), now().utc)
 }
 
-/// The next call, and which definition it is about.
+/// The next call, and its definition.
 fn call(core: &mut Core) -> (Call, Definition) {
     for _ in 0..8 {
         match core.next(now()) {
@@ -49,11 +49,11 @@ fn an_inspection_after_the_end_is_not_interrupted() {
     drop(core.operated(Operation::Prepare, answer, false, now()));
     assert_eq!(core.task.state(), TaskState::Rejected);
     assert_eq!(call(&mut core).0, Call::Inspect);
-    assert!(!core.interrupts(Call::Inspect), "else it is dropped and called again for ever");
+    assert!(!core.interrupts(Call::Inspect), "otherwise it is dropped and called again forever");
 }
 
 #[test]
-fn a_removal_goes_on_if_the_executor_refuses_while_the_shutdown_is_awaited() {
+fn a_removal_continues_if_the_executor_refuses_during_the_shutdown() {
     let mut core = core(TaskState::Running, Applied::Wanted);
     core.set_policy(Arc::new(Policy::default().with_shutdown_before_removal(true)));
     assert_eq!(call(&mut core).0, Call::Controller);
@@ -63,7 +63,7 @@ fn a_removal_goes_on_if_the_executor_refuses_while_the_shutdown_is_awaited() {
 }
 
 #[test]
-fn the_grace_of_a_shutdown_begins_anew_with_another_controller() {
+fn another_controller_gets_the_whole_grace_of_a_shutdown() {
     let shutdown = Call::Operate(Operation::Shutdown);
     let mut core = core(TaskState::Running, Applied::Wanted);
     core.want(TaskState::Shutdown, 1).unwrap();
@@ -76,7 +76,7 @@ fn the_grace_of_a_shutdown_begins_anew_with_another_controller() {
 }
 
 #[test]
-fn a_panic_of_the_executor_is_no_refusal_of_the_definition() {
+fn a_panic_of_the_executor_does_not_refuse_the_definition() {
     let mut core = core(TaskState::Running, Applied::Other);
     assert_eq!(call(&mut core), (Call::Controller, Definition::Applied));
     drop(core.resolved(refusal(true), 1, now()));
@@ -96,7 +96,7 @@ fn after_a_restart_the_executor_is_asked_for_the_definition_that_may_run() {
 }
 
 #[test]
-fn no_update_is_late_on_the_way_to_the_end() {
+fn the_deadline_of_an_update_does_not_expire_during_a_shutdown() {
     let mut core = core(TaskState::Running, Applied::Other);
     core.set_policy(Arc::new(Policy::default().with_update_deadline(Duration::from_secs(1))));
     make(&mut core);
@@ -104,24 +104,23 @@ fn no_update_is_late_on_the_way_to_the_end() {
     assert_eq!(call(&mut core).0, Call::Update);
     core.want(TaskState::Shutdown, 2).unwrap();
     core.dropped(now());
-    core.woke(Duration::from_secs(9));
+    core.sleep_ended(Duration::from_secs(9));
     assert_eq!(call(&mut core).0, Call::Operate(Operation::Shutdown));
     assert!(core.rare().refusal.is_none(), "the controller has refused nothing");
 }
 
 #[test]
-fn a_definition_that_the_executor_did_not_take_for_the_moment_is_applied_by_none() {
+fn a_temporary_error_of_the_executor_leaves_no_applied_definition() {
     let mut core = core(TaskState::Assigned, Applied::Nothing);
     assert_eq!(call(&mut core), (Call::Controller, Definition::Wanted));
     assert_eq!(core.definitions.applied, 1, "a controller may be made of it");
     let later = Problem { error: "busy".into(), is_temporary: true, is_panic: false };
     drop(core.resolved(Err(later), 1, now()));
-    assert_eq!(core.definitions.applied, 0, "else it is stored beside the next definition");
+    assert_eq!(core.definitions.applied, 0, "otherwise it is stored beside the next definition");
 }
 
 #[test]
-fn a_definition_that_changed_and_changed_back_while_it_was_refused_is_offered_to_a_new_controller()
-{
+fn a_definition_that_changed_back_during_its_refusal_is_offered_to_a_new_controller() {
     let mut core = core(TaskState::Preparing, Applied::Other);
     make(&mut core);
     assert_eq!(call(&mut core).0, Call::Update);

@@ -1,4 +1,4 @@
-//! A database that is open: how it is opened, read and written.
+//! The database of a store: opening, reading, writing, migrating.
 
 use super::super::StoredTask;
 use super::error::OpenStoreError;
@@ -17,29 +17,28 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::path::Path;
 
-/// The versions of what is stored. A file with this table is a store.
+/// The versions of the records and of the definitions. A database with this table is a store.
 const VERSIONS: TableDefinition<&str, u64> = TableDefinition::new("onward.versions");
 /// The record of each task, as JSON.
 pub(super) const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("onward.records");
 /// The status of each task that has one, as JSON.
 pub(super) const STATUSES: TableDefinition<&str, &[u8]> = TableDefinition::new("onward.statuses");
 
-/// The version of the file format of redb that is written and read, and where it
-/// stands in a file, twice.
+/// The version of redb's file format, and its two positions in a file.
 const FILE_FORMAT: u8 = 3;
 const FILE_FORMAT_AT: [u64; 2] = [64, 192];
 
-/// As much of a file as is kept in memory.
+/// The size of redb's cache, in bytes.
 const CACHE: usize = 4 << 20;
 
-/// A database that is open and is a store, every record of which can be read.
+/// An open store. Every record in it can be read.
 pub(super) struct Opened {
-    /// Always there, until it is dropped.
+    /// None only during a drop.
     database: Option<Database>,
     gate: Gate,
 }
 
-/// What a file may be.
+/// The expected contents of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     /// A store, or an empty file, which becomes one.
@@ -49,8 +48,7 @@ pub(super) enum Expected {
 }
 
 impl Opened {
-    /// Opens what is in a file, which is locked. Unless all of it is good, nothing is
-    /// written.
+    /// Opens the database in a locked file. If anything in it is wrong, nothing is written.
     pub(super) fn new<D: DeserializeOwned>(
         path: &Path,
         file: Arc<dyn StorageBackend>,
@@ -100,7 +98,7 @@ impl Opened {
         self.store(steps, &tasks).map_err(failed)
     }
 
-    /// Everything that is stored.
+    /// All stored tasks.
     pub(super) fn load(&self, path: &Path) -> Result<Vec<JsonTask>, OpenStoreError> {
         self.reader(path)?.each(|id, record, status| {
             let (id, record) = (id.into(), record.into());
@@ -108,12 +106,12 @@ impl Opened {
         })
     }
 
-    /// Writes all of these changes, or none.
+    /// Writes all of these changes or none.
     pub(super) fn commit(&self, path: &Path, changes: &Writes) -> Result<(), OpenStoreError> {
         self.write(changes).map_err(|error| OpenStoreError::database(path, error))
     }
 
-    /// Closes it, so that any damage is noticed when it is opened again.
+    /// Closes the database, so that later damage is found when it is opened again.
     pub(super) fn close(mut self, path: &Path) -> Result<(), OpenStoreError> {
         let Some(database) = self.database.take() else { return Ok(()) };
         caught(|| database.close())
@@ -159,7 +157,7 @@ impl Opened {
         Ok(transaction.commit()?)
     }
 
-    /// Writes these tasks, all of which are there or none, in the current versions.
+    /// Writes these tasks and the current versions: all of it or nothing.
     fn store(&self, steps: &Steps, tasks: &[RawTask]) -> Result<(), RedbError> {
         let transaction = self.database()?.begin_write()?;
         {
@@ -181,8 +179,7 @@ impl Opened {
     }
 }
 
-/// Nothing is written, and nobody waits for a disk: what was committed is in the
-/// file.
+/// A drop writes nothing, so it does not block: every commit is in the file already.
 impl Drop for Opened {
     fn drop(&mut self) {
         self.gate.shut();
@@ -191,14 +188,14 @@ impl Drop for Opened {
     }
 }
 
-/// A task as it is stored, as JSON in the current versions.
+/// A stored task as JSON, in the current versions.
 pub(super) struct JsonTask {
     pub(super) id: String,
     pub(super) record: Vec<u8>,
     pub(super) status: Option<Vec<u8>>,
 }
 
-/// What reads a store, at one moment.
+/// Reads a consistent view of a store.
 struct Reader<'a> {
     path: &'a Path,
     transaction: ReadTransaction,
@@ -214,13 +211,13 @@ impl Stored {
 }
 
 impl Reader<'_> {
-    /// The versions in which it is stored, none of them newer than the current ones.
+    /// The versions in the file. It is an error if one is newer than the current version.
     fn versions(&self, steps: &Steps) -> Result<Stored, OpenStoreError> {
         let table = self.transaction.open_table(VERSIONS).map_err(|error| {
             if let TableError::Storage(error) = error {
                 OpenStoreError::database(self.path, error)
             } else {
-                OpenStoreError::foreign(self.path, "it is a redb database of something else")
+                OpenStoreError::foreign(self.path, "it is a redb database of another program")
             }
         })?;
         let version = |what: Versioned| {
@@ -243,12 +240,13 @@ impl Reader<'_> {
         })
     }
 
-    /// The tasks of a store in the current versions.
+    /// The tasks of a store that has the current versions.
     fn tasks<D: DeserializeOwned>(&self) -> Result<Vec<StoredTask<D>>, OpenStoreError> {
         self.each(|id, record, status| read_task(self.path, id, record, status))
     }
 
-    /// The tasks of a store in other versions, in the current ones; they can be read.
+    /// The tasks of a store that has older versions, migrated to the current ones. Each of them
+    /// can be read.
     fn migrated<D: DeserializeOwned>(
         &self,
         steps: &Steps,
@@ -295,8 +293,8 @@ impl Reader<'_> {
     }
 }
 
-/// Whether nothing was ever stored in this file, which is a redb database if there
-/// was.
+/// Whether nothing was ever stored in this file. It is an error if the file is not a redb
+/// database.
 fn is_fresh(path: &Path, file: &dyn StorageBackend) -> Result<bool, OpenStoreError> {
     let failed = |error: io::Error| OpenStoreError::io(path, error);
     let len = file.len().map_err(failed)?;
@@ -304,7 +302,7 @@ fn is_fresh(path: &Path, file: &dyn StorageBackend) -> Result<bool, OpenStoreErr
     let there = usize::try_from(len).unwrap_or(usize::MAX).min(head.len());
     let (there, _) = head.split_at_mut(there);
     file.read(0, there).map_err(failed)?;
-    // What does not fit into the first bytes was never written.
+    // A longer file of zeros is not one that this library has begun.
     if *there == CREATING || (len <= CREATING.len() as u64 && there.iter().all(|byte| *byte == 0)) {
         return Ok(true);
     }
@@ -312,7 +310,7 @@ fn is_fresh(path: &Path, file: &dyn StorageBackend) -> Result<bool, OpenStoreErr
         return Err(if MAGIC.starts_with(there) {
             OpenStoreError::corrupt(path, "it ends too early")
         } else {
-            OpenStoreError::foreign(path, "it is no redb database")
+            OpenStoreError::foreign(path, "it is not a redb database")
         });
     }
     let format = |at| {
@@ -328,12 +326,13 @@ fn is_fresh(path: &Path, file: &dyn StorageBackend) -> Result<bool, OpenStoreErr
     Ok(false)
 }
 
-/// It is no answer of redb's to a file that could be opened.
+/// The error for a panic of redb after the file was opened.
 pub(super) fn panicked(path: &Path, panic: &Panic) -> OpenStoreError {
     let error = io::Error::other(format!("redb panicked: {panic}"));
     OpenStoreError::Io { path: path.into(), error }
 }
 
+/// The error for a panic of redb or of a definition while the file is read.
 pub(super) fn unreadable(path: &Path, panic: &Panic) -> OpenStoreError {
     OpenStoreError::corrupt(path, format!("reading it panicked: {panic}"))
 }

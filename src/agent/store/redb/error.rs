@@ -1,4 +1,4 @@
-//! Why a file is no store, or could not be read or written.
+//! The errors of a store in a file.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -7,19 +7,17 @@ use core::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a file could not be opened as a store.
+/// Why a file could not be opened, read or written as a store.
 ///
-/// The file is as it was before, byte for byte, unless it was being written when
-/// its disk failed or was full; then everything is in it that was committed
-/// before.
+/// If opening fails, no byte of the file has changed. If a write fails, for example because the
+/// disk is full, the file still has every earlier commit.
 ///
-/// A [`StoreError`](crate::agent::store::StoreError) of a
-/// [`RedbStore`](super::RedbStore) has one of these as its reason where the file
-/// is the reason.
+/// Most [`StoreError`](crate::agent::store::StoreError)s of a [`RedbStore`](super::RedbStore) have
+/// an `OpenStoreError` as their reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenStoreError {
-    /// It is in use.
+    /// Another agent has the file open.
     #[error(
         "{}: another agent has this store open; stop that agent first, or give this one a store of its own",
         path.display()
@@ -28,31 +26,31 @@ pub enum OpenStoreError {
         /// The file.
         path: PathBuf,
     },
-    /// It is something else than a store.
-    #[error("{}: this is no store of tasks: {found}; name another file, or move this one away", path.display())]
+    /// The file is not a store.
+    #[error("{}: this is not a store of tasks: {found}; name another file, or move this one away", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// Why it is not a store, for example `it is a directory`.
         found: String,
     },
-    /// A newer version has written it.
+    /// A newer version of the agent has written the file.
     #[error(
-        "{}: a newer version has written this store: its {what} are of version {found}, and this version knows up to {known}; run the newer version, or move the store away to begin without its tasks",
+        "{}: a newer agent has written this store: its {what} have version {found}, and this agent reads up to {known}; run the newer agent, or move the store away to begin without its tasks",
         path.display()
     )]
     Newer {
         /// The file.
         path: PathBuf,
-        /// What is newer: the definitions of tasks, which are the embedder's, the
-        /// records, or the pages of the file.
+        /// The part with the newer version: `definitions`, `records` of this library, or `pages`
+        /// of redb.
         what: &'static str,
-        /// Their version.
+        /// The version of that part in the file.
         found: u64,
-        /// The newest version that is understood.
+        /// The newest version that this agent can read.
         known: u64,
     },
-    /// It is damaged.
+    /// The file is damaged.
     #[error(
         "{}: this store is damaged: {}{damage}; restore it from a copy, or move it away to begin without its tasks",
         path.display(),
@@ -61,14 +59,14 @@ pub enum OpenStoreError {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// The id of the task whose record is damaged, where it is only one's.
+        /// The id of the task whose record is damaged. None if the damage is elsewhere.
         task: Option<String>,
-        /// What is damaged.
+        /// A description of the damage.
         damage: String,
     },
-    /// A step from an older version of the definitions has failed.
+    /// A [`Migration`](super::Migration) has failed.
     #[error(
-        "{}: task {task:?}: the step from version {step} of its {what} to the next one failed: {error}",
+        "{}: task {task:?}: the migration of its {what} from version {step} failed: {error}",
         path.display()
     )]
     Migration {
@@ -76,26 +74,25 @@ pub enum OpenStoreError {
         path: PathBuf,
         /// The id of the task.
         task: String,
-        /// What the step is for: the definitions of tasks, which are the embedder's, or
-        /// the records.
+        /// What was migrated: `definitions`, or `records` of this library.
         what: &'static str,
-        /// Which step it is: the first one is 1, and leads from version 1 to 2.
+        /// The version before the migration. The first migration has 1.
         step: u64,
-        /// What the step said.
+        /// The error of the migration.
         error: Box<dyn Error + Send + Sync>,
     },
-    /// It may not be read and written.
+    /// This user may not read and write the file.
     #[error(
-        "{}: this store cannot be read and written: {error}; let this user do both, on a file system that is not read-only",
+        "{}: this store cannot be read and written: {error}; give this user both permissions, on a file system that is not read-only",
         path.display()
     )]
     NotPermitted {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// It would be in a directory that does not exist.
+    /// The directory of the file does not exist.
     #[error("{}: there is no directory {}; create it first", path.display(), directory.display())]
     NoDirectory {
         /// The file.
@@ -103,31 +100,31 @@ pub enum OpenStoreError {
         /// The directory.
         directory: PathBuf,
     },
-    /// There is no room for it.
+    /// The disk or the quota is full.
     #[error("{}: {error}; make room there", path.display())]
     Full {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// It could not be read or written for another reason.
+    /// The file could not be read or written for another reason.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// It has been closed.
+    /// The store has been closed.
     #[error("{}: this store has been closed; open it again", path.display())]
     Closed {
         /// The file.
         path: PathBuf,
     },
-    /// What runs blocking work has dropped it.
+    /// The `offload` function has dropped the work.
     #[error(
-        "{}: the work on this store was dropped instead of run; its runtime may be shutting down",
+        "{}: `offload` dropped the work on this store instead of running it; its runtime may be shutting down",
         path.display()
     )]
     Dropped {
@@ -170,13 +167,13 @@ impl OpenStoreError {
     }
 
     pub(super) fn database(path: &Path, error: impl Into<::redb::Error>) -> Self {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not told apart")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all other errors are treated alike")]
         match error.into() {
             ::redb::Error::Io(error) => Self::io(path, error),
             ::redb::Error::Corrupted(damage) => Self::corrupt(path, damage),
             ::redb::Error::UpgradeRequired(version) => Self::foreign(
                 path,
-                format!("it is a redb database of version {version}, in which no store ever was"),
+                format!("it is a redb database of version {version}, which no store of tasks has"),
             ),
             error => Self::Io { path: path.into(), error: io::Error::other(error) },
         }

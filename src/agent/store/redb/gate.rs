@@ -1,4 +1,4 @@
-//! The file under a database, with a gate before it.
+//! A file under a database that holds back writes until the contents were checked.
 
 use crate::agent::sync::Mutex;
 use ::redb::StorageBackend;
@@ -7,36 +7,36 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::io;
 
-/// What every redb file begins with.
+/// The first bytes of every redb file.
 pub(super) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// What a file begins with until it is whole for the first time. A file that begins with it was
-/// left by a crash, and nothing was stored in it yet.
+/// The first bytes of a file that is being created. If a file begins with them, there was a crash
+/// during its creation, and nothing was stored in it yet.
 pub(super) const CREATING: [u8; 9] = *b"onward\x1A\x0A\xA9";
 
-/// The file under a database. Clones are the same gate.
+/// The file under a database, which holds back writes until [`open`](Self::open). Clones are the
+/// same gate.
 ///
-/// A database writes to its file while it is being opened. To leave alone what
-/// turns out to be no store, or a damaged one, the gate holds back what is
-/// written until somebody has looked at the contents and lets it through.
+/// redb writes to a file while it opens it. The gate keeps these writes in memory, so that a file
+/// that is damaged or not a store stays unchanged.
 #[derive(Clone, Debug)]
 pub(super) struct Gate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     file: Arc<dyn StorageBackend>,
-    /// Whether the file holds nothing yet.
+    /// Whether the file has no contents yet.
     fresh: bool,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// What was written is here, in its order, and not in the file.
+    /// Writes are held back, in their order.
     Held(Vec<Write>),
-    /// What is written goes to the file.
+    /// Writes go to the file.
     Open,
-    /// Nothing goes to the file any more, nor comes from it.
+    /// All reads and writes fail.
     Shut,
 }
 
@@ -48,16 +48,15 @@ enum Write {
 }
 
 impl Gate {
-    /// A gate that holds back what is written to this file. What is in a `fresh`
-    /// file counts for nothing.
+    /// A gate that holds back writes to this file. The contents of a `fresh` file are ignored.
     pub(super) fn new(file: Arc<dyn StorageBackend>, fresh: bool) -> Self {
         Self(Arc::new(Inner { file, fresh, state: Mutex::new(State::Held(Vec::new())) }))
     }
 
-    /// Writes what was held back, and everything from now on.
+    /// Makes the writes that were held back. Later writes go to the file at once.
     ///
-    /// The order is that in which the database has written it, with its flushes, so
-    /// that the file survives a crash at any moment as it does without a gate.
+    /// The writes and flushes are in the order of the database. So the file survives a crash at any
+    /// time, as without a gate.
     pub(super) fn open(&self) -> io::Result<()> {
         self.change(|inner, state| {
             if let State::Held(writes) = state {
@@ -72,12 +71,12 @@ impl Gate {
         })
     }
 
-    /// Lets nothing through any more.
+    /// Makes all later reads and writes fail.
     pub(super) fn shut(&self) {
         self.change(|_, state| *state = State::Shut);
     }
 
-    /// The file behind it.
+    /// The file behind the gate.
     pub(super) fn file(&self) -> &Arc<dyn StorageBackend> {
         &self.0.file
     }
@@ -105,8 +104,8 @@ impl Gate {
 }
 
 impl Inner {
-    /// Makes a database of a file that is none, so that a crash leaves one or the
-    /// other: it is one when its first bytes say so, and they are written last.
+    /// Creates a database in an empty file. The first bytes, which make it a database, are written
+    /// last. So a crash leaves either a whole database, or a file that will be created again.
     fn create(&self, writes: &[Write]) -> io::Result<()> {
         self.file.write(0, &CREATING)?;
         self.file.sync_data()?;
@@ -163,8 +162,7 @@ impl Write {
         }
     }
 
-    /// Does to `out`, which is what was in the file from `start` on, what it would do
-    /// to the file.
+    /// Applies this write to `out`, which has the bytes of the file from `start` on.
     fn show(&self, start: u64, out: &mut [u8]) {
         let from_start = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
         match self {
@@ -180,8 +178,8 @@ impl Write {
     }
 }
 
-/// It has no locks: the file is locked before a database sees it, and stays so
-/// when the database is opened again.
+/// It does not lock the file. The store has locked it before, and keeps it locked if the database
+/// is opened again.
 impl StorageBackend for Gate {
     fn len(&self) -> io::Result<u64> {
         self.look(|inner, state| match state {

@@ -1,4 +1,4 @@
-//! A task as it is stored: as JSON, in versions.
+//! The stored form of a task: JSON with versions and migrations.
 
 use super::super::{StoreChange, StoreError, StoredTask, TaskRecord};
 use super::error::OpenStoreError;
@@ -17,28 +17,26 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
 use std::path::Path;
 
-/// A step from one version of a definition to the next one: a plain function of
-/// the definition's JSON.
+/// A migration of a definition from one version to the next: a function from the old JSON to the
+/// new JSON.
 ///
-/// An integer is exact in it within the bounds of `i64` and `u64`.
+/// Integers are exact within the bounds of `i64` and `u64`.
 pub type Migration = fn(Value) -> Result<Value, Box<dyn Error + Send + Sync>>;
 
-/// The steps that have led to what is stored now. A version is 1 and the number of
-/// steps before it.
+/// The migrations to the current versions. The current version is 1 plus their number.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Steps {
-    /// Of the records, as this library stores them: of the JSON object that has a
-    /// task's `record` and its `status`.
+    /// Migrations of records. Their JSON is an object with the `record` and the `status` of a task.
     pub(super) records: &'static [Migration],
-    /// Of the definitions, which are the embedder's.
+    /// Migrations of definitions, from the embedder.
     pub(super) definitions: &'static [Migration],
 }
 
-/// Where a record has definitions: what is wanted, what the controller has, and the next task's.
+/// The paths of the definitions in a record: wanted, applied, and of the next task.
 const DEFINITIONS: [&str; 3] =
     ["/assignment/definition", "/applied/definition", "/next/assignment/definition"];
 
-/// What is versioned.
+/// A part of the store that has a version.
 #[derive(Clone, Copy)]
 pub(super) enum Versioned {
     Records,
@@ -64,13 +62,12 @@ impl Steps {
         }
     }
 
-    /// The version that is current.
+    /// The current version.
     pub(super) fn version(&self, what: Versioned) -> u64 {
         1 + self.of(what).len() as u64
     }
 
-    /// The steps that lead from this version to the current one, each with its
-    /// number.
+    /// The migrations from this version to the current one, each with the version before it.
     fn since(
         &self,
         what: Versioned,
@@ -79,7 +76,7 @@ impl Steps {
         (1..).zip(self.of(what)).map(|(step, run)| (step, *run)).filter(move |s| s.0 >= version)
     }
 
-    /// Takes a task from these versions to the current ones.
+    /// Migrates a task from these versions to the current ones.
     pub(super) fn migrate(
         &self,
         path: &Path,
@@ -119,14 +116,14 @@ impl Steps {
     }
 }
 
-/// The versions in which a file is stored.
+/// The versions of a file.
 #[derive(Clone, Copy)]
 pub(super) struct Stored {
     pub(super) records: u64,
     pub(super) definitions: u64,
 }
 
-/// A task whose JSON is not understood yet.
+/// A stored task whose JSON was not deserialized yet.
 pub(super) struct RawTask {
     pub(super) id: String,
     pub(super) record: Value,
@@ -134,7 +131,7 @@ pub(super) struct RawTask {
 }
 
 impl RawTask {
-    /// A task of which this is stored.
+    /// Parses the JSON of a task.
     pub(super) fn new(
         path: &Path,
         id: &str,
@@ -145,7 +142,7 @@ impl RawTask {
         Ok(Self { id: id.into(), record: read_json(path, id, "record", record)?, status })
     }
 
-    /// The task, understood.
+    /// Deserializes the task.
     pub(super) fn read<D: DeserializeOwned>(
         &self,
         path: &Path,
@@ -157,7 +154,7 @@ impl RawTask {
     }
 }
 
-/// Reads a task of which this is stored, in the current versions.
+/// Deserializes a task that has the current versions.
 pub(super) fn read_task<D: DeserializeOwned>(
     path: &Path,
     id: &str,
@@ -209,7 +206,7 @@ fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     Ok(value)
 }
 
-/// Reads a value, and says of an error where it is.
+/// Deserializes a value. An error has the path of the field.
 fn with_path<'de, T: Deserialize<'de>>(
     json: impl Deserializer<'de, Error = serde_json::Error>,
 ) -> Result<T, String> {
@@ -221,21 +218,21 @@ fn with_path<'de, T: Deserialize<'de>>(
     })
 }
 
-/// Changes as they are stored. All of their JSON is in one place: there may be very many.
+/// Changes in their stored form. All JSON is in one buffer, because there may be very many.
 #[derive(Default)]
 pub(super) struct Writes {
     all: Vec<(Arc<str>, Kind)>,
     json: Vec<u8>,
 }
 
-/// A change, and where in that place its JSON is.
+/// The kind of a change, and the place of its JSON in the buffer.
 enum Kind {
     Record(Range<usize>),
     Status(Range<usize>),
     Delete,
 }
 
-/// A change that is to be written.
+/// A change in its stored form.
 pub(super) enum Write<'a> {
     Record(&'a [u8]),
     Status(&'a [u8]),
@@ -243,7 +240,7 @@ pub(super) enum Write<'a> {
 }
 
 impl Writes {
-    /// Changes as they are stored: each can be read again.
+    /// Serializes changes. It is an error if one cannot be deserialized again.
     pub(super) fn new<D: Serialize + DeserializeOwned>(
         changes: &[StoreChange<D>],
     ) -> Result<Self, StoreError> {
@@ -296,8 +293,8 @@ impl Writes {
     }
 }
 
-/// Appends the JSON of a value, and says where it is. What could be written and not be read
-/// again would be lost, and all that is stored with it.
+/// Appends the JSON of a value, and returns its place. The JSON is deserialized again as a test: a
+/// store with a value that cannot be read would not open any more.
 fn write<T: DeserializeOwned>(
     all: &mut Vec<u8>,
     id: &str,

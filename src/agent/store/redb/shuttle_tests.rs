@@ -1,4 +1,4 @@
-//! Work that is handed to other threads, under all kinds of interleavings.
+//! A store whose work runs on other threads, under many interleavings.
 
 use super::database::{Expected, Opened};
 use super::record::Steps;
@@ -55,7 +55,7 @@ impl StorageBackend for Memory {
     }
 }
 
-/// A store in memory, whose work is done on threads of its own.
+/// A store in memory. Each piece of work runs on a thread of its own.
 fn store() -> RedbStore<String> {
     let (path, steps) = (Path::new("in memory"), Steps::default());
     let file = Arc::new(Memory::default());

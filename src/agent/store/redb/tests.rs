@@ -1,5 +1,4 @@
-//! What cannot be had from a real disk on request: failures, crashes and damage,
-//! at any moment and anywhere.
+//! Tests on a simulated disk: failures, crashes and damage, after each write and at each byte.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use super::database::{Expected, Opened};
@@ -31,9 +30,9 @@ struct Disk(Arc<Mutex<Platter>>);
 #[derive(Default, Debug)]
 struct Platter {
     bytes: Vec<u8>,
-    /// Everything that was ever done to it.
+    /// All writes so far.
     done: Vec<Done>,
-    /// How much may still be done to it.
+    /// The number of writes before the disk is full.
     left: Option<usize>,
 }
 
@@ -61,8 +60,8 @@ impl Disk {
         self.platter().done.len()
     }
 
-    /// The disk as a crash after so much may leave it: what was not flushed has been
-    /// written or not, by chance.
+    /// A possible state of the disk after a crash: each write that was not flushed is there or
+    /// not, at random.
     fn after_crash(&self, done: usize, mut chance: u64) -> Self {
         self.crashed(done, |_| {
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -70,8 +69,8 @@ impl Disk {
         })
     }
 
-    /// The disk as a crash after so much may leave it. `is_written` is asked about each write
-    /// that was not flushed, by its distance from the last one.
+    /// A state of the disk after a crash. `is_written` decides about each write that was not
+    /// flushed, by its distance from the last one.
     fn crashed(&self, done: usize, mut is_written: impl FnMut(usize) -> bool) -> Self {
         let platter = self.platter();
         let done = platter.done.get(..done).unwrap_or_default();
@@ -173,12 +172,12 @@ fn load(store: &RedbStore<String>) -> Result<Tasks, StoreError> {
     now(store.load())
 }
 
-/// The work is done at once, here.
+/// Runs a call whose work is done at once, on this thread.
 fn now<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     call.now_or_never().unwrap_or_else(|| Err(StoreError::new("it does not wait")))
 }
 
-/// A life of a store: what it is told, commit by commit.
+/// The commits of the tests.
 fn commits() -> Vec<Vec<StoreChange<String>>> {
     let many = (0..40).map(|n| record(&format!("task-{n}"))).collect();
     Vec::from([
@@ -191,7 +190,7 @@ fn commits() -> Vec<Vec<StoreChange<String>>> {
     ])
 }
 
-/// A disk with all of that, and what is to be loaded from it.
+/// A disk with all of these commits, its store, and the stored tasks.
 fn written() -> Result<(Disk, RedbStore<String>, Tasks), Box<dyn Error>> {
     let disk = Disk::default();
     let store = disk.store()?;
@@ -216,9 +215,9 @@ fn a_commit_is_one_flush_whatever_is_in_it() -> Tested {
 }
 
 #[test]
-fn whenever_a_crash_comes_everything_that_was_confirmed_is_there() -> Tested {
+fn a_crash_after_any_write_loses_no_confirmed_commit() -> Tested {
     let disk = Disk::default();
-    // What is there from which moment on: before a store is whole, nothing is.
+    // The tasks that are stored from each write on. Before the store is created, there are none.
     let mut moments = Vec::from([(0, Vec::new())]);
     let mut store = disk.store()?;
     moments.push((disk.done(), Vec::new()));
@@ -249,7 +248,7 @@ fn whenever_a_crash_comes_everything_that_was_confirmed_is_there() -> Tested {
 }
 
 #[test]
-fn whenever_a_write_fails_nothing_is_lost_and_the_next_one_is_made() -> Tested {
+fn a_failure_of_any_write_loses_nothing_and_the_next_commit_succeeds() -> Tested {
     let (disk, store, before) = written()?;
     now(store.close())?;
     let bytes = disk.bytes();
@@ -266,7 +265,7 @@ fn whenever_a_write_fails_nothing_is_lost_and_the_next_one_is_made() -> Tested {
             break;
         };
         assert_eq!(error.to_string(), "tasks: no storage space; make room there");
-        // Still no room.
+        // The disk is still full.
         disk.platter().left = Some(0);
         assert!(commit(&store, &changes).is_err());
         disk.platter().left = None;
@@ -281,7 +280,7 @@ fn whenever_a_write_fails_nothing_is_lost_and_the_next_one_is_made() -> Tested {
 }
 
 #[test]
-fn a_store_that_has_failed_is_closed_by_its_close() -> Tested {
+fn a_store_that_has_failed_can_be_closed() -> Tested {
     let (disk, store, before) = written()?;
     disk.platter().left = Some(0);
     assert!(commit(&store, &[record("new")]).is_err());
@@ -296,7 +295,7 @@ fn a_store_that_has_failed_is_closed_by_its_close() -> Tested {
 }
 
 #[test]
-fn a_store_that_could_not_be_made_can_be_made_later() -> Tested {
+fn a_store_that_could_not_be_created_can_be_created_later() -> Tested {
     for left in 0.. {
         let disk = Disk::default();
         disk.platter().left = Some(left);
@@ -310,7 +309,7 @@ fn a_store_that_could_not_be_made_can_be_made_later() -> Tested {
     Ok(())
 }
 
-/// Opens what is damaged: it is refused and left alone, or nothing is missing.
+/// Opens a damaged store. It must be refused and unchanged, or no task may be missing.
 fn judge(damaged: &[u8], tasks: &[&[StoredTask<String>]], what: &str) -> Result<bool, StoreError> {
     let disk = Disk::of(damaged.into());
     match disk.store() {
@@ -327,7 +326,7 @@ fn judge(damaged: &[u8], tasks: &[&[StoredTask<String>]], what: &str) -> Result<
 }
 
 #[test]
-fn a_store_that_ends_too_early_is_refused_and_left_alone() -> Tested {
+fn a_truncated_store_is_refused_and_unchanged() -> Tested {
     let (disk, store, tasks) = written()?;
     now(store.close())?;
     let bytes = disk.bytes();
@@ -339,7 +338,7 @@ fn a_store_that_ends_too_early_is_refused_and_left_alone() -> Tested {
     Ok(())
 }
 
-/// Some bits of a file: of its header, and of whatever page has any.
+/// Some bits of a file: of its header, and of each page that is not empty.
 fn bits(bytes: &[u8]) -> Vec<(usize, usize)> {
     let flags = [9, 64, 192].into_iter().flat_map(|at| (0..8).map(move |bit| (at, bit)));
     let pages = bytes.chunks(4096).zip((0..).step_by(4096));
@@ -348,7 +347,7 @@ fn bits(bytes: &[u8]) -> Vec<(usize, usize)> {
     flags.chain((0..320).chain(used).map(|at| (at, at % 8))).collect()
 }
 
-/// How many wrong bits had a store refused, and how many were harmless.
+/// The number of flipped bits with which the store was refused, and of those that were harmless.
 fn turn_bits(disk: &Disk, tasks: &[&[StoredTask<String>]]) -> Result<(u32, u32), StoreError> {
     let bytes = disk.bytes();
     let (mut refused, mut harmless) = (0, 0);
@@ -362,7 +361,7 @@ fn turn_bits(disk: &Disk, tasks: &[&[StoredTask<String>]]) -> Result<(u32, u32),
 }
 
 #[test]
-fn a_store_with_a_wrong_bit_is_refused_and_left_alone_or_nothing_is_missing() -> Tested {
+fn a_store_with_a_flipped_bit_is_refused_and_unchanged_or_no_task_is_missing() -> Tested {
     let (disk, store, tasks) = written()?;
     now(store.close())?;
     let (refused, harmless) = turn_bits(&disk, &[&tasks])?;
@@ -371,7 +370,7 @@ fn a_store_with_a_wrong_bit_is_refused_and_left_alone_or_nothing_is_missing() ->
 }
 
 #[test]
-fn a_store_with_a_wrong_bit_that_was_not_closed_may_miss_the_last_commit_only() -> Tested {
+fn a_flipped_bit_in_a_store_that_was_not_closed_loses_at_most_the_last_commit() -> Tested {
     let (disk, store, before) = written()?;
     commit(&store, &[record("last")])?;
     let tasks = load(&store)?;
@@ -381,8 +380,8 @@ fn a_store_with_a_wrong_bit_that_was_not_closed_may_miss_the_last_commit_only() 
     Ok(())
 }
 
-/// In version 1, made up, a record had no `removing`, and its definition was called
-/// `image`; in version 2, the state was called `phase`.
+/// Invented old versions. In version 1, a record had no `removing`, and its definition was called
+/// `image`. In version 2, the state was called `phase`.
 const RECORDS: &[Migration] = &[
     |mut task| {
         let assignment = task.pointer_mut("/record/assignment").ok_or("no assignment")?;
@@ -399,7 +398,7 @@ const RECORDS: &[Migration] = &[
 ];
 
 #[test]
-fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definitions() -> Tested {
+fn records_of_an_older_version_are_migrated_with_their_definitions() -> Tested {
     let definitions: &[Migration] = &[|image| Ok(json!({ "image": image }))];
     let disk = Disk::default();
     drop(disk.open::<Value>(Steps::default())?);
@@ -422,19 +421,19 @@ fn records_of_an_older_format_are_taken_to_the_current_one_with_their_definition
         tasks,
         [StoredTask::new(expected("a"), Some(starting)), StoredTask::new(expected("b"), None)]
     );
-    // Each step is taken once.
+    // Each migration is applied once.
     let again = disk.open::<Value>(steps)?.load(path())?;
     assert_eq!(super::stored::<Value>(path(), again)?, tasks);
-    // And whoever does not know them leaves it alone.
+    // An agent without the migrations refuses the file and does not change it.
     let bytes = disk.bytes();
     let error = disk.open::<Value>(Steps::default()).err().map(|error| error.to_string());
-    let expected = "tasks: a newer version has written this store: its records are of version 3, and this version knows up to 1; run the newer version, or move the store away to begin without its tasks";
+    let expected = "tasks: a newer agent has written this store: its records have version 3, and this agent reads up to 1; run the newer agent, or move the store away to begin without its tasks";
     assert_eq!(error.as_deref(), Some(expected));
     assert!(disk.bytes() == bytes);
     Ok(())
 }
 
-/// Puts this into a store, whatever it is.
+/// Writes raw bytes into a store.
 fn put(disk: &Disk, tasks: &[(&str, Value, Option<Value>)]) -> Tested {
     let database = ::redb::Builder::new().create_with_backend(disk.clone())?;
     let write = database.begin_write()?;
@@ -451,7 +450,7 @@ fn put(disk: &Disk, tasks: &[(&str, Value, Option<Value>)]) -> Tested {
 }
 
 #[test]
-fn a_step_that_fails_or_panics_changes_nothing() -> Tested {
+fn a_migration_that_fails_or_panics_changes_nothing() -> Tested {
     let (disk, store, tasks) = written()?;
     drop(store);
     let bytes = disk.bytes();
@@ -466,11 +465,11 @@ fn a_step_that_fails_or_panics_changes_nothing() -> Tested {
     for (definitions, why) in [
         (
             failing,
-            "task \"task-4\": the step from version 2 of its definitions to the next one failed: it is odd",
+            "task \"task-4\": the migration of its definitions from version 2 failed: it is odd",
         ),
         (
             panicking,
-            "task \"a\": the step from version 1 of its definitions to the next one failed: assertion `left == right` failed: an image",
+            "task \"a\": the migration of its definitions from version 1 failed: assertion `left == right` failed: an image",
         ),
     ] {
         let opened = disk.open::<Value>(Steps { definitions, ..Steps::default() });

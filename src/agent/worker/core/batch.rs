@@ -1,4 +1,4 @@
-//! One commit: what the messages want and what the tasks have come to, and what follows.
+//! One commit: the changes of messages and drivers, and the actions that follow.
 
 use super::draft::{Draft, Drafts};
 use super::entry::{Stage, is_same, shared};
@@ -13,39 +13,39 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-/// What goes into one commit.
+/// The contents of one commit.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Batch<D> {
     pub(super) changes: Arc<[StoreChange<D>]>,
-    /// What is stored of each id afterwards.
+    /// The stored data of each id after the commit.
     pub(super) written: Vec<Written<D>>,
     pub(super) answers: Vec<(u64, Answer)>,
     pub(super) has_full_set: bool,
 }
 
-/// What a commit is about, for one id.
+/// The stored data of one id after a commit.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Written<D> {
     pub(super) id: Arc<str>,
     record: Option<Arc<TaskRecord<D>>>,
     status: Option<Arc<TaskStatus>>,
     is_deleted: bool,
-    /// A message wants something of it.
+    /// Why the id is in the commit.
     origin: Origin,
 }
 
-/// A record that is no longer stored, and what its controller had. Their definitions are the
-/// embedder's, and may panic when they are dropped.
+/// An old record and its applied assignment. Their definitions are values of the embedder, whose
+/// drop may panic.
 type Replaced<D> = (Arc<TaskRecord<D>>, Option<Arc<Assignment<D>>>);
 
 /// Why an id is in a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Origin {
-    /// Only for what the task has come to.
+    /// The driver of the task has changes.
     Task,
-    /// A message, which may want nothing else than before.
+    /// A message has the id.
     Message,
-    /// A message, which assigns a task that there was not.
+    /// A message assigns a new task.
     NewTask,
 }
 
@@ -55,7 +55,7 @@ impl<D> Batch<D> {
         self.written.iter().any(|written| &*written.id == id)
     }
 
-    /// Whether a message of it names this id.
+    /// Whether one of its messages has this id.
     pub(super) fn names(&self, id: &str) -> bool {
         let mut written = self.written.iter();
         written.any(|written| &*written.id == id && written.origin != Origin::Task)
@@ -63,7 +63,7 @@ impl<D> Batch<D> {
 }
 
 impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
-    /// The next commit: everything that is known.
+    /// Plans the next commit: all messages and all changes so far.
     pub(super) fn plan(&mut self) -> Batch<D> {
         let Drafts { tasks, answers, has_full_set, .. } = self.draft();
         let mut changes = Vec::new();
@@ -79,14 +79,14 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         Batch { changes: changes.into(), written, answers, has_full_set }
     }
 
-    /// What is to be stored of one id.
+    /// Adds the changes of one id.
     fn write(
         &self,
         id: Arc<str>,
         draft: Option<Draft<D>>,
         changes: &mut Vec<StoreChange<D>>,
     ) -> Written<D> {
-        // After a failed commit nobody knows what is stored, so all of it is written again (1).
+        // After a failed commit it is unknown what is stored, so all of it is written again (1).
         let is_unknown = self.unknown.contains(&id);
         let origin = match &draft {
             None => Origin::Task,
@@ -125,7 +125,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             }
         }
         if is_unknown && origin == Origin::NewTask {
-            // What a failed message may have left of another task of this id goes first.
+            // A failed commit may have stored another task with this id. It is deleted first.
             changes.push(StoreChange::Delete { id: Arc::clone(&id) });
         }
         if is_unknown && origin != Origin::NewTask {
@@ -144,7 +144,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         Written { id, record, status, is_deleted: false, origin }
     }
 
-    /// What follows from a commit that is durable, or from a message that changes nothing.
+    /// Adds the actions that follow from a commit, or from messages that change nothing.
     pub(super) fn follow(&mut self, batch: Batch<D>) {
         for written in batch.written {
             self.unknown.remove(&written.id);
@@ -166,8 +166,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// A full set is durable: what could not be removed until now is tried again (6). One whose
-    /// driver still closes its controller is tried again after that.
+    /// Retries failed removals, because a full set was stored (6). If a driver is still closing its
+    /// controller, its removal is retried after that.
     fn retry_removals(&mut self) {
         let mut failed = Vec::new();
         for (id, entry) in &mut self.entries {
@@ -182,7 +182,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// The record of a task has ended. The next task of its id begins (7).
+    /// The record of a task was deleted. Its successor starts (7).
     fn deleted(&mut self, id: &Arc<str>, next: Option<Arc<TaskRecord<D>>>) {
         self.due.remove(id);
         let entry = self.entries.remove(id);
@@ -203,7 +203,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         discard("definition", entry);
     }
 
-    /// A record, a status, or both are stored. Returns what is to be dropped.
+    /// A record, a status, or both were stored. Returns old values, which the caller drops.
     fn stored(&mut self, written: Written<D>) -> Option<Replaced<D>> {
         let Written { id, record, status, origin, .. } = written;
         self.orphans.settle(&id);
@@ -226,7 +226,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             entry.status = Some(status);
         }
         if let Some(record) = record {
-            // Of another definition the executor has said nothing yet.
+            // The executor has not refused a new definition yet.
             entry.is_refused &= is_same(&record.assignment, &entry.record.assignment);
             if !Arc::ptr_eq(&entry.record, &record) {
                 let applied = entry.applied.clone();
@@ -235,7 +235,7 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 self.actions.push(Action::Show(Arc::clone(&id)));
             }
         }
-        // The driver may have told something else meanwhile.
+        // The driver may have reported newer changes during the commit.
         if entry.is_due() {
             self.due.insert(Arc::clone(&id));
         } else {

@@ -1,4 +1,4 @@
-//! What the messages want, before it is stored.
+//! The changes that messages make, before they are stored.
 
 use super::entry::{Entry, Stage};
 use super::{Accepted, Answer, Core, Message};
@@ -18,32 +18,32 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-/// What is wanted of one task, by messages that are not stored yet.
+/// A task as changed by messages that are not stored yet.
 #[derive(Clone)]
 pub(super) struct Draft<D> {
     pub(super) record: Arc<TaskRecord<D>>,
     /// The status that came with a new task.
     pub(super) status: Option<Arc<TaskStatus>>,
-    /// There is no such task yet.
+    /// Whether the task is new.
     pub(super) is_new: bool,
-    /// Another record is wanted than there is.
+    /// Whether the record differs from the stored one.
     pub(super) is_changed: bool,
 }
 
-/// What several messages want, in their order.
+/// The changes of several messages, in their order.
 pub(super) struct Drafts<D> {
     pub(super) tasks: BTreeMap<Arc<str>, Draft<D>>,
     pub(super) answers: Vec<(u64, Answer)>,
-    /// One of them was a full set.
+    /// Whether one of them was a full set.
     pub(super) has_full_set: bool,
-    /// The policy of tasks that have none of their own.
+    /// The policy of tasks without their own policy.
     policy: Arc<Policy>,
-    /// What the message in hand has replaced.
+    /// The drafts that the current message has replaced.
     undo: Vec<(Arc<str>, Option<Draft<D>>)>,
 }
 
 impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
-    /// What all messages that wait want. They share one commit.
+    /// Applies all messages that wait. They share one commit.
     pub(super) fn draft(&mut self) -> Drafts<D> {
         let (tasks, answers) = (BTreeMap::new(), Vec::new());
         let policy = Arc::clone(&self.policy);
@@ -59,20 +59,20 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
     }
 }
 
-/// A task as it is wanted so far.
+/// A task with the changes of earlier messages.
 struct Present<'a, D, H> {
     id: Arc<str>,
     record: TaskRecord<D>,
-    /// What is known of it, unless a message before wants something else already.
+    /// The state of the task. None if an earlier message has changed it.
     entry: Option<&'a Entry<D, H>>,
 }
 
-/// What is known of the tasks.
+/// The state of all tasks.
 type Entries<D, H> = ById<Entry<D, H>>;
 
 impl<D: Clone + PartialEq> Drafts<D> {
-    /// Returns what is answered to a message. If a definition panics when it is compared or
-    /// cloned, nothing of the message is wanted.
+    /// Applies a message, and returns the answer. If a definition panics when it is compared or
+    /// cloned, the whole message is undone.
     fn try_take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Answer {
         let has_full_set = self.has_full_set;
         let taken = caught(|| self.take(entries, message));
@@ -89,7 +89,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         })
     }
 
-    /// Returns what is answered to a message.
+    /// Applies a message, and returns the answer.
     fn take<H>(&mut self, entries: &Entries<D, H>, message: Message<D>) -> Accepted {
         let Accepted { mut refused, mut shut_down } = Accepted::default();
         match message {
@@ -121,7 +121,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         Accepted { refused, shut_down }
     }
 
-    /// What is not in a full set (2).
+    /// The tasks that are not in a full set (2).
     fn others<H>(&self, entries: &Entries<D, H>, tasks: &[AssignedTask<D>]) -> Vec<Arc<str>> {
         let mut assigned: Vec<&str> = tasks.iter().map(AssignedTask::id).collect();
         assigned.sort_unstable();
@@ -130,7 +130,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         all.filter(|id| assigned.binary_search(&&***id).is_err()).cloned().collect()
     }
 
-    /// A task as it is wanted so far.
+    /// A task with the changes of earlier messages.
     fn present<'a, H>(&self, entries: &'a Entries<D, H>, id: &str) -> Option<Present<'a, D, H>> {
         let of = |id: &Arc<str>, record: &Arc<_>, entry| Present {
             id: Arc::clone(id),
@@ -144,8 +144,8 @@ impl<D: Clone + PartialEq> Drafts<D> {
         Some(of(id, &entry.record, Some(entry)))
     }
 
-    /// A task is assigned: a new one, one that there is, or the next one of an id that is being
-    /// removed (7).
+    /// Assigns a task: a new one, an existing one, or the successor of one that is being removed
+    /// (7).
     fn assign<H>(
         &mut self,
         entries: &Entries<D, H>,
@@ -168,7 +168,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
             return Some(refusal(&id, lower.desired_state, given));
         }
         if let Some(own) = Arc::get_mut(&mut task.assignment) {
-            // Equal ids share one place.
+            // Equal ids share their memory.
             own.id = Arc::clone(&id);
         }
         let assignment = match before {
@@ -184,7 +184,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         None
     }
 
-    /// Only the desired state of a task is another one.
+    /// Changes only the desired state of a task.
     fn desire<H>(
         &mut self,
         entries: &Entries<D, H>,
@@ -207,7 +207,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         None
     }
 
-    /// A task is no longer assigned.
+    /// Removes a task.
     fn remove<H>(&mut self, entries: &Entries<D, H>, id: &str) {
         let Some(mut present) = self.present(entries, id) else { return };
         let record = &mut present.record;
@@ -220,7 +220,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         self.want(present);
     }
 
-    /// What has not ended is wanted in SHUTDOWN, and so is the next task of a removed one.
+    /// Sets the desired state SHUTDOWN for each task that has not ended, and for each successor.
     fn shut_down<H>(&mut self, entries: &Entries<D, H>) -> Vec<Arc<str>> {
         let mut shut_down = Vec::new();
         let new = self.tasks.iter().filter(|(_, draft)| draft.is_new).map(|(id, _)| id);
@@ -245,7 +245,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
         shut_down
     }
 
-    /// This is wanted of a task from now on.
+    /// Drafts a new record of a task, if it differs or if something must be retried.
     fn want<H>(&mut self, Present { id, record, entry }: Present<'_, D, H>) {
         let Some(entry) = entry else {
             if let Some(draft) = self.tasks.get(&id) {
@@ -256,7 +256,7 @@ impl<D: Clone + PartialEq> Drafts<D> {
             return;
         };
         let is_changed = *entry.record != record;
-        // One whose removal failed, or whose executor refused, is tried again.
+        // A failed removal and a refusal of the executor are retried.
         let is_stuck = entry.stage == Stage::Idle || entry.is_refused || entry.is_removal_failed;
         if is_changed || is_stuck {
             let record = Arc::new(record);
@@ -275,7 +275,7 @@ fn refusal(id: &str, present: TaskState, given: TaskState) -> RefusedTask {
     RefusedTask { id: id.into(), reason }
 }
 
-/// Raises the desired state of an assignment that others may hold too.
+/// Raises the desired state of an assignment, which is copied if it is shared.
 fn raise<D: Clone>(assignment: &mut Arc<Assignment<D>>, desired_state: TaskState) {
     if assignment.desired_state < desired_state {
         Arc::make_mut(assignment).desired_state = desired_state;
@@ -283,7 +283,7 @@ fn raise<D: Clone>(assignment: &mut Arc<Assignment<D>>, desired_state: TaskState
 }
 
 impl<D> Message<D> {
-    /// The ids that it names.
+    /// The ids in the message.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
         let (tasks, changes) = match self {
             Self::Assign(tasks) => (tasks.as_slice(), [].as_slice()),
@@ -293,7 +293,7 @@ impl<D> Message<D> {
         tasks.iter().map(AssignedTask::id).chain(changes.iter().map(AssignmentChange::id))
     }
 
-    /// An id that it names twice.
+    /// An id that is twice in the message.
     fn duplicate(&self) -> Option<&str> {
         let mut ids: Vec<_> = self.ids().collect();
         ids.sort_unstable();

@@ -1,4 +1,4 @@
-//! What a worker knows of one task.
+//! The state of one task of a worker.
 
 use crate::agent::panic::are_equal;
 use crate::agent::store::TaskRecord;
@@ -6,30 +6,32 @@ use crate::exec::Assignment;
 use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::sync::Arc;
 
-/// What is known of one task.
+/// The state of one task.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Entry<D, H> {
-    /// What is stored, unless the id is unknown.
+    /// The stored record, unless the last commit with it failed.
     pub(super) record: Arc<TaskRecord<D>>,
-    /// The status that is stored, unless the id is unknown.
+    /// The stored status, unless the last commit with it failed.
     pub(super) status: Option<Arc<TaskStatus>>,
     /// The newest status, if it is not stored yet.
     pub(super) newest: Option<Arc<TaskStatus>>,
-    /// What the driver says that the controller has, or is to be made with.
+    /// The applied assignment, from the driver. If there is no controller yet, the assignment that
+    /// the executor was asked for.
     pub(super) applied: Option<Arc<Assignment<D>>>,
-    /// Whether a controller has it.
+    /// Whether a controller has `applied`.
     pub(super) is_taken: bool,
-    /// Whether the executor has refused for good.
+    /// Whether the executor has failed for good.
     pub(super) is_refused: bool,
     /// Whether the removal has failed, and the driver still closes its controller.
     pub(super) is_removal_failed: bool,
-    /// Whether its controller has logs.
+    /// Whether the controller has logs.
     pub(super) has_logs: bool,
-    /// A message has come since, so the removal is tried again when the driver has ended.
+    /// Whether a message has come since then, so that the removal is retried when the driver has
+    /// ended.
     pub(super) is_wanted_again: bool,
     pub(super) stage: Stage,
-    /// Stands for the driver.
+    /// The handle of the driver.
     pub(super) seat: H,
     /// Why the removal failed.
     pub(super) removal_error: Option<Arc<str>>,
@@ -38,12 +40,12 @@ pub(super) struct Entry<D, H> {
 /// Whether a task has a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
-    /// Not yet, or no longer.
+    /// It has no driver.
     Idle,
-    /// Not before what exists of its id is reconciled.
+    /// It has no driver, and waits for the `reconcile` of its id.
     Blocked,
     Driven,
-    /// No longer, and nothing is left of the task: its record is to be deleted.
+    /// The driver has removed the task. The record must be deleted.
     Removed,
 }
 
@@ -70,24 +72,24 @@ impl<D: PartialEq, H> Entry<D, H> {
         }
     }
 
-    /// Whether something of it is not stored yet.
+    /// Whether the task has changes that are not stored.
     pub(super) fn is_due(&self) -> bool {
         self.newest.is_some() || self.stage == Stage::Removed || self.is_applied_due()
     }
 
-    /// Whether what the controller has is not stored yet (3).
+    /// Whether the applied definition is not stored (3).
     pub(super) fn is_applied_due(&self) -> bool {
         match (&self.applied, &self.record.applied) {
             (Some(applied), Some(stored)) => self.is_taken && !is_same(applied, stored),
             (Some(_), None) => self.is_taken,
-            // The executor has made no controller of it.
+            // The executor has made no controller with it.
             (None, Some(_)) => true,
             (None, None) => false,
         }
     }
 
-    /// What is to be stored as applied beside another wanted definition. Before the driver has
-    /// told anything, the executor may be asked for the definition that was wanted before.
+    /// The applied assignment to store beside a new wanted one. If the driver has not reported yet,
+    /// it may be asking the executor for the definition that was wanted before.
     pub(super) fn applied(&self) -> Option<Arc<Assignment<D>>> {
         if self.applied.is_some() || self.is_refused || self.stage != Stage::Driven {
             return self.applied.clone();
@@ -101,7 +103,7 @@ impl<D: PartialEq, H> Entry<D, H> {
         status.is_some_and(|status| status.state.is_terminal())
     }
 
-    /// Whether the task only begins to be ended.
+    /// Whether the task is only shut down or removed.
     pub(super) fn is_to_end(&self) -> bool {
         self.record.removing || self.record.assignment.desired_state >= TaskState::Shutdown
     }
@@ -112,7 +114,7 @@ pub(super) fn is_same<D: PartialEq>(a: &Arc<Assignment<D>>, b: &Arc<Assignment<D
     Arc::ptr_eq(a, b) || are_equal(&a.definition, &b.definition)
 }
 
-/// An assignment, or another one of the same definition, so that both are one.
+/// Returns `other` if it has the same definition, so that both share their memory.
 pub(super) fn shared<D: PartialEq>(
     assignment: Arc<Assignment<D>>,
     other: &Arc<Assignment<D>>,

@@ -1,7 +1,7 @@
-//! Everything that a worker's core can meet, explored with a model checker.
+//! Exhaustive exploration of the core of a worker with a model checker.
 //!
-//! The model has the real core. A store, drivers, and an executor that lists and reconciles are
-//! small models of their own. Nothing of the core is read to judge it: only what it does counts.
+//! The model has the real core, and small models of a store, drivers, and an executor that lists and
+//! reconciles. The rules are checked by the actions of the core, not by its fields.
 
 mod act;
 mod driver;
@@ -28,21 +28,21 @@ use wanted::Content;
 /// A definition.
 type Letter = u8;
 
-/// The executor refuses this definition for good.
+/// The definition that the executor refuses for good.
 const X: Letter = 3;
 
 type Stored = BTreeMap<Arc<str>, StoredTask<Letter>>;
 
-/// What is explored.
+/// The events that an exploration includes.
 #[derive(Clone)]
 struct Settings {
-    /// What the agent can be told.
+    /// The messages that can come.
     messages: Vec<Message<Letter>>,
-    /// How many messages may wait for their answer.
+    /// The maximum number of messages that wait for their answer.
     most_waiting: usize,
-    /// How many messages there are at all.
+    /// The maximum number of messages in total.
     most_messages: usize,
-    /// How many commits in a row may fail.
+    /// The maximum number of successive commits that fail.
     most_failures: usize,
     ids: Vec<&'static str>,
     has_orphans: bool,
@@ -53,17 +53,17 @@ struct Settings {
     writes_some: bool,
 }
 
-/// Something that happens.
+/// An event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
-    /// The message of this place in the list.
+    /// The message at this index of the list.
     Send(usize),
     Commit(Written),
-    /// A commit that failed is tried again.
+    /// A failed commit is retried.
     Retry,
     Crash(Written),
     Step(usize, Step),
-    /// The executor has listed what exists: every id, nothing, or it could not.
+    /// `list` returns every id or none, or it fails.
     Listed(Option<bool>),
     Reconciled(usize, bool),
     Listen,
@@ -74,35 +74,35 @@ enum Action {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Written {
     Successfully,
-    /// It failed, after so many of its changes.
+    /// It failed after this number of changes.
     Failing(usize),
 }
 
-/// The core, and the world around it.
+/// A state of the model: the core and the world around it.
 #[derive(Clone)]
 struct State {
     core: Core<Letter, Seat>,
-    /// What is on the disk.
+    /// The tasks on the disk.
     disk: Stored,
-    /// What is known to be on the disk.
+    /// The tasks that are known to be on the disk.
     durable: Stored,
     commit: Option<Arc<[StoreChange<Letter>]>>,
     drivers: BTreeMap<Arc<str>, Driver>,
-    /// What has no answer yet.
+    /// The messages without an answer.
     waiting: Vec<(u64, Message<Letter>)>,
-    /// What has failed since the last message that was answered well.
+    /// The messages that have failed since the last success.
     failed: Vec<Message<Letter>>,
-    /// What the messages that were answered well want.
+    /// The tasks that the successful messages want.
     wanted: Content,
-    /// What a listener was told.
+    /// The statuses that a listener has received.
     told: BTreeMap<Arc<str>, TaskState>,
     is_listing: bool,
-    /// The next full set is to be followed by a question.
+    /// Whether `list` must be called after the next full set.
     is_list_due: bool,
     reconciling: BTreeSet<String>,
     is_closing: bool,
     has_ended: bool,
-    /// A failed commit has written a part: no rule holds for what is stored.
+    /// Whether a failed commit has written a part. The rules for stored data then do not apply.
     is_torn: bool,
     failures: usize,
     messages: usize,
@@ -166,7 +166,7 @@ impl Model for Settings {
 }
 
 impl Settings {
-    /// An agent reads the store.
+    /// A new agent loads the store.
     fn open(&self, stored: &Stored) -> Core<Letter, Seat> {
         let mut core = Core::new(stored.values().cloned().collect(), Arc::new(Seat::new));
         let delay = Duration::from_millis(2);
@@ -178,7 +178,7 @@ impl Settings {
 }
 
 impl State {
-    /// A rule that must hold.
+    /// Records a broken rule, unless it holds.
     fn expect(&mut self, holds: bool, rule: &'static str) {
         if !holds {
             self.broken.get_or_insert(rule);
@@ -190,7 +190,7 @@ fn task(id: &str, definition: Letter, desired: TaskState) -> AssignedTask<Letter
     AssignedTask::new(Assignment::new(id, definition).with_desired_state(desired))
 }
 
-/// Everything that can be told of one task.
+/// All messages about one task.
 fn of_one(definitions: &[Letter], desired: &[TaskState]) -> Vec<Message<Letter>> {
     let mut messages = std::vec![Message::Assign(Vec::new()), Message::ShutDown];
     messages.push(Message::Update([AssignmentChange::Remove("a".into())].into()));
@@ -207,7 +207,7 @@ fn of_one(definitions: &[Letter], desired: &[TaskState]) -> Vec<Message<Letter>>
     messages
 }
 
-/// Some of what can be told of two tasks.
+/// Some messages about two tasks.
 fn of_two() -> Vec<Message<Letter>> {
     let (a, b) = (|of| task("a", of, TaskState::Running), |of| task("b", of, TaskState::Running));
     let remove = |id: &str| Message::Update([AssignmentChange::Remove(id.into())].into());
@@ -242,7 +242,7 @@ fn one() -> Settings {
     }
 }
 
-/// Few messages, and nothing that cuts a life short: the way to the end is longer.
+/// Few messages and few faults, so that longer sequences can be explored.
 fn calm() -> Settings {
     use TaskState::{Remove, Running};
     let messages = [

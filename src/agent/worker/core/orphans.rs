@@ -1,4 +1,4 @@
-//! What exists in the world and nobody has assigned.
+//! Orphans: workloads that exist and are not assigned.
 
 use super::{Action, Core, Stage};
 use alloc::collections::BTreeSet;
@@ -7,16 +7,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-/// What is known of it.
+/// The state of `list` and `reconcile`.
 #[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Orphans {
-    /// The next full set is followed by a question.
+    /// Whether `list` must be called after the next full set.
     is_wanted: bool,
-    /// The executor was asked, and has not answered.
+    /// Whether `list` is in flight.
     is_asked: bool,
-    /// What is being ended.
+    /// The ids whose `reconcile` is in flight.
     reconciling: BTreeSet<String>,
-    /// What is to be ended if it is not stored, which nobody knows yet.
+    /// Listed ids of a failed commit. The next commit decides whether they are orphans.
     doubtful: BTreeSet<String>,
 }
 
@@ -32,26 +32,25 @@ impl Orphans {
         self.reconciling.contains(id)
     }
 
-    /// What exists of this id is nobody's orphan any more.
+    /// Forgets the `reconcile` of an id.
     pub(super) fn forget(&mut self, id: &str) {
         self.reconciling.remove(id);
     }
 
-    /// It is known now what is stored of this id. Returns whether it is to be ended, if that is
-    /// nothing.
+    /// A commit has written this id. Returns whether it is an orphan if the commit has deleted it.
     pub(super) fn settle(&mut self, id: &str) -> bool {
         self.doubtful.remove(id)
     }
 
-    /// Nothing more is ended. Returns what was being ended.
+    /// Stops. Returns the ids whose `reconcile` is in flight.
     pub(super) fn stop(&mut self) -> BTreeSet<String> {
         self.is_wanted = false;
         self.doubtful.clear();
         mem::take(&mut self.reconciling)
     }
 
-    /// A full set is durable. Returns whether the executor is to be asked what exists: the first
-    /// time, and again if that or an end failed (9).
+    /// A full set was stored. Returns whether `list` must be called: the first time, and again if
+    /// `list` or a `reconcile` has failed (9).
     pub(super) fn full_set(&mut self) -> bool {
         let asks = self.is_wanted && !self.is_asked;
         self.is_asked |= asks;
@@ -61,7 +60,7 @@ impl Orphans {
 }
 
 impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
-    /// The executor has listed what exists, or could not.
+    /// `list` has returned the ids of all workloads, or failed.
     pub(super) fn listed(&mut self, listed: Option<Vec<String>>) {
         self.orphans.is_asked = false;
         let Some(ids) = listed else {
@@ -74,10 +73,10 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
                 continue;
             }
             if self.is_under_way(&id) {
-                // If it is not assigned after all, it is listed again.
+                // A message may assign it. If it does not, the next `list` finds it.
                 self.orphans.is_wanted = true;
             } else if self.unknown.contains(&*id) {
-                // It may be stored. That is settled now, and then it is ended.
+                // It may be stored. A commit decides that now.
                 self.orphans.doubtful.insert(id);
                 self.retry_at = None;
             } else {
@@ -86,27 +85,26 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
         }
     }
 
-    /// What exists of an id and nobody has assigned is to be ended.
+    /// Reconciles an orphan.
     pub(super) fn reconcile(&mut self, id: String) {
         if !self.is_closing && self.orphans.reconciling.insert(id.clone()) {
             self.actions.push(Action::Reconcile(id));
         }
     }
 
-    /// Whether a message names this id and was not answered.
+    /// Whether there is an unanswered message with this id.
     fn is_under_way(&self, id: &str) -> bool {
         let mut ids = self.messages.iter().flat_map(|(_, message)| message.ids());
         ids.any(|other| other == id) || self.batch.as_ref().is_some_and(|batch| batch.names(id))
     }
 
-    /// What exists of an id is ended, or is not.
+    /// `reconcile` of an id has succeeded or failed.
     pub(super) fn reconciled(&mut self, id: &str, is_done: bool) {
         if !self.orphans.reconciling.remove(id) {
             return;
         }
         self.orphans.is_wanted |= !is_done;
-        // While its record is being written, nobody knows which definition it begins with. It
-        // begins when that is stored.
+        // If its record is being written, the task starts after the commit.
         let is_written = self.batch.as_ref().is_some_and(|batch| batch.writes(id));
         if is_written || self.unknown.contains(id) {
             return;

@@ -1,4 +1,4 @@
-//! One test for each fault that the exploration has found in the worker's core.
+//! Regression tests for faults that the exploration of the core has found.
 
 use super::{Action, Core, Input, Message, Next};
 use crate::agent::driver::{Changes, DriverExit};
@@ -11,7 +11,7 @@ use core::time::Duration;
 
 type Worker = Core<&'static str, ()>;
 
-/// Does everything that needs no commit. Returns how often a driver has begun.
+/// Does all actions that need no commit. Returns the number of drivers that were started.
 fn act(core: &mut Worker) -> usize {
     let mut begun = 0;
     while let Next::Act(actions) = core.next(Duration::ZERO) {
@@ -21,7 +21,7 @@ fn act(core: &mut Worker) -> usize {
     begun
 }
 
-/// The definition that each record of the next commit has as applied.
+/// The applied definition of each record in the next commit.
 fn stored(core: &mut Worker) -> Vec<Option<&'static str>> {
     let Next::Commit(changes) = core.next(Duration::ZERO) else { return Vec::new() };
     let records = changes.iter().filter_map(|change| match change {
@@ -32,7 +32,7 @@ fn stored(core: &mut Worker) -> Vec<Option<&'static str>> {
 }
 
 #[test]
-fn a_removal_that_fails_while_a_full_set_is_stored_is_tried_again() {
+fn a_removal_that_fails_while_a_full_set_is_stored_is_retried() {
     let a: AssignedTask<&str> = Assignment::new("a", "A").into();
     let applied = Some(Arc::clone(&a.assignment));
     let changed = |is_removal_failed| Changes {
@@ -51,7 +51,7 @@ fn a_removal_that_fails_while_a_full_set_is_stored_is_tried_again() {
 
     core.input(Input::Message(2, Message::Assign(Vec::new())));
     act(&mut core);
-    // The last full set shares its commit with what the controller has taken.
+    // The last full set shares its commit with the applied definition.
     core.input(Input::Message(3, Message::Assign(Vec::new())));
     core.input(Input::Changed("a".into(), changed(false)));
     core.committed(Ok(()), Duration::ZERO);

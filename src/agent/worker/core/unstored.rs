@@ -1,17 +1,17 @@
-//! Since when the oldest status that is not stored waits.
+//! The age of the oldest status that is not stored.
 
 use core::time::Duration;
 
-/// Since when the oldest status that is not stored waits, in the runtime's time.
+/// Since when the oldest status that is not stored waits, on the clock of the runtime.
 ///
-/// Each commit has all statuses that wait when it is planned. So it is enough to know whether
-/// another one has come since. Such a status counts from the plan, which is a little too early.
+/// A commit has all statuses that wait when it is planned. So it is enough to know whether there is
+/// a newer one. A newer status counts from the plan of the last commit, which is slightly too early.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) struct Unstored {
     since: Option<Duration>,
     /// When the last commit was planned.
     planned: Duration,
-    /// A status has come since then.
+    /// Whether there is a newer status.
     has_news: bool,
 }
 
@@ -20,19 +20,19 @@ impl Unstored {
         self.since
     }
 
-    /// A status has come.
+    /// There is a new status.
     pub(super) fn changed(&mut self) {
         self.has_news = true;
     }
 
-    /// It is now. What has come waits from now on, unless something waits already.
+    /// Sets the time for a new status, unless an older one waits already.
     pub(super) fn look(&mut self, now: Duration) {
         if self.has_news {
             self.since.get_or_insert(now);
         }
     }
 
-    /// A commit has everything that has come until now.
+    /// A commit was planned, with all statuses so far.
     pub(super) fn planned(&mut self, now: Duration) {
         (self.planned, self.has_news) = (now, false);
     }
@@ -51,7 +51,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// A status came at 1 s, and its commit was planned then.
+    /// There was a status at 1 s, and its commit was planned then.
     fn planned() -> Unstored {
         let mut unstored = Unstored::default();
         unstored.look(at(0));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_commit_that_failed_the_age_grows_though_newer_statuses_come() {
+    fn the_age_grows_after_a_failed_commit_even_if_there_are_newer_statuses() {
         let mut unstored = planned();
         unstored.changed();
         unstored.look(at(5));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_during_a_commit_waits_since_that_was_planned() {
+    fn a_status_during_a_commit_waits_since_the_commit_was_planned() {
         let mut unstored = planned();
         unstored.changed();
         unstored.stored();

@@ -1,4 +1,4 @@
-//! The inbox of a worker, under all kinds of interleavings.
+//! The inbox of a worker, under many interleavings of threads.
 
 use super::{Event, Inbox};
 use crate::agent::sync::model::explore;
@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-/// Reads until there were so many events.
+/// Reads `count` events.
 fn read(inbox: &Inbox<()>, count: usize) {
     let mut events = 0;
     while events < count {

@@ -1,4 +1,4 @@
-//! A listener that is dropped while it is called, under all kinds of interleavings.
+//! A listener that is dropped while it is called, under many interleavings of threads.
 
 use super::{Cell, Listener, Listeners};
 use crate::agent::sink::StatusSink;
@@ -24,7 +24,7 @@ fn listen(sink: impl StatusSink + 'static) -> (Listener, Arc<Cell>) {
     (listener, cell)
 }
 
-/// Calls the sink a few times, until nobody listens.
+/// Calls the sink a few times, until its listener was dropped.
 fn call(cell: &Cell) {
     let mut calls = 0;
     while calls < 3 && cell.changed("x", &status()) && cell.removed("x") {

@@ -1,4 +1,4 @@
-//! What can happen to a driver, and what happens then.
+//! The possible events of a driver, and their consequences.
 
 use super::rules::Workload;
 use super::{Action, Kind, LIMITED, Letter, Mode, Settings, State, X, assignment, handle};
@@ -64,7 +64,7 @@ impl State {
         actions.extend([Action::AskAgain, Action::Remove, Action::Close]);
     }
 
-    /// How the call in flight can answer.
+    /// The possible results of the call in flight.
     fn answers(&self, call: Call, about: Letter, effects: &[bool], actions: &mut Vec<Action>) {
         let has_effect = matches!(
             call,
@@ -126,7 +126,7 @@ impl State {
                 }
             }
             Action::AskAgain => {
-                shared.tell(|state| state.core.ask_again());
+                shared.request(|state| state.core.ask_again());
                 self.look_up(shared, now);
             }
             Action::Remove => {
@@ -153,7 +153,7 @@ impl State {
             }
             Action::Deadline { effect, panics } => {
                 let Mode::Calling { deadline: Some(deadline), .. } = self.mode else { return };
-                shared.with(|state| state.core.woke(deadline));
+                shared.with(|state| state.core.sleep_ended(deadline));
                 self.drop_call(settings, shared, effect, panics);
             }
             Action::DropRun { effect } => {
@@ -172,7 +172,7 @@ impl State {
             }
             Action::Wake => {
                 let Mode::Waiting(Some(until)) = self.mode else { return };
-                shared.with(|state| state.core.woke(until));
+                shared.with(|state| state.core.sleep_ended(until));
                 self.run(settings, shared);
             }
             Action::Restart => {
@@ -190,7 +190,7 @@ impl State {
         self.check_waker(&copied, now);
     }
 
-    /// What a call that is dropped may have done.
+    /// The effect of a call that is dropped.
     fn lose(&mut self, effect: bool) {
         if let (Mode::Calling { call: call @ (Call::Operate(_) | Call::Remove), about, .. }, true) =
             (self.mode, effect)
@@ -200,7 +200,7 @@ impl State {
         }
     }
 
-    /// A call in flight is dropped, which may panic.
+    /// Drops the call in flight. The drop may panic.
     fn drop_call(
         &mut self,
         settings: &Settings,
@@ -215,7 +215,7 @@ impl State {
         match call {
             _ if !panics => shared.with(|state| state.core.dropped(now)),
             Call::Operate(_) => {
-                drop(shared.with(|state| state.core.broke("a bomb".into(), now)));
+                drop(shared.with(|state| state.core.drop_panicked("a bomb".into(), now)));
             }
             call => self.answer(shared, call, about, number, Kind::Panic),
         }
@@ -225,7 +225,7 @@ impl State {
         self.run(settings, shared);
     }
 
-    /// The driver runs until it waits for something.
+    /// Runs the driver until it waits.
     fn run(&mut self, settings: &Settings, shared: &Arc<Shared<Letter>>) {
         let now = self.moment();
         for _ in 0..16 {
@@ -235,7 +235,7 @@ impl State {
                     if shared.with(|state| state.core.has == super::super::Has::Refusal) {
                         self.has_no_controller();
                     }
-                    // The deadline of an update has passed.
+                    // The deadline of an update has expired.
                     let definitions = shared.with(|state| state.core.definitions);
                     if definitions.refused == definitions.wanted {
                         self.refused(shared.with(|state| state.wanted.definition));

@@ -1,6 +1,6 @@
-//! What tells two states apart, and how a state is copied.
+//! Comparison and copies of states.
 
-use super::super::{Core, Definitions, Exit, LastResort};
+use super::super::{Core, Definitions, Exit, TerminateReason};
 use super::{Mode, State};
 use crate::agent::driver::history::History;
 use crate::exec::FromError;
@@ -10,7 +10,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
-/// How far away a moment is.
+/// The distance of a time.
 #[derive(PartialEq, Eq, Hash, Debug)]
 enum Away {
     Passed,
@@ -29,7 +29,7 @@ impl State {
         })
     }
 
-    /// Numbers grow, so only what they are compared with counts.
+    /// The numbers of definitions grow, so only their comparisons count.
     fn number(&self, number: u32) -> (bool, bool) {
         let Definitions { wanted, applied, .. } = self.core.definitions;
         (number == wanted, number == applied)
@@ -39,10 +39,10 @@ impl State {
     fn key(&self) -> impl Hash + PartialEq + use<> {
         let core = &self.core;
         let definitions = core.definitions;
-        let last_resort = match core.last_resort() {
+        let terminate_reason = match core.terminate_reason() {
             None => 0,
-            Some(LastResort::Shutdown) => 1,
-            Some(LastResort::Failure(_)) => 2,
+            Some(TerminateReason::Shutdown) => 1,
+            Some(TerminateReason::Failure(_)) => 2,
         };
         let exit = match &core.exit {
             Exit::Closed => 0,
@@ -58,7 +58,7 @@ impl State {
             mode => (mode, None, (false, false)),
         };
         (
-            (core.task.state(), core.desired, core.goal as u8, core.has as u8, exit, last_resort),
+            (core.task.state(), core.desired, core.goal as u8, core.has as u8, exit, terminate_reason),
             (self.wanted, self.applied, definitions.is_taken, definitions.wanted == definitions.applied),
             (self.number(definitions.refused), self.number(definitions.unresolvable)),
             (core.may_run, core.remove_later, core.shutting_down.is_some(), core.rare().terminating.is_some()),
@@ -101,7 +101,7 @@ impl Clone for State {
     }
 }
 
-/// A task is not `Clone`: it is resumed from its status.
+/// A task is not `Clone`, so a copy is resumed from its status.
 pub(super) fn copy(core: &Core) -> Core {
     Core {
         rare: core.rare.clone(),

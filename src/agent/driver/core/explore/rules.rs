@@ -1,16 +1,16 @@
-//! The world around a driver, and what the rules promise about it.
+//! The world around a driver, and the rules of `docs/driver.md` about it.
 
 use super::{Letter, Mode, State, X};
 use crate::agent::driver::core::{Call, Core, Exit, Next};
 use crate::lifecycle::{EDGES, Operation, TaskState};
 
-/// What exists of the task outside of the agent.
+/// The workload of the task, outside of the agent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub(super) struct World {
-    /// The definition that the controller has, while there is one.
+    /// The definition of the controller, if there is one.
     pub(super) controller: Option<Letter>,
     pub(super) is_closed: bool,
-    /// The definition of what is left, if something is left.
+    /// The definition of the workload, if it is not removed.
     pub(super) left: Option<Letter>,
     pub(super) workload: Option<Workload>,
 }
@@ -21,29 +21,29 @@ pub(super) enum Workload {
     Ended,
 }
 
-/// What was told and answered, as far as the rules depend on it.
+/// The history of requests and results, as far as the rules depend on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Rules {
     desired: TaskState,
     wanted: Letter,
     is_removing: bool,
     is_closing: bool,
-    /// What a controller was made with, or has taken last.
+    /// The definition that a controller was made with, or has accepted last.
     taken: Option<Letter>,
-    /// The definitions that were wanted in this life, and those that the executor has refused.
+    /// The definitions that were wanted so far, and those that the executor has refused.
     earlier: [bool; 4],
     refused: [bool; 4],
-    /// What the executor was asked for last, and whether it has refused that for good.
+    /// The definition of the last request to the executor, and whether that failed for good.
     asked: Option<(Letter, bool)>,
-    /// What the present controller has refused, until another one is wanted.
+    /// The definition that the current controller has refused, until another one is wanted.
     refused_offer: Option<Letter>,
-    /// Another one was wanted since the last offer began, perhaps only for a moment.
+    /// The wanted definition has changed since the last `update` began, even if it changed back.
     has_changed: bool,
-    /// `shutdown` is to be called at once.
+    /// `shutdown` must be called at once.
     owes_shutdown: bool,
-    /// What waits for a retry is to be done at once.
+    /// A retry must be made at once.
     owes_retry: bool,
-    /// The workload is ended by force.
+    /// `terminate` is being called.
     is_terminating: bool,
     /// `start` or `terminate` has failed for good, or there is no controller.
     may_end_running: bool,
@@ -106,7 +106,7 @@ impl Rules {
         self.removal_failed && !self.is_closing
     }
 
-    /// The removal has failed and is tried again.
+    /// Another driver retries a failed removal.
     pub(super) fn restarted(&mut self) {
         self.removal_failed = false;
     }
@@ -122,7 +122,7 @@ impl State {
         self.core.task.state().is_terminal()
     }
 
-    /// An update is in force, or was refused.
+    /// An update was accepted or refused.
     pub(super) fn told(
         &mut self,
         desired: TaskState,
@@ -140,7 +140,7 @@ impl State {
             return;
         }
         let has_ended = core.task.state().is_terminal();
-        let was_ending = self.is_ending() || core.last_resort().is_some();
+        let was_ending = self.is_ending() || core.terminate_reason().is_some();
         let is_waiting = matches!(self.mode, Mode::Waiting(_));
         let rules = &mut self.rules;
         let is_changed = wanted != rules.wanted;
@@ -151,7 +151,7 @@ impl State {
         }
         let is_raised = desired > rules.desired;
         if rules.desired < TaskState::Shutdown && desired >= TaskState::Shutdown {
-            rules.owes_shutdown = !has_ended && core.last_resort().is_none();
+            rules.owes_shutdown = !has_ended && core.terminate_reason().is_none();
         }
         rules.owes_retry |= is_waiting && !was_ending && !has_ended && (is_raised || is_changed);
         rules.desired = desired;
@@ -171,7 +171,7 @@ impl State {
             rules.owes_shutdown &= shuts_down_first;
             if shuts_down_first && !has_ended && rules.desired < TaskState::Shutdown {
                 rules.desired = TaskState::Shutdown;
-                rules.owes_shutdown = core.last_resort().is_none();
+                rules.owes_shutdown = core.terminate_reason().is_none();
             }
         }
         rules.is_removing = true;
@@ -183,7 +183,7 @@ impl State {
         self.rules.owes_retry = self.mode != Mode::Ended;
     }
 
-    /// The driver that is told something is not polled unless it is woken.
+    /// Checks that a request has woken the driver.
     pub(super) fn check_waker(&mut self, core: &Core, now: crate::agent::runtime::Now) {
         if core.news {
             return;
@@ -213,7 +213,7 @@ impl State {
         self.expect(!self.rules.owes_shutdown || is_excused, "17: shutdown at once");
     }
 
-    /// A call begins. `core` is what it begins from.
+    /// A call begins. `core` is the state before it.
     pub(super) fn begins(&mut self, call: Call, about: Letter, core: &Core, sbr: bool) {
         let state = core.task.state();
         let Rules { taken, refused, earlier, wanted, desired, is_removing, .. } = self.rules;
@@ -236,7 +236,7 @@ impl State {
         }
         match call {
             Call::Controller => {
-                // Asked again, it has another chance.
+                // The executor may succeed when it is asked again.
                 let is_asked_again = self.rules.asked == Some((about, false));
                 let holds = is_asked_again
                     || match taken {
@@ -292,7 +292,7 @@ impl State {
         self.rules.owes_retry = false;
     }
 
-    /// With these deadlines no call lasts for ever, but for `wait` and the last resort.
+    /// With these deadlines every call ends, except for `wait` and `terminate`.
     pub(super) fn check_limit(&mut self, call: Call, deadline: Option<core::time::Duration>) {
         use Operation::{Terminate, Wait};
         let is_free = matches!(call, Call::Close | Call::Operate(Terminate | Wait));
@@ -326,7 +326,7 @@ impl State {
         self.rules.owes_retry = false;
     }
 
-    /// The driver has nothing to do, ever again.
+    /// The driver has ended.
     pub(super) fn ends(&mut self, exit: &Exit) {
         let Rules { is_closing, is_removed, removal_failed, asked, refused, .. } = self.rules;
         let is_refused = asked.is_some_and(|(_, is_refused)| is_refused);
@@ -356,14 +356,14 @@ impl State {
         self.rules.refused[usize::from(about)] = false;
     }
 
-    /// The executor has given no controller for good. `is_refusal`: it has said so itself.
+    /// The executor has failed for good. `is_refusal`: it returned an error and did not panic.
     pub(super) fn not_made(&mut self, about: Letter, is_refusal: bool) {
         self.rules.asked = Some((about, is_refusal));
         self.rules.may_end_running = true;
         self.rules.refused[usize::from(about)] |= is_refusal;
     }
 
-    /// The executor took too long, or does not answer.
+    /// The deadline of the executor has expired.
     pub(super) fn has_no_controller(&mut self) {
         self.rules.may_end_running = true;
     }
@@ -393,13 +393,13 @@ impl State {
         }
     }
 
-    /// The driver is gone, and its controller with it.
+    /// The driver was dropped, with its controller.
     pub(super) fn gone(&mut self) {
         self.world.controller = None;
         self.world.is_closed = false;
     }
 
-    /// What must hold after everything that happens.
+    /// Checks the rules that hold after every event.
     pub(super) fn check(&mut self, before: TaskState) {
         let state = self.core.task.state();
         let mut reachable = std::vec![before];

@@ -1,4 +1,4 @@
-//! What can happen to a worker, and what happens then.
+//! The possible events of a worker, and their consequences.
 
 use super::driver::{Driver, Stage};
 use super::{Action, Arc, BTreeMap, Settings, State, StoreChange, StoreError, Vec, Written};
@@ -56,7 +56,7 @@ impl State {
                 (self.number, self.messages) = (self.number + 1, self.messages + 1);
                 self.waiting.push((self.number, message.clone()));
                 if self.has_ended {
-                    // The inbox is closed, and answers by itself.
+                    // The inbox is closed and returns an error.
                     self.waiting.pop();
                     return;
                 }
@@ -98,7 +98,7 @@ impl State {
         self.settle(settings);
     }
 
-    /// Everything that needs no wait is done.
+    /// Does all actions until the worker commits or waits.
     fn settle(&mut self, settings: &Settings) {
         let shuts_down_first = settings.shuts_down_first;
         if self.commit.is_some() {
@@ -159,14 +159,14 @@ impl State {
         self.run_with(settings.shuts_down_first);
     }
 
-    /// The drivers of these are gone for good.
+    /// The drivers of these tasks have ended for good.
     fn forget(&mut self, deleted: &[Arc<str>]) {
         for id in deleted {
             self.drivers.remove(id);
         }
     }
 
-    /// The ids whose record this commit ends.
+    /// The ids whose record this commit deletes.
     pub(super) fn deleted(&self, changes: &[StoreChange<u8>]) -> Vec<Arc<str>> {
         let deleted = changes.iter().filter_map(|change| match change {
             StoreChange::Delete { id } => Some(Arc::clone(id)),
@@ -216,7 +216,7 @@ impl State {
         self.settle(settings);
     }
 
-    /// A driver begins, or goes on.
+    /// A driver starts, or gets a new record.
     pub(super) fn drive(&mut self, seat: super::Seat) -> &mut Driver {
         let id = Arc::clone(&seat.id);
         let driver = self.drivers.entry(id).or_insert_with(|| Driver::new(seat.clone()));

@@ -1,4 +1,4 @@
-//! A driver, as far as a worker hears of it.
+//! A model of a driver, as a worker sees it.
 
 use super::{Letter, X};
 use crate::agent::driver::{Changes, DriverExit};
@@ -9,7 +9,7 @@ use crate::lifecycle::{TaskState, TaskStatus};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What stands for a driver: what it is made with.
+/// The handle of a driver: the data that it was made with.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Seat {
     pub(super) id: Arc<str>,
@@ -18,14 +18,14 @@ pub(super) struct Seat {
     applied: Option<Letter>,
 }
 
-/// How far a driver is.
+/// The stage of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Stage {
     Driven,
-    /// Its removal has failed, and it still closes its controller.
+    /// The removal has failed, and the driver still closes its controller.
     Failing,
     RemovalFailed,
-    /// Nothing is left of the task.
+    /// The task was removed.
     Gone,
     Closed,
 }
@@ -50,17 +50,17 @@ pub(super) struct Driver {
     pub(super) desired: TaskState,
     pub(super) is_removing: bool,
     pub(super) is_closing: bool,
-    /// What the controller was made with or has taken, or is to be made with.
+    /// The applied definition, or the one that the executor was asked for.
     pub(super) applied: Option<Letter>,
     pub(super) is_taken: bool,
     refused: Option<Letter>,
-    /// The executor has refused in this life.
+    /// The executor has refused since the last start of the agent.
     pub(super) was_refused: bool,
     /// A full set was answered after the removal had failed.
     pub(super) is_wanted_again: bool,
 }
 
-/// What a driver does.
+/// An action of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     Ask,
@@ -119,7 +119,7 @@ impl Driver {
         (self.stage, self.has, self.is_wanted_again) = (Stage::Driven, Has::Nothing, false);
     }
 
-    /// This is wanted of the task.
+    /// Passes a record to the driver.
     pub(super) fn tell(&mut self, record: &TaskRecord<Letter>) {
         if self.stage != Stage::Driven || self.is_closing {
             return;
@@ -135,7 +135,7 @@ impl Driver {
         }
     }
 
-    /// What the driver can do.
+    /// The possible actions of the driver.
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if !self.is_driven() {
@@ -164,7 +164,7 @@ impl Driver {
         steps
     }
 
-    /// Returns what the worker hears of it.
+    /// Does an action. Returns the event for the worker.
     pub(super) fn step(&mut self, step: Step) -> Vec<Input<Letter>> {
         let before = self.state;
         let id = Arc::clone(&self.seat.id);
@@ -178,7 +178,7 @@ impl Driver {
             Step::Make => (self.has, self.is_taken) = (Has::Controller, true),
             Step::Refuse => {
                 (self.has, self.was_refused) = (Has::Refusal, true);
-                // It is asked for what is wanted the next time.
+                // The next request is for the wanted definition.
                 (self.applied, self.is_taken) = (None, false);
                 if self.is_removing {
                     self.stage = Stage::Gone;

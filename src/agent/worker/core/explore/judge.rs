@@ -1,4 +1,4 @@
-//! What the rules promise of a worker. The numbers are those of the rules for worlds.
+//! Checks of the rules of a worker. The numbers are those of the rules for worlds.
 
 use super::driver::{Has, Stage};
 use super::{Arc, BTreeSet, Content, Duration, Message, Seat, State, StoreChange, String, Vec};
@@ -57,7 +57,7 @@ impl State {
         }
     }
 
-    /// A message is answered. Returns whether it was a full set that is stored.
+    /// Checks the answer to a message. Returns whether it was a full set that is stored.
     fn answered(&mut self, shuts_down_first: bool, number: u64, answer: Answer) -> bool {
         let place = self.waiting.iter().position(|(of, _)| *of == number);
         let is_closed = matches!(answer, Err(AssignError::Closed));
@@ -94,13 +94,13 @@ impl State {
             }
             Err(_) => {
                 self.expect(self.is_closing, "14: only a worker that closes takes nothing");
-                // It was taken out before it was planned, or its commit goes on.
+                // It was removed before the commit was planned, or its commit is in flight.
                 false
             }
         }
     }
 
-    /// What `shut_down` may leave as it is.
+    /// The tasks that `shut_down` may leave unchanged.
     fn ended(&self) -> BTreeSet<Arc<str>> {
         let stored = self.disk.iter().filter(|(id, task)| {
             let driver = self.drivers.get(*id).map(|driver| driver.state);
@@ -127,7 +127,7 @@ impl State {
         }
     }
 
-    /// A driver hears only of what is durable.
+    /// Checks that a driver gets only stored records.
     fn judge_record(&mut self, record: &TaskRecord<u8>) {
         let stored = self.durable.get(record.id()).map(|task| &task.record);
         let holds = stored.is_some_and(|stored| {
@@ -153,14 +153,14 @@ impl State {
         self.expect(is_new, "13: never twice at once");
     }
 
-    /// Of these, what nobody has assigned is reconciled. What a message names may wait.
+    /// Checks that the orphans of these ids are reconciled. An id in a message may wait.
     pub(super) fn judge_orphans(&mut self, ids: &[String], new: &BTreeSet<String>) {
         for id in ids {
             let is_named = |(_, message): &(u64, Message<u8>)| message.ids().any(|of| of == id);
             let is_waiting = self.waiting.iter().any(is_named);
             let is_stored = self.durable.contains_key(&**id) || self.is_closing;
             let has_begun = self.reconciling.contains(id);
-            // What a failed message has left of it is undone first.
+            // A failed commit may have stored it. That is undone first.
             let is_doubtful = self.failed.iter().any(|message| message.ids().any(|of| of == id));
             let holds = has_begun || is_stored || is_waiting || is_doubtful;
             self.expect(holds, "13: what nobody has assigned is reconciled at once");
@@ -184,7 +184,7 @@ impl State {
         self.expect(holds, "16: a new listener is told every durable status");
     }
 
-    /// A commit was made: what is known now.
+    /// A commit has succeeded.
     pub(super) fn known(&mut self, changes: &[StoreChange<u8>], deleted: &[Arc<str>]) {
         for change in changes {
             let id = match change {
@@ -202,7 +202,7 @@ impl State {
         }
     }
 
-    /// A commit was made, and what follows was done.
+    /// A commit has succeeded, and its actions were done.
     pub(super) fn judge_store(&mut self) {
         if self.failed.is_empty() {
             let holds = Content::of(&self.durable) == self.wanted;
@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    /// What a new agent finds.
+    /// Checks the stored data for a new agent.
     pub(super) fn judge_crash(&mut self, shuts_down_first: bool) {
         if self.is_torn {
             return;
@@ -258,7 +258,7 @@ impl State {
         self.expect(!fallen, "4: what was told is stored");
     }
 
-    /// Nothing is in flight.
+    /// Checks the rules for a worker that is idle.
     pub(super) fn waits(&mut self, until: Option<Duration>) {
         self.expect(self.waiting.is_empty(), "14: every message is answered");
         if let Some(until) = until {
@@ -280,7 +280,7 @@ impl State {
         self.expect(!(self.is_closing && is_over), "15: a worker that is closed ends");
     }
 
-    /// Everything that a driver has told is stored.
+    /// Checks that all reports of a driver are stored.
     fn settled(&mut self) {
         for (id, driver) in self.drivers.clone() {
             let Some(task) = self.durable.get(&id) else {
@@ -298,7 +298,7 @@ impl State {
         }
     }
 
-    /// The worker has nothing to do, ever again.
+    /// The worker has ended.
     pub(super) fn ends(&mut self) {
         let is_driven = self.drivers.values().any(super::Driver::is_driven);
         self.expect(self.is_closing && !is_driven, "15: every controller is closed");

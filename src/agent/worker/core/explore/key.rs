@@ -1,4 +1,4 @@
-//! What tells two states apart, and how a core is copied.
+//! Comparison and copies of states.
 
 use super::{Core, Letter, Seat, State, Stored};
 use crate::agent::store::{StoreChange, StoredTask, TaskRecord};
@@ -151,7 +151,7 @@ impl Clone for Core<Letter, Seat> {
     }
 }
 
-/// Changes, as a store makes them. Returns a rule that they break.
+/// Applies changes as a store does. Returns a rule that they break.
 pub(super) fn apply(stored: &mut Stored, changes: &[StoreChange<Letter>]) -> Option<&'static str> {
     let mut broken = None;
     let mut falls = |before: Option<&TaskStatus>, after: Option<&TaskStatus>| {

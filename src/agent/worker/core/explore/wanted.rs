@@ -1,4 +1,4 @@
-//! What the messages want, in their order, as the rules say it.
+//! The effect of messages on the wanted tasks, as the rules define it.
 
 use super::{Letter, Stored};
 use crate::agent::worker::core::Message;
@@ -8,28 +8,28 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What is wanted of one task.
+/// The wanted task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Want {
     pub(super) definition: Letter,
     pub(super) desired: TaskState,
 }
 
-/// What is wanted of one id.
+/// The wanted task of one id, and its successor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Task {
     pub(super) present: Want,
     pub(super) is_removing: bool,
-    /// What follows on the removal.
+    /// The successor.
     pub(super) next: Option<Want>,
 }
 
-/// What is wanted of all ids.
+/// The wanted tasks of all ids.
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub(super) struct Content(pub(super) BTreeMap<Arc<str>, Task>);
 
 impl Content {
-    /// What is stored.
+    /// The wanted tasks that are stored.
     pub(super) fn of(stored: &Stored) -> Self {
         let tasks = stored.iter().map(|(id, task)| {
             let record = &task.record;
@@ -47,8 +47,8 @@ impl Content {
         Self(tasks.collect())
     }
 
-    /// A message is in force. `ended`: the tasks that `shut_down` may leave. Returns what is
-    /// refused.
+    /// Applies a message. `ended`: the tasks that `shut_down` may leave unchanged. Returns the
+    /// refused tasks.
     pub(super) fn take(
         &mut self,
         message: &Message<Letter>,
@@ -144,7 +144,7 @@ impl Content {
         (task.is_removing, task.next) = (true, None);
     }
 
-    /// The record of a task has ended. The next task of its id begins.
+    /// The record of a task was deleted. Its successor starts.
     pub(super) fn delete(&mut self, id: &str) {
         let Some(task) = self.0.remove(id) else { return };
         if let Some(present) = task.next {

@@ -1,6 +1,6 @@
-//! What a driver does next.
+//! The next action of a driver, and the consequences of expired deadlines.
 
-use super::{At, Call, Core, Exit, Goal, Has, LastResort, Log, Logs, Next, earlier};
+use super::{At, Call, Core, Exit, Goal, Has, Log, Logs, Next, TerminateReason, earlier};
 use crate::agent::runtime::Now;
 use crate::lifecycle::{Answer, Decision, Failure, Operation, TaskState, decide};
 use alloc::boxed::Box;
@@ -9,7 +9,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 impl Core {
-    /// What to do next.
+    /// Returns the next action, and records a move that needs no call.
     pub(in crate::agent::driver) fn next(&mut self, now: Now) -> Next {
         self.news = false;
         if self.goal == Goal::Live && self.remove_later && self.task.state().is_terminal() {
@@ -19,18 +19,18 @@ impl Core {
             return Next::Call(Call::Inspect);
         }
         if self.goal < Goal::Close && self.deadline.get().is_some_and(|at| self.has_passed(at)) {
-            return Next::Recorded(self.too_late(now));
+            return Next::Recorded(self.deadline_expired(now));
         }
-        let next = match self.course() {
-            Course::Record(decision) => return Next::Recorded(self.decided(&decision, now)),
-            Course::Call(call) => call,
-            Course::Wait => return Next::Wait(None),
-            Course::Nothing => return Next::Nothing,
+        let next = match self.due() {
+            Due::Record(decision) => return Next::Recorded(self.decided(&decision, now)),
+            Due::Call(call) => call,
+            Due::Wait => return Next::Wait(None),
+            Due::Nothing => return Next::Nothing,
         };
-        // The deadline of an update counts only while the update is what comes next.
+        // The deadline of an update counts only if the update is due.
         let update_deadline = self.rare().update_deadline.filter(|_| next == Call::Update);
         if update_deadline.is_some_and(|at| self.has_passed(at)) {
-            return Next::Recorded(self.update_too_late());
+            return Next::Recorded(self.update_deadline_expired());
         }
         match self.retry_of(next) {
             Some(at) if !self.has_passed(at) => {
@@ -40,33 +40,33 @@ impl Core {
         }
     }
 
-    /// What is to be done next, whether it is time for it or not.
-    fn course(&self) -> Course {
+    /// What is due, even if it must wait for a retry.
+    fn due(&self) -> Due {
         match (self.goal, self.has) {
-            (Goal::Close, Has::Controller) => return Course::Call(Call::Close),
-            (Goal::Close | Goal::Ended, _) => return Course::Nothing,
-            (Goal::Remove, Has::Controller) => return Course::Call(Call::Remove),
-            (_, Has::Nothing | Has::ClosedController) => return Course::Call(Call::Controller),
-            (_, Has::Refusal) => return Course::Wait,
+            (Goal::Close, Has::Controller) => return Due::Call(Call::Close),
+            (Goal::Close | Goal::Ended, _) => return Due::Nothing,
+            (Goal::Remove, Has::Controller) => return Due::Call(Call::Remove),
+            (_, Has::Nothing | Has::ClosedController) => return Due::Call(Call::Controller),
+            (_, Has::Refusal) => return Due::Wait,
             (Goal::Live, Has::Controller) => {}
         }
         if self.task.state().is_terminal() {
-            return Course::Wait;
+            return Due::Wait;
         }
-        if self.rare().last_resort.is_some() {
-            return Course::Call(Call::Operate(Operation::Terminate));
+        if self.rare().terminate_reason.is_some() {
+            return Due::Call(Call::Operate(Operation::Terminate));
         }
         if self.is_changed() && !self.is_shutting_down() {
-            return Course::Call(Call::Update);
+            return Due::Call(Call::Update);
         }
         match decide(self.task.state(), self.desired) {
-            Decision::Rest => Course::Wait,
-            Decision::Perform(operation) => Course::Call(Call::Operate(operation)),
-            decision @ Decision::Record(_) => Course::Record(decision),
+            Decision::Rest => Due::Wait,
+            Decision::Perform(operation) => Due::Call(Call::Operate(operation)),
+            decision @ Decision::Record(_) => Due::Record(decision),
         }
     }
 
-    /// When this call is made, if it waits for that.
+    /// The time of the next attempt of this call, if it waits for one.
     fn retry_of(&self, call: Call) -> Option<Duration> {
         match call {
             Call::Controller | Call::Operate(_) | Call::Remove => self.retry_at.get(),
@@ -75,23 +75,23 @@ impl Core {
         }
     }
 
-    /// Which attempt of its call the task is at, from 1, and when the next one is made. None if it
-    /// has nothing to call, or calls it only once.
+    /// The number of the current or next attempt of the call that is due, from 1, and the time of
+    /// the next one. None if no call is due, or if it is not retried.
     pub(in crate::agent::driver) fn attempt(&self) -> (Option<u32>, Option<Duration>) {
-        let Course::Call(call) = self.course() else { return (None, None) };
+        let Due::Call(call) = self.due() else { return (None, None) };
         let attempt = self.rare().retries.of(call).map(|retries| u32::from(retries) + 1);
         (attempt, self.retry_of(call))
     }
 
-    /// The deadline of the phase has passed (4, 10).
-    fn too_late(&mut self, now: Now) -> Logs {
+    /// The deadline of the phase has expired (4, 10).
+    fn deadline_expired(&mut self, now: Now) -> Logs {
         self.deadline = At::NEVER;
         let (call, deadline) = self.phase();
         let passed = Log::DeadlinePassed(call, deadline.unwrap_or_default());
         self.end_phase(now).after(passed)
     }
 
-    /// What follows when a phase took too long.
+    /// Records the consequence of an expired deadline.
     fn end_phase(&mut self, now: Now) -> Logs {
         let exceeded = self.exceeded();
         if self.goal == Goal::Remove {
@@ -99,11 +99,13 @@ impl Core {
         }
         if self.has != Has::Controller {
             self.has = Has::Refusal;
-            self.ease(|rare| rare.last_error = None);
+            self.change_rare(|rare| rare.last_error = None);
             return self.unresolved(exceeded, now);
         }
         if self.is_shutting_down() {
-            return self.resort(LastResort::Shutdown, "its shutdown took too long").into();
+            return self
+                .must_terminate(TerminateReason::Shutdown, "its shutdown took too long")
+                .into();
         }
         let failure = Failure::new(exceeded);
         if self.task.state() == TaskState::Starting || self.may_run {
@@ -112,58 +114,65 @@ impl Core {
         self.record(Operation::Prepare, Answer::Failed(Box::new(failure)), now)
     }
 
-    fn update_too_late(&mut self) -> Logs {
+    fn update_deadline_expired(&mut self) -> Logs {
         let deadline = self.policy.update_deadline.unwrap_or_default();
         let error = self.rare.as_mut().and_then(|rare| rare.last_error.take());
         let refused = self.refuse(exceeded("update", deadline, error.as_deref()).into());
         Logs::from(Log::DeadlinePassed("update", deadline)).and(refused)
     }
 
-    /// What a phase that took too long fails with.
+    /// The error of a phase whose deadline has expired.
     fn exceeded(&self) -> String {
         let (phase, deadline) = self.phase();
         let operates = self.goal == Goal::Live && self.has == Has::Controller;
-        // The status tells of operations only.
+        // The status has errors of operations only.
         let noted = self.task.err().filter(|_| operates);
         let err = self.rare().last_error.as_deref().or(noted);
         exceeded(phase, deadline.unwrap_or_default(), err)
     }
 
-    /// From here on nothing but `terminate` is called, until it has succeeded.
-    pub(super) fn resort(&mut self, last_resort: LastResort, reason: &'static str) -> Log {
-        self.rare_mut().last_resort = Some(last_resort);
-        // An inspection may take its time.
+    /// From now on the driver calls only `terminate`, until it has succeeded or failed for good.
+    pub(super) fn must_terminate(
+        &mut self,
+        terminate_reason: TerminateReason,
+        reason: &'static str,
+    ) -> Log {
+        self.rare_mut().terminate_reason = Some(terminate_reason);
+        // An inspection would delay it.
         self.inspection_due = false;
         self.deadline = At::NEVER;
         self.retry_at = At::NEVER;
         self.forget_update();
-        self.touched = true;
+        self.unreported = true;
         Log::Terminating(reason)
     }
 
-    /// The task has failed. Its workload may run, so `terminate` is called first.
+    /// The task will fail. Its workload may run, so `terminate` is called first.
     pub(super) fn fail_after_terminate(&mut self, failure: Box<Failure>) -> Log {
-        self.resort(LastResort::Failure(failure), "it failed, and its workload may run")
+        self.must_terminate(
+            TerminateReason::Failure(failure),
+            "it failed, and its workload may run",
+        )
     }
 
-    pub(super) fn last_resort(&self) -> Option<&LastResort> {
-        self.rare().last_resort.as_ref()
+    pub(super) fn terminate_reason(&self) -> Option<&TerminateReason> {
+        self.rare().terminate_reason.as_ref()
     }
 
-    /// The removal is not tried again by this driver.
+    /// The removal has failed for good. This driver does not retry it.
     pub(super) fn removal_failed(&mut self, error: Box<str>) -> Logs {
         let log = Log::RemovalFailed(error.clone());
         self.rare_mut().removal_error = Some(error);
         self.exit = Exit::RemovalFailed;
-        self.ease(|rare| rare.last_error = None);
+        self.change_rare(|rare| rare.last_error = None);
         self.goal = self.goal.max(Goal::Close);
-        self.touched = true;
+        self.unreported = true;
         log.into()
     }
 }
 
-/// What is to be done next.
-enum Course {
+/// What is due.
+enum Due {
     /// A move that needs no call.
     Record(Decision),
     Call(Call),
@@ -171,7 +180,7 @@ enum Course {
     Nothing,
 }
 
-/// A deadline that has passed, in words.
+/// The error text of an expired deadline.
 fn exceeded(phase: &str, deadline: Duration, last_error: Option<&str>) -> String {
     match last_error {
         Some(error) => format!("{phase}: deadline of {deadline:?} exceeded; last error: {error}"),

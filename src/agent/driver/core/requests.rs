@@ -1,4 +1,4 @@
-//! What is wanted of a task.
+//! Requests of a handle: update, removal, close, policy.
 
 use super::{At, Core, Goal, Has};
 use crate::agent::policy::Policy;
@@ -6,7 +6,7 @@ use crate::lifecycle::TaskState;
 use alloc::sync::Arc;
 use core::mem;
 
-/// Why an update of the assignment is refused.
+/// Why an update is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::agent::driver) enum Refusal {
     LowerDesiredState { present: TaskState },
@@ -19,7 +19,7 @@ impl Core {
         self.goal != Goal::Live || self.remove_later
     }
 
-    /// Another desired state is wanted, or another definition, by its number (5, 6).
+    /// Sets the desired state, and the wanted definition by its number (5, 6).
     pub(in crate::agent::driver) fn want(
         &mut self,
         desired: TaskState,
@@ -37,22 +37,22 @@ impl Core {
             self.definitions.refused = 0;
             self.definitions.is_changed = self.has == Has::Controller;
             self.definitions.highest = self.definitions.highest.max(definition);
-            self.ease(|rare| rare.refusal = None);
-            self.ease(|rare| rare.update_deadline = None);
+            self.change_rare(|rare| rare.refusal = None);
+            self.change_rare(|rare| rare.update_deadline = None);
             self.forget_last_error();
-            self.touched = true;
+            self.unreported = true;
             self.ask_again();
         }
         let raised = self.raise(desired);
         if self.task.state().is_terminal() {
             return Ok(());
         }
-        // On the way to its end a task has no use for another definition.
-        let ending = self.is_shutting_down() || self.last_resort().is_some();
-        // What was to be tried again is tried at once (7).
+        // A task that is being shut down or terminated gets no update.
+        let ending = self.is_shutting_down() || self.terminate_reason().is_some();
+        // A delay before a retry ends at once (7).
         if raised || (changed && !ending) {
             self.retry_at = At::NEVER;
-            self.ease(|rare| rare.update_retry_at = None);
+            self.change_rare(|rare| rare.update_retry_at = None);
             self.news = true;
         }
         Ok(())
@@ -67,27 +67,28 @@ impl Core {
             self.inspection_due = false;
             self.forget_last_error();
             self.forget_update();
-            if self.last_resort().is_none() && self.has == Has::Controller {
+            if self.terminate_reason().is_none() && self.has == Has::Controller {
                 self.deadline = At::NEVER;
             }
         }
-        self.touched |= desired != before;
+        self.unreported |= desired != before;
         desired > before
     }
 
-    /// The last error of an update is not shown once that update is not tried again.
+    /// Clears the last error of an update that will not be retried.
     fn forget_last_error(&mut self) {
         if self.has == Has::Controller {
-            self.ease(|rare| rare.last_error = None);
+            self.change_rare(|rare| rare.last_error = None);
         }
     }
 
-    /// On the way to its end a task gets no update, so none is late.
+    /// Clears the retry and the deadline of an update. A task that is being shut down, terminated
+    /// or removed gets none.
     pub(super) fn forget_update(&mut self) {
-        self.ease(|rare| (rare.update_retry_at, rare.update_deadline) = (None, None));
+        self.change_rare(|rare| (rare.update_retry_at, rare.update_deadline) = (None, None));
     }
 
-    /// If the executor has refused, it is asked again.
+    /// If the executor has failed for good, the driver asks it again.
     pub(in crate::agent::driver) fn ask_again(&mut self) {
         if self.has == Has::Refusal {
             self.has = Has::Nothing;
@@ -95,7 +96,7 @@ impl Core {
         }
     }
 
-    /// The task is no longer assigned (9).
+    /// Requests the removal of the task (9).
     pub(in crate::agent::driver) fn remove(&mut self) {
         if self.takes_no_update() {
             return;
@@ -105,7 +106,7 @@ impl Core {
             self.remove_later = true;
             if self.raise(self.desired.max(TaskState::Shutdown)) {
                 self.retry_at = At::NEVER;
-                self.ease(|rare| rare.update_retry_at = None);
+                self.change_rare(|rare| rare.update_retry_at = None);
             }
         } else {
             self.remove_now();
@@ -113,22 +114,22 @@ impl Core {
         self.news = true;
     }
 
-    /// From here on the controller's `remove` is called.
+    /// From now on the driver calls `remove` of the controller.
     pub(super) fn remove_now(&mut self) {
         self.ask_again();
         self.goal = Goal::Remove;
-        // The executor may have refused since the removal was wanted.
+        // The executor may have failed since the removal was requested.
         self.ask_again();
         self.remove_later = false;
         self.retry_at = At::NEVER;
         self.forget_update();
-        // The deadline of a phase that does not matter any more would only keep it awake.
+        // The deadline of the last phase does not apply any more.
         self.deadline = At::NEVER;
-        self.ease(|rare| rare.last_error = None);
-        self.touched = true;
+        self.change_rare(|rare| rare.last_error = None);
+        self.unreported = true;
     }
 
-    /// The agent stops (9).
+    /// Requests the end of the driver. The task stays as it is (9).
     pub(in crate::agent::driver) fn close(&mut self) {
         if self.goal < Goal::Close {
             self.goal = Goal::Close;
@@ -136,7 +137,7 @@ impl Core {
         }
     }
 
-    /// A deadline that runs is not moved.
+    /// Sets the policy, and returns the old one. A deadline that has begun is not moved.
     pub(in crate::agent::driver) fn set_policy(&mut self, policy: Arc<Policy>) -> Arc<Policy> {
         mem::replace(&mut self.policy, policy)
     }
