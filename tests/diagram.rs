@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
+#[path = "../examples/diagram.rs"]
+#[expect(dead_code, reason = "of the program, only what prints the page is called here")]
+mod program;
+
 use onward::diagram::{Diagram, DiagramFormat};
-use onward::lifecycle::{EDGES, Transition};
+use onward::lifecycle::{EDGES, EventKind, TaskState, Transition};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -108,4 +112,42 @@ fn the_picture_has_the_edges_of_the_table() {
     assert_eq!(drawn.into_iter().collect::<BTreeSet<_>>(), edges());
     // A blank line would end it, where it stands in a page.
     assert!(picture.lines().all(|line| !line.trim().is_empty()));
+}
+
+#[test]
+fn the_page_to_try_it_is_what_is_printed() {
+    let (printed, held) = (program::playground::page().unwrap(), read("docs/playground.html"));
+    let differs = printed.lines().zip(held.lines()).position(|(printed, held)| printed != held);
+    let command = "cargo run --example diagram -- html > docs/playground.html";
+    assert_eq!(differs.map(|at| at + 1), None, "the first line that differs; run `{command}`");
+    assert!(printed == held, "one ends before the other; run `{command}`");
+}
+
+#[test]
+fn every_refusal_on_the_page_has_a_typed_call_that_does_not_compile() {
+    let task = read("src/lifecycle/task.rs");
+    for state in TaskState::ALL {
+        for kind in EventKind::ALL {
+            let calls = program::typed::calls(state, kind);
+            assert!(!calls.is_empty(), "{kind} in {state}");
+            for call in calls {
+                let (_, method) = call.split_once("task.").unwrap();
+                let (method, _) = method.split_once('(').unwrap();
+                assert!(task.contains(&format!("    pub fn {method}(")), "{call}");
+            }
+            let refused = program::typed::not_compiled(state, kind, false);
+            assert!(refused.is_some(), "{kind} in {state}");
+        }
+    }
+}
+
+#[test]
+fn each_text_of_the_compiler_on_the_page_is_about_the_call_that_it_is_shown_for() {
+    for held in program::typed::HELD {
+        let name = held.name;
+        let source = read(&format!("tests/compile-fail/{name}.rs"));
+        assert!(source.contains(&format!("Task<state::{:?}>", held.state)), "{name}");
+        assert!(source.contains(&format!("task.{}(", held.method)), "{name}");
+        assert!(held.text.contains(&format!("onward::state::{:?}", held.state)), "{name}");
+    }
 }

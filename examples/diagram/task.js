@@ -41,10 +41,12 @@ function showResult(event, from, move) {
     else say(`${event}: the task moves from ${from} to ${move.to}, by the ${move.by}.`);
     const typed = move.refusal
         ? [element('p', {}, 'The typed call does not compile:')]
-        : [element('p', {}, 'The typed call:'), element('pre', {}, element('code', {}, move.calls.join('\n')))];
+        : [element('p', {}, 'The typed call:'), calls(move.calls)];
     if (move.not_compiled) typed.push(...compilerSays(from, move));
     find('typed').replaceChildren(...typed);
 }
+
+const calls = (lines) => element('pre', { class: 'calls' }, element('code', {}, lines.join('\n')));
 
 /** The text of the compiler, and for which call in which state it was printed. */
 function compilerSays(from, move) {
@@ -53,11 +55,12 @@ function compilerSays(from, move) {
     const asked = `Task<state::${stateOf.get(from).ident}>`;
     const shown = `Task<state::${stateOf.get(held.state).ident}>`;
     const parts = [];
-    if (move.refusal) parts.push(element('pre', {}, element('code', {}, move.calls.at(-1))));
+    if (move.refusal) parts.push(calls(move.calls.slice(-1)));
     else parts.push(element('p', {}, element('code', {}, call), ' does not compile here:'));
     if (!is_exact) {
-        parts.push(element('p', {}, `This text is about \`${held.call}\` on \`${shown}\`. The one about `
-            + `\`${call}\` on \`${asked}\` has the same form, with other names and edges.`));
+        const named = (method, state) => [element('code', {}, method), ' on ', element('code', {}, state)];
+        parts.push(element('p', {}, 'The text below is about ', ...named(held.call, shown), '. The one about ',
+            ...named(call, asked), ' has the same form, with other names and edges.'));
     }
     const text = element('pre', { tabindex: '0', role: 'region', 'aria-label': 'The text of the compiler' },
         element('code', {}, held.text));

@@ -67,7 +67,7 @@ function draw(trace) {
         return [...delay, ...put(at, mark)];
     });
     ahead = [...states, ...operations, ...noted];
-    const cursor = drawn('line', { y1: 0, y2: ROWS.height, class: 'cursor' });
+    const cursor = drawn('line', { y1: ROWS.time + 4, y2: ROWS.height, class: 'cursor' });
     const picture = drawn('svg', { width: end, height: ROWS.height, role: 'img', 'aria-label': summary(trace, marks) },
         ...timed, ...ahead.map(({ node }) => node), cursor);
     find('timeline').replaceChildren(picture);

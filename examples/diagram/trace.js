@@ -127,9 +127,10 @@ function operationsIn({ entries }) {
 }
 
 /** Retries, deadlines and the rest that is worth a mark, by the place of the entry. */
-function marksIn({ entries }) {
+function marksIn(trace) {
+    const { entries } = trace;
     const marks = new Map();
-    let [state, last, retries] = [null, null, new Map()];
+    let [state, last, retries] = [firstState(trace)?.wire ?? null, null, new Map()];
     entries.forEach((entry, at) => {
         const { event, operation } = entry;
         if (event === 'refused') marks.set(at, { label: 'refused' });
@@ -140,7 +141,8 @@ function marksIn({ entries }) {
             if (failed && last && last.operation !== 'terminate' && !(last.event === 'return' && last.at_ms === entry.at_ms)) {
                 marks.set(at, { label: 'deadline', isLate: true });
             }
-            [state, retries] = [entry.status.State, new Map()];
+            if (state !== null) retries = new Map();
+            state = entry.status.State;
         }
         if (event === 'call') {
             const failure = retries.get(operation);

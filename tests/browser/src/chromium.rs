@@ -1,6 +1,7 @@
 //! Chromium and its driver: how they are started, with an empty profile, and ended.
 
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -60,8 +61,9 @@ impl Chromium {
         // It reads to the end, so that the driver never writes to a closed pipe.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let number =
-                    line.rsplit_once("successfully on port ").map(|(_, rest)| rest.trim_end_matches('.'));
+                let number = line
+                    .rsplit_once("successfully on port ")
+                    .map(|(_, rest)| rest.trim_end_matches('.'));
                 if let Some(port) = number.and_then(|number| number.parse().ok()) {
                     _ = sender.send(port);
                 }
@@ -84,9 +86,24 @@ impl Chromium {
 }
 
 impl Drop for Chromium {
+    /// Asks the driver to end, which ends its browsers. If it is killed, they stay.
     fn drop(&mut self) {
-        _ = self.driver.kill();
+        if self.request_shutdown().is_err() {
+            _ = self.driver.kill();
+        }
         _ = self.driver.wait();
+    }
+}
+
+impl Chromium {
+    /// Not through the connection: that belongs to a runtime, which may have ended.
+    fn request_shutdown(&self) -> io::Result<()> {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET /shutdown HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
     }
 }
 

@@ -21,8 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A page that is open in a browser. If it is dropped, the browser ends.
 pub struct Page {
     driver: WebDriver,
-    // Dropped after the connection to it.
+    /// Dropped last.
     _chromium: Chromium,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // The session ends with the browser. To end it here would block the runtime that the
+        // request needs.
+        _ = self.driver.clone().leak();
+    }
 }
 
 impl Page {
@@ -63,7 +71,7 @@ impl Page {
     /// The visible texts of all elements that a CSS selector finds.
     pub async fn texts(&self, selector: &str) -> Vec<String> {
         let script = format!(
-            "return [...document.querySelectorAll({selector:?})].map((each) => each.innerText)"
+            "return [...document.querySelectorAll({selector:?})].map((each) => each.innerText ?? each.textContent)"
         );
         let texts = self.run(&script).await;
         texts

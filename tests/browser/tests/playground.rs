@@ -88,8 +88,8 @@ async fn a_refused_event_shows_the_words_of_the_library_and_of_the_compiler() {
     page.click("#undo").await;
     click_event(&page, "started").await;
     let typed = page.text("#typed").await;
-    assert!(typed.contains("about `started` on `Task<state::Ready>`"), "{typed}");
-    assert!(typed.contains("`started` on `Task<state::Preparing>` has the same form"), "{typed}");
+    assert!(typed.contains("about started on Task<state::Ready>"), "{typed}");
+    assert!(typed.contains("started on Task<state::Preparing> has the same form"), "{typed}");
 }
 
 #[tokio::test]
@@ -282,7 +282,8 @@ async fn a_trace_is_replayed_entry_by_entry() {
     page.press(Key::Home).await;
     assert_eq!(now().await, format!("Entry 1 of {last}, at 0 ms: the task is ACCEPTED; accepted."));
     page.click("#next").await;
-    assert_eq!(page.text("#entries tr[aria-current]").await, page.texts("#entries tr").await[1]);
+    let row = "#entries tr:nth-child(2)[aria-current] td:nth-child(2)";
+    assert_eq!(page.text(row).await, "the task is PREPARING; preparing");
     assert!(!page.texts("#timeline .ahead").await.is_empty());
     page.press(Key::Home).await;
     page.click("#play").await;
@@ -445,12 +446,17 @@ async fn in_light_and_dark_and_on_narrow_screens_it_violates_no_rule_of_axe() {
     click_event(&page, "started").await;
     for tab in ["task", "traces"] {
         page.click(&format!("#{tab}-tab")).await;
+        if tab == "traces" {
+            page.click("#choice option:nth-child(8)").await;
+            page.click("#back").await;
+            paste(&page, "{").await;
+        }
         for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
             page.set_color_scheme(scheme).await;
             page.set_width(width).await;
             // What is wide scrolls in its own box.
             let overflow =
-                page.run("return document.documentElement.scrollWidth - innerWidth").await;
+                page.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
             assert_eq!(overflow, json!(0), "{tab} {scheme} {width}");
             page.picture(&format!("{tab}-{scheme}-{width}")).await;
             let Some(violations) = page.violations(test).await else { return };
