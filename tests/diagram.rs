@@ -8,6 +8,7 @@ mod program;
 
 use onward::diagram::{Diagram, DiagramFormat};
 use onward::lifecycle::{EDGES, EventKind, TaskState, Transition};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -123,20 +124,49 @@ fn the_page_to_try_it_is_what_is_printed() {
     assert!(printed == held, "one ends before the other; run `{command}`");
 }
 
+/// What the page knows of the moves: by state, by event.
+fn moves_on_the_page() -> Vec<Vec<Value>> {
+    let page = read("docs/playground.html");
+    let (_, data) = page.split_once("id=\"data\">\n").unwrap();
+    let (data, _) = data.split_once("</script>").unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    serde_json::from_value(data["moves"].clone()).unwrap()
+}
+
 #[test]
-fn every_refusal_on_the_page_has_a_typed_call_that_does_not_compile() {
+fn the_page_has_every_event_in_every_state_and_a_text_of_the_compiler_for_each_refusal() {
+    let rows = moves_on_the_page();
+    assert_eq!(rows.len(), TaskState::ALL.len());
+    for (state, row) in TaskState::ALL.into_iter().zip(rows) {
+        assert_eq!(row.len(), EventKind::ALL.len());
+        for (kind, cell) in EventKind::ALL.into_iter().zip(row) {
+            let leads =
+                kind.leads_to(state).map_or(!state.is_terminal(), |to| state.can_become(to));
+            // Where a task has ended, it is noted that there is no controller.
+            let is_noted = kind == EventKind::Unresolved && state.is_terminal();
+            assert_eq!(cell["to"].is_string(), leads || is_noted, "{kind} in {state}: {cell}");
+            assert_eq!(cell["refusal"].is_null(), leads || is_noted, "{kind} in {state}: {cell}");
+            let is_compiled = cell["not_compiled"].is_null();
+            let both_calls = kind == EventKind::Failed;
+            assert_eq!(
+                is_compiled,
+                (leads && !both_calls) || is_noted,
+                "{kind} in {state}: {cell}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_typed_call_on_the_page_is_a_method_of_a_task() {
     let task = read("src/lifecycle/task.rs");
-    for state in TaskState::ALL {
-        for kind in EventKind::ALL {
-            let calls = program::typed::calls(state, kind);
-            assert!(!calls.is_empty(), "{kind} in {state}");
-            for call in calls {
-                let (_, method) = call.split_once("task.").unwrap();
-                let (method, _) = method.split_once('(').unwrap();
-                assert!(task.contains(&format!("    pub fn {method}(")), "{call}");
-            }
-            let refused = program::typed::not_compiled(state, kind, false);
-            assert!(refused.is_some(), "{kind} in {state}");
+    for cell in moves_on_the_page().into_iter().flatten() {
+        let calls = cell["calls"].as_array().unwrap();
+        assert!(!calls.is_empty(), "{cell}");
+        for call in calls {
+            let (_, method) = call.as_str().unwrap().split_once("task.").unwrap();
+            let (method, _) = method.split_once('(').unwrap();
+            assert!(task.contains(&format!("    pub fn {method}(")), "{call}");
         }
     }
 }

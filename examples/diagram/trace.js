@@ -27,12 +27,19 @@ function readTraces(text) {
     });
 }
 
+/** What the browser says of a text that is no JSON. Its line is always the first. */
+function notJson({ message }) {
+    const what = message.replace(/( in JSON)? at (position|line) .*/, '');
+    const column = /column (\d+)/.exec(message)?.[1];
+    return column ? `not JSON (column ${column}: ${what})` : `not JSON (${what})`;
+}
+
 function readTrace(line) {
     let answer;
     try {
         answer = JSON.parse(line);
     } catch (error) {
-        throw new Error(`not JSON (${error.message}): expected one whole object a line, as \`conformance -- scenarios\` prints it`);
+        throw new Error(`${notJson(error)}: expected one whole object a line, as \`conformance -- scenarios\` prints it`);
     }
     if (!isObject(answer)) {
         throw new Error(`${quoted(answer)} is no object: expected one with \`scenario\`, \`trace\` and \`final_status\``);

@@ -324,7 +324,11 @@ async fn a_wrong_text_gets_an_error_that_names_the_line_and_what_would_be_right(
     for (line, error) in [
         (
             "{",
-            "line 2: not JSON (*): expected one whole object a line, as `conformance -- scenarios` prints it",
+            "line 2: not JSON (column 2: Expected *): expected one whole object a line, as `conformance -- scenarios` prints it",
+        ),
+        (
+            "{\"trace\":",
+            "line 2: not JSON (Unexpected end of JSON input): expected one whole object a line, as `conformance -- scenarios` prints it",
         ),
         (
             "[1]",
