@@ -133,9 +133,19 @@ function operationsIn({ entries }) {
     return spans;
 }
 
+/** What the library writes to a task that has ended because of a deadline. */
+const DEADLINE = /^\w+: deadline of .* exceeded/;
+
+/** Whether the operation before this entry failed for good: no status lies between. */
+function hasJustFailed(entries, at) {
+    const before = entries[at - 1];
+    return before.event === 'return' && before.at_ms === entries[at].at_ms;
+}
+
 /** Retries, deadlines and the rest that is worth a mark, by the place of the entry. */
 function marksIn(trace) {
     const { entries } = trace;
+    const late = { label: 'deadline', isLate: true };
     const marks = new Map();
     let [state, last, retries] = [firstState(trace)?.wire ?? null, null, new Map()];
     entries.forEach((entry, at) => {
@@ -143,11 +153,7 @@ function marksIn(trace) {
         if (event === 'refused') marks.set(at, { label: 'refused' });
         if (event === 'ended') marks.set(at, { label: 'ended' });
         if (event === 'status' && entry.status.State !== state) {
-            const failed = ['failed', 'rejected'].includes(entry.status.State);
-            // What ends a task is the return of an operation; if there is none, it is a deadline.
-            if (failed && last && last.operation !== 'terminate' && !(last.event === 'return' && last.at_ms === entry.at_ms)) {
-                marks.set(at, { label: 'deadline', isLate: true });
-            }
+            if (DEADLINE.test(entry.status.Err) && last?.operation !== 'terminate') marks.set(at, late);
             if (state !== null) retries = new Map();
             state = entry.status.State;
         }
@@ -156,10 +162,10 @@ function marksIn(trace) {
             if (failure) {
                 failure.count += 1;
                 marks.set(at, { label: `retry ${failure.count}`, since: failure.at, after: entry.at_ms - entries[failure.at].at_ms });
-            } else if (operation === 'terminate' && last) {
-                const hasFailed = last.event === 'return' && last.at_ms === entry.at_ms;
-                const label = last.operation === 'shutdown' ? 'grace over' : 'deadline';
-                if (!hasFailed) marks.set(at, { label, isLate: true });
+            } else if (operation === 'terminate' && last && last.operation !== 'shutdown') {
+                marks.set(at, late);
+            } else if (operation === 'terminate' && last && !hasJustFailed(entries, at)) {
+                marks.set(at, { label: 'grace over', isLate: true });
             }
         }
         if (event === 'return') {

@@ -41,12 +41,12 @@ impl Held {
 
 /// The statements that do to a `Task<S>` what the event does to an `AnyTask`.
 pub(crate) fn calls(from: TaskState, kind: EventKind) -> Vec<String> {
-    let note = match kind {
-        EventKind::Unresolved => Some("task.unresolved(err, now);".to_owned()),
-        EventKind::Delayed | EventKind::Interrupted => {
-            Some(format!("task.{}(failure, now);", method(from, kind)))
-        }
-        _ => None,
+    let note = if kind == EventKind::Unresolved {
+        Some("task.unresolved(err, now);".to_owned())
+    } else if matches!(kind, EventKind::Delayed | EventKind::Interrupted) {
+        Some(format!("task.{}(failure, now);", method(from, kind)))
+    } else {
+        None
     };
     let step = kind.leads_to(from).map(|to| {
         let method = method(from, kind);
@@ -93,12 +93,9 @@ fn is_of_one_state(kind: EventKind) -> bool {
 }
 
 fn method(from: TaskState, kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Failed | EventKind::Unresolved => match kind.leads_to(from) {
-            Some(TaskState::Rejected) => "rejected",
-            _ => "failed",
-        },
-        EventKind::ShutDown => "shut_down",
-        other => other.as_str(),
+    if matches!(kind, EventKind::Failed | EventKind::Unresolved) {
+        let is_rejection = kind.leads_to(from) == Some(TaskState::Rejected);
+        return if is_rejection { "rejected" } else { "failed" };
     }
+    if kind == EventKind::ShutDown { "shut_down" } else { kind.as_str() }
 }

@@ -4,13 +4,16 @@
 //! [`Page::open`] starts a Chromium of its own, with an empty profile. It needs Debian's
 //! packages `chromium` and `chromium-driver`. Without them, it reports on standard error
 //! that the test is skipped.
+//!
+//! What goes wrong fails the test: the functions panic, with the selector, the script or the
+//! file in the message.
 
 mod chromium;
 
 use chromium::Chromium;
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 use thirtyfour::prelude::*;
@@ -38,10 +41,6 @@ impl Page {
     ///
     /// Returns `None` if there is no Chromium. `test` is the name that is then reported as
     /// skipped.
-    ///
-    /// # Panics
-    ///
-    /// Chromium is there and does not start, or the page does not load.
     pub async fn open(test: &str, url: &str) -> Option<Self> {
         let chromium = match Chromium::start() {
             Ok(chromium) => chromium,
@@ -104,11 +103,8 @@ impl Page {
         keys.perform().await.expect("the key is pressed");
     }
 
-    /// Waits until an expression is true in the page.
-    ///
-    /// # Panics
-    ///
-    /// It is still false after 20 s. `what` stands in the message.
+    /// Waits until an expression is true in the page, at most 20 s. `what` stands in the
+    /// message if it stays false.
     pub async fn wait_until(&self, expression: &str, what: &str) {
         let begun = Instant::now();
         while self.run(&format!("return Boolean({expression})")).await != json!(true) {
@@ -150,11 +146,12 @@ impl Page {
     /// Returns `None` if the environment variable `ONWARD_AXE` does not name the file
     /// `axe.min.js`. `test` is the name that is then reported as skipped.
     pub async fn violations(&self, test: &str) -> Option<Vec<String>> {
-        let Some(path) = env::var_os("ONWARD_AXE") else {
+        let Some(path) = env::var_os("ONWARD_AXE").map(PathBuf::from) else {
             skipped(test, "ONWARD_AXE does not name the axe.min.js of axe-core");
             return None;
         };
-        let axe = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let axe =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self.run(&axe).await;
         let script = "const done = arguments[0];
             axe.run().then(({ violations }) => done(violations.map(({ id, help, nodes }) =>
@@ -173,7 +170,10 @@ impl Page {
         let side = |at: usize| u32::try_from(size[at].as_u64().expect("a number")).expect("a size");
         self.set_size(side(0), side(1)).await;
         let path = Path::new(&folder).join(name).with_extension("png");
-        self.driver.screenshot(&path).await.unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        self.driver
+            .screenshot(&path)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self.set_width(side(0)).await;
     }
 
