@@ -124,7 +124,7 @@ fn the_page_to_try_it_is_what_is_printed() {
     assert!(printed == held, "one ends before the other; run `{command}`");
 }
 
-/// What the page knows of the moves: by state, by event.
+/// The table of moves in the page: by state, by event.
 fn moves_on_the_page() -> Vec<Vec<Value>> {
     let page = read("docs/playground.html");
     let (_, data) = page.split_once("id=\"data\">\n").unwrap();

@@ -1,4 +1,4 @@
-// What the page knows, and how its elements are made. Texts are never read as HTML.
+// The data of the page, and functions that make elements. No text is read as HTML.
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const find = (id) => document.getElementById(id);

@@ -1,17 +1,17 @@
-//! What each event does to a task in each state, in the library's own words.
+//! The table of moves: each event in each state, with the library's own refusals.
 
 use super::typed;
 use onward::lifecycle::{AnyTask, EDGES, Event, EventKind, Failure, TaskState, TaskStatus};
 use serde::Serialize;
 use time::UtcDateTime;
 
-/// What an event does to a task in one state.
+/// The effect of an event on a task in one state.
 #[derive(Serialize)]
 pub(crate) struct Move {
     /// The state afterwards, which can be the same; absent if the event is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'static str>,
-    /// Who moves the task, if it moves.
+    /// The actors that move the task, if it moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     /// Why the event is refused, if it is.
@@ -19,8 +19,8 @@ pub(crate) struct Move {
     refusal: Option<String>,
     /// The typed calls.
     calls: Vec<String>,
-    /// What the compiler says to a call that is refused, or to the one of the two calls
-    /// for a failure that does not belong to the state.
+    /// A call that does not compile in this state: that of a refused event, or the other
+    /// one of the two calls for a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_compiled: Option<NotCompiled>,
 }
@@ -29,9 +29,9 @@ pub(crate) struct Move {
 #[derive(Serialize)]
 struct NotCompiled {
     call: &'static str,
-    /// Which of the held texts is shown, by its place among [`compile_errors`].
+    /// The text to show, by its place in [`compile_errors`].
     error: usize,
-    /// Whether the text is that of this very call in this very state.
+    /// Whether the text is about this call in this state, not a similar one.
     is_exact: bool,
 }
 

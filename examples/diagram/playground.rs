@@ -19,7 +19,7 @@ const PARTS: [(&str, &str); 6] = [
     ("timeline.js", include_str!("timeline.js")),
 ];
 
-/// All that the page knows.
+/// The data of the page.
 #[derive(Serialize)]
 struct Data {
     states: Vec<State>,
@@ -45,7 +45,7 @@ struct State {
     reaches: Vec<&'static str>,
 }
 
-/// A scenario's trace, and what there is to see in it.
+/// A scenario's trace, with a short explanation.
 #[derive(Serialize)]
 struct Trace {
     why: String,

@@ -1,5 +1,5 @@
-// Traces, as `conformance -- scenarios` prints them: how they are read, with errors that
-// name the line and what would be right, and what is to be seen in them.
+// Reads traces, as `conformance -- scenarios` prints them, and finds their states,
+// operations and marks. An error names the line and the expected value.
 
 const OPERATIONS = ['update', 'prepare', 'start', 'wait', 'shutdown', 'terminate', 'remove', 'close'];
 const EVENTS = ['call', 'return', 'cancel', 'status', 'refused', 'ended'];
@@ -27,7 +27,7 @@ function readTraces(text) {
     });
 }
 
-/** What the browser says of a text that is no JSON. Its line is always the first. */
+/** The browser's error for a text that is no JSON. Its line is always the first. */
 function notJson({ message }) {
     const what = message.replace(/( in JSON)? at (position|line) .*/, '');
     const column = /column (\d+)/.exec(message)?.[1];
@@ -63,7 +63,7 @@ function readTrace(line) {
     return { name, entries: answer.trace, last: wireStates.get(answer.final_status.State) };
 }
 
-/** Throws what is wrong with an entry that follows on those that the reader has seen. */
+/** Throws an error if an entry is wrong, or cannot follow the entries read before. */
 function checkEntry(entry, path, reader) {
     const wrong = (field, expected) => {
         throw new Error(`${path}.${field} is ${quoted(entry[field])}: expected ${expected}`);
@@ -133,7 +133,7 @@ function operationsIn({ entries }) {
     return spans;
 }
 
-/** What the library writes to a task that has ended because of a deadline. */
+/** The error that the library records if a deadline has ended the task. */
 const DEADLINE = /^\w+: deadline of .* exceeded/;
 
 /** Whether the operation before this entry failed for good: no status lies between. */
@@ -142,7 +142,7 @@ function hasJustFailed(entries, at) {
     return before.event === 'return' && before.at_ms === entries[at].at_ms;
 }
 
-/** Retries, deadlines and the rest that is worth a mark, by the place of the entry. */
+/** The marks: retries, deadlines, refused updates and the end, by the place of the entry. */
 function marksIn(trace) {
     const { entries } = trace;
     const late = { label: 'deadline', isLate: true };

@@ -1,9 +1,8 @@
-//! The typed call for each event, and what the compiler says where it does not compile.
+//! The typed call for each event, and the compiler's text if the call does not compile.
 
 use onward::lifecycle::{EventKind, TaskState};
 
-/// A text of the compiler, as `tests/compile-fail` holds it: it is about one call in one
-/// state.
+/// A text of the compiler from `tests/compile-fail`. It is about one call in one state.
 pub(crate) struct Held {
     pub(crate) name: &'static str,
     pub(crate) state: TaskState,
@@ -39,7 +38,7 @@ impl Held {
     }
 }
 
-/// The statements that do to a `Task<S>` what the event does to an `AnyTask`.
+/// The statements that move a `Task<S>` as the event moves an `AnyTask`.
 pub(crate) fn calls(from: TaskState, kind: EventKind) -> Vec<String> {
     let note = if kind == EventKind::Unresolved {
         Some("task.unresolved(err, now);".to_owned())

@@ -5,8 +5,8 @@
 //! packages `chromium` and `chromium-driver`. Without them, it reports on standard error
 //! that the test is skipped.
 //!
-//! What goes wrong fails the test: the functions panic, with the selector, the script or the
-//! file in the message.
+//! An error fails the test: the functions panic, with the selector, the script or the file in
+//! the message.
 
 mod chromium;
 
@@ -56,7 +56,7 @@ impl Page {
         Some(page)
     }
 
-    /// Runs the body of a function in the page. Returns what it returns.
+    /// Runs the body of a function in the page, and returns its value.
     pub async fn run(&self, script: &str) -> Value {
         let result = self.driver.execute(script, Vec::new()).await;
         result.unwrap_or_else(|error| panic!("{script}: {error}")).json().clone()
@@ -91,13 +91,13 @@ impl Page {
         self.element(selector).await.click().await.expect(selector);
     }
 
-    /// Puts a text in the place of what a field contains, at once.
+    /// Replaces the text of a field.
     pub async fn fill(&self, selector: &str, text: &str) {
         let script = format!("document.querySelector({selector:?}).value = {}", json!(text));
         self.run(&script).await;
     }
 
-    /// Presses and releases a key, whatever has the focus.
+    /// Presses and releases a key. The element with the focus receives it.
     pub async fn press(&self, key: Key) {
         let keys = self.driver.action_chain().key_down(key.clone()).key_up(key);
         keys.perform().await.expect("the key is pressed");
@@ -124,7 +124,7 @@ impl Page {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Sets what the reader prefers: `light` or `dark`.
+    /// Sets the preferred color scheme: `light` or `dark`.
     pub async fn set_color_scheme(&self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
@@ -134,8 +134,8 @@ impl Page {
         self.driver.cdp().send_raw(method, parameters).await.expect(method);
     }
 
-    /// What the page has reported so far: errors of its scripts, requests that failed or were
-    /// forbidden.
+    /// The new entries of the browser's console: errors of scripts, failed or forbidden
+    /// requests.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.driver.browser_log().await.expect("the log of the browser");
         log.into_iter().map(|entry| format!("{}: {}", entry.level, entry.message)).collect()

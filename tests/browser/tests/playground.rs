@@ -458,7 +458,7 @@ async fn in_light_and_dark_and_on_narrow_screens_it_violates_no_rule_of_axe() {
         for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
             page.set_color_scheme(scheme).await;
             page.set_width(width).await;
-            // What is wide scrolls in its own box.
+            // Wide parts scroll in boxes of their own.
             let overflow =
                 page.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
             assert_eq!(overflow, json!(0), "{tab} {scheme} {width}");
