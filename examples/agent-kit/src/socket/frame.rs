@@ -1,0 +1,125 @@
+//! How an answer is sent: a line of JSON. The text of a message follows its line, as it is.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+use super::protocol::Answer;
+
+/// Bytes that are read at a time.
+const BLOCK: usize = 64 * 1024;
+
+/// The frame of an answer. Only [`Answer::Said`] has a text, which is as long as its message says.
+///
+/// # Errors
+///
+/// The answer cannot be written as JSON.
+pub(super) fn frame(answer: &Answer, text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut frame = serde_json::to_vec(answer)?;
+    frame.reserve_exact(1 + text.len());
+    frame.push(b'\n');
+    frame.extend_from_slice(text);
+    Ok(frame)
+}
+
+/// Reads frames one after the other.
+#[derive(Debug)]
+pub struct Frames<R> {
+    from: BufReader<R>,
+    line: Vec<u8>,
+    text: Vec<u8>,
+}
+
+impl<R: Read> Frames<R> {
+    /// Frames that come from a socket.
+    pub fn new(from: R) -> Self {
+        let from = BufReader::with_capacity(BLOCK, from);
+        Self { from, line: Vec::new(), text: Vec::new() }
+    }
+
+    /// Reads the next answer.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::UnexpectedEof`] if there is no whole frame any more, and
+    /// [`io::ErrorKind::InvalidData`] for what is no answer. Those of the reader.
+    pub fn read(&mut self) -> io::Result<Answer> {
+        self.line.clear();
+        self.text.clear();
+        self.from.read_until(b'\n', &mut self.line)?;
+        if !self.line.ends_with(b"\n") {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let answer = serde_json::from_slice(&self.line)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if let Answer::Said(message) = &answer {
+            // No room is made for more than there is.
+            let read = self.from.by_ref().take(message.length).read_to_end(&mut self.text)?;
+            if read as u64 != message.length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The text of the last answer; empty if it has none.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether the line of the next answer has been read from the socket, so that the answer comes
+    /// without a wait.
+    #[must_use]
+    pub fn is_next_here(&self) -> bool {
+        self.from.buffer().contains(&b'\n')
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use onward::exec::LogMessage;
+
+    use super::super::message::Message;
+    use super::*;
+
+    fn said(text: &[u8]) -> Vec<u8> {
+        let message = Message::new("web", &LogMessage::stderr(text));
+        frame(&Answer::Said(message), text).unwrap()
+    }
+
+    #[test]
+    fn a_text_comes_back_as_it_went_whatever_is_in_it() {
+        let texts =
+            [b"a \"line\"\n".to_vec(), Vec::new(), b"\xff\0\n\n".to_vec(), vec![b'x'; 200_000]];
+        let sent: Vec<u8> = texts.iter().flat_map(|text| said(text)).collect();
+        let mut frames = Frames::new(&*sent);
+        for text in texts {
+            let answer = frames.read().unwrap();
+            assert!(matches!(answer, Answer::Said(message) if message.task == "web"));
+            assert_eq!(frames.text(), text);
+        }
+        assert_eq!(frames.read().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn the_line_of_a_message_is_json_and_its_text_is_not() {
+        let sent = String::from_utf8(said(b"two\nlines\n")).unwrap();
+        let time = "1970-01-01T00:00:00.000000000Z";
+        let line =
+            format!(r#"{{"said":{{"task":"web","time":"{time}","stream":"stderr","length":10}}}}"#);
+        assert_eq!(sent, format!("{line}\ntwo\nlines\n"));
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_off_is_no_answer() {
+        let sent = said(b"a line\n");
+        for length in 0..sent.len() {
+            let error = Frames::new(&sent[..length]).read().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}");
+        }
+        let huge = br#"{"said":{"task":"a","time":"1970-01-01T00:00:00.000000000Z","stream":"stdout","length":18446744073709551615}}
+x"#;
+        let error = Frames::new(&huge[..]).read().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
