@@ -1,3 +1,5 @@
+//! An agent whose tasks wait for some seconds.
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the file says of a task.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Timer {
+pub(crate) struct Timer {
     seconds: u64,
 }
 
@@ -28,7 +30,7 @@ impl Definition for Timer {
 
 /// Takes one task through its life.
 #[derive(Debug)]
-pub struct TimerController(Timer);
+pub(crate) struct TimerController(Timer);
 
 impl Controller for TimerController {
     type Definition = Timer;
@@ -49,7 +51,7 @@ impl Controller for TimerController {
 
 /// Makes the controllers.
 #[derive(Clone, Debug)]
-pub struct Timers;
+pub(crate) struct Timers;
 
 impl Executor for Timers {
     type Definition = Timer;
@@ -80,7 +82,7 @@ impl TaskExecutor for Timers {
 
 /// Waits for some seconds.
 #[derive(Debug, Parser)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
 }
 
 /// The executor gets a directory for its files, which this one does not need.
-pub fn run(arguments: Arguments) -> ExitCode {
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let program = Program { name: "timer", demo: DEMO };
     agent_kit::run(program, arguments.command, |_dir| Timers)
 }

@@ -173,3 +173,24 @@ fn time(at: Option<UtcDateTime>) -> String {
     let none = || NO_TIME.to_owned();
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(none)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_has_ended_has_no_process() {
+        let check = |state, expected: &str| {
+            let mut status = TaskStatus::new(state);
+            let pid = Some(4711);
+            status.container_status = Some(ContainerStatus { pid, ..ContainerStatus::default() });
+            let listed = ListedStatus::of(&status).container_status;
+            assert_eq!(serde_json::to_string(&listed).unwrap(), expected, "{state}");
+        };
+        check(TaskState::Running, r#"{"ContainerID":"","PID":4711}"#);
+        for state in [TaskState::Shutdown, TaskState::Failed, TaskState::Orphaned] {
+            check(state, r#"{"ContainerID":""}"#);
+        }
+    }
+}

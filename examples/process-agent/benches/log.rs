@@ -85,7 +85,8 @@ struct Agent {
 
 impl Agent {
     fn start(home: &Path) -> Self {
-        let tasks = ["fast", "slow"].map(|name| format!("{{ name = '{name}', command = ['true'] }}"));
+        let tasks =
+            ["fast", "slow"].map(|name| format!("{{ name = '{name}', command = ['true'] }}"));
         fs::write(home.join("tasks.toml"), format!("task = [{}]\n", tasks.join(", "))).unwrap();
         let mut command = program(home, "run");
         let process = command.arg("tasks.toml").stdout(Stdio::null()).spawn().unwrap();

@@ -13,9 +13,12 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use agent::{Home, RUNS, child, task, text};
 use nobody::as_nobody;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -143,4 +146,24 @@ fn another_user_is_told_whose_agent_it_is() {
     home.wait(|home| home.path("own/agent.sock").exists());
     let error = home.refused(&["ps", "--state", "own"]);
     assert!(error.contains("this agent belongs to user 65534, and was asked by user 0"), "{error}");
+}
+
+/// The inspection that finds the exit code is held up, by another writer of the task's directory.
+#[test]
+fn a_stop_that_waits_returns_when_the_exit_code_is_known() {
+    let mut home = Home::new(&task("web", RUNS));
+    home.up(&[]);
+    home.until("web", "running");
+    let dir = fs::File::open(home.path("state/tasks/web")).unwrap();
+    let writer = thread::spawn(move || {
+        // Until then the keeper has the lock.
+        flock(&dir, FlockOperation::LockExclusive).unwrap();
+        thread::sleep(Duration::from_millis(500));
+    });
+    home.ask(&["stop", "--wait", "web"]);
+    let stopped = home.task("web").unwrap();
+    assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
+    let expected = serde_json::json!({ "ContainerID": "web", "ExitCode": 143 });
+    assert_eq!(stopped["Status"]["ContainerStatus"], expected);
+    writer.join().unwrap();
 }

@@ -45,6 +45,9 @@ pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode
     }
 }
 
+/// Bytes that are written at once.
+const BLOCK: usize = 64 * 1024;
+
 /// How lines are shown.
 enum Form {
     /// As they were said, with the task's name before each if there are several. The names take
@@ -54,7 +57,7 @@ enum Form {
     Json,
 }
 
-/// Where lines are shown. What is larger than a buffer is written without a copy.
+/// Where lines are shown.
 struct Out {
     form: Form,
     stdout: BufWriter<File>,
@@ -65,7 +68,8 @@ struct Out {
 
 impl Out {
     fn new(form: Form) -> io::Result<Self> {
-        let (stdout, stderr) = (BufWriter::new(unbuffered()?), BufWriter::new(io::stderr().lock()));
+        let (stdout, stderr) =
+            (BufWriter::with_capacity(BLOCK, unbuffered()?), BufWriter::new(io::stderr().lock()));
         Ok(Self { form, stdout, stderr, last: LogStream::Stdout })
     }
 

@@ -2,22 +2,77 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
+use bytes::Buf;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
 use super::protocol::Answer;
 
-/// Bytes that are read at a time.
+/// Bytes that are read or written at a time.
 const BLOCK: usize = 64 * 1024;
 
-/// The frame of an answer. Only [`Answer::Said`] has a text, which is as long as its message says.
-///
-/// # Errors
-///
-/// The answer cannot be written as JSON.
-pub(super) fn frame(answer: &Answer, text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut frame = serde_json::to_vec(answer)?;
-    frame.reserve_exact(1 + text.len());
-    frame.push(b'\n');
-    frame.extend_from_slice(text);
-    Ok(frame)
+/// A text of so many bytes is written from where it is. A smaller one is copied.
+const LARGE: usize = 4096;
+
+/// An answer as it is sent.
+#[derive(Debug)]
+pub(super) struct Frame {
+    line: Vec<u8>,
+    text: Vec<u8>,
+}
+
+impl Frame {
+    /// The frame of an answer. Only [`Answer::Said`] has a text, which is as long as its message
+    /// says.
+    ///
+    /// # Errors
+    ///
+    /// The answer cannot be written as JSON.
+    pub(super) fn new(answer: &Answer, text: Vec<u8>) -> io::Result<Self> {
+        let mut line = serde_json::to_vec(answer)?;
+        line.push(b'\n');
+        Ok(Self { line, text })
+    }
+}
+
+/// Writes frames, as much at once as was added before [`flush`](Self::flush).
+#[derive(Debug)]
+pub(super) struct FrameWriter<W> {
+    to: W,
+    block: Vec<u8>,
+}
+
+impl<W: AsyncWrite + Unpin> FrameWriter<W> {
+    pub(super) fn new(to: W) -> Self {
+        Self { to, block: Vec::new() }
+    }
+
+    /// Adds a frame, and writes if that makes a large block.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub(super) async fn add(&mut self, frame: &Frame) -> io::Result<()> {
+        let Frame { line, text } = frame;
+        self.block.extend_from_slice(line);
+        if text.len() >= LARGE {
+            self.to.write_all_buf(&mut Buf::chain(&*self.block, &**text)).await?;
+            self.block.clear();
+            return Ok(());
+        }
+        self.block.extend_from_slice(text);
+        if self.block.len() >= BLOCK { self.flush().await } else { Ok(()) }
+    }
+
+    /// Writes all that was added.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.block).await?;
+        self.block.clear();
+        Ok(())
+    }
 }
 
 /// Reads frames one after the other.
@@ -77,21 +132,29 @@ impl<R: Read> Frames<R> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
+    use futures::FutureExt as _;
     use onward::exec::LogMessage;
 
     use super::super::message::Message;
     use super::*;
 
-    fn said(text: &[u8]) -> Vec<u8> {
-        let message = Message::new("web", &LogMessage::stderr(text));
-        frame(&Answer::Said(message), text).unwrap()
+    /// What is sent of these texts.
+    fn sent(texts: &[&[u8]]) -> Vec<u8> {
+        let mut writer = FrameWriter::new(Vec::new());
+        for text in texts {
+            let message = Message::new("web", &LogMessage::stderr(*text));
+            let frame = Frame::new(&Answer::Said(message), text.to_vec()).unwrap();
+            writer.add(&frame).now_or_never().unwrap().unwrap();
+        }
+        writer.flush().now_or_never().unwrap().unwrap();
+        writer.to
     }
 
     #[test]
     fn a_text_comes_back_as_it_went_whatever_is_in_it() {
         let texts =
             [b"a \"line\"\n".to_vec(), Vec::new(), b"\xff\0\n\n".to_vec(), vec![b'x'; 200_000]];
-        let sent: Vec<u8> = texts.iter().flat_map(|text| said(text)).collect();
+        let sent = sent(&texts.each_ref().map(|text| &**text));
         let mut frames = Frames::new(&*sent);
         for text in texts {
             let answer = frames.read().unwrap();
@@ -103,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_line_of_a_message_is_json_and_its_text_is_not() {
-        let sent = String::from_utf8(said(b"two\nlines\n")).unwrap();
+        let sent = String::from_utf8(sent(&[b"two\nlines\n"])).unwrap();
         let time = "1970-01-01T00:00:00.000000000Z";
         let line =
             format!(r#"{{"said":{{"task":"web","time":"{time}","stream":"stderr","length":10}}}}"#);
@@ -112,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_cut_off_is_no_answer() {
-        let sent = said(b"a line\n");
+        let sent = sent(&[b"a line\n"]);
         for length in 0..sent.len() {
             let error = Frames::new(&sent[..length]).read().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}");

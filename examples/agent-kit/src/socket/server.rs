@@ -12,14 +12,14 @@ use onward::agent::worker::TaskView;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use time::UtcDateTime;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{interval, sleep, timeout};
 
-use super::frame::frame;
+use super::frame::{Frame, FrameWriter};
 use super::message::Message;
 use super::protocol::{Answer, NAME, Request};
 use crate::agent::Order;
@@ -41,9 +41,6 @@ const INSPECTION: Duration = Duration::from_secs(10);
 
 /// How many answers may wait for a client that reads slowly.
 const WAITING: usize = 1024;
-
-/// Bytes of answers that are written at once.
-const BLOCK: usize = 64 * 1024;
 
 /// The socket could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -334,33 +331,29 @@ fn has_hung_up(client: impl AsFd) -> bool {
 }
 
 /// Writes what is to be answered, as much at once as is there.
-async fn write(mut answers: mpsc::Receiver<Vec<u8>>, mut writer: OwnedWriteHalf) {
-    let mut block = Vec::new();
+async fn write(mut answers: mpsc::Receiver<Frame>, writer: OwnedWriteHalf) -> io::Result<()> {
+    let mut writer = FrameWriter::new(writer);
     while let Some(first) = answers.recv().await {
-        block.extend(first);
-        while block.len() < BLOCK
-            && let Ok(next) = answers.try_recv()
-        {
-            block.extend(next);
+        writer.add(&first).await?;
+        while let Ok(next) = answers.try_recv() {
+            writer.add(&next).await?;
         }
-        if writer.write_all(&block).await.is_err() {
-            return;
-        }
-        block.clear();
+        writer.flush().await?;
     }
+    Ok(())
 }
 
 /// Where the answers go.
 #[derive(Clone)]
-struct Out(mpsc::Sender<Vec<u8>>);
+struct Out(mpsc::Sender<Frame>);
 
 impl Out {
     async fn send(&self, answer: &Answer) -> io::Result<()> {
-        self.send_with(answer, &[]).await
+        self.send_with(answer, Vec::new()).await
     }
 
-    async fn send_with(&self, answer: &Answer, text: &[u8]) -> io::Result<()> {
-        let sent = self.0.send(frame(answer, text)?).await;
+    async fn send_with(&self, answer: &Answer, text: Vec<u8>) -> io::Result<()> {
+        let sent = self.0.send(Frame::new(answer, text)?).await;
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -374,6 +367,6 @@ struct Said {
 impl LogPublisher for Said {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
         let said = Answer::Said(Message::new(&self.task, &message));
-        Ok(self.out.send_with(&said, &message.data).await?)
+        Ok(self.out.send_with(&said, message.data).await?)
     }
 }

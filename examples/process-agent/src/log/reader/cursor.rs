@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io,
+    io, mem,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -50,6 +50,8 @@ pub(super) struct Cursor {
     tail: Option<usize>,
     /// Where the wanted records of each stream begin.
     from: Option<PerStream<Position>>,
+    /// What a block is read into; empty between the end of the log and the next look.
+    buffer: Vec<u8>,
 }
 
 /// What one call of [`Cursor::read`] found.
@@ -75,6 +77,7 @@ impl Cursor {
             offset: 0,
             inside: false,
             from: None,
+            buffer: Vec::new(),
         }
     }
 
@@ -97,9 +100,16 @@ impl Cursor {
     fn step(&mut self, batch: &mut Batch) -> io::Result<()> {
         // Asked before reading: a file that is not the current one any more is complete.
         let complete = self.files.len() > 1 || !self.is_current()?;
-        if self.read_block(batch)? {
+        let mut buffer = mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            buffer = vec![0; BLOCK];
+        }
+        if self.read_block(&mut buffer, batch)? {
+            self.buffer = buffer;
             return Ok(());
         }
+        // A log that is followed is looked at again and again, and mostly has nothing new.
+        drop(buffer);
         if complete && self.go_on(batch)? {
             return Ok(());
         }
@@ -109,13 +119,12 @@ impl Cursor {
     }
 
     /// Reads some lines of the first file. `false` if it has no more whole ones.
-    fn read_block(&mut self, batch: &mut Batch) -> io::Result<bool> {
+    fn read_block(&mut self, buffer: &mut [u8], batch: &mut Batch) -> io::Result<bool> {
         let Some(file) = self.files.front() else {
             return Ok(false);
         };
-        let mut block = vec![0; BLOCK];
         let mut length = 0;
-        while let Some(rest) = block.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
             match file.read_at(rest, self.offset + length as u64) {
                 Ok(0) => break,
                 Ok(more) => length += more,
@@ -129,23 +138,23 @@ impl Cursor {
             batch.records.push(Ok(note(CUT)));
             return Ok(true);
         }
-        block.truncate(length);
-        let Some(end) = memchr::memrchr(b'\n', &block) else {
+        let block = buffer.get(..length).unwrap_or_default();
+        let Some(end) = memchr::memrchr(b'\n', block) else {
             if length == BLOCK {
                 // Not ours: no record is that long. Passed by, to get behind it some time.
                 if !self.inside {
-                    self.refuse(&block, batch);
+                    self.refuse(block, batch);
                 }
                 self.inside = true;
                 self.offset += length as u64;
             }
             return Ok(length == BLOCK);
         };
-        block.truncate(end);
+        let block = block.get(..end).unwrap_or_default();
         let mut start = 0;
         let mut decoder = Decoder::default();
-        for end in memchr::memchr_iter(b'\n', &block).chain([end]) {
-            if !std::mem::take(&mut self.inside) {
+        for end in memchr::memchr_iter(b'\n', block).chain([end]) {
+            if !mem::take(&mut self.inside) {
                 let position = Position { file: self.passed, offset: self.offset + start as u64 };
                 let line = block.get(start..end).unwrap_or_default();
                 self.take(line, decoder.decode(line), position, batch);
