@@ -45,7 +45,7 @@ fn a_soft_limit_that_is_too_low_is_raised() {
 
 #[test]
 fn tasks_that_have_no_descriptors_wait_for_them_and_say_which_limit_to_raise() {
-    let mut home = limited("-H -S");
+    let mut home = limited("");
     let names = |home: &Home| (0..TASKS).filter(|i| home.starts(&format!("t{i:02}")) > 0).count();
     home.wait(|home| {
         let told = home.read("out");

@@ -1,14 +1,16 @@
 //! How an answer is sent: a line of JSON. The text of a message follows its line, as it is.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, Read};
+use std::ops::Range;
 
 use bytes::Buf;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
+use super::message::Message;
 use super::protocol::Answer;
 
 /// Bytes that are read or written at a time.
-const BLOCK: usize = 64 * 1024;
+const BLOCK: usize = 128 * 1024;
 
 /// A text of so many bytes is written from where it is. A smaller one is copied.
 const LARGE: usize = 4096;
@@ -75,19 +77,21 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     }
 }
 
-/// Reads frames one after the other.
+/// Reads frames one after the other, each where it was read to.
 #[derive(Debug)]
 pub struct Frames<R> {
-    from: BufReader<R>,
-    line: Vec<u8>,
-    text: Vec<u8>,
+    from: R,
+    buffer: Vec<u8>,
+    /// The bytes of the buffer that were read and belong to no frame yet.
+    ahead: Range<usize>,
+    /// The bytes of the last answer's text.
+    text: Range<usize>,
 }
 
 impl<R: Read> Frames<R> {
     /// Frames that come from a socket.
     pub fn new(from: R) -> Self {
-        let from = BufReader::with_capacity(BLOCK, from);
-        Self { from, line: Vec::new(), text: Vec::new() }
+        Self { from, buffer: vec![0; BLOCK], ahead: 0..0, text: 0..0 }
     }
 
     /// Reads the next answer.
@@ -97,20 +101,24 @@ impl<R: Read> Frames<R> {
     /// [`io::ErrorKind::UnexpectedEof`] if there is no whole frame any more, and
     /// [`io::ErrorKind::InvalidData`] for what is no answer. Those of the reader.
     pub fn read(&mut self) -> io::Result<Answer> {
-        self.line.clear();
-        self.text.clear();
-        self.from.read_until(b'\n', &mut self.line)?;
-        if !self.line.ends_with(b"\n") {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let answer = serde_json::from_slice(&self.line)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        if let Answer::Said(message) = &answer {
-            // No room is made for more than there is.
-            let read = self.from.by_ref().take(message.length).read_to_end(&mut self.text)?;
-            if read as u64 != message.length {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+        self.text = 0..0;
+        let length = loop {
+            match self.ahead().iter().position(|byte| *byte == b'\n') {
+                Some(length) => break length,
+                None => self.read_more()?,
             }
+        };
+        let line = self.ahead().get(..length).unwrap_or_default();
+        let answer = serde_json::from_slice(line)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.ahead.start += length + 1;
+        if let Answer::Said(Message { length, .. }) = &answer {
+            while (self.ahead.len() as u64) < *length {
+                self.read_more()?;
+            }
+            let end = self.ahead.start + usize::try_from(*length).unwrap_or_default();
+            self.text = self.ahead.start..end;
+            self.ahead.start = end;
         }
         Ok(answer)
     }
@@ -118,14 +126,35 @@ impl<R: Read> Frames<R> {
     /// The text of the last answer; empty if it has none.
     #[must_use]
     pub fn text(&self) -> &[u8] {
-        &self.text
+        self.buffer.get(self.text.clone()).unwrap_or_default()
     }
 
     /// Whether the line of the next answer has been read from the socket, so that the answer comes
     /// without a wait.
     #[must_use]
     pub fn is_next_here(&self) -> bool {
-        self.from.buffer().contains(&b'\n')
+        self.ahead().contains(&b'\n')
+    }
+
+    fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.ahead.clone()).unwrap_or_default()
+    }
+
+    /// Reads what there is. The buffer only becomes larger when it is full.
+    fn read_more(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.ahead.clone(), 0);
+        self.ahead = 0..self.ahead.len();
+        if self.ahead.end == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
+        let room = self.buffer.get_mut(self.ahead.end..).unwrap_or_default();
+        match self.from.read(room) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => self.ahead.end += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 }
 
@@ -135,7 +164,6 @@ mod tests {
     use futures::FutureExt as _;
     use onward::exec::LogMessage;
 
-    use super::super::message::Message;
     use super::*;
 
     /// What is sent of these texts.

@@ -68,14 +68,29 @@ pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { at: stamp::parse(time)?, stream, continues, partial }, text))
 }
 
-/// Reads lines one after the other. What a line has before its text is often the same as in the line
-/// before it, and then it is compared only.
-#[derive(Debug, Default)]
+/// Reads the lines of a block one after the other. What a line has before its text is often the same
+/// as in the line before it, and then it is compared only. A block without a backslash is searched
+/// for one only once.
+#[derive(Debug)]
 pub(super) struct Decoder<'a> {
     last: Option<(Head, &'a [u8])>,
+    is_plain: bool,
 }
 
 impl<'a> Decoder<'a> {
+    pub(super) fn new(block: &'a [u8]) -> Self {
+        Self { last: None, is_plain: memchr::memchr(b'\\', block).is_none() }
+    }
+
+    /// See [`unescape`]. The text is from this block.
+    pub(super) fn unescape(&self, text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
+        if !self.is_plain || text.len() > MAX_RECORD {
+            return unescape(text, bytes);
+        }
+        bytes.extend_from_slice(text);
+        Some(())
+    }
+
     /// See [`decode`].
     pub(super) fn decode(&mut self, line: &'a [u8]) -> Option<(Head, &'a [u8])> {
         if let Some((head, prefix)) = self.last

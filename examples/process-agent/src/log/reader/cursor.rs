@@ -18,7 +18,7 @@ use super::{
 };
 use crate::log::{
     Head, PerStream, Record, Stream,
-    format::{Decoder, MAX_LINE, MAX_RECORD, unescape},
+    format::{Decoder, MAX_LINE, MAX_RECORD},
 };
 
 /// Bytes read at a time. More than the longest record.
@@ -152,12 +152,12 @@ impl Cursor {
         };
         let block = block.get(..end).unwrap_or_default();
         let mut start = 0;
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(block);
         for end in memchr::memchr_iter(b'\n', block).chain([end]) {
             if !mem::take(&mut self.inside) {
                 let position = Position { file: self.passed, offset: self.offset + start as u64 };
                 let line = block.get(start..end).unwrap_or_default();
-                self.take(line, decoder.decode(line), position, batch);
+                self.take(line, &mut decoder, position, batch);
             }
             start = end + 1;
         }
@@ -165,14 +165,14 @@ impl Cursor {
         Ok(true)
     }
 
-    fn take(
+    fn take<'a>(
         &mut self,
-        line: &[u8],
-        decoded: Option<(Head, &[u8])>,
+        line: &'a [u8],
+        decoder: &mut Decoder<'a>,
         position: Position,
         batch: &mut Batch,
     ) {
-        let Some((head, text)) = decoded else {
+        let Some((head, text)) = decoder.decode(line) else {
             return self.refuse(line, batch);
         };
         let begins = self.from.as_mut().map(|from| *from.of(head.stream));
@@ -181,13 +181,13 @@ impl Cursor {
         }
         if self.options.joined
             && let Some(Ok(last)) = batch.records.last_mut()
-            && join(last, head, text)
+            && join(last, head, text, decoder)
         {
             return;
         }
         let room = if self.options.joined { MAX_RECORD } else { text.len() };
         let mut bytes = Vec::with_capacity(room);
-        match unescape(text, &mut bytes) {
+        match decoder.unescape(text, &mut bytes) {
             Some(()) => batch.records.push(Ok(Record::new(head, bytes))),
             None => self.refuse(line, batch),
         }
@@ -277,14 +277,14 @@ impl Cursor {
 }
 
 /// Appends a whole line to a record of whole lines. `false` if it has no place there.
-fn join(last: &mut Record, head: Head, text: &[u8]) -> bool {
+fn join(last: &mut Record, head: Head, text: &[u8], decoder: &Decoder<'_>) -> bool {
     let is_alike = last.head() == head && !head.continues && !head.partial;
     let length = last.bytes.len();
     if !is_alike || length + 1 + text.len() > MAX_RECORD {
         return false;
     }
     last.bytes.push(b'\n');
-    let joined = unescape(text, &mut last.bytes).is_some();
+    let joined = decoder.unescape(text, &mut last.bytes).is_some();
     if !joined {
         last.bytes.truncate(length);
     }
