@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cgroup::{Cgroup, Place},
-    complain,
+    complain::complain,
     procfs::{self, Stat},
     sweep::descendants,
 };

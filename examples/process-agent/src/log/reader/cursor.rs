@@ -12,13 +12,14 @@ use std::{
 use time::UtcDateTime;
 
 use super::{
-    LogError, Options,
     chain::{at_path, chain, identity},
+    error::LogError,
+    options::Options,
     tail::{self, Position},
 };
 use crate::log::{
-    Head, PerStream, Record, Stream,
     format::{Decoder, MAX_LINE, MAX_RECORD},
+    record::{Head, PerStream, Record, Stream},
 };
 
 /// Bytes read at a time. More than the longest record.
