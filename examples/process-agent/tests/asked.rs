@@ -13,12 +13,9 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
 
 use agent::{Home, RUNS, child, task, text};
 use nobody::as_nobody;
-use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -148,22 +145,33 @@ fn another_user_is_told_whose_agent_it_is() {
     assert!(error.contains("this agent belongs to user 65534, and was asked by user 0"), "{error}");
 }
 
-/// The inspection that finds the exit code is held up, by another writer of the task's directory.
+/// What the agent answers to a request.
+fn answer(mut client: UnixStream, request: &str) -> String {
+    writeln!(client, r#"{{"version":1,"request":{request}}}"#).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Asked for on an open connection, since a new program would come too late to see the difference.
 #[test]
 fn a_stop_that_waits_returns_when_the_exit_code_is_known() {
-    let mut home = Home::new(&task("web", RUNS));
+    let names: Vec<_> = (0..20).map(|index| format!("t{index}")).collect();
+    let mut home = Home::new(&names.iter().map(|name| task(name, RUNS)).collect::<String>());
     home.up(&[]);
-    home.until("web", "running");
-    let dir = fs::File::open(home.path("state/tasks/web")).unwrap();
-    let writer = thread::spawn(move || {
-        // Until then the keeper has the lock.
-        flock(&dir, FlockOperation::LockExclusive).unwrap();
-        thread::sleep(Duration::from_millis(500));
-    });
-    home.ask(&["stop", "--wait", "web"]);
-    let stopped = home.task("web").unwrap();
-    assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
-    let expected = serde_json::json!({ "ContainerID": "web", "ExitCode": 143 });
-    assert_eq!(stopped["Status"]["ContainerStatus"], expected);
-    writer.join().unwrap();
+    for name in &names {
+        home.until(name, "running");
+        let connect = || UnixStream::connect(home.path("state/agent.sock")).unwrap();
+        let (stop, ps) = (connect(), connect());
+        let stopped = answer(stop, &format!(r#"{{"stop":{{"names":["{name}"],"wait":true}}}}"#));
+        let listed = answer(ps, r#""ps""#);
+        assert_eq!(stopped, "\"done\"\n");
+        let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+        let tasks = listed["tasks"].as_array().unwrap();
+        let listed = tasks.iter().find(|listed| listed["task"]["ID"] == **name).unwrap();
+        let status = &listed["task"]["Status"];
+        assert_eq!(status["State"], "shutdown", "{listed:#}");
+        let expected = serde_json::json!({ "ContainerID": name, "ExitCode": 143 });
+        assert_eq!(status["ContainerStatus"], expected, "{listed:#}");
+    }
 }
