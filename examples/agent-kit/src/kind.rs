@@ -1,8 +1,10 @@
 //! What the kit must know of a kind of task.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use onward::TaskStatus;
 use onward::exec::{ControllerError, Executor, LogPublisher, LogSubscriptionOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
@@ -68,4 +70,14 @@ pub trait TaskExecutor: Executor<Definition: Definition> + Clone + fmt::Debug {
         options: LogSubscriptionOptions,
         ended: impl Future<Output = ()> + Send,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send;
+
+    /// Returns what `ps` shows of a task that is not in its status: names and values. For example,
+    /// an agent of containers returns `container` and the first characters of the id, and an agent
+    /// of processes returns how it finds the processes of the task. Default: nothing.
+    ///
+    /// Called for each task, whenever `ps` asks. It may block for a file operation, not longer.
+    fn details(&self, id: &str, status: &TaskStatus) -> BTreeMap<String, String> {
+        _ = (id, status);
+        BTreeMap::new()
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! An agent made with this kit brings two things: a [`Definition`], which says what stands in
 //! the `[[task]]` of a file and what it means, and a [`TaskExecutor`], which makes the
-//! controllers. Its program has a [`Program`] and hands the [`Command`]s on to [`run`](fn@run).
+//! controllers. Its program has a [`Program`] and hands the [`Command`]s on to [`run`](fn@run). The
+//! README has a complete smallest agent.
 //!
 //! From what is read to what is done:
 //!
@@ -39,7 +40,13 @@ pub mod tasks;
 pub mod values;
 pub mod view;
 pub mod watcher;
+mod workload;
 
 pub use commands::{Command, run};
 pub use kind::{Definition, Keys, LOG_SOURCE, TaskExecutor};
 pub use program::Program;
+
+/// The README, whose blocks of code are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

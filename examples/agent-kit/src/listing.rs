@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::kind::Definition;
 use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
+use crate::workload::pid;
 
 /// A task, and what its form has no place for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +47,10 @@ pub struct ListedTask {
     pub status: ListedStatus,
     /// The state that it is wanted in; `remove` if it is no longer in the file.
     pub desired_state: String,
+    /// What [`TaskExecutor::details`](crate::TaskExecutor::details) returns. The API has no such
+    /// field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
 }
 
 /// The version of a task, which the API requires. This agent does not count versions.
@@ -85,7 +90,7 @@ pub struct ListedProcess {
     /// The task's name, because a process has no id that is never used again.
     #[serde(rename = "ContainerID")]
     pub container_id: String,
-    /// The process id, while the process runs.
+    /// The process id, while the task has not ended.
     #[serde(rename = "PID", default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
     /// The exit code, if the process has ended and its exit code is known.
@@ -104,7 +109,10 @@ pub struct Spec {
 impl Listed {
     /// What there is to tell of a task.
     #[must_use]
-    pub fn of<D: Definition>(view: &TaskView<TaskSpec<D>>) -> Self {
+    pub fn of<D: Definition>(
+        view: &TaskView<TaskSpec<D>>,
+        details: BTreeMap<String, String>,
+    ) -> Self {
         let record = &view.record;
         // The definition that the controller has, if it has not taken the wanted one.
         let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
@@ -122,6 +130,7 @@ impl Listed {
             spec: Spec { container_spec: assignment.definition.definition.container_spec() },
             status: ListedStatus::of(status),
             desired_state: desired.as_str().to_owned(),
+            details,
         };
         let is_redefined = is_redefined(record);
         let note = note(&view.snapshot, view.removal_error.as_deref(), is_redefined);
@@ -136,7 +145,7 @@ impl ListedStatus {
             state: status.state,
             message: status.message.to_string(),
             err: status.err.as_deref().map(str::to_owned),
-            container_status: status.container_status.as_ref().map(ListedProcess::of),
+            container_status: ListedProcess::of(status),
             port_status: status.port_status.clone(),
         }
     }
@@ -150,9 +159,9 @@ impl ListedStatus {
 }
 
 impl ListedProcess {
-    fn of(container: &ContainerStatus) -> Self {
-        let ContainerStatus { container_id, pid, exit_code } = container.clone();
-        Self { container_id, pid, exit_code }
+    fn of(status: &TaskStatus) -> Option<Self> {
+        let ContainerStatus { container_id, exit_code, .. } = status.container_status.clone()?;
+        Some(Self { container_id, pid: pid(status), exit_code })
     }
 }
 
@@ -163,4 +172,25 @@ const NO_TIME: &str = "0001-01-01T00:00:00Z";
 fn time(at: Option<UtcDateTime>) -> String {
     let none = || NO_TIME.to_owned();
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(none)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_has_ended_has_no_process() {
+        let check = |state, expected: &str| {
+            let mut status = TaskStatus::new(state);
+            let pid = Some(4711);
+            status.container_status = Some(ContainerStatus { pid, ..ContainerStatus::default() });
+            let listed = ListedStatus::of(&status).container_status;
+            assert_eq!(serde_json::to_string(&listed).unwrap(), expected, "{state}");
+        };
+        check(TaskState::Running, r#"{"ContainerID":"","PID":4711}"#);
+        for state in [TaskState::Shutdown, TaskState::Failed, TaskState::Orphaned] {
+            check(state, r#"{"ContainerID":""}"#);
+        }
+    }
 }

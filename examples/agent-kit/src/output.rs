@@ -1,19 +1,26 @@
 //! What the tasks say, on the agent's own standard output.
 
+use std::io;
 use std::sync::Arc;
 
 use onward::ControllerError;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
-use tokio::io::{AsyncWriteExt as _, Stdout};
-use tokio::sync::Mutex;
+use tokio::io::{AsyncWriteExt as _, BufWriter, Stdout};
+use tokio::sync::{Mutex, Notify};
 
 use crate::kind::TaskExecutor;
 use crate::logs::publish_logs;
 use crate::tasks::Tasks;
 
+/// Bytes that are written at once.
+const BLOCK: usize = 64 * 1024;
+
+/// Standard output, for all tasks.
+type Shared = Mutex<BufWriter<Stdout>>;
+
 /// Whether what the tasks say is shown.
 #[derive(Clone, Debug)]
-pub struct Output(Option<Arc<Mutex<Stdout>>>);
+pub struct Output(Option<Arc<Shared>>);
 
 impl Output {
     /// It stays in their logs.
@@ -26,7 +33,8 @@ impl Output {
     /// go on all the same.
     #[must_use]
     pub fn shown() -> Self {
-        Self(Some(Arc::new(Mutex::new(tokio::io::stdout()))))
+        let stdout = BufWriter::with_capacity(BLOCK, tokio::io::stdout());
+        Self(Some(Arc::new(Mutex::new(stdout))))
     }
 
     /// Shows what a task says until it has said all; only what it says from now on, where an
@@ -45,32 +53,59 @@ impl Output {
             options = options.with_tail(0);
         }
         Some(async move {
-            let lines = Lines { name: name.clone(), stdout };
-            if let Err(error) = publish_logs(&tasks, &executor, &name, lines, options).await {
+            let written = Notify::new();
+            let lines = Lines { name: name.clone(), stdout: &stdout, written: &written };
+            let published = tokio::select! {
+                biased;
+                published = publish_logs(&tasks, &executor, &name, lines, options) => {
+                    published.map_err(|error| error.to_string())
+                }
+                // Polled only while there is nothing to publish.
+                error = flush_after_writes(&stdout, &written) => Err(error.to_string()),
+            };
+            let flushed = flush(&stdout).await.map_err(|error| error.to_string());
+            if let Err(error) = published.and(flushed) {
                 tracing::warn!("what {name} says is not shown: {error}");
             }
         })
     }
 }
 
-/// Writes the lines of one task. A message can have several.
-struct Lines {
-    name: String,
-    stdout: Arc<Mutex<Stdout>>,
+async fn flush(stdout: &Shared) -> io::Result<()> {
+    stdout.lock().await.flush().await
 }
 
-impl LogPublisher for Lines {
+/// Flushes whenever something was written. Returns if that fails.
+async fn flush_after_writes(stdout: &Shared, written: &Notify) -> io::Error {
+    loop {
+        written.notified().await;
+        if let Err(error) = flush(stdout).await {
+            return error;
+        }
+    }
+}
+
+/// Writes the lines of one task. A message can have several.
+struct Lines<'a> {
+    name: String,
+    stdout: &'a Shared,
+    /// Notified of each write.
+    written: &'a Notify,
+}
+
+impl LogPublisher for Lines<'_> {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
         let mut lines = Vec::new();
         for line in message.data.split_inclusive(|byte| *byte == b'\n') {
-            lines.extend_from_slice(format!("{} | ", self.name).as_bytes());
+            lines.extend_from_slice(self.name.as_bytes());
+            lines.extend_from_slice(b" | ");
             lines.extend_from_slice(line);
         }
         if !lines.ends_with(b"\n") {
             lines.push(b'\n');
         }
-        let mut stdout = self.stdout.lock().await;
-        stdout.write_all(&lines).await?;
-        Ok(stdout.flush().await?)
+        self.stdout.lock().await.write_all(&lines).await?;
+        self.written.notify_one();
+        Ok(())
     }
 }

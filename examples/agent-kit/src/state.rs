@@ -10,7 +10,10 @@
 //! The directory itself is locked (`flock`) by the agent. It is for its owner only, and so that
 //! nobody can put another one in its place, each directory on the way to it must belong to root
 //! or to the agent's user, and must not be writable by others, unless it is sticky, as `/tmp` is.
+//! Each file in the directory, the directory of each task and each file in that must belong to the
+//! agent's user, too. Directories in that of a task are the executor's concern.
 
+mod contents;
 mod error;
 mod place;
 mod reserve;
@@ -43,6 +46,9 @@ const STORE: &str = "tasks.redb";
 /// The name of the directory for what belongs to the tasks.
 const TASKS: &str = "tasks";
 
+/// How deep a state is checked: what is in it, the directory of each task, and the files in that.
+const DEPTH: u32 = 3;
+
 /// The state of an agent that has it for itself.
 #[derive(Debug)]
 pub struct State<D: Definition> {
@@ -68,6 +74,7 @@ impl<D: Definition> State<D> {
             sleep(POLL).await;
         }
         let tasks = Place::open(&path.join(TASKS))?.path;
+        contents::check(&place.path, DEPTH)?;
         let stored = place.path.join(STORE);
         check_store(&stored, &tasks)?;
         let store = loop {

@@ -44,6 +44,20 @@ fn what_a_program_says_cannot_steer_the_terminal() {
 }
 
 #[test]
+fn a_task_that_has_ended_is_shown_without_a_process() {
+    let now = Instant::now() + seconds(1000.0);
+    for (state, has_pid) in [(TaskState::Running, true), (TaskState::Shutdown, false)] {
+        let rows = [row(now, "web", 0.0, container(status(state, "", ""), 4711, 0))];
+        let bytes = Screen::new().show(Size::new(80, 9), 3, |area, canvas| {
+            Table::new(false).draw(&rows, &[], now, "", area, canvas);
+        });
+        let text = String::from_utf8(bytes.unwrap()).unwrap();
+        assert_eq!(text.contains("4711"), has_pid, "{text}");
+        assert_eq!(Plain::new(now).look(&rows, &[], now).contains("4711"), has_pid);
+    }
+}
+
+#[test]
 fn plain_lines_tell_a_life_once() {
     use TaskState::{Accepted, Complete, Failed, Preparing, Running};
     let start = Instant::now();

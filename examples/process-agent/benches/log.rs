@@ -1,4 +1,5 @@
-//! How long it takes to write and to read a log of 60 MB, beside `cat` of the same text over a pipe.
+//! How long it takes to write a log of 60 MB, to read it, and to have it shown by `process-agent
+//! logs`, beside `cat` of the same text over a pipe.
 //! `cargo bench -p process-agent --bench log`.
 #![allow(clippy::unwrap_used)] // a bench fails by panicking
 #![allow(missing_docs)] // for the documentation of `main`
@@ -6,8 +7,9 @@
 use std::{
     fs,
     future::{pending, ready},
-    path::Path,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -23,22 +25,29 @@ use time::UtcDateTime;
 const TEXT: usize = 60_000_000;
 const RUNS: usize = 5;
 
+/// Lines that have the same time: as many as are in the 16 KiB that a keeper reads at once, if the task
+/// writes fast, and one, if it writes slowly.
+const AT_ONCE: usize = 300;
+
 fn main() {
     let home = tempfile::tempdir().unwrap();
-    let (text, dir) = (home.path().join("text"), home.path().join("task"));
-    fs::create_dir(&dir).unwrap();
+    let text = home.path().join("text");
     let lines = write_text(&text);
-    let began = Instant::now();
-    write_log(&text, &dir);
+    let agent = Agent::start(home.path());
     println!("{lines} lines, {} MB", TEXT / 1_000_000);
-    println!("{:>8.1} ms  written", milliseconds(began.elapsed()));
-    report("cat over a pipe", || cat(&text));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    report("read, line by line", || runtime.block_on(read(&dir, false, None)));
-    report("read, joined", || runtime.block_on(read(&dir, true, None)));
-    report("read, the last 5", || runtime.block_on(read(&dir, false, Some(5))));
-    report("published", || runtime.block_on(publish(home.path(), None)));
-    report("published, the last 5", || runtime.block_on(publish(home.path(), Some(5))));
+    for (name, at_once) in [("fast", AT_ONCE), ("slow", 1)] {
+        let began = Instant::now();
+        write_log(&text, &agent.tasks().join(name), at_once);
+        println!("\n{:>8.1} ms  written, {name}", milliseconds(began.elapsed()));
+        let cat = report("cat over a pipe", || over_a_pipe(Command::new("cat").arg(&text)));
+        read_log(&agent.tasks(), name);
+        let shown = report("process-agent logs", || over_a_pipe(&mut agent.logs(&[name])));
+        println!("{:>8.2}     times as long as cat", shown.as_secs_f64() / cat.as_secs_f64());
+        report("process-agent logs --json", || over_a_pipe(&mut agent.logs(&["--json", name])));
+        report("process-agent logs --tail 5", || {
+            over_a_pipe(&mut agent.logs(&["--tail", "5", name]))
+        });
+    }
 }
 
 fn write_text(path: &Path) -> usize {
@@ -53,21 +62,81 @@ fn write_text(path: &Path) -> usize {
     lines
 }
 
-/// As a keeper writes it that reads 16 KiB at once: these have the same time.
-fn write_log(text: &Path, dir: &Path) {
+/// Writes the log as a keeper does that reads so many lines at once.
+fn write_log(text: &Path, dir: &Path, at_once: usize) {
     let mut writer = LogWriter::open(dir, 20_000_000, 100).unwrap();
     let (stream, continues, partial) = (Stream::Stdout, false, false);
     let text = fs::read(text).unwrap();
-    let mut lines = text.split(|byte| *byte == b'\n').peekable();
+    let mut lines = text.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n').peekable();
+    let mut at = UtcDateTime::now();
     while lines.peek().is_some() {
-        let at = UtcDateTime::now();
+        at += Duration::from_micros(50);
         let record = |line: &[u8]| Record { at, stream, continues, partial, bytes: line.to_vec() };
-        let records: Vec<_> = lines.by_ref().take(300).map(record).collect();
+        let records: Vec<_> = lines.by_ref().take(at_once).map(record).collect();
         writer.append_all(&records);
     }
 }
 
-fn report(what: &str, mut run: impl FnMut() -> usize) {
+/// An agent with two tasks that have ended, whose logs are written by this program.
+struct Agent {
+    process: Child,
+    home: PathBuf,
+}
+
+impl Agent {
+    fn start(home: &Path) -> Self {
+        let tasks =
+            ["fast", "slow"].map(|name| format!("{{ name = '{name}', command = ['true'] }}"));
+        fs::write(home.join("tasks.toml"), format!("task = [{}]\n", tasks.join(", "))).unwrap();
+        let mut command = program(home, "run");
+        let process = command.arg("tasks.toml").stdout(Stdio::null()).spawn().unwrap();
+        let agent = Self { process, home: home.to_owned() };
+        let given_up = Instant::now() + Duration::from_secs(60);
+        loop {
+            let listed = program(home, "ps").stderr(Stdio::null()).output().unwrap().stdout;
+            if String::from_utf8_lossy(&listed).matches(" complete ").count() == 2 {
+                return agent;
+            }
+            assert!(Instant::now() < given_up, "the tasks do not end");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn tasks(&self) -> PathBuf {
+        self.home.join("state/tasks")
+    }
+
+    fn logs(&self, arguments: &[&str]) -> Command {
+        let mut command = program(&self.home, "logs");
+        command.args(arguments);
+        command
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+/// The program with a command for the agent of this home.
+fn program(home: &Path, command: &str) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_process-agent"));
+    program.arg(command).current_dir(home).env("ONWARD_STATE", "state");
+    program
+}
+
+/// What a program writes goes through a pipe to another one.
+fn over_a_pipe(program: &mut Command) -> usize {
+    let mut from = program.stdout(Stdio::piped()).spawn().unwrap();
+    let pipe = from.stdout.take().unwrap();
+    let to = Command::new("wc").arg("-c").stdin(pipe).stdout(Stdio::piped()).output().unwrap();
+    assert!(to.status.success() && from.wait().unwrap().success());
+    String::from_utf8(to.stdout).unwrap().trim().parse().unwrap()
+}
+
+fn report(what: &str, mut run: impl FnMut() -> usize) -> Duration {
     let mut best = Duration::MAX;
     let mut count = 0;
     for _ in 0..RUNS {
@@ -76,18 +145,22 @@ fn report(what: &str, mut run: impl FnMut() -> usize) {
         best = best.min(began.elapsed());
     }
     println!("{:>8.1} ms  {what} ({count})", milliseconds(best));
+    best
 }
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn cat(text: &Path) -> usize {
-    let mut from = Command::new("cat").arg(text).stdout(Stdio::piped()).spawn().unwrap();
-    let pipe = from.stdout.take().unwrap();
-    let to = Command::new("cat").stdin(pipe).stdout(Stdio::null()).status().unwrap();
-    assert!(to.success() && from.wait().unwrap().success());
-    TEXT
+/// What the reading takes without a socket and without another process.
+fn read_log(tasks: &Path, name: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let dir = tasks.join(name);
+    report("read, line by line", || runtime.block_on(read(&dir, false, None)));
+    report("read, joined", || runtime.block_on(read(&dir, true, None)));
+    report("read, the last 5", || runtime.block_on(read(&dir, false, Some(5))));
+    report("published", || runtime.block_on(publish(tasks, name, None)));
+    report("published, the last 5", || runtime.block_on(publish(tasks, name, Some(5))));
 }
 
 async fn read(dir: &Path, joined: bool, tail: Option<usize>) -> usize {
@@ -99,7 +172,7 @@ async fn read(dir: &Path, joined: bool, tail: Option<usize>) -> usize {
     bytes
 }
 
-async fn publish(root: &Path, tail: Option<u64>) -> usize {
+async fn publish(root: &Path, name: &str, tail: Option<u64>) -> usize {
     let options = LogSubscriptionOptions::default();
     let options = tail.map_or(options.clone(), |lines| options.with_tail(lines));
     let mut bytes = 0;
@@ -108,6 +181,6 @@ async fn publish(root: &Path, tail: Option<u64>) -> usize {
         ready(Ok(()))
     };
     let (executor, definition) = (ProcessExecutor::new(root), ProcessDefinition::new(["true"]));
-    executor.logs("task", &definition, publisher, options, pending()).await.unwrap();
+    executor.logs(name, &definition, publisher, options, pending()).await.unwrap();
     bytes
 }

@@ -104,6 +104,7 @@
 
 mod cgroup;
 mod client;
+mod complain;
 mod control;
 mod ending;
 mod environment;
@@ -125,17 +126,9 @@ mod workload;
 
 pub use client::{End, Keeper, KeeperError, Spawned, State};
 pub(crate) use client::{PATIENCE, POLL};
+pub use environment::TOKEN_VARIABLE;
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};
 pub(crate) use lock::try_lock;
 pub use members::Tracking;
 pub use run::run_if_asked;
-
-/// The environment variable that marks every process of a task.
-pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";
-
-/// Leaves a line in `keeper.err`. Not by `eprintln`, which panics on a full disk.
-fn complain(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "keeper: {text}");
-}

@@ -45,116 +45,11 @@
 
 mod format;
 mod reader;
+mod record;
 mod writer;
-
-use time::UtcDateTime;
 
 pub use format::MAX_RECORD;
 pub use reader::{Follow, LogError, Options, Records, records};
+pub(crate) use record::{Head, PerStream};
+pub use record::{Record, Stream};
 pub use writer::LogWriter;
-
-/// One line of output, or a piece of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// When the keeper read the last of these bytes.
-    pub at: UtcDateTime,
-    /// Where the line was written to.
-    pub stream: Stream,
-    /// Whether these bytes continue the line of the stream's record before this one.
-    pub continues: bool,
-    /// Whether there is no newline behind these bytes.
-    pub partial: bool,
-    /// The line without its newline, at most [`MAX_RECORD`] bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Record {
-    /// The record as a line of a log file, with its newline.
-    #[must_use]
-    pub fn to_line(&self) -> Vec<u8> {
-        let mut line = Vec::with_capacity(self.bytes.len() + 64);
-        format::Encoder::default().encode(self.head(), &self.bytes, &mut line);
-        line
-    }
-
-    /// Reads a line of a log file, without its newline. `None` if it is no record.
-    #[must_use]
-    pub fn from_line(line: &[u8]) -> Option<Self> {
-        let (head, text) = format::decode(line)?;
-        let mut bytes = Vec::with_capacity(text.len());
-        format::unescape(text, &mut bytes)?;
-        Some(Self::new(head, bytes))
-    }
-
-    fn new(head: Head, bytes: Vec<u8>) -> Self {
-        let Head { at, stream, continues, partial } = head;
-        Self { at, stream, continues, partial, bytes }
-    }
-
-    fn head(&self) -> Head {
-        let Self { at, stream, continues, partial, .. } = *self;
-        Head { at, stream, continues, partial }
-    }
-}
-
-/// What a [`Record`] has before its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    /// See [`Record::at`].
-    pub(crate) at: UtcDateTime,
-    /// See [`Record::stream`].
-    pub(crate) stream: Stream,
-    /// See [`Record::continues`].
-    pub(crate) continues: bool,
-    /// See [`Record::partial`].
-    pub(crate) partial: bool,
-}
-
-/// Where a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stream {
-    /// The workload's standard output.
-    Stdout,
-    /// The workload's standard error.
-    Stderr,
-    /// The keeper, about the log itself.
-    Note,
-}
-
-impl Stream {
-    /// The word that stands for the stream in a file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// A value for each stream.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PerStream<T> {
-    stdout: T,
-    stderr: T,
-    note: T,
-}
-
-impl<T> PerStream<T> {
-    pub(crate) fn of(&mut self, stream: Stream) -> &mut T {
-        match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-            Stream::Note => &mut self.note,
-        }
-    }
-}
-
-/// The name of the `n`th rotated file, or of the current one for 0.
-fn file_name(n: u32) -> String {
-    match n {
-        0 => "log".to_owned(),
-        n => format!("log.{n}"),
-    }
-}

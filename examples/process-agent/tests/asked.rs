@@ -144,3 +144,34 @@ fn another_user_is_told_whose_agent_it_is() {
     let error = home.refused(&["ps", "--state", "own"]);
     assert!(error.contains("this agent belongs to user 65534, and was asked by user 0"), "{error}");
 }
+
+/// What the agent answers to a request.
+fn answer(mut client: UnixStream, request: &str) -> String {
+    writeln!(client, r#"{{"version":1,"request":{request}}}"#).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Asked for on an open connection, since a new program would come too late to see the difference.
+#[test]
+fn a_stop_that_waits_returns_when_the_exit_code_is_known() {
+    let names: Vec<_> = (0..20).map(|index| format!("t{index}")).collect();
+    let mut home = Home::new(&names.iter().map(|name| task(name, RUNS)).collect::<String>());
+    home.up(&[]);
+    for name in &names {
+        home.until(name, "running");
+        let connect = || UnixStream::connect(home.path("state/agent.sock")).unwrap();
+        let (stop, ps) = (connect(), connect());
+        let stopped = answer(stop, &format!(r#"{{"stop":{{"names":["{name}"],"wait":true}}}}"#));
+        let listed = answer(ps, r#""ps""#);
+        assert_eq!(stopped, "\"done\"\n");
+        let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+        let tasks = listed["tasks"].as_array().unwrap();
+        let listed = tasks.iter().find(|listed| listed["task"]["ID"] == **name).unwrap();
+        let status = &listed["task"]["Status"];
+        assert_eq!(status["State"], "shutdown", "{listed:#}");
+        let expected = serde_json::json!({ "ContainerID": name, "ExitCode": 143 });
+        assert_eq!(status["ContainerStatus"], expected, "{listed:#}");
+    }
+}

@@ -78,15 +78,10 @@ fn lives(home: &Home) -> Shown {
     let lines = said.lines().filter_map(|line| line.split_once(':'));
     let shown = lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
     home.ask(&["stop", "--wait", "show"]);
-    // The state is recorded a moment before the exit code.
-    let exit_code = |home: &Home| {
-        let stopped = home.task("show").unwrap();
-        assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
-        stopped["Status"]["ContainerStatus"]["ExitCode"].as_i64()
-    };
-    home.wait(|home| exit_code(home).is_some());
+    let stopped = home.task("show").unwrap();
+    assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
     // By the stop signal, whose disposition is the default: not by a KILL after the grace.
-    assert_eq!(exit_code(home), Some(143));
+    assert_eq!(stopped["Status"]["ContainerStatus"]["ExitCode"], 143, "{stopped:#}");
     shown
 }
 

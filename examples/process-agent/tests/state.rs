@@ -229,15 +229,24 @@ fn a_table_has_a_line_for_each_task() {
     home.until("odd", "complete");
     let table = home.ask(&["ps"]);
     let lines: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["NAME", "STATE", "FOR", "DESIRED", "PID", "EXIT", "ERROR"]);
+    assert_eq!(lines[0], ["NAME", "STATE", "FOR", "DESIRED", "PID", "EXIT", "DETAILS", "ERROR"]);
     assert_eq!((lines[1][0], lines[1][1], lines[1][4]), ("bad", "failed", "3"));
     assert!(table.contains("exited with code 3"), "{table}");
     assert_eq!((lines[2][0], lines[2][1], lines[2][4]), ("odd", "complete", "0"));
+    let details = format!("tracking={}", tracking(&home, "web").as_str().unwrap());
     assert_eq!(
-        (lines[3][0], lines[3][1], lines[3][4]),
-        ("web", "running", &*home.pid("web").to_string())
+        (lines[3][0], lines[3][1], lines[3][4], lines[3][5]),
+        ("web", "running", &*home.pid("web").to_string(), &*details)
     );
     assert_eq!(lines.len(), 4);
+}
+
+/// How the keeper of a task finds the task's processes, as it has recorded that.
+fn tracking(home: &Home, name: &str) -> serde_json::Value {
+    let record = home.read(&format!("state/tasks/{name}/keeper.json"));
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert!(record["tracking"].is_string(), "{record}");
+    record["tracking"].clone()
 }
 
 #[test]
@@ -266,7 +275,8 @@ fn the_json_is_that_of_the_engine_api() {
             "Env": ["A=1"], "StopSignal": "SIGINT", "StopGracePeriod": 2_000_000_000_u64
         } },
         "Status": { "State": "running", "Message": "started", "PortStatus": {} },
-        "DesiredState": "running"
+        "DesiredState": "running",
+        "Details": { "tracking": tracking(&home, "web") }
     });
     assert_eq!(web, expected);
 }

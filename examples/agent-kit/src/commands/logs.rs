@@ -1,26 +1,27 @@
-use std::io::{self, BufWriter, StderrLock, StdoutLock, Write};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufWriter, StderrLock, Write};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use onward::exec::LogStream;
 use serde::Serialize;
-use time::UtcDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::{Logs, unless_unread};
+use super::arguments::Logs;
+use super::stdout::{unbuffered, unless_unread};
 use crate::json;
 use crate::program::Program;
 use crate::socket::{Answer, Message, Request, ask};
+use crate::stamp;
 
 pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode> {
     let Logs { state, follow, tail, since, json, names } = arguments;
     let prefix = (names.len() > 1).then(|| names.iter().map(String::len).max().unwrap_or(0));
-    let mut out = Out::new(if json { Form::Json } else { Form::Text { prefix } });
+    let mut out = Out::new(if json { Form::Json } else { Form::Text { prefix } })?;
     let mut code = ExitCode::SUCCESS;
     let mut answers = ask(program, &state.dir, &Request::Logs { names, follow, tail, since })?;
     while let Some(answer) = answers.next() {
         let written = match answer {
-            Ok(Answer::Said(message)) => out.write(&message),
+            Ok(Answer::Said(message)) => out.write(&message, answers.text()),
             Ok(Answer::Failed(what)) => {
                 program.complain(&what);
                 code = ExitCode::FAILURE;
@@ -44,6 +45,9 @@ pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode
     }
 }
 
+/// Bytes that are written at once.
+const BLOCK: usize = 64 * 1024;
+
 /// How lines are shown.
 enum Form {
     /// As they were said, with the task's name before each if there are several. The names take
@@ -56,23 +60,26 @@ enum Form {
 /// Where lines are shown.
 struct Out {
     form: Form,
-    stdout: BufWriter<StdoutLock<'static>>,
+    stdout: BufWriter<File>,
     stderr: BufWriter<StderrLock<'static>>,
     /// Where the last one went. What is in one buffer comes before what goes into the other.
     last: LogStream,
 }
 
 impl Out {
-    fn new(form: Form) -> Self {
-        let (stdout, stderr) = (BufWriter::new(io::stdout().lock()), io::stderr().lock());
-        Self { form, stdout, stderr: BufWriter::new(stderr), last: LogStream::Stdout }
+    fn new(form: Form) -> io::Result<Self> {
+        let (stdout, stderr) =
+            (BufWriter::with_capacity(BLOCK, unbuffered()?), BufWriter::new(io::stderr().lock()));
+        Ok(Self { form, stdout, stderr, last: LogStream::Stdout })
     }
 
-    fn write(&mut self, message: &Message) -> io::Result<()> {
+    /// Shows a text, and what stands before it.
+    fn write(&mut self, message: &Message, text: &[u8]) -> io::Result<()> {
         let prefix = match self.form {
             Form::Json => {
-                for text in lines(message) {
-                    json::write(&mut self.stdout, &Line::of(message, text))?;
+                let time = stamp::format(message.time);
+                for text in lines(text) {
+                    json::write(&mut self.stdout, &Line::of(message, &time, text))?;
                     self.stdout.write_all(b"\n")?;
                 }
                 return Ok(());
@@ -87,14 +94,12 @@ impl Out {
             LogStream::Stdout => &mut self.stdout,
             LogStream::Stderr => &mut self.stderr,
         };
-        let Some(longest) = prefix else {
-            out.write_all(&message.text)?;
-            return if message.partial { Ok(()) } else { out.write_all(b"\n") };
-        };
+        let Some(longest) = prefix else { return out.write_all(text) };
         // Others may come between the pieces of a line, so with names each is a line.
-        for text in lines(message) {
-            write!(out, "{:longest$} | ", message.task)?;
-            out.write_all(text)?;
+        let prefix = format!("{:longest$} | ", message.task);
+        for text in lines(text) {
+            out.write_all(prefix.as_bytes())?;
+            out.write_all(without_newline(text))?;
             out.write_all(b"\n")?;
         }
         Ok(())
@@ -106,52 +111,43 @@ impl Out {
     }
 }
 
-/// The lines of a message, which are those that the task has said at once.
-fn lines(message: &Message) -> impl Iterator<Item = &[u8]> {
-    message.text.split(|byte| *byte == b'\n')
+/// The lines of a text with their newlines, or the piece of a line that it is. The end of a line whose
+/// pieces were said before can be empty.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+fn without_newline(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\n").unwrap_or(line)
 }
 
 /// A line as `logs --json` prints it.
 #[derive(Serialize)]
 struct Line<'a> {
     task: &'a str,
-    time: String,
+    time: &'a str,
     stream: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
+    /// Whether the line goes on with the next one of the same stream. A line that does not end with
+    /// the task is partial, too.
     partial: bool,
     /// With the replacement character for what is no text.
-    text: std::borrow::Cow<'a, str>,
+    text: Cow<'a, str>,
 }
 
 impl<'a> Line<'a> {
-    fn of(message: &'a Message, text: &'a [u8]) -> Self {
+    fn of(message: &'a Message, time: &'a str, text: &'a [u8]) -> Self {
         Self {
             task: &message.task,
-            time: crate::stamp::format(message.time),
+            time,
             stream: match message.stream {
                 LogStream::Stdout => "stdout",
                 LogStream::Stderr => "stderr",
             },
             source: message.source.as_deref(),
-            partial: message.partial,
-            text: String::from_utf8_lossy(text),
+            partial: !text.ends_with(b"\n"),
+            text: String::from_utf8_lossy(without_newline(text)),
         }
     }
-}
-
-/// Reads a time, or how long ago it was.
-pub(super) fn since(text: &str) -> Result<UtcDateTime, String> {
-    if let Ok(at) = time::OffsetDateTime::parse(text, &Rfc3339) {
-        return Ok(at.into());
-    }
-    let wrong = || {
-        format!(
-            "{text:?} is neither a time like 2026-11-22T08:33:59Z nor a duration like 10m or 1h 30m"
-        )
-    };
-    let ago = humantime::parse_duration(text).map_err(|_| wrong())?;
-    // Further back than time goes is from the beginning.
-    let at = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
-    Ok(at.into())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use time::UtcDateTime;
 
-use super::unless_unread;
+use super::stdout::unless_unread;
 use crate::json;
 use crate::listing::Listed;
 use crate::program::Program;
@@ -37,7 +37,7 @@ pub(super) fn ps(program: Program, dir: &Path, json: bool) -> anyhow::Result<Exi
     written
 }
 
-const HEADER: [&str; 7] = ["NAME", "STATE", "FOR", "DESIRED", "PID", "EXIT", "ERROR"];
+const HEADER: [&str; 8] = ["NAME", "STATE", "FOR", "DESIRED", "PID", "EXIT", "DETAILS", "ERROR"];
 
 fn table(tasks: &[Listed]) -> String {
     let mut table = Table::new();
@@ -56,7 +56,7 @@ fn table(tasks: &[Listed]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn row(Listed { task, note }: &Listed) -> [String; 7] {
+fn row(Listed { task, note }: &Listed) -> [String; 8] {
     let status = &task.status;
     let container = status.container_status.as_ref();
     let pid = container.and_then(|container| container.pid);
@@ -64,6 +64,7 @@ fn row(Listed { task, note }: &Listed) -> [String; 7] {
     let age = status.changed_at().map(|at| UtcDateTime::now() - at);
     // A clock that was set back says nothing.
     let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
+    let details = task.details.iter().map(|(name, value)| format!("{name}={value}"));
     let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();
     [
         one_line(&task.name),
@@ -72,6 +73,7 @@ fn row(Listed { task, note }: &Listed) -> [String; 7] {
         task.desired_state.clone(),
         text(pid),
         text(code),
+        one_line(&details.collect::<Vec<_>>().join(" ")),
         one_line(if note.is_empty() { status.err.as_deref().unwrap_or_default() } else { note }),
     ]
 }

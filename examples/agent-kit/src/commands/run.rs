@@ -13,7 +13,7 @@ use onward::{TaskState, TaskStatus};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{OnExit, Run};
+use super::arguments::{OnExit, Run};
 use crate::agent::{Agent, Ending, Order, Report, Setup};
 use crate::board::Board;
 use crate::kind::TaskExecutor;

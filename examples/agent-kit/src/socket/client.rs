@@ -1,16 +1,14 @@
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::address::address;
+use super::frame::Frames;
 use super::protocol::{Answer, NAME, Request, VERSION, Versioned};
 use crate::program::Program;
 use crate::state;
-
-/// Bytes that are read at a time.
-const BLOCK: usize = 64 * 1024;
 
 /// Why an agent did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +70,10 @@ pub fn ask(program: Program, dir: &Path, request: &Request) -> Result<Answers, A
         Ok(stream)
     });
     let dir = dir.to_owned();
-    let lines = match asked {
-        Ok(stream) => BufReader::with_capacity(BLOCK, stream),
-        Err(error) => return Err(unreachable(program.name, dir, error)),
-    };
-    Ok(Answers { dir, lines })
+    match asked {
+        Ok(stream) => Ok(Answers { dir, frames: Frames::new(stream) }),
+        Err(error) => Err(unreachable(program.name, dir, error)),
+    }
 }
 
 fn connect(dir: &Path) -> io::Result<UnixStream> {
@@ -109,14 +106,20 @@ fn unreachable(program: &'static str, dir: PathBuf, error: io::Error) -> AskErro
 #[derive(Debug)]
 pub struct Answers {
     dir: PathBuf,
-    lines: BufReader<UnixStream>,
+    frames: Frames<UnixStream>,
 }
 
 impl Answers {
-    /// Whether the next answer is here, as a whole, so that it need not be waited for.
+    /// The text of the last answer, if that was [`Answer::Said`]; otherwise empty.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.frames.text()
+    }
+
+    /// Whether the next answer comes without a wait.
     #[must_use]
     pub fn is_next_here(&self) -> bool {
-        self.lines.buffer().contains(&b'\n')
+        self.frames.is_next_here()
     }
 }
 
@@ -124,23 +127,19 @@ impl Iterator for Answers {
     type Item = Result<Answer, AskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let dir = self.dir.clone();
-        let mut line = Vec::new();
-        match self.lines.read_until(b'\n', &mut line) {
-            Ok(_) if line.ends_with(b"\n") => {}
-            Ok(_) => return Some(Err(AskError::Ended { dir })),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                return Some(Err(AskError::Ended { dir }));
-            }
-            Err(error) => return Some(Err(AskError::Socket { dir, error })),
-        }
-        match serde_json::from_slice(&line) {
+        use io::ErrorKind::{ConnectionReset, UnexpectedEof};
+        match self.frames.read() {
             Ok(Answer::Done) => None,
             Ok(Answer::Refused(why)) => Some(Err(AskError::Refused(why))),
             Ok(answer) => Some(Ok(answer)),
             Err(error) => {
-                let error = io::Error::new(io::ErrorKind::InvalidData, error);
-                Some(Err(AskError::Socket { dir, error }))
+                let (dir, kind) = (self.dir.clone(), error.kind());
+                let has_ended = matches!(kind, ConnectionReset | UnexpectedEof);
+                Some(Err(if has_ended {
+                    AskError::Ended { dir }
+                } else {
+                    AskError::Socket { dir, error }
+                }))
             }
         }
     }

@@ -85,7 +85,7 @@ pub enum Answer {
     Tasks(Vec<Listed>),
     /// What is to be known of the agent itself.
     Notice(String),
-    /// A task has said this.
+    /// A task has said the text that follows.
     Said(Message),
     /// A part of it was not possible; the rest goes on.
     Failed(String),

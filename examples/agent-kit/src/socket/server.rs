@@ -12,13 +12,14 @@ use onward::agent::worker::TaskView;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use time::UtcDateTime;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::{interval, sleep};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{interval, sleep, timeout};
 
+use super::frame::{Frame, FrameWriter};
 use super::message::Message;
 use super::protocol::{Answer, NAME, Request};
 use crate::agent::Order;
@@ -34,11 +35,12 @@ const MAX_REQUEST: u64 = 1 << 20;
 /// Time between two looks for what tells nothing by itself.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The longest time for the inspection of a task that has ended: the default of
+/// [`Policy::inspect_deadline`](onward::agent::Policy::inspect_deadline).
+const INSPECTION: Duration = Duration::from_secs(10);
+
 /// How many answers may wait for a client that reads slowly.
 const WAITING: usize = 1024;
-
-/// Bytes of answers that are written at once.
-const BLOCK: usize = 64 * 1024;
 
 /// The socket could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +179,7 @@ struct Talk<E: TaskExecutor> {
     orders: mpsc::UnboundedSender<Order<E::Definition>>,
 }
 
-impl<E: TaskExecutor> Talk<E> {
+impl<E: TaskExecutor + 'static> Talk<E> {
     /// Until all is said, or the client is gone.
     async fn with(self, client: UnixStream) {
         let allowed = check_user(&client);
@@ -207,14 +209,7 @@ impl<E: TaskExecutor> Talk<E> {
     /// The last answer. None if the agent has ended before.
     async fn answer(&self, request: Request, out: &Out) -> Option<Answer> {
         let done = match request {
-            Request::Ps => {
-                let tasks = self.tasks.tasks().iter().map(Listed::of).collect();
-                _ = out.send(&Answer::Tasks(tasks)).await;
-                for notice in self.board.notices() {
-                    _ = out.send(&Answer::Notice(notice)).await;
-                }
-                Ok(())
-            }
+            Request::Ps => self.ps(out).await,
             Request::Logs { names, follow, tail, since } => {
                 let options = log_options(follow, tail, since);
                 match self.logs(&names, &options, out).await {
@@ -226,6 +221,21 @@ impl<E: TaskExecutor> Talk<E> {
             Request::Stop { names, wait } => self.stop(names, wait).await,
         };
         Some(done.map_or_else(Answer::Refused, |()| Answer::Done))
+    }
+
+    async fn ps(&self, out: &Out) -> Result<(), String> {
+        let (views, executor) = (self.tasks.tasks(), self.executor.clone());
+        let list = move |view: &TaskView<_>| {
+            Listed::of(view, executor.details(view.id(), &view.snapshot.status))
+        };
+        // The executor may look into files.
+        let listed = spawn_blocking(move || views.iter().map(list).collect()).await;
+        let listed = listed.map_err(|error| format!("the tasks cannot be listed: {error}"))?;
+        _ = out.send(&Answer::Tasks(listed)).await;
+        for notice in self.board.notices() {
+            _ = out.send(&Answer::Notice(notice)).await;
+        }
+        Ok(())
     }
 
     /// Whether the tasks have said all, and not only what they said until the agent's end.
@@ -270,6 +280,15 @@ impl<E: TaskExecutor> Talk<E> {
                 .tasks
                 .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_over));
             let views = are_over.await.map_err(|_| ends())?;
+            // The exit code comes with the inspection after the end, which may fail.
+            let is_inspected = |view: &TaskView<_>| {
+                let workload = view.snapshot.status.container_status.as_ref();
+                !view.has_ended() || workload.is_none_or(|workload| workload.pid.is_none())
+            };
+            let are_inspected = self
+                .tasks
+                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_inspected));
+            _ = timeout(INSPECTION, are_inspected).await;
             let failed = views.iter().filter(|view| is_named(view.id())).find_map(|view| {
                 let error = view.removal_error.as_deref().filter(|_| view.record.removing)?;
                 Some(format!("the task {} could not be removed: {error}", view.id()))
@@ -312,31 +331,30 @@ fn has_hung_up(client: impl AsFd) -> bool {
 }
 
 /// Writes what is to be answered, as much at once as is there.
-async fn write(mut answers: mpsc::Receiver<Vec<u8>>, mut writer: OwnedWriteHalf) {
-    let mut block = Vec::new();
+async fn write(mut answers: mpsc::Receiver<Frame>, writer: OwnedWriteHalf) -> io::Result<()> {
+    let mut writer = FrameWriter::new(writer);
     while let Some(first) = answers.recv().await {
-        block.extend(first);
-        while block.len() < BLOCK
-            && let Ok(next) = answers.try_recv()
-        {
-            block.extend(next);
+        writer.add(&first).await?;
+        while let Ok(next) = answers.try_recv() {
+            writer.add(&next).await?;
         }
-        if writer.write_all(&block).await.is_err() {
-            return;
-        }
-        block.clear();
+        writer.flush().await?;
     }
+    Ok(())
 }
 
 /// Where the answers go.
 #[derive(Clone)]
-struct Out(mpsc::Sender<Vec<u8>>);
+struct Out(mpsc::Sender<Frame>);
 
 impl Out {
     async fn send(&self, answer: &Answer) -> io::Result<()> {
-        let mut line = serde_json::to_vec(answer)?;
-        line.push(b'\n');
-        self.0.send(line).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.send_with(answer, Vec::new()).await
+    }
+
+    async fn send_with(&self, answer: &Answer, text: Vec<u8>) -> io::Result<()> {
+        let sent = self.0.send(Frame::new(answer, text)?).await;
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -348,7 +366,7 @@ struct Said {
 
 impl LogPublisher for Said {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
-        let said = Answer::Said(Message::new(&self.task, message));
-        Ok(self.out.send(&said).await?)
+        let said = Answer::Said(Message::new(&self.task, &message));
+        Ok(self.out.send_with(&said, message.data).await?)
     }
 }

@@ -31,6 +31,17 @@ pub enum StateError {
         /// Who else there is.
         problem: String,
     },
+    /// Somebody else owns or could change something in it.
+    #[error(
+        "{}: everything in the state of an agent must be its owner's only, and this {problem}; remove it if you do not know who has put it there, or else chown it to the agent's user and chmod it to 600, or 700 if it is a directory",
+        path.display()
+    )]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// Who else there is.
+        problem: String,
+    },
     /// Somebody else could put another directory in its place.
     #[error(
         "{}: others could put another directory in its place, since {} {problem}; name a directory elsewhere, or mend that",

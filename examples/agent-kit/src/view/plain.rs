@@ -14,8 +14,9 @@ use std::time::Instant;
 
 use onward::lifecycle::{TaskState, TaskStatus};
 
-use super::text::{duration, exit_code, one_line, padded, pid, width};
+use super::text::{duration, exit_code, one_line, padded, width};
 use crate::board::Row;
+use crate::workload::pid;
 
 /// Remembers what has been said of each task, so that nothing is said twice.
 #[derive(Debug)]

@@ -21,8 +21,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use super::text::{cut, duration, exit_code, one_line, pid, width};
+use super::text::{cut, duration, exit_code, one_line, width};
 use crate::board::Row;
+use crate::workload::pid;
 use columns::{Column, Place, Widths};
 
 /// Draws the table, and remembers what its rows do not say.

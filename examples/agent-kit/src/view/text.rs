@@ -76,11 +76,6 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// The workload's process, if it is known.
-pub(super) fn pid(status: &TaskStatus) -> Option<i32> {
-    status.container_status.as_ref()?.pid
-}
-
 /// The exit code of the workload, if it is known and not 0.
 pub(super) fn exit_code(status: &TaskStatus) -> Option<i32> {
     status.container_status.as_ref()?.exit_code.filter(|&code| code != 0)

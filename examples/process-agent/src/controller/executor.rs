@@ -1,6 +1,6 @@
 //! The executor of process tasks: it hands out their controllers and finds what is left of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::{fs, io};
 
@@ -9,6 +9,7 @@ use agent_kit::task_file::is_name;
 use onward::exec::{
     Assignment, Controller as _, ControllerError, Executor, LogPublisher, LogSubscriptionOptions,
 };
+use onward::{TaskState, TaskStatus};
 
 use super::logs::ProcessLogs;
 use super::{ProcessController, removal};
@@ -105,5 +106,15 @@ impl TaskExecutor for ProcessExecutor {
     ) -> Result<(), ControllerError> {
         let keeper = self.operate(id, definition.clone())?.keeper;
         ProcessLogs::new(keeper).publish(publisher, options, ended).await
+    }
+
+    /// How the keeper of a running task finds the task's processes: `tracking`, which is `cgroup`,
+    /// `children` or `scan`.
+    fn details(&self, id: &str, status: &TaskStatus) -> BTreeMap<String, String> {
+        if !is_name(id) || status.state != TaskState::Running {
+            return BTreeMap::new();
+        }
+        let tracking = Keeper::new(self.root.join(id)).tracking();
+        tracking.map(|tracking| ("tracking".to_owned(), tracking.to_string())).into_iter().collect()
     }
 }

@@ -26,7 +26,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::complain;
+use super::complain::complain;
 pub(super) use place::Place;
 use place::own_cgroup;
 

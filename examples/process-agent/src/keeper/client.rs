@@ -122,6 +122,14 @@ impl Keeper {
         spec.and_then(|spec| spec.definition.dir).ok_or_else(|| self.not_started())
     }
 
+    /// How the keeper finds the workload's processes. `None` if it has not started the workload, or if
+    /// that cannot be read. Blocks for a file operation.
+    #[must_use]
+    pub fn tracking(&self) -> Option<Tracking> {
+        let record: Option<KeeperRecord> = self.read(files::KEEPER).ok()?;
+        record?.tracking
+    }
+
     /// The keeper of another process of the same task, in a directory within this one.
     #[must_use]
     pub fn beside(&self, name: &str) -> Self {

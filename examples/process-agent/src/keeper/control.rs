@@ -12,7 +12,7 @@ pub(super) use agent_kit::socket::address;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
-use super::{complain, files, state::Report};
+use super::{complain::complain, files, state::Report};
 
 /// How long clients that do not read can delay the keeper's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use rustix::{
 };
 use time::UtcDateTime;
 
-use super::{complain, exit::By, members::Members};
+use super::{complain::complain, exit::By, members::Members};
 
 /// How long processes may take to end by themselves, after a signal to their group, before a
 /// costly look at what else there is.

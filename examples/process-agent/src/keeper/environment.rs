@@ -1,6 +1,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+/// The environment variable that marks every process of a task.
+pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";
+
 /// The prefix of the agent's own variables. A task that runs `process-agent stop` must not stop
 /// itself by accident, and the token of the task in which the agent itself runs is not its tasks'.
 const OWN: &[u8] = b"ONWARD_";

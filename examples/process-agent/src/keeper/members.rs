@@ -1,13 +1,13 @@
 //! Everything that belongs to a workload: how its processes are found, signalled and killed.
 
-use std::{collections::BTreeSet, fs::File, io, path::Path};
+use std::{collections::BTreeSet, fmt, fs::File, io, path::Path};
 
 use rustix::process::{Pid, Signal, getpid};
 use serde::{Deserialize, Serialize};
 
 use super::{
     cgroup::{Cgroup, Place},
-    complain,
+    complain::complain,
     procfs::{self, Stat},
     sweep::descendants,
 };
@@ -28,6 +28,16 @@ pub enum Tracking {
     /// All processes of the machine are looked at, when some are left that have not ended by
     /// themselves.
     Scan,
+}
+
+impl fmt::Display for Tracking {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Cgroup => "cgroup",
+            Self::Children => "children",
+            Self::Scan => "scan",
+        })
+    }
 }
 
 /// The choice of a [`Tracking`] before the workload is started.

@@ -20,7 +20,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    complain,
+    complain::complain,
     files::{self, Spec},
     lock,
 };

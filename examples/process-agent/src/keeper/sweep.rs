@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, io, path::Path};
 use rustix::process::Signal;
 
 use super::{
-    TOKEN_VARIABLE,
     cgroup::Cgroup,
+    environment::TOKEN_VARIABLE,
     procfs::{self, Process, Stat},
 };
 

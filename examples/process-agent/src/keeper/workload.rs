@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::WaitStatus;
 
-use super::{TOKEN_VARIABLE, executable::explain, exit::NotStarted, files::Spec};
+use super::{environment::TOKEN_VARIABLE, executable::explain, exit::NotStarted, files::Spec};
 use crate::process_state::INHERITED_VARIABLE;
 
 /// Starts the workload in a process group of its own.

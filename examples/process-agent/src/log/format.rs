@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use time::UtcDateTime;
 
-use super::{Head, Stream};
+use super::record::{Head, Record, Stream};
 use crate::stamp;
 
 /// The most bytes of output that one record holds; longer lines are cut.
@@ -13,6 +13,25 @@ pub const MAX_RECORD: usize = 16 * 1024;
 /// The longest line of a file that can be a record, without its newline: the text takes at most four
 /// bytes for each byte of output.
 pub(super) const MAX_LINE: usize = stamp::LENGTH + 32 + 4 * MAX_RECORD;
+
+impl Record {
+    /// The record as a line of a log file, with its newline.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.bytes.len() + 64);
+        Encoder::default().encode(self.head(), &self.bytes, &mut line);
+        line
+    }
+
+    /// Reads a line of a log file, without its newline. `None` if it is no record.
+    #[must_use]
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let (head, text) = decode(line)?;
+        let mut bytes = Vec::with_capacity(text.len());
+        unescape(text, &mut bytes)?;
+        Some(Self::new(head, bytes))
+    }
+}
 
 /// Writes records as lines. It keeps the last time as text, since many records have the same one.
 #[derive(Debug, Default)]
@@ -68,14 +87,29 @@ pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { at: stamp::parse(time)?, stream, continues, partial }, text))
 }
 
-/// Reads lines one after the other. What a line has before its text is often the same as in the line
-/// before it, and then it is compared only.
-#[derive(Debug, Default)]
+/// Reads the lines of a block one after the other. What a line has before its text is often the same
+/// as in the line before it, and then it is compared only. A block without a backslash is searched
+/// for one only once.
+#[derive(Debug)]
 pub(super) struct Decoder<'a> {
     last: Option<(Head, &'a [u8])>,
+    is_plain: bool,
 }
 
 impl<'a> Decoder<'a> {
+    pub(super) fn new(block: &'a [u8]) -> Self {
+        Self { last: None, is_plain: memchr::memchr(b'\\', block).is_none() }
+    }
+
+    /// See [`unescape`]. The text is from this block.
+    pub(super) fn unescape(&self, text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
+        if !self.is_plain || text.len() > MAX_RECORD {
+            return unescape(text, bytes);
+        }
+        bytes.extend_from_slice(text);
+        Some(())
+    }
+
     /// See [`decode`].
     pub(super) fn decode(&mut self, line: &'a [u8]) -> Option<(Head, &'a [u8])> {
         if let Some((head, prefix)) = self.last
@@ -131,7 +165,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::log::Record;
 
     fn stderr(bytes: &[u8]) -> Record {
         Record {

@@ -2,6 +2,8 @@
 
 mod chain;
 mod cursor;
+mod error;
+mod options;
 mod tail;
 
 use std::{
@@ -10,11 +12,12 @@ use std::{
     vec,
 };
 
-use time::UtcDateTime;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
-use super::{Head, Record, Stream};
+use super::record::Record;
 use cursor::{Batch, Cursor};
+pub use error::LogError;
+pub use options::{Follow, Options};
 
 /// Time between two looks at a log that is followed.
 ///
@@ -22,86 +25,11 @@ use cursor::{Batch, Cursor};
 /// on every file system, cannot miss an event, and costs two `stat` calls.
 const POLL: Duration = Duration::from_millis(100);
 
-/// What is wanted of a log.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Whether standard output is wanted.
-    pub stdout: bool,
-    /// Whether standard error is wanted.
-    pub stderr: bool,
-    /// Begin with the last so many lines of what is there; with all if `None`. Only lines that are
-    /// wanted count, and a line of several records counts as one. A note counts as a line.
-    pub tail: Option<usize>,
-    /// Only records of this time or later. A rotated file that was last written before it is not
-    /// read.
-    pub since: Option<UtcDateTime>,
-    /// Whether whole lines of the same stream and time come as one record, with newlines between
-    /// them, as long as it has at most [`MAX_RECORD`](super::MAX_RECORD) bytes. Reading is several
-    /// times as fast.
-    pub joined: bool,
-    /// What to do at the end of the log.
-    pub follow: Follow,
-}
-
-impl Default for Options {
-    /// All that is there, of both streams.
-    fn default() -> Self {
-        let follow = Follow::No;
-        Self { stdout: true, stderr: true, tail: None, since: None, joined: false, follow }
-    }
-}
-
-impl Options {
-    /// Notes belong to neither stream and are always wanted: they tell what is missing.
-    fn wants(&self, head: &Head) -> bool {
-        let stream = match head.stream {
-            Stream::Stdout => self.stdout,
-            Stream::Stderr => self.stderr,
-            Stream::Note => true,
-        };
-        stream && self.since.is_none_or(|since| head.at >= since)
-    }
-}
-
-/// What to do at the end of a log.
-#[derive(Clone, Debug)]
-pub enum Follow {
-    /// End there.
-    No,
-    /// Wait for more until the [`Records`] are dropped.
-    Forever,
-    /// Wait for more until the value is `true`, or its sender is gone; then read what is
-    /// there and end.
-    UntilEnded(watch::Receiver<bool>),
-}
-
-/// Why a log could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The system refused.
-    #[error("the log in {} cannot be read: {error}", dir.display())]
-    Read {
-        /// The task's directory.
-        dir: PathBuf,
-        /// What it said.
-        error: std::io::Error,
-    },
-    /// A line was not written by a [`LogWriter`](super::LogWriter); reading can go on
-    /// behind it.
-    #[error("a line of the log in {} is no record: {line:?}; it should begin with a time and a stream", dir.display())]
-    NoRecord {
-        /// The task's directory.
-        dir: PathBuf,
-        /// The line, at most its first 80 characters.
-        line: String,
-    },
-}
-
 /// The records of the log in `dir`, oldest first, while it is being written and rotated.
 ///
 /// None is repeated, and none is skipped as long as the reader is not slower than
 /// the rotation deletes files: it holds those open that it still has to read. Where one may have
-/// been, a [`Stream::Note`] says so.
+/// been, a [`Stream::Note`](crate::log::Stream::Note) says so.
 #[must_use]
 pub fn records(dir: &Path, options: Options) -> Records {
     Records {

@@ -10,8 +10,8 @@ use std::{
 use time::UtcDateTime;
 
 use super::{
-    Head, PerStream, Record, Stream, file_name,
     format::{Encoder, decode},
+    record::{Head, PerStream, Record, Stream, file_name},
 };
 
 /// How many bytes of records are kept for the next write at most.

@@ -8,7 +8,7 @@ use time::UtcDateTime;
 use super::{Launched, supervisor::Supervisor, tell};
 use crate::{
     keeper::{
-        complain,
+        complain::complain,
         control::Server,
         ending::Ending,
         exit::{Ended, Exit},

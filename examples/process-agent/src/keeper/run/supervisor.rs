@@ -5,7 +5,7 @@ use std::{io::PipeWriter, time::Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::keeper::{
-    complain,
+    complain::complain,
     control::Server,
     ending::{Ending, LeaderEnd},
     removal_watch::RemovalWatch,

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use crate::log::file_name;
+use crate::log::record::file_name;
 
 /// How often a log is opened anew when it was rotated while it was opened.
 const TRIES: usize = 100;

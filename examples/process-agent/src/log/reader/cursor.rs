@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io,
+    io, mem,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -12,13 +12,14 @@ use std::{
 use time::UtcDateTime;
 
 use super::{
-    LogError, Options,
     chain::{at_path, chain, identity},
+    error::LogError,
+    options::Options,
     tail::{self, Position},
 };
 use crate::log::{
-    Head, PerStream, Record, Stream,
-    format::{Decoder, MAX_LINE, MAX_RECORD, unescape},
+    format::{Decoder, MAX_LINE, MAX_RECORD},
+    record::{Head, PerStream, Record, Stream},
 };
 
 /// Bytes read at a time. More than the longest record.
@@ -50,6 +51,8 @@ pub(super) struct Cursor {
     tail: Option<usize>,
     /// Where the wanted records of each stream begin.
     from: Option<PerStream<Position>>,
+    /// What a block is read into; empty between the end of the log and the next look.
+    buffer: Vec<u8>,
 }
 
 /// What one call of [`Cursor::read`] found.
@@ -75,6 +78,7 @@ impl Cursor {
             offset: 0,
             inside: false,
             from: None,
+            buffer: Vec::new(),
         }
     }
 
@@ -97,9 +101,16 @@ impl Cursor {
     fn step(&mut self, batch: &mut Batch) -> io::Result<()> {
         // Asked before reading: a file that is not the current one any more is complete.
         let complete = self.files.len() > 1 || !self.is_current()?;
-        if self.read_block(batch)? {
+        let mut buffer = mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            buffer = vec![0; BLOCK];
+        }
+        if self.read_block(&mut buffer, batch)? {
+            self.buffer = buffer;
             return Ok(());
         }
+        // A log that is followed is looked at again and again, and mostly has nothing new.
+        drop(buffer);
         if complete && self.go_on(batch)? {
             return Ok(());
         }
@@ -109,13 +120,12 @@ impl Cursor {
     }
 
     /// Reads some lines of the first file. `false` if it has no more whole ones.
-    fn read_block(&mut self, batch: &mut Batch) -> io::Result<bool> {
+    fn read_block(&mut self, buffer: &mut [u8], batch: &mut Batch) -> io::Result<bool> {
         let Some(file) = self.files.front() else {
             return Ok(false);
         };
-        let mut block = vec![0; BLOCK];
         let mut length = 0;
-        while let Some(rest) = block.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
             match file.read_at(rest, self.offset + length as u64) {
                 Ok(0) => break,
                 Ok(more) => length += more,
@@ -129,26 +139,26 @@ impl Cursor {
             batch.records.push(Ok(note(CUT)));
             return Ok(true);
         }
-        block.truncate(length);
-        let Some(end) = memchr::memrchr(b'\n', &block) else {
+        let block = buffer.get(..length).unwrap_or_default();
+        let Some(end) = memchr::memrchr(b'\n', block) else {
             if length == BLOCK {
                 // Not ours: no record is that long. Passed by, to get behind it some time.
                 if !self.inside {
-                    self.refuse(&block, batch);
+                    self.refuse(block, batch);
                 }
                 self.inside = true;
                 self.offset += length as u64;
             }
             return Ok(length == BLOCK);
         };
-        block.truncate(end);
+        let block = block.get(..end).unwrap_or_default();
         let mut start = 0;
-        let mut decoder = Decoder::default();
-        for end in memchr::memchr_iter(b'\n', &block).chain([end]) {
-            if !std::mem::take(&mut self.inside) {
+        let mut decoder = Decoder::new(block);
+        for end in memchr::memchr_iter(b'\n', block).chain([end]) {
+            if !mem::take(&mut self.inside) {
                 let position = Position { file: self.passed, offset: self.offset + start as u64 };
                 let line = block.get(start..end).unwrap_or_default();
-                self.take(line, decoder.decode(line), position, batch);
+                self.take(line, &mut decoder, position, batch);
             }
             start = end + 1;
         }
@@ -156,14 +166,14 @@ impl Cursor {
         Ok(true)
     }
 
-    fn take(
+    fn take<'a>(
         &mut self,
-        line: &[u8],
-        decoded: Option<(Head, &[u8])>,
+        line: &'a [u8],
+        decoder: &mut Decoder<'a>,
         position: Position,
         batch: &mut Batch,
     ) {
-        let Some((head, text)) = decoded else {
+        let Some((head, text)) = decoder.decode(line) else {
             return self.refuse(line, batch);
         };
         let begins = self.from.as_mut().map(|from| *from.of(head.stream));
@@ -172,13 +182,13 @@ impl Cursor {
         }
         if self.options.joined
             && let Some(Ok(last)) = batch.records.last_mut()
-            && join(last, head, text)
+            && join(last, head, text, decoder)
         {
             return;
         }
         let room = if self.options.joined { MAX_RECORD } else { text.len() };
         let mut bytes = Vec::with_capacity(room);
-        match unescape(text, &mut bytes) {
+        match decoder.unescape(text, &mut bytes) {
             Some(()) => batch.records.push(Ok(Record::new(head, bytes))),
             None => self.refuse(line, batch),
         }
@@ -268,14 +278,14 @@ impl Cursor {
 }
 
 /// Appends a whole line to a record of whole lines. `false` if it has no place there.
-fn join(last: &mut Record, head: Head, text: &[u8]) -> bool {
+fn join(last: &mut Record, head: Head, text: &[u8], decoder: &Decoder<'_>) -> bool {
     let is_alike = last.head() == head && !head.continues && !head.partial;
     let length = last.bytes.len();
     if !is_alike || length + 1 + text.len() > MAX_RECORD {
         return false;
     }
     last.bytes.push(b'\n');
-    let joined = unescape(text, &mut last.bytes).is_some();
+    let joined = decoder.unescape(text, &mut last.bytes).is_some();
     if !joined {
         last.bytes.truncate(length);
     }

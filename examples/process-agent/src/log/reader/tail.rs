@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, fs::File, io, ops::ControlFlow, os::unix::fs::FileExt as _};
 
 use crate::log::{
-    Head, PerStream,
     format::{decode, unescape},
+    record::{Head, PerStream},
 };
 
 /// A place in a log.
