@@ -237,7 +237,9 @@ impl<D> View<D> {
         state.phase = phase;
         if phase == Phase::Ended {
             let State { rows, followers, .. } = &mut *state;
-            rows.keys().for_each(|id| followers.changes.changed(id, true, true));
+            for id in rows.keys() {
+                followers.changes.changed(id, true, true);
+            }
         }
         state.is_news = Topics { changes: true, membership: true };
         drop(state);

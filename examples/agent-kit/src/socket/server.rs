@@ -235,8 +235,8 @@ impl<E: TaskExecutor> Talk<E> {
         options: &LogSubscriptionOptions,
         out: &Out,
     ) -> Result<bool, String> {
-        let views = self.tasks.tasks();
-        check_names(names, &views.iter().map(|view| view.record.id()).collect::<Vec<_>>())?;
+        let all = || self.tasks.tasks().iter().map(|view| view.id().to_owned()).collect();
+        check_names(names, |name| self.tasks.task(name).is_some(), all)?;
         let published = names.iter().map(|name| async move {
             let said = Said { task: name.clone(), out: out.clone() };
             let read = publish_logs(&self.tasks, &self.executor, name, said, options.clone()).await;
@@ -261,18 +261,17 @@ impl<E: TaskExecutor> Talk<E> {
         self.orders.send(order).map_err(|_| ends())?;
         answer.await.map_err(|_| ends())??;
         if wait {
-            let is_named = |id: &str| names.iter().any(|name| name == id);
             // A task that is being removed is followed by another one of its name.
-            let is_over = |view: &TaskView<_>| {
-                (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+            let is_over = |view: Option<&TaskView<_>>| {
+                view.is_none_or(|view| {
+                    (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+                })
             };
-            let are_over = self
-                .tasks
-                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_over));
-            let views = are_over.await.map_err(|_| ends())?;
-            let failed = views.iter().filter(|view| is_named(view.id())).find_map(|view| {
-                let error = view.removal_error.as_deref().filter(|_| view.record.removing)?;
-                Some(format!("the task {} could not be removed: {error}", view.id()))
+            let ids = names.iter().map(String::as_str);
+            self.tasks.until_each(ids, is_over).await.map_err(|_| ends())?;
+            let failed = names.iter().find_map(|name| {
+                let view = self.tasks.task(name).filter(|view| view.record.removing)?;
+                Some(format!("the task {name} could not be removed: {}", view.removal_error?))
             });
             failed.map_or(Ok(()), Err)?;
         }
