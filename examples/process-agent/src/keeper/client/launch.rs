@@ -16,7 +16,7 @@ use super::{Keeper, KeeperError, Launched, PATIENCE, POLL, Spawned, State, files
 use crate::{
     keeper::{exit::Exit, lock},
     process_state::{self, INHERITED_VARIABLE},
-    turns::in_turn,
+    turns::TURNS,
 };
 
 /// How long a launch may take before its outcome is looked for: many can be under way at once.
@@ -46,7 +46,7 @@ impl Keeper {
                 return Ok(found);
             }
             // Locked when it has its turn: others wait for the lock only so long.
-            let launched = in_turn(async {
+            let launched = TURNS.run(async {
                 let Some(locked) = self.lock_for_launch()? else { return Ok(None) };
                 Ok(Some(self.launch(locked).await))
             });
