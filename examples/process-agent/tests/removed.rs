@@ -56,7 +56,7 @@ async fn a_task_whose_directory_is_removed_while_an_agent_waits_for_it_is_stoppe
     let removal = async {
         let waits = async {
             while !is_connected(keeper) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(GUARD, waits).await.expect("the agent does not wait");

@@ -48,7 +48,7 @@ impl Keeper {
             // Locked when it has its turn: others wait for the lock only so long.
             let launched = TURNS.run(async {
                 let Some(locked) = self.lock_for_launch()? else { return Ok(None) };
-                Ok(Some(self.launch(locked).await))
+                Ok::<_, KeeperError>(Some(self.launch(locked).await))
             });
             match launched.await? {
                 Some(Ok(())) => return Ok(Spawned::Started),
