@@ -12,7 +12,7 @@ mod without_cgroup;
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command, time::Duration};
 
 use nobody::as_nobody;
-use process_agent::keeper::By;
+use process_agent::keeper::{By, End, Exit};
 use task::{GUARD, Task};
 
 const IGNORES_TERM: &str = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
@@ -63,7 +63,9 @@ async fn a_task_whose_directory_is_removed_while_an_agent_waits_for_it_is_stoppe
         fs::remove_dir_all(task.keeper.dir()).unwrap();
     };
     let (waited, ()) = tokio::join!(tokio::time::timeout(GUARD, task.keeper.wait()), removal);
-    waited.expect("the task goes on").expect_err("nothing is known of its end");
+    let end = waited.expect("the task goes on").unwrap();
+    let End::Exited(Exit::Ended(ended)) = end else { panic!("{end:?}") };
+    assert_eq!(ended.by, By::Stop);
     assert!(!is_running(workload));
     assert!(!is_running(keeper));
 }

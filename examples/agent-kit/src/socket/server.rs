@@ -37,6 +37,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How many answers may wait for a client that reads slowly.
 const WAITING: usize = 1024;
 
+/// How many tasks are listed in one answer. All at once would take much memory and time.
+const LISTED: usize = 50;
+
 /// Bytes of answers that are written at once.
 const BLOCK: usize = 64 * 1024;
 
@@ -208,8 +211,9 @@ impl<E: TaskExecutor> Talk<E> {
     async fn answer(&self, request: Request, out: &Out) -> Option<Answer> {
         let done = match request {
             Request::Ps => {
-                let tasks = self.tasks.tasks().iter().map(Listed::of).collect();
-                _ = out.send(&Answer::Tasks(tasks)).await;
+                for tasks in self.tasks.tasks().chunks(LISTED) {
+                    _ = out.send(&Answer::Tasks(tasks.iter().map(Listed::of).collect())).await;
+                }
                 for notice in self.board.notices() {
                     _ = out.send(&Answer::Notice(notice)).await;
                 }
