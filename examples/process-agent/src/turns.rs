@@ -4,11 +4,12 @@ use std::{num::NonZero, pin::pin, sync::LazyLock, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 
-/// The turns of this process. The work is the processor's: more of it at once would only take the
-/// processor from the rest, and from the agent, which has to answer meanwhile.
+/// The turns of this process. Much of the work waits for the disk, so there are more turns than
+/// processors. Even more of them would take the processor from each other and from the agent,
+/// which has to answer meanwhile.
 pub(crate) static TURNS: LazyLock<Turns> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Turns(Semaphore::new(2 * processors))
+    Turns(Semaphore::new(8 * processors))
 });
 
 /// How long a turn holds back others. Work that takes longer waits for something else than the
