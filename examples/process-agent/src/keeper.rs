@@ -85,7 +85,7 @@
 //! again and again whether its `keeper.json` is still there, and stops the workload if not. It looks
 //! after 1 s, 2 s, 4 s and so on, at last every 30 s; and at once when a client leaves, when it gets
 //! a request, or when it is sent `CONT`. While an agent is connected, the keeper looks 10 min later.
-//! The agent looks every 30 s instead, for all of its tasks at the same moment, and sends an empty
+//! The agent looks every 10 s instead, for all of its tasks at the same moment, and sends an empty
 //! request if `keeper.json` is gone. So thousands of keepers sleep. An agent that waits for the end of such a task, or of one whose directory was moved
 //! or replaced, finds the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
 //!

@@ -36,7 +36,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// Time between two looks whether the directory of a running task is still there.
-const REMOVAL_POLL: Duration = Duration::from_secs(30);
+const REMOVAL_POLL: Duration = Duration::from_secs(10);
 
 /// The longest time between two looks, where it can take long.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
@@ -185,7 +185,7 @@ impl Keeper {
     /// starting or ending, which takes milliseconds, or has lost its socket to something that
     /// removes files. It is looked at in growing intervals, of 1 s in the end.
     ///
-    /// Every 30 s, at the same moment for all tasks of this process, it looks whether the task's
+    /// Every 10 s, at the same moment for all tasks of this process, it looks whether the task's
     /// directory is still there. If not, it has the keeper look, which then stops the task.
     ///
     /// # Errors
