@@ -102,17 +102,17 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let sleeper = line("sleeper", "exec sleep 3600");
     let nap = line("nap", "exec sleep 3600");
     handle.assign([good.clone(), bad.clone(), sleeper, nap]).await?;
-    handle.until(|tasks| tasks.iter().filter(|task| task.has_ended()).count() == 2).await?;
+    handle.until_each(["good", "bad"], |task| task.is_some_and(TaskView::has_ended)).await?;
 
     // Changes only the desired state. Definition and policy stay.
     let (id, desired_state) = ("nap".to_owned(), TaskState::Shutdown);
     handle.update([AssignmentChange::DesiredState { id, desired_state }]).await?;
-    handle.until(|tasks| tasks.iter().any(|task| task.id() == "nap" && task.has_ended())).await?;
+    handle.until_each(["nap"], |task| task.is_some_and(TaskView::has_ended)).await?;
 
     // `sleeper` and `nap` are no longer assigned. They are shut down, removed, and deleted
     // from the store. The other two stay unchanged.
     handle.assign([good, bad]).await?;
-    handle.until(|tasks| tasks.len() == 2).await?;
+    handle.until_each(["sleeper", "nap"], |task| task.is_none()).await?;
     handle.close();
     running.await?;
 

@@ -1,6 +1,7 @@
 //! The worker: runs all tasks of an agent, stores them, and resumes them after a restart.
 
 mod background;
+mod changes;
 mod core;
 mod desk;
 mod error;
@@ -10,6 +11,7 @@ mod life;
 mod listener;
 mod logs;
 mod task;
+mod unseen;
 mod view;
 
 use self::core::Next;
@@ -30,8 +32,9 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use desk::Desk;
 
+pub use changes::{ChangedTasks, Changes};
 pub use error::{AssignError, RefusedTask};
-pub use handle::{Changes, WorkerHandle};
+pub use handle::WorkerHandle;
 pub use listener::Listener;
 pub use logs::LogSelector;
 pub use task::{AssignedTask, AssignmentChange, TaskView};

@@ -62,6 +62,7 @@ fn streams_of_a_worker_that_are_dropped_leave_nothing() {
     });
     assert_leaves_nothing(|context| {
         assert!(pin!(agent.handle.until(|_| false)).poll(context).is_pending());
+        assert!(pin!(agent.handle.until_each(["x"], |_| false)).poll(context).is_pending());
     });
     assert_leaves_nothing(|context| {
         let options = LogSubscriptionOptions::follow();

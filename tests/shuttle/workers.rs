@@ -10,6 +10,7 @@ use onward::lifecycle::{TaskState, TaskStatus};
 use shuttle::future::block_on;
 use shuttle::sync::Mutex;
 use shuttle::thread;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -114,14 +115,19 @@ fn the_changes_of_a_worker_end_with_the_last_one() {
         let (handle, worker) = working();
         let watched = handle.clone();
         let watching = thread::spawn(move || {
-            let mut last = Vec::new();
+            let mut known = BTreeMap::new();
             block_on(async {
                 let mut changes = watched.changes();
-                while let Some(tasks) = changes.next().await {
-                    last = tasks;
+                while let Some(changed) = changes.next().await {
+                    for id in &changed.removed {
+                        assert!(known.remove(&**id).is_some(), "{id} was never seen");
+                    }
+                    let tasks = changed.tasks.into_iter();
+                    known.extend(tasks.map(|task| (task.id().to_owned(), task)));
                 }
             });
-            assert_eq!(last, watched.tasks(), "the last change was not seen");
+            let known: Vec<_> = known.into_values().collect();
+            assert_eq!(known, watched.tasks(), "the last change was not seen");
         });
         block_on(handle.assign([task("a")])).unwrap();
         handle.close();

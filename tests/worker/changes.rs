@@ -10,12 +10,12 @@ fn who_looks_at_the_tasks_is_woken_for_everything_and_told_when_the_worker_has_g
     let agent = Agent::new();
     let mut changes = agent.handle.changes();
     agent.assign(vec![task("job", Script::job(50, 3))]);
-    let ended = changes.by_ref().any(async |tasks| {
-        tasks.iter().any(|task| task.snapshot.status.state == TaskState::Failed)
+    let ended = changes.by_ref().any(async |changed| {
+        changed.tasks.iter().any(|task| task.snapshot.status.state == TaskState::Failed)
     });
     assert!(agent.pool.run_until(ended).unwrap());
     agent.assign(Vec::new());
-    let gone = changes.by_ref().any(async |tasks| tasks.is_empty());
+    let gone = changes.by_ref().any(async |changed| changed.removed == ["job".into()]);
     assert!(agent.pool.run_until(gone).unwrap());
     agent.handle.close();
     agent.pool.run_until(changes.for_each(async |_| {})).unwrap();

@@ -8,11 +8,12 @@ mod feed;
 mod order;
 mod store;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use onward::agent::store::StoreError;
-use onward::agent::worker::TaskView;
+use onward::agent::worker::ChangedTasks;
 use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
 use onward::exec::ObservedExecutor;
 use onward::{Executor, TaskStatus};
@@ -106,7 +107,6 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         let shown = Arc::clone(&board);
         let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
         assigner.assign(&[]).await;
-        assigner.show_new(&tasks.tasks());
         Ok(Self { assigner, ending, executor, tasks, board, origin, runtime, worker })
     }
 
@@ -138,12 +138,18 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         let Self { mut assigner, ending, tasks, board, origin, worker, .. } = self;
         let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
         let mut changes = tasks.changes();
-        let mut views = tasks.tasks();
+        // The first item has all tasks, and is there at once.
+        let mut changed = changes.next().await;
+        let mut unfinished = Unfinished::default();
         let (mut told_to_end, mut killed) = (false, false);
         loop {
+            if let Some(changed) = changed.take() {
+                unfinished.apply(&changed);
+                assigner.show_new(&changed);
+            }
             let is_over = match ending {
-                Ending::WithTasks => have_ended(&views),
-                Ending::StopTasks => told_to_end && have_ended(&views),
+                Ending::WithTasks => unfinished.0.is_empty(),
+                Ending::StopTasks => told_to_end && unfinished.0.is_empty(),
                 Ending::LeaveTasks => told_to_end,
             };
             if is_over {
@@ -152,10 +158,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
             let due = assigner.due();
             tokio::select! {
                 // It ends only when it is closed, below.
-                Some(changed) = changes.next() => {
-                    views = changed;
-                    assigner.show_new(&views);
-                }
+                next @ Some(_) = changes.next() => changed = next,
                 () = until(due) => assigner.assign(&[]).await,
                 Some(order) = orders.recv() => match order {
                     Order::File(file) => assigner.reload(file).await,
@@ -176,8 +179,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         // From here on the board shows what has become of the tasks.
         feed.abort();
         _ = feed.await;
-        feed::show(&board, &views, origin);
-        let statuses = views.into_iter().map(|task| task.snapshot.status).collect();
+        let statuses = feed::show_all(&board, &tasks, origin);
         let removal_errors = match ending {
             Ending::WithTasks => {
                 if !killed {
@@ -207,8 +209,23 @@ async fn launch<E: Executor + 'static>(
     Ok((tasks, tokio::spawn(async move { worker.run().await })))
 }
 
-fn have_ended<D>(tasks: &[TaskView<D>]) -> bool {
-    tasks.iter().all(TaskView::has_ended)
+/// The names of the tasks that have not ended.
+#[derive(Debug, Default)]
+struct Unfinished(BTreeSet<Arc<str>>);
+
+impl Unfinished {
+    fn apply<D>(&mut self, changed: &ChangedTasks<D>) {
+        for name in &changed.removed {
+            self.0.remove(name);
+        }
+        for task in &changed.tasks {
+            if task.has_ended() {
+                self.0.remove(task.id());
+            } else {
+                self.0.insert(task.id().into());
+            }
+        }
+    }
 }
 
 /// Ready at that moment; never where there is none.

@@ -1,7 +1,7 @@
 //! What there is to see of every task, for whoever shows it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use onward::lifecycle::TaskStatus;
@@ -47,25 +47,51 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Contents {
-    rows: Vec<Row>,
-    /// The place of each task.
-    order: BTreeMap<String, usize>,
+    /// By their places: in the order of the file, then by name.
+    rows: BTreeMap<(usize, String), Row>,
+    /// The place of each task of the file.
+    places: BTreeMap<String, usize>,
     /// Each from a source of its own.
     notices: BTreeMap<&'static str, String>,
+    /// Counts the views, for their numbers.
+    numbers: u64,
+    /// The names of the rows that each view has to look at, and whether it has seen such a row.
+    unseen: BTreeMap<u64, BTreeMap<String, bool>>,
+}
+
+/// A view of a [`Board`] that sees what has changed.
+#[derive(Debug)]
+pub struct BoardView {
+    board: Arc<Board>,
+    number: u64,
+    changed: watch::Receiver<()>,
+}
+
+/// What a [`BoardView`] had not seen yet.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// The rows that are new or have changed, in their order.
+    pub rows: Vec<Row>,
+    /// The names of the tasks that are gone.
+    pub removed: Vec<String>,
 }
 
 impl Board {
-    /// A board with these rows.
+    /// A board with these rows, in this order.
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
-        let contents = Contents { rows, ..Contents::default() };
-        Self { contents: Mutex::new(contents), changed: watch::Sender::new(()) }
+        let board = Self::default();
+        board.arrange(rows.iter().map(|row| row.name.as_str()));
+        for row in rows {
+            board.change(&row.name.clone(), || row, |_| {});
+        }
+        board
     }
 
     /// The rows as they are now.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        self.lock().rows.clone()
+        self.lock().rows.values().cloned().collect()
     }
 
     /// What is to be said of the agent itself now.
@@ -76,27 +102,50 @@ impl Board {
 
     /// From now on, the rows of these tasks come first, in this order.
     pub fn arrange<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
-        let places = names.into_iter().enumerate();
-        let order = places.map(|(place, name)| (name.to_owned(), place)).collect();
-        self.lock().order = order;
-        self.change(|_| {});
-    }
-
-    /// Changes all rows.
-    pub fn change(&self, change: impl FnOnce(&mut Vec<Row>)) {
+        let names = names.into_iter().enumerate();
+        let places = names.map(|(place, name)| (name.to_owned(), place)).collect();
         let mut contents = self.lock();
-        let Contents { rows, order, .. } = &mut *contents;
-        change(rows);
-        rows.sort_by_cached_key(|row| order.get(&row.name).copied().unwrap_or(usize::MAX));
+        contents.places = places;
+        let rows = std::mem::take(&mut contents.rows);
+        for row in rows.into_values() {
+            let key = contents.key(&row.name);
+            contents.rows.insert(key, row);
+        }
         drop(contents);
         self.changed.send_replace(());
     }
 
-    /// Changes the row of the task of this name, if there is one. The rows stay in their order.
+    /// Changes the row of the task of this name. If there is none, it makes one first.
+    pub fn change(&self, name: &str, new: impl FnOnce() -> Row, change: impl FnOnce(&mut Row)) {
+        let mut contents = self.lock();
+        let key = contents.key(name);
+        let was_there = contents.rows.contains_key(&key);
+        change(contents.rows.entry(key).or_insert_with(new));
+        contents.note(name, was_there, true);
+        drop(contents);
+        self.changed.send_replace(());
+    }
+
+    /// Changes the row of the task of this name, if there is one.
     pub fn update(&self, name: &str, change: impl FnOnce(&mut Row)) {
-        if let Some(row) = self.lock().rows.iter_mut().find(|row| row.name == name) {
-            change(row);
+        let mut contents = self.lock();
+        let key = contents.key(name);
+        let Some(row) = contents.rows.get_mut(&key) else { return };
+        change(row);
+        contents.note(name, true, true);
+        drop(contents);
+        self.changed.send_replace(());
+    }
+
+    /// Removes the row of the task of this name, if there is one.
+    pub fn remove(&self, name: &str) {
+        let mut contents = self.lock();
+        let key = contents.key(name);
+        if contents.rows.remove(&key).is_none() {
+            return;
         }
+        contents.note(name, true, false);
+        drop(contents);
         self.changed.send_replace(());
     }
 
@@ -114,13 +163,80 @@ impl Board {
         changed
     }
 
-    /// Told of every change; several at once count as one.
-    pub fn subscribe(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+    /// A view that has seen nothing yet.
+    #[must_use]
+    pub fn view(self: &Arc<Self>) -> BoardView {
+        let mut contents = self.lock();
+        contents.numbers += 1;
+        let number = contents.numbers;
+        let all = contents.rows.values().map(|row| (row.name.clone(), false)).collect();
+        contents.unseen.insert(number, all);
+        drop(contents);
+        BoardView { board: Arc::clone(self), number, changed: self.changed.subscribe() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
         // What is under it is whole at any time, a panic elsewhere or not.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Contents {
+    /// Where the row of a task is.
+    fn key(&self, name: &str) -> (usize, String) {
+        (self.places.get(name).copied().unwrap_or(usize::MAX), name.to_owned())
+    }
+
+    /// Has every view look at this row. One that has come and gone unseen is not looked at.
+    fn note(&mut self, name: &str, was_there: bool, is_there: bool) {
+        for unseen in self.unseen.values_mut() {
+            let is_known = *unseen.entry(name.to_owned()).or_insert(was_there);
+            if !is_known && !is_there {
+                unseen.remove(name);
+            }
+        }
+    }
+}
+
+impl BoardView {
+    /// The board.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Waits until something has changed since this returned last. Several changes at once count
+    /// as one.
+    ///
+    /// # Cancel safety
+    ///
+    /// If you drop its future, the next call returns for the same change.
+    pub async fn changed(&mut self) {
+        // The board is here and cannot end before.
+        _ = self.changed.changed().await;
+    }
+
+    /// What has changed since the last look; at first, all rows.
+    #[must_use]
+    pub fn look(&mut self) -> Changed {
+        let mut contents = self.board.lock();
+        let unseen = contents.unseen.get_mut(&self.number).map(std::mem::take);
+        let mut keys: Vec<_> =
+            unseen.into_iter().flatten().map(|(name, _)| contents.key(&name)).collect();
+        keys.sort_unstable();
+        let mut changed = Changed::default();
+        for key in keys {
+            match contents.rows.get(&key) {
+                Some(row) => changed.rows.push(row.clone()),
+                None => changed.removed.push(key.1),
+            }
+        }
+        changed
+    }
+}
+
+impl Drop for BoardView {
+    fn drop(&mut self) {
+        self.board.lock().unseen.remove(&self.number);
     }
 }

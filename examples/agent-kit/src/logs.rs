@@ -8,7 +8,6 @@ use onward::exec::{LogPublisher, LogSubscriptionOptions};
 use tokio::sync::oneshot;
 
 use crate::kind::TaskExecutor;
-use crate::spec::TaskSpec;
 use crate::tasks::Tasks;
 
 /// Why not everything that a task says was published.
@@ -39,8 +38,7 @@ pub async fn publish_logs<E: TaskExecutor>(
     publisher: impl LogPublisher,
     options: LogSubscriptionOptions,
 ) -> Result<(), PublishError> {
-    let views = tasks.tasks();
-    let Some(view) = views.iter().find(|view| view.id() == name) else { return Ok(()) };
+    let Some(view) = tasks.task(name) else { return Ok(()) };
     let record = &view.record;
     let assignment = record.applied.as_ref().unwrap_or(&record.assignment);
     let (end, ended) = oneshot::channel::<()>();
@@ -49,8 +47,7 @@ pub async fn publish_logs<E: TaskExecutor>(
             _ = ended.await;
         });
     let watching = async {
-        let is_it = |view: &&TaskView<TaskSpec<E::Definition>>| view.id() == name;
-        let over = tasks.until(|views| views.iter().find(is_it).is_none_or(TaskView::has_ended));
+        let over = tasks.until_each([name], |view| view.is_none_or(TaskView::has_ended));
         if over.await.is_ok() {
             _ = end.send(());
             future::pending::<()>().await;

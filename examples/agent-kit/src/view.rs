@@ -18,7 +18,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::board::Board;
+use crate::board::{Board, BoardView};
 use plain::Plain;
 use screen::Screen;
 use table::Table;
@@ -88,22 +88,21 @@ pub async fn show(
     match form {
         Form::Table { coloured, size } => {
             let picture = Picture { table: Table::new(coloured), screen: Screen::new(), size };
-            picture.show(&board, out, hint, done).await
+            picture.show(board.view(), out, hint, done).await
         }
-        Form::Plain => lines(&board, out, done).await,
+        Form::Plain => lines(board.view(), out, done).await,
     }
 }
 
 async fn lines(
-    board: &Board,
+    mut view: BoardView,
     mut out: Out<impl AsyncWrite + Unpin>,
     mut done: Pin<&mut impl Future>,
 ) -> io::Result<()> {
-    let mut changed = board.subscribe();
     let mut plain = Plain::new(Instant::now());
     let mut going_on = true;
     loop {
-        let news = plain.look(&board.rows(), &board.notices(), Instant::now());
+        let news = plain.look(&view.look(), &view.board().notices(), Instant::now());
         out.write(news.as_bytes()).await?;
         if !going_on {
             return Ok(());
@@ -111,8 +110,7 @@ async fn lines(
         tokio::select! {
             biased;
             _ = &mut done => going_on = false,
-            // The board is here and cannot end before.
-            _ = changed.changed() => {}
+            () = view.changed() => {}
         }
     }
 }
@@ -127,12 +125,11 @@ struct Picture {
 impl Picture {
     async fn show(
         mut self,
-        board: &Board,
+        mut view: BoardView,
         mut out: Out<impl AsyncWrite + Unpin>,
         hint: watch::Receiver<&'static str>,
         mut done: Pin<&mut impl Future>,
     ) -> io::Result<()> {
-        let mut changed = board.subscribe();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -141,13 +138,13 @@ impl Picture {
                 _ = &mut done => break,
                 _ = tick.tick() => {
                     let hint = *hint.borrow();
-                    out.write(&self.next(board, hint)?).await?;
+                    out.write(&self.next(view.board(), hint)?).await?;
                 }
                 // Drawn with the next tick, but seen: the states in between are the way.
-                _ = changed.changed() => self.table.look(&board.rows()),
+                () = view.changed() => self.table.look(&view.look()),
             }
         }
-        let (rows, notices) = (board.rows(), board.notices());
+        let (rows, notices) = (view.board().rows(), view.board().notices());
         let Self { mut table, screen, size } = self;
         let bytes = screen.end(size(), Table::height(&rows, &notices), |area, canvas| {
             table.draw(&rows, &notices, Instant::now(), "", area, canvas);

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agent_kit::board::{Board, Row};
+use agent_kit::board::{Board, Changed, Row};
 use agent_kit::view::plain::Plain;
 use agent_kit::view::screen::Screen;
 use agent_kit::view::table::Table;
@@ -29,6 +29,10 @@ fn watched(hint: &'static str) -> watch::Receiver<&'static str> {
     watch::channel(hint).1
 }
 
+fn changed(rows: &[Row]) -> Changed {
+    Changed { rows: rows.to_vec(), removed: Vec::new() }
+}
+
 #[test]
 fn what_a_program_says_cannot_steer_the_terminal() {
     let now = Instant::now() + seconds(1000.0);
@@ -39,7 +43,7 @@ fn what_a_program_says_cannot_steer_the_terminal() {
     });
     let text = String::from_utf8(bytes.unwrap()).unwrap();
     assert!(!text.contains('\u{7}') && !text.contains("\x1b[2J"), "{text:?}");
-    let lines = Plain::new(now).look(&rows, &[], now);
+    let lines = Plain::new(now).look(&changed(&rows), &[], now);
     assert_eq!(lines, "   0.000  evil  failed     a b: \\u{1b}[2J\\u{7}日本\n");
 }
 
@@ -53,7 +57,7 @@ fn a_task_that_has_ended_is_shown_without_a_process() {
         });
         let text = String::from_utf8(bytes.unwrap()).unwrap();
         assert_eq!(text.contains("4711"), has_pid, "{text}");
-        assert_eq!(Plain::new(now).look(&rows, &[], now).contains("4711"), has_pid);
+        assert_eq!(Plain::new(now).look(&changed(&rows), &[], now).contains("4711"), has_pid);
     }
 }
 
@@ -68,8 +72,8 @@ fn plain_lines_tell_a_life_once() {
     ];
     let mut told = String::new();
     let mut look = |rows: &[Row], at: f64| {
-        told += &plain.look(rows, &[], start + seconds(at));
-        assert_eq!(plain.look(rows, &[], start + seconds(at)), "", "said twice");
+        told += &plain.look(&changed(rows), &[], start + seconds(at));
+        assert_eq!(plain.look(&changed(rows), &[], start + seconds(at)), "", "said twice");
     };
     look(&rows, 0.0);
     rows[0].status = container(status(Running, "started", ""), 4711, 0);
@@ -115,7 +119,7 @@ fn a_first_failure_that_comes_with_its_state_is_told_after_it() {
     let mut row = row(now, "a", 0.0, status(TaskState::Starting, "starting", "busy"));
     (row.attempt, row.retry_at) = (Some(1), Some(now + seconds(1.0)));
     assert_eq!(
-        Plain::new(now).look(&[row], &[], now),
+        Plain::new(now).look(&changed(&[row]), &[], now),
         "   0.000  a  starting\n   0.000  a  starting   attempt 1 failed, next in 1.0s: busy\n"
     );
 }

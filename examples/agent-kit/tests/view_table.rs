@@ -7,7 +7,7 @@ mod rows;
 
 use std::time::Instant;
 
-use agent_kit::board::Row;
+use agent_kit::board::{Changed, Row};
 use agent_kit::view::table::Table;
 use onward::lifecycle::{TaskState, TaskStatus};
 use ratatui::Terminal;
@@ -34,7 +34,7 @@ fn check(width: u16, height: u16, expected: &[&str]) {
     let mut rows = rows(now);
     let mut table = Table::new(true);
     rows[3].status.state = TaskState::Running;
-    table.look(&rows);
+    table.look(&Changed { rows: rows.clone(), removed: Vec::new() });
     rows[3].status.state = TaskState::Failed;
     let text = picture(&mut table, &rows, now, width, height).to_string();
     let lines: Vec<_> = text.lines().map(|line| line.trim_matches('"').trim_end()).collect();

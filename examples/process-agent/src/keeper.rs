@@ -83,8 +83,10 @@
 //!
 //! When the task's directory is removed, nobody can ask for anything any more: the keeper looks
 //! again and again whether its `keeper.json` is still there, and stops the workload if not. It looks
-//! after 1 s, 2 s, 4 s and so on, at last every 30 s; and at once when a client leaves or when it is
-//! sent `CONT`. An agent that waits for the end of such a task, or of one whose directory was moved
+//! after 1 s, 2 s, 4 s and so on, at last every 30 s; and at once when a client leaves, when it gets
+//! a request, or when it is sent `CONT`. While an agent is connected, the keeper looks 10 min later.
+//! The agent looks every 10 s instead, for all of its tasks at the same moment, and sends an empty
+//! request if `keeper.json` is gone. So thousands of keepers sleep. An agent that waits for the end of such a task, or of one whose directory was moved
 //! or replaced, finds the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
 //!
 //! When the keeper is stopped, [`Keeper::end`] wakes it, or kills it if that does not help and

@@ -18,5 +18,6 @@ pub mod init;
 pub mod keeper;
 pub mod log;
 pub mod process_state;
+mod turns;
 
 pub(crate) use agent_kit::stamp;

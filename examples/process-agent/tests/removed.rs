@@ -12,7 +12,7 @@ mod without_cgroup;
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command, time::Duration};
 
 use nobody::as_nobody;
-use process_agent::keeper::By;
+use process_agent::keeper::{By, End, Exit};
 use task::{GUARD, Task};
 
 const IGNORES_TERM: &str = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
@@ -47,6 +47,33 @@ async fn a_task_whose_directory_is_removed_is_stopped() {
     };
     tokio::time::timeout(GUARD, gone).await.expect("the task goes on");
     assert!(task.path("bye").exists(), "it is asked before it is killed");
+}
+
+/// The keeper leaves the look to the agent then.
+#[tokio::test]
+async fn a_task_whose_directory_is_removed_while_an_agent_waits_for_it_is_stopped() {
+    let (task, workload, keeper) = running("echo ready; sleep 1000", GUARD).await;
+    let removal = async {
+        let waits = async {
+            while !is_connected(keeper) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(GUARD, waits).await.expect("the agent does not wait");
+        fs::remove_dir_all(task.keeper.dir()).unwrap();
+    };
+    let (waited, ()) = tokio::join!(tokio::time::timeout(GUARD, task.keeper.wait()), removal);
+    let end = waited.expect("the task goes on").unwrap();
+    let End::Exited(Exit::Ended(ended)) = end else { panic!("{end:?}") };
+    assert_eq!(ended.by, By::Stop);
+    assert!(!is_running(workload));
+}
+
+/// Whether a keeper has a client: a second socket beside the one that it listens at.
+fn is_connected(keeper: i32) -> bool {
+    let files = fs::read_dir(format!("/proc/{keeper}/fd")).unwrap();
+    let target = files.map(|file| fs::read_link(file.unwrap().path()));
+    target.flatten().filter(|target| target.to_string_lossy().starts_with("socket:")).count() > 1
 }
 
 #[tokio::test]

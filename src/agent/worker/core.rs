@@ -128,8 +128,8 @@ pub(super) enum Action<D, H> {
     ReportRemoved(Arc<str>),
     /// Publish the new record, driver, logs or removal error of a task.
     Show(Arc<str>),
-    /// A driver has something else to show of its task.
-    Notify,
+    /// A driver has something else to show of this task.
+    Notify(Arc<str>),
     /// A message is answered. Boxed: of the others there may be very many.
     Answer(u64, Box<Answer>),
 }
@@ -305,7 +305,8 @@ impl<D: Clone + PartialEq, H: Clone> Core<D, H> {
             self.due.insert(Arc::clone(id));
         }
         let is_shown = mem::replace(&mut entry.has_logs, changed.has_logs) == changed.has_logs;
-        self.actions.push(if is_shown { Action::Notify } else { Action::Show(Arc::clone(id)) });
+        let (show, id) = (!is_shown, Arc::clone(id));
+        self.actions.push(if show { Action::Show(id) } else { Action::Notify(id) });
     }
 
     /// A driver has ended.

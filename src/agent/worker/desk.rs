@@ -203,22 +203,17 @@ impl<E: Executor + 'static> Desk<E> {
 
     /// Does what the core has decided.
     pub(super) fn act(&mut self, actions: Vec<Action<E::Definition, Seat<E>>>) {
-        let (mut is_changed, mut has_others) = (false, false);
         for action in actions {
-            contain(|| self.act_once(action, &mut is_changed, &mut has_others));
+            contain(|| self.act_once(action));
         }
-        self.notify(&mut is_changed, &mut has_others);
+        self.common.view.notify();
     }
 
-    fn act_once(
-        &mut self,
-        action: Action<E::Definition, Seat<E>>,
-        is_changed: &mut bool,
-        has_others: &mut bool,
-    ) {
+    fn act_once(&mut self, action: Action<E::Definition, Seat<E>>) {
         match action {
             Action::Drive(seat, record) => {
                 seat.restart();
+                self.common.view.touch(&seat.id);
                 self.tell(&seat, &record);
                 self.spawn(&seat);
             }
@@ -240,14 +235,11 @@ impl<E: Executor + 'static> Desk<E> {
                     cell.removed(&id);
                 }
             }
-            Action::Show(id) => {
-                *has_others |= self.show(&id);
-                *is_changed = true;
-            }
-            Action::Notify => *is_changed = true,
+            Action::Show(id) => self.show(&id),
+            Action::Notify(id) => self.common.view.touch(&id),
             Action::Answer(number, answer) => {
                 // Seen before it is answered.
-                contain(|| self.notify(is_changed, has_others));
+                contain(|| self.common.view.notify());
                 if let Some(sender) = self.answers.remove(&number) {
                     // The caller may have dropped its future.
                     drop(sender.send(*answer));
@@ -256,17 +248,8 @@ impl<E: Executor + 'static> Desk<E> {
         }
     }
 
-    fn notify(&self, is_changed: &mut bool, has_others: &mut bool) {
-        if mem::take(has_others) {
-            self.common.view.membership.notify();
-        }
-        if mem::take(is_changed) {
-            self.common.view.changes.notify();
-        }
-    }
-
-    /// Publishes a task. Returns whether its driver is another one, or has a controller now.
-    fn show(&self, id: &Arc<str>) -> bool {
+    /// Publishes a task.
+    fn show(&self, id: &Arc<str>) {
         let row = self.core.shown(id).map(|shown| Row {
             record: Arc::clone(shown.record),
             seat: Arc::clone(shown.seat),
@@ -274,7 +257,7 @@ impl<E: Executor + 'static> Desk<E> {
             is_driven_by_worker: self.driven_here.contains(id),
             has_logs: shown.has_logs,
         });
-        self.common.view.set(id, row)
+        self.common.view.set(id, row);
     }
 
     /// Passes all stored statuses to a new listener. After that, it gets new ones.
@@ -315,7 +298,7 @@ impl<E: Executor + 'static> Desk<E> {
         self.background.drivers.push(future);
         self.driven_here.insert(Arc::clone(id));
         self.show(id);
-        self.common.view.changes.notify();
+        self.common.view.notify();
     }
 }
 

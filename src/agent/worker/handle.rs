@@ -1,33 +1,34 @@
 //! The handle of a worker: assigns, changes and removes tasks, and shows them.
 
+use super::changes::Changes;
 use super::core::{Answer, Message};
 use super::error::{AssignError, RefusedTask};
 use super::inbox::{Event, Inbox};
 use super::listener::{Listener, Listeners};
 use super::task::{AssignedTask, AssignmentChange, TaskView};
-use super::view::{Phase, View};
+use super::view::{Phase, Topic, View};
 use crate::agent::driver::{DriverHandle, Snapshot, Watch};
-use crate::agent::signal::Watcher;
 use crate::agent::sink::StatusSink;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::future::poll_fn;
+use core::task::{Poll, ready};
 use core::time::Duration;
 use futures::channel::oneshot;
-use futures::{Stream, StreamExt};
 
 /// The data that a worker, its handles and its drivers share.
 pub(super) struct Common<D> {
     pub(super) inbox: Arc<Inbox<D>>,
-    pub(super) view: View<D>,
+    pub(super) view: Arc<View<D>>,
     pub(super) listeners: Arc<Listeners>,
 }
 
 impl<D> Common<D> {
     pub(super) fn new() -> Self {
-        Self { inbox: Arc::new(Inbox::new()), view: View::new(), listeners: Arc::default() }
+        let (inbox, view) = (Arc::new(Inbox::new()), Arc::new(View::new()));
+        Self { inbox, view, listeners: Arc::default() }
     }
 }
 
@@ -46,7 +47,7 @@ impl<D> Common<D> {
 ///     let shutdown = TaskState::Shutdown;
 ///     let shut_down = AssignmentChange::DesiredState { id: id.into(), desired_state: shutdown };
 ///     handle.update([shut_down]).await?;
-///     handle.until(|tasks| tasks.iter().all(|task| task.id() != id || task.has_ended())).await?;
+///     handle.until_each([id], |task| task.is_none_or(|task| task.has_ended())).await?;
 ///     handle.update([AssignmentChange::Remove(id.into())]).await?;
 ///     Ok(())
 /// }
@@ -122,15 +123,8 @@ impl<D> WorkerHandle<D> {
     ///
     /// If you drop its future, the tasks are shut down or not.
     pub async fn shut_down(&self) -> Result<(), AssignError> {
-        let mut waiting = self.send(Message::ShutDown).await?.shut_down;
-        let has_ended = |tasks: &[TaskView<D>]| {
-            waiting.retain(|id| {
-                let place = tasks.binary_search_by(|task| task.id().cmp(id));
-                place.is_ok_and(|place| tasks.get(place).is_some_and(TaskView::is_shutting_down))
-            });
-            waiting.is_empty()
-        };
-        self.until(has_ended).await.map(drop)
+        let ids = self.send(Message::ShutDown).await?.shut_down;
+        self.until_each(ids, |task| !task.is_some_and(TaskView::is_shutting_down)).await
     }
 
     async fn send(&self, message: Message<D>) -> Answer {
@@ -140,8 +134,11 @@ impl<D> WorkerHandle<D> {
         answer.await.unwrap_or(Err(AssignError::Closed))
     }
 
-    /// Waits until the tasks are as `is` says, and returns them. It is asked at once, and then
-    /// whenever there is something else to be seen.
+    /// Waits until `is` returns true for the list of all tasks, and returns them. It is called at
+    /// once, and then after each of the changes that [`changes`](Self::changes) yields.
+    ///
+    /// A change costs as much as there are tasks. If you wait for tasks whose ids you know, use
+    /// [`until_each`](Self::until_each).
     ///
     /// # Errors
     ///
@@ -154,16 +151,68 @@ impl<D> WorkerHandle<D> {
         &self,
         mut is: impl FnMut(&[TaskView<D>]) -> bool,
     ) -> Result<Vec<TaskView<D>>, AssignError> {
-        let mut changes = self.changes();
-        while let Some(tasks) = changes.next().await {
-            if is(&tasks) {
-                return Ok(tasks);
+        let view = &self.common.view;
+        let mut watching = view.watch();
+        poll_fn(|context| {
+            while watching.poll(context).is_ready() {
+                let tasks = view.tasks();
+                if is(&tasks) {
+                    return Poll::Ready(Ok(tasks));
+                }
+                if view.phase() >= Phase::Closing {
+                    return Poll::Ready(Err(AssignError::Closed));
+                }
             }
-            if self.common.view.phase() >= Phase::Closing {
-                break;
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until `is` has returned true once for each of these tasks. It is called for each at
+    /// once, and then whenever that task has changed. It gets none if there is no such task.
+    ///
+    /// The other tasks cost nothing but a look at their ids when they change.
+    ///
+    /// ```
+    /// use onward::agent::WorkerHandle;
+    /// use onward::agent::worker::{AssignError, TaskView};
+    ///
+    /// /// Waits until two tasks have ended or are removed.
+    /// async fn both_end(handle: &WorkerHandle<String>) -> Result<(), AssignError> {
+    ///     handle.until_each(["web.1", "web.2"], |task| task.is_none_or(TaskView::has_ended)).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AssignError::Closed`]: the worker was closed before.
+    ///
+    /// # Cancel safety
+    ///
+    /// If you drop its future, nothing happens.
+    pub async fn until_each(
+        &self,
+        ids: impl IntoIterator<Item = impl Into<Arc<str>>>,
+        mut is: impl FnMut(Option<&TaskView<D>>) -> bool,
+    ) -> Result<(), AssignError> {
+        let view = &self.common.view;
+        let mut waiting: BTreeSet<Arc<str>> = ids.into_iter().map(Into::into).collect();
+        let mut follower = view.follow_from(Topic::Changes, &waiting);
+        poll_fn(|context| {
+            while !waiting.is_empty() {
+                let seen = ready!(follower.poll(context));
+                for (id, row) in seen {
+                    if waiting.contains(&id) && is(row.map(TaskView::from).as_ref()) {
+                        waiting.remove(&id);
+                    }
+                }
+                if !waiting.is_empty() && view.phase() >= Phase::Closing {
+                    return Poll::Ready(Err(AssignError::Closed));
+                }
             }
-        }
-        Err(AssignError::Closed)
+            Poll::Ready(Ok(()))
+        })
+        .await
     }
 
     /// Adds a sink that receives the statuses of all tasks, until you drop the [`Listener`].
@@ -186,11 +235,21 @@ impl<D> WorkerHandle<D> {
         self.common.view.tasks()
     }
 
-    /// All tasks as they are now, and then whenever there is something else to be seen: a
-    /// status, an assignment, the end of a driver. Changes that come faster than you look are
-    /// seen at once. The stream ends when the worker has stopped.
+    /// One task. None if there is no task of this id.
+    pub fn task(&self, id: &str) -> Option<TaskView<D>> {
+        self.common.view.task(id)
+    }
+
+    /// The tasks that change, as a stream. The first item has all tasks, and each item after it
+    /// those that have changed since. The stream ends when the worker has stopped; the last item
+    /// before that has all tasks again.
+    ///
+    /// A task changes with its status, its assignment, its removal error, and the beginning and
+    /// the end of its driver. For attempts and lines of progress, use
+    /// [`snapshots`](Self::snapshots). An item costs as much as the tasks in it, however many
+    /// there are. See [`ChangedTasks`](super::ChangedTasks) for an example.
     pub fn changes(&self) -> Changes<D> {
-        Changes { handle: self.clone(), watcher: Watcher::default() }
+        Changes::new(&self.common.view)
     }
 
     /// A stream of the newest snapshot of one task. None if there is no such task.
@@ -227,39 +286,5 @@ impl<D> Clone for WorkerHandle<D> {
 impl<D> fmt::Debug for WorkerHandle<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerHandle").finish_non_exhaustive()
-    }
-}
-
-/// A stream of all tasks, as they change; see [`WorkerHandle::changes`].
-#[must_use = "a stream does nothing until it is polled"]
-pub struct Changes<D> {
-    handle: WorkerHandle<D>,
-    watcher: Watcher,
-}
-
-impl<D> Stream for Changes<D> {
-    type Item = Vec<TaskView<D>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { handle, watcher } = &mut *self;
-        let view = &handle.common.view;
-        // Asked before the change, so that the last change is seen before the end.
-        let has_ended = view.phase() == Phase::Ended;
-        if view.changes.poll(watcher, context).is_ready() {
-            return Poll::Ready(Some(view.tasks()));
-        }
-        if has_ended { Poll::Ready(None) } else { Poll::Pending }
-    }
-}
-
-impl<D> Drop for Changes<D> {
-    fn drop(&mut self) {
-        self.handle.common.view.changes.forget(&self.watcher);
-    }
-}
-
-impl<D> fmt::Debug for Changes<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Changes").finish_non_exhaustive()
     }
 }

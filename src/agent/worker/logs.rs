@@ -1,7 +1,7 @@
 //! The logs of several tasks, including tasks that are assigned later.
 
 use super::handle::WorkerHandle;
-use super::view::Phase;
+use super::view::{Phase, Row, Topic};
 use crate::agent::driver::Shared;
 use crate::exec::{Assignment, ControllerError, LogPublisher, LogSubscriptionOptions};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::poll_fn;
-use core::mem;
 use core::task::Poll;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -110,18 +109,17 @@ impl<D> WorkerHandle<D> {
     ) -> Vec<(String, ControllerError)> {
         let view = &self.common.view;
         let selection = Selection::new(selector);
-        let mut follower = view.follow();
+        let mut follower = view.follow(Topic::Membership);
         let mut reading = FuturesUnordered::new();
         let mut begun: BTreeMap<Arc<str>, Arc<Shared<D>>> = BTreeMap::new();
         let mut failed = Vec::new();
         poll_fn(|context| {
             while let Poll::Ready(seen) = follower.poll(context) {
-                // The driver of a task that is gone is not kept for its logs.
-                let mut before = if seen.is_all { mem::take(&mut begun) } else { BTreeMap::new() };
-                for (id, followed) in seen.tasks {
-                    let before = before.remove(&id).or_else(|| begun.remove(&id));
-                    let Some((task, seat)) = followed else { continue };
-                    if !selection.selects(&task) {
+                for (id, row) in seen {
+                    // The driver of a task that is gone is not kept for its logs.
+                    let before = begun.remove(&id);
+                    let Some(Row { record, seat, .. }) = row else { continue };
+                    if !selection.selects(&record.assignment) {
                         continue;
                     }
                     if !before.is_some_and(|other| Arc::ptr_eq(&other, &seat)) {

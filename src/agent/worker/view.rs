@@ -1,13 +1,12 @@
 //! What the handles of a worker see.
 
 use super::task::TaskView;
+use super::unseen::{Followers, Unseen};
 use crate::agent::driver::{DriverHandle, Shared};
 use crate::agent::ids::ById;
-use crate::agent::signal::{Signal, Watching};
+use crate::agent::signal::{Signal, Watcher, Watching};
 use crate::agent::store::TaskRecord;
 use crate::agent::sync::Mutex;
-use crate::exec::Assignment;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
@@ -17,10 +16,7 @@ use core::time::Duration;
 /// The tasks as the worker has published them last.
 pub(super) struct View<D> {
     state: Mutex<State<D>>,
-    /// Something else is to be seen.
-    pub(super) changes: Signal,
-    /// There are other tasks, or a task has another driver, controller or service.
-    pub(super) membership: Signal,
+    signals: Topics<Signal>,
     /// How many tasks the followers have looked at.
     #[cfg(test)]
     pub(super) looks: core::sync::atomic::AtomicUsize,
@@ -30,34 +26,55 @@ struct State<D> {
     rows: ById<Row<D>>,
     phase: Phase,
     unstored_since: Option<Duration>,
-    /// Counts the followers, for their numbers.
-    numbers: u64,
-    followers: BTreeMap<u64, Unseen>,
+    followers: Topics<Followers>,
+    /// Whether there is something to notify of.
+    is_news: Topics<bool>,
 }
 
-/// The tasks that a follower has to look at.
-enum Unseen {
-    All,
-    Some(Vec<Arc<str>>),
+/// What one can follow.
+#[derive(Clone, Copy)]
+pub(super) enum Topic {
+    /// Everything that is to be seen of a task.
+    Changes,
+    /// Which tasks there are, and the driver, the controller and the service of each.
+    Membership,
 }
 
-/// Follows which tasks there are. It looks at each change once, so a change costs the same with
-/// any number of tasks.
-pub(super) struct Follower<'a, D> {
-    view: &'a View<D>,
+/// One of each, for every [`Topic`].
+#[derive(Default)]
+struct Topics<T> {
+    changes: T,
+    membership: T,
+}
+
+impl<T> Topics<T> {
+    const fn get(&self, topic: Topic) -> &T {
+        match topic {
+            Topic::Changes => &self.changes,
+            Topic::Membership => &self.membership,
+        }
+    }
+
+    const fn get_mut(&mut self, topic: Topic) -> &mut T {
+        match topic {
+            Topic::Changes => &mut self.changes,
+            Topic::Membership => &mut self.membership,
+        }
+    }
+}
+
+/// Follows the tasks. It looks once at each task that has changed, so a change costs the same
+/// with any number of tasks.
+pub(super) struct Follower<D> {
+    view: Arc<View<D>>,
+    topic: Topic,
     number: u64,
-    watching: Watching<'a>,
+    watcher: Watcher,
 }
 
-/// The tasks that have changed since a [`Follower`] looked last.
-pub(super) struct Seen<D> {
-    /// Whether these are all tasks that there are.
-    pub(super) is_all: bool,
-    /// Each with its assignment and its driver. None if the task is gone.
-    pub(super) tasks: Vec<(Arc<str>, Option<Followed<D>>)>,
-}
-
-pub(super) type Followed<D> = (Arc<Assignment<D>>, Arc<Shared<D>>);
+/// The tasks that have changed since a [`Follower`] looked last, in the order of their ids. None
+/// if a task is gone.
+pub(super) type Seen<D> = Vec<(Arc<str>, Option<Row<D>>)>;
 
 /// How far the worker is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -93,49 +110,86 @@ impl<D> Clone for Row<D> {
 
 impl<D> View<D> {
     pub(super) fn new() -> Self {
-        let (rows, followers) = (ById::default(), BTreeMap::new());
-        let (phase, unstored_since) = (Phase::Open, None);
-        let state = State { rows, phase, unstored_since, numbers: 0, followers };
+        let state = State {
+            rows: ById::default(),
+            phase: Phase::Open,
+            unstored_since: None,
+            followers: Topics::default(),
+            is_news: Topics::default(),
+        };
         Self {
             state: Mutex::new(state),
-            changes: Signal::default(),
-            membership: Signal::default(),
+            signals: Topics::default(),
             #[cfg(test)]
             looks: core::sync::atomic::AtomicUsize::new(0),
         }
     }
 
-    /// Publishes a task, or that there is none. Returns whether its driver, its logs or its
-    /// service are others. Then notify the [membership](Self::membership).
-    pub(super) fn set(&self, id: &Arc<str>, row: Option<Row<D>>) -> bool {
-        let now = row.as_ref().map(Row::followed);
+    /// Publishes a task, or that there is none. Then [`notify`](Self::notify).
+    pub(super) fn set(&self, id: &Arc<str>, row: Option<Row<D>>) {
         let mut state = self.state.lock();
-        let before = match row {
-            Some(row) => state.rows.insert(Arc::clone(id), row),
-            None => state.rows.remove(id),
+        let State { rows, followers, is_news, .. } = &mut *state;
+        let before = match row.clone() {
+            Some(row) => rows.insert(Arc::clone(id), row),
+            None => rows.remove(id),
         };
-        let is_same = match (&before, &now) {
-            (Some(before), Some(now)) => before.is_followed_as(now),
-            (None, None) => true,
-            _ => false,
+        let (was_there, is_there) = (before.is_some(), row.is_some());
+        is_news.changes = true;
+        followers.changes.changed(id, was_there, is_there);
+        let is_same = match (&before, &row) {
+            (Some(before), Some(row)) => before.is_followed_as(row),
+            (before, row) => before.is_none() && row.is_none(),
         };
         if !is_same {
-            let count = state.rows.len();
-            state.followers.values_mut().for_each(|unseen| unseen.add(id, count));
+            is_news.membership = true;
+            followers.membership.changed(id, was_there, is_there);
         }
         drop(state);
-        drop((before, now));
-        !is_same
+        drop((before, row));
     }
 
-    /// Follows which tasks there are. It looks at all of them first.
-    pub(super) fn follow(&self) -> Follower<'_, D> {
+    /// The snapshot of a task is another one. Then [`notify`](Self::notify).
+    pub(super) fn touch(&self, id: &Arc<str>) {
         let mut state = self.state.lock();
-        state.numbers += 1;
-        let number = state.numbers;
-        state.followers.insert(number, Unseen::All);
-        drop(state);
-        Follower { view: self, number, watching: self.membership.watch() }
+        let State { rows, followers, is_news, .. } = &mut *state;
+        if rows.contains_key(id) {
+            is_news.changes = true;
+            followers.changes.changed(id, true, true);
+        }
+    }
+
+    /// Wakes the followers that have something to look at.
+    pub(super) fn notify(&self) {
+        let is_news = mem::take(&mut self.state.lock().is_news);
+        for topic in [Topic::Membership, Topic::Changes] {
+            if *is_news.get(topic) {
+                self.signals.get(topic).notify();
+            }
+        }
+    }
+
+    /// Follows the tasks. It looks at all of them first.
+    pub(super) fn follow(self: &Arc<Self>, topic: Topic) -> Follower<D> {
+        self.follower(topic, Unseen::All)
+    }
+
+    /// Follows the tasks. It looks at these first, whether they exist or not.
+    pub(super) fn follow_from<'a>(
+        self: &Arc<Self>,
+        topic: Topic,
+        ids: impl IntoIterator<Item = &'a Arc<str>>,
+    ) -> Follower<D> {
+        self.follower(topic, Unseen::these(ids))
+    }
+
+    fn follower(self: &Arc<Self>, topic: Topic, unseen: Unseen) -> Follower<D> {
+        let number = self.state.lock().followers.get_mut(topic).add(unseen);
+        Follower { view: Arc::clone(self), topic, number, watcher: Watcher::default() }
+    }
+
+    /// Watches whether anything changes, without what it is.
+    pub(super) fn watch(&self) -> Watching<'_> {
+        self.signals.changes.watch()
     }
 
     /// The driver of a task.
@@ -146,6 +200,12 @@ impl<D> View<D> {
     /// The drivers of all tasks.
     pub(super) fn seats(&self) -> Vec<Arc<Shared<D>>> {
         self.state.lock().rows.values().map(|row| Arc::clone(&row.seat)).collect()
+    }
+
+    /// One task.
+    pub(super) fn task(&self, id: &str) -> Option<TaskView<D>> {
+        let row = self.state.lock().rows.get(id).cloned();
+        row.map(TaskView::from)
     }
 
     /// All tasks, in the order of their ids.
@@ -167,80 +227,71 @@ impl<D> View<D> {
         self.state.lock().phase
     }
 
-    /// The worker is this far. It never goes back.
+    /// The worker is this far. It never goes back. Followers look at all tasks a last time when
+    /// it has ended, because no task is reported after that.
     pub(super) fn set_phase(&self, phase: Phase) {
         let mut state = self.state.lock();
-        let is_news = state.phase < phase;
-        state.phase = state.phase.max(phase);
-        drop(state);
-        if !is_news {
+        if state.phase >= phase {
             return;
         }
-        self.changes.notify();
-        self.membership.notify();
+        state.phase = phase;
+        if phase == Phase::Ended {
+            let State { rows, followers, .. } = &mut *state;
+            for id in rows.keys() {
+                followers.changes.changed(id, true, true);
+            }
+        }
+        state.is_news = Topics { changes: true, membership: true };
+        drop(state);
+        self.notify();
     }
 }
 
 impl<D> Row<D> {
-    fn followed(&self) -> (Followed<D>, bool) {
-        ((Arc::clone(&self.record.assignment), Arc::clone(&self.seat)), self.has_logs)
-    }
-
-    /// Whether a follower of logs need not look again.
-    fn is_followed_as(&self, ((assignment, seat), has_logs): &(Followed<D>, bool)) -> bool {
-        Arc::ptr_eq(&self.seat, seat)
-            && self.has_logs == *has_logs
-            && self.record.assignment.service_id == assignment.service_id
+    /// Whether a follower of the membership need not look again.
+    fn is_followed_as(&self, now: &Self) -> bool {
+        Arc::ptr_eq(&self.seat, &now.seat)
+            && self.has_logs == now.has_logs
+            && self.record.assignment.service_id == now.record.assignment.service_id
     }
 }
 
-impl Unseen {
-    /// A task has changed, and there are so many. If a follower has more to look at than there
-    /// are tasks, it looks at all of them: an idle follower holds no more than that.
-    fn add(&mut self, id: &Arc<str>, count: usize) {
-        let Self::Some(ids) = self else { return };
-        if ids.len() < count {
-            ids.push(Arc::clone(id));
-        } else {
-            *self = Self::All;
-        }
-    }
-}
-
-impl<D> Follower<'_, D> {
-    /// Ready with the tasks that have changed since it was ready last, and the first time.
+impl<D> Follower<D> {
+    /// Ready with the tasks that have changed since it was ready last, and the first time. There
+    /// may be none: it is ready also if the worker is closed or has ended.
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Seen<D>> {
-        if self.watching.poll(context).is_pending() {
+        let Self { view, topic, number, watcher } = self;
+        if view.signals.get(*topic).poll(watcher, context).is_pending() {
             return Poll::Pending;
         }
-        let mut state = self.view.state.lock();
+        let mut state = view.state.lock();
         let State { rows, followers, .. } = &mut *state;
-        let unseen = followers.get_mut(&self.number);
-        let unseen = unseen.map(|unseen| mem::replace(unseen, Unseen::Some(Vec::new())));
-        let seen = match unseen.unwrap_or(Unseen::All) {
+        let mut seen: Seen<D> = match followers.get_mut(*topic).take(*number) {
             Unseen::All => {
-                let tasks = rows.iter().map(|(id, row)| (Arc::clone(id), Some(row.followed().0)));
-                Seen { is_all: true, tasks: tasks.collect() }
+                rows.iter().map(|(id, row)| (Arc::clone(id), Some(row.clone()))).collect()
             }
             Unseen::Some(ids) => {
                 let look = |id: Arc<str>| {
-                    let row = rows.get(&id).map(|row| row.followed().0);
+                    let row = rows.get(&id).cloned();
                     (id, row)
                 };
-                Seen { is_all: false, tasks: ids.into_iter().map(look).collect() }
+                ids.into_keys().map(look).collect()
             }
         };
         drop(state);
+        seen.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         #[cfg(test)]
-        self.view.looks.fetch_add(seen.tasks.len(), core::sync::atomic::Ordering::Relaxed);
+        view.looks.fetch_add(seen.len(), core::sync::atomic::Ordering::Relaxed);
         Poll::Ready(seen)
     }
 }
 
-impl<D> Drop for Follower<'_, D> {
+impl<D> Drop for Follower<D> {
     fn drop(&mut self) {
-        let unseen = self.view.state.lock().followers.remove(&self.number);
+        let Self { view, topic, number, watcher } = self;
+        let unseen = view.state.lock().followers.get_mut(*topic).remove(*number);
         drop(unseen);
+        view.signals.get(*topic).forget(watcher);
     }
 }
 
@@ -255,3 +306,6 @@ impl<D> From<Row<D>> for TaskView<D> {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+pub(super) mod tests;

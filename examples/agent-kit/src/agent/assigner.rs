@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use onward::agent::worker::ChangedTasks;
 use onward::agent::{AssignError, AssignedTask, AssignmentChange, TaskView};
 use onward::{Assignment, Controller as _, TaskState};
 use time::UtcDateTime;
@@ -186,8 +187,12 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
     ///
     /// One of the names is no task of the file, or the store failed.
     pub(super) async fn stop(&mut self, names: &[String]) -> Result<(), String> {
-        let known: Vec<_> = self.file.tasks.iter().map(|task| &*task.name).collect();
-        check_names(names, &known)?;
+        let known = || self.file.tasks.iter().map(|task| task.name.clone());
+        check_names(
+            names,
+            |name| self.file.tasks.iter().any(|task| task.name == name),
+            || known().collect(),
+        )?;
         let ids: BTreeSet<_> = names.iter().cloned().collect();
         let shutdown = TaskState::Shutdown;
         let changes = ids
@@ -264,13 +269,17 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         if let Err(error) = self.tasks.update(removals).await {
             return names.into_iter().map(|name| (name, error.to_string())).collect();
         }
-        let failed =
-            |view: &View<_>| names.contains(view.id()).then(|| view.removal_error.is_some());
-        let tried = self.tasks.until(|views| views.iter().filter_map(failed).all(|failed| failed));
-        let mut views = tried.await.unwrap_or_default();
-        views.retain(|view| names.contains(view.id()));
-        let error = |view: View<_>| Some((view.id().to_owned(), view.removal_error?));
-        views.into_iter().filter_map(error).collect()
+        let ids = names.iter().map(String::as_str);
+        let is_tried =
+            |view: Option<&View<_>>| view.is_none_or(|view| view.removal_error.is_some());
+        if self.tasks.until_each(ids, is_tried).await.is_err() {
+            return Vec::new();
+        }
+        let error = |name: String| {
+            let error = self.tasks.task(&name)?.removal_error?;
+            Some((name, error))
+        };
+        names.into_iter().filter_map(error).collect()
     }
 
     /// Takes over when each task of the file was first assigned. A new one is assigned now.
@@ -291,10 +300,12 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
 
     /// Shows the output of those tasks whose output is not shown yet. Of a task that an earlier
     /// agent had, only what is new.
-    pub(super) fn show_new(&mut self, views: &[View<E::Definition>]) {
+    pub(super) fn show_new(&mut self, changed: &ChangedTasks<TaskSpec<E::Definition>>) {
         while self.shown.try_join_next().is_some() {}
-        self.followed.retain(|name, _| view(views, name).is_some());
-        for view in views.iter().filter(|view| !view.record.removing) {
+        for name in &changed.removed {
+            self.followed.remove(&**name);
+        }
+        for view in changed.tasks.iter().filter(|view| !view.record.removing) {
             let (name, at) = (view.id(), view.record.assignment.definition.assigned_at);
             if self.followed.insert(name.to_owned(), at) == Some(at) {
                 continue;

@@ -1,6 +1,6 @@
 //! What the worker tells, on the board.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use futures::stream::{BoxStream, SelectAll, once};
 use futures::{StreamExt as _, future};
 use onward::TaskStatus;
 use onward::agent::Snapshot;
-use onward::agent::worker::TaskView;
+use onward::agent::worker::{ChangedTasks, TaskView};
 use time::UtcDateTime;
 
 use crate::board::{Board, Row};
@@ -26,9 +26,14 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
     let mut steps: SelectAll<BoxStream<'static, (String, Option<Snapshot>)>> = SelectAll::new();
     let mut followed = BTreeSet::new();
     loop {
-        let views = tokio::select! {
-            views = changes.next() => match views {
-                Some(views) => views,
+        let changed = tokio::select! {
+            changed = changes.next() => match changed {
+                Some(ChangedTasks { tasks, removed, .. }) => {
+                    for name in &removed {
+                        board.remove(name);
+                    }
+                    tasks
+                }
                 None => return,
             },
             Some((name, snapshot)) = steps.next() => {
@@ -37,14 +42,16 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
                     continue;
                 }
                 followed.remove(&name);
-                tasks.tasks()
+                tasks.task(&name).into_iter().collect()
             }
         };
-        show(&board, &views, origin);
-        for view in views.iter().filter(|view| !view.snapshot.driver_has_ended) {
-            let name = view.record.id().to_owned();
-            let snapshots = tasks.snapshots(&name).filter(|_| !followed.contains(&name));
-            let Some(snapshots) = snapshots else { continue };
+        for view in changed {
+            let (name, has_ended) = (view.id().to_owned(), view.snapshot.driver_has_ended);
+            show(&board, view, origin);
+            if has_ended || followed.contains(&name) {
+                continue;
+            }
+            let Some(snapshots) = tasks.snapshots(&name) else { continue };
             followed.insert(name.clone());
             let ended = once(future::ready(None));
             let named = move |snapshot| (name.clone(), snapshot);
@@ -53,20 +60,35 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
     }
 }
 
-/// Shows these tasks and no others.
-pub(super) fn show<D: Definition>(board: &Board, views: &[View<D>], origin: Instant) {
-    board.change(|rows| {
-        let before = std::mem::take(rows).into_iter();
-        let mut before: BTreeMap<String, Row> = before.map(|row| (row.name.clone(), row)).collect();
-        for view in views {
-            let name = view.record.id();
-            let found = before.remove(name);
-            let mut row = found.unwrap_or_else(|| found_row(name, view.snapshot.status.clone()));
-            row.is_redefined = is_redefined(&view.record);
-            step(&mut row, view.snapshot.clone(), view.removal_error.as_deref(), origin);
-            rows.push(row);
+/// Shows all tasks a last time, and returns their statuses.
+pub(super) fn show_all<D: Definition>(
+    board: &Board,
+    tasks: &Tasks<D>,
+    origin: Instant,
+) -> Vec<TaskStatus> {
+    let views = tasks.tasks();
+    let statuses = views.iter().map(|view| view.snapshot.status.clone()).collect();
+    for row in board.rows() {
+        if tasks.task(&row.name).is_none() {
+            board.remove(&row.name);
         }
-    });
+    }
+    for view in views {
+        show(board, view, origin);
+    }
+    statuses
+}
+
+/// Shows a task.
+fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
+    let TaskView { record, snapshot, removal_error, .. } = view;
+    let found = snapshot.status.clone();
+    let is_redefined = is_redefined(&record);
+    let change = |row: &mut Row| {
+        row.is_redefined = is_redefined;
+        step(row, snapshot, removal_error.as_deref(), origin);
+    };
+    board.change(record.id(), || found_row(record.id(), found), change);
 }
 
 /// The row of a task that may have been in its state for a while.

@@ -42,6 +42,9 @@ const INSPECTION: Duration = Duration::from_secs(10);
 /// How many answers may wait for a client that reads slowly.
 const WAITING: usize = 1024;
 
+/// How many tasks are listed in one answer. All at once would take much memory and time.
+const LISTED: usize = 50;
+
 /// The socket could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", path.display())]
@@ -224,14 +227,21 @@ impl<E: TaskExecutor + 'static> Talk<E> {
     }
 
     async fn ps(&self, out: &Out) -> Result<(), String> {
-        let (views, executor) = (self.tasks.tasks(), self.executor.clone());
-        let list = move |view: &TaskView<_>| {
-            Listed::of(view, executor.details(view.id(), &view.snapshot.status))
-        };
-        // The executor may look into files.
-        let listed = spawn_blocking(move || views.iter().map(list).collect()).await;
-        let listed = listed.map_err(|error| format!("the tasks cannot be listed: {error}"))?;
-        _ = out.send(&Answer::Tasks(listed)).await;
+        let mut views = self.tasks.tasks().into_iter();
+        loop {
+            let part: Vec<_> = views.by_ref().take(LISTED).collect();
+            if part.is_empty() {
+                break;
+            }
+            let executor = self.executor.clone();
+            let list = move |view: &TaskView<_>| {
+                Listed::of(view, executor.details(view.id(), &view.snapshot.status))
+            };
+            // The executor may look into files.
+            let listed = spawn_blocking(move || part.iter().map(list).collect()).await;
+            let listed = listed.map_err(|error| format!("the tasks cannot be listed: {error}"))?;
+            _ = out.send(&Answer::Tasks(listed)).await;
+        }
         for notice in self.board.notices() {
             _ = out.send(&Answer::Notice(notice)).await;
         }
@@ -245,8 +255,8 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         options: &LogSubscriptionOptions,
         out: &Out,
     ) -> Result<bool, String> {
-        let views = self.tasks.tasks();
-        check_names(names, &views.iter().map(|view| view.record.id()).collect::<Vec<_>>())?;
+        let all = || self.tasks.tasks().iter().map(|view| view.id().to_owned()).collect();
+        check_names(names, |name| self.tasks.task(name).is_some(), all)?;
         let published = names.iter().map(|name| async move {
             let said = Said { task: name.clone(), out: out.clone() };
             let read = publish_logs(&self.tasks, &self.executor, name, said, options.clone()).await;
@@ -271,27 +281,24 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         self.orders.send(order).map_err(|_| ends())?;
         answer.await.map_err(|_| ends())??;
         if wait {
-            let is_named = |id: &str| names.iter().any(|name| name == id);
             // A task that is being removed is followed by another one of its name.
-            let is_over = |view: &TaskView<_>| {
-                (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+            let is_over = |view: Option<&TaskView<_>>| {
+                view.is_none_or(|view| {
+                    (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
+                })
             };
-            let are_over = self
-                .tasks
-                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_over));
-            let views = are_over.await.map_err(|_| ends())?;
+            let ids = || names.iter().map(String::as_str);
+            self.tasks.until_each(ids(), is_over).await.map_err(|_| ends())?;
             // The exit code comes with the inspection after the end, which may fail.
-            let is_inspected = |view: &TaskView<_>| {
-                let workload = view.snapshot.status.container_status.as_ref();
-                !view.has_ended() || workload.is_none_or(|workload| workload.pid.is_none())
+            let is_inspected = |view: Option<&TaskView<_>>| {
+                let status = view.filter(|view| view.has_ended()).map(|view| &view.snapshot.status);
+                let workload = status.and_then(|status| status.container_status.as_ref());
+                workload.is_none_or(|workload| workload.pid.is_none())
             };
-            let are_inspected = self
-                .tasks
-                .until(|views| views.iter().filter(|view| is_named(view.id())).all(is_inspected));
-            _ = timeout(INSPECTION, are_inspected).await;
-            let failed = views.iter().filter(|view| is_named(view.id())).find_map(|view| {
-                let error = view.removal_error.as_deref().filter(|_| view.record.removing)?;
-                Some(format!("the task {} could not be removed: {error}", view.id()))
+            _ = timeout(INSPECTION, self.tasks.until_each(ids(), is_inspected)).await;
+            let failed = names.iter().find_map(|name| {
+                let view = self.tasks.task(name).filter(|view| view.record.removing)?;
+                Some(format!("the task {name} could not be removed: {}", view.removal_error?))
             });
             failed.map_or(Ok(()), Err)?;
         }

@@ -8,14 +8,14 @@
 //!
 //! The seconds count from the start of the program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
 use onward::lifecycle::{TaskState, TaskStatus};
 
 use super::text::{duration, exit_code, one_line, padded, width};
-use crate::board::Row;
+use crate::board::{Changed, Row};
 use crate::workload::pid;
 
 /// Remembers what has been said of each task, so that nothing is said twice.
@@ -24,6 +24,8 @@ pub struct Plain {
     start: Instant,
     said: BTreeMap<String, Said>,
     notices: Vec<String>,
+    /// The columns of the longest name so far.
+    longest: u16,
 }
 
 /// What has been said of one task.
@@ -43,29 +45,30 @@ impl Plain {
     /// Nothing has been said. The lines count their seconds from `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, said: BTreeMap::new(), notices: Vec::new() }
+        Self { start, said: BTreeMap::new(), notices: Vec::new(), longest: 0 }
     }
 
-    /// The lines for what has changed since the last look, each with its line end.
+    /// The lines for these rows, which have changed since the last look, and for the tasks that
+    /// were removed, each with its line end.
     ///
     /// A board can change faster than it is looked at. What is between two looks is not seen,
     /// but an end is: nothing comes after it, so that the next look finds it.
-    pub fn look(&mut self, rows: &[Row], notices: &[String], now: Instant) -> String {
+    pub fn look(&mut self, changed: &Changed, notices: &[String], now: Instant) -> String {
+        let Changed { rows, removed } = changed;
         let seconds = now.saturating_duration_since(self.start).as_secs_f64();
-        let longest = rows.iter().map(|row| width(&one_line(&row.name))).max().unwrap_or(0);
+        let widths = rows.iter().map(|row| width(&one_line(&row.name)));
+        self.longest = widths.fold(self.longest, Ord::max);
+        let longest = self.longest;
         let mut lines = String::new();
         let mut say = |text: &str| {
             let line = format!("{seconds:8.3}  {text}");
             let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
         };
-        let there: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-        self.said.retain(|name, _| {
-            let is_there = there.contains(name.as_str());
-            if !is_there {
+        for name in removed {
+            if self.said.remove(name).is_some() {
                 say(&format!("{}  removed", padded(&one_line(name), longest)));
             }
-            is_there
-        });
+        }
         for row in rows {
             let name = padded(&one_line(&row.name), longest);
             for text in self.said.entry(row.name.clone()).or_default().news(row, now) {

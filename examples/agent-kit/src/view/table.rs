@@ -22,7 +22,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use super::text::{cut, duration, exit_code, one_line, width};
-use crate::board::Row;
+use crate::board::{Changed, Row};
 use crate::workload::pid;
 use columns::{Column, Place, Widths};
 
@@ -49,10 +49,16 @@ impl Table {
         u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
     }
 
-    /// Notes how far the tasks have come. The end of a task does not tell where it came from:
-    /// that is known only to who has looked before.
-    pub fn look(&mut self, rows: &[Row]) {
-        self.steps.retain(|name, _| rows.iter().any(|row| row.name == *name));
+    /// Notes how far the tasks have come that have changed. The end of a task does not tell where
+    /// it came from: that is known only to who has looked before.
+    pub fn look(&mut self, changed: &Changed) {
+        for name in &changed.removed {
+            self.steps.remove(name);
+        }
+        self.note(&changed.rows);
+    }
+
+    fn note(&mut self, rows: &[Row]) {
         for row in rows {
             let state = row.status.state;
             let (before, steps) = self.steps.entry(row.name.clone()).or_insert((state, 0));
@@ -73,7 +79,7 @@ impl Table {
         area: Rect,
         canvas: &mut Buffer,
     ) {
-        self.look(rows);
+        self.note(rows);
         let area = area.intersection(canvas.area);
         let [header, body, below, footer] = parts(area, notices.len());
         let shown = chosen(rows, usize::from(body.height));

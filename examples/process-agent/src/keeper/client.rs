@@ -7,11 +7,13 @@ mod prepare;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
 use time::UtcDateTime;
-use tokio::time::{sleep, timeout};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     control::Request,
@@ -32,6 +34,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time between two looks, where there is nothing to wait for.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
+
+/// Time between two looks whether the directory of a running task is still there.
+const REMOVAL_POLL: Duration = Duration::from_secs(10);
 
 /// The longest time between two looks, where it can take long.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
@@ -89,6 +94,14 @@ pub enum End {
     Exited(Exit),
     /// See [`State::Lost`].
     Lost,
+}
+
+/// The next multiple of [`REMOVAL_POLL`] since this process waited first. Thousands of tasks wake it
+/// once then.
+fn next_poll() -> Instant {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let passed = FIRST.elapsed().as_secs() / REMOVAL_POLL.as_secs();
+    *FIRST + REMOVAL_POLL * u32::try_from(passed + 1).unwrap_or(u32::MAX)
 }
 
 impl Keeper {
@@ -180,6 +193,9 @@ impl Keeper {
     /// starting or ending, which takes milliseconds, or has lost its socket to something that
     /// removes files. It is looked at in growing intervals, of 1 s in the end.
     ///
+    /// Every 10 s, at the same moment for all tasks of this process, it looks whether the task's
+    /// directory is still there. If not, it has the keeper look, which then stops the task.
+    ///
     /// # Errors
     ///
     /// [`KeeperError::Gone`] if there is nothing to wait for. [`KeeperError::File`] if the
@@ -196,14 +212,23 @@ impl Keeper {
                 Look::Free(State::Lost) => return Ok(End::Lost),
                 Look::Free(_) => return Err(self.gone()),
                 Look::Busy => {}
-                Look::Connected(mut lines, _) => {
-                    while let Some(report) = next_report(&mut lines).await {
-                        pause = POLL;
-                        if let Reported::Exited { exit } = report.state {
-                            return Ok(End::Exited(exit));
+                Look::Connected(mut lines, mut writer) => loop {
+                    let report = match timeout_at(next_poll(), next_report(&mut lines)).await {
+                        Ok(Some(report)) => report,
+                        Ok(None) => break,
+                        Err(_) => {
+                            if matches!(self.has(files::KEEPER), Ok(false)) {
+                                // If it cannot be sent, the connection has ended.
+                                _ = writer.write_all(b"{}\n").await;
+                            }
+                            continue;
                         }
+                    };
+                    pause = POLL;
+                    if let Reported::Exited { exit } = report.state {
+                        return Ok(End::Exited(exit));
                     }
-                }
+                },
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_POLL);

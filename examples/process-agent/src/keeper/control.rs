@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The longest line that a client may send.
 const MAX_REQUEST: usize = 4096;
 
-/// What a client may send, one line of JSON each.
+/// What a client may send, one line of JSON each. One that asks for nothing has the keeper look
+/// whether its directory is still there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Request {
@@ -80,6 +81,10 @@ impl Server {
         let listens = if self.paused_until.is_none() { PollFlags::IN } else { PollFlags::empty() };
         let listener = PollFd::new(&self.listener, listens);
         std::iter::once(listener).chain(self.clients.iter().map(Client::poll_fd))
+    }
+
+    pub(super) fn has_clients(&self) -> bool {
+        !self.clients.is_empty()
     }
 
     /// When to call [`serve`](Self::serve) if nothing is ready before.

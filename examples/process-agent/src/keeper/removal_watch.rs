@@ -19,6 +19,10 @@ use super::files;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How much later it looks while an agent is connected. The agent looks then, in one process for
+/// all of its tasks: see [`Keeper::wait`](super::Keeper::wait). This is for an agent that is stopped.
+const DELAY: Duration = Duration::from_secs(600);
+
 /// Looks again and again. It looks at the directory that is held open, so that neither a rename
 /// nor another directory in its place is taken for a removal.
 #[derive(Debug)]
@@ -34,9 +38,9 @@ impl RemovalWatch {
         Ok(Self { dir, pause: FIRST_PAUSE, look: Instant::now() + FIRST_PAUSE })
     }
 
-    /// When [`is_removed`](Self::is_removed) looks again.
-    pub(super) fn wakes_at(&self) -> Instant {
-        self.look
+    /// When to call [`is_removed`](Self::is_removed) again.
+    pub(super) fn wakes_at(&self, has_clients: bool) -> Instant {
+        if has_clients { self.look + DELAY } else { self.look }
     }
 
     /// Looks at once when asked next, and more often for a while.

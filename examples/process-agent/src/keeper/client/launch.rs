@@ -1,18 +1,14 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    num::NonZero,
     os::unix::fs::OpenOptionsExt as _,
-    pin::pin,
     process::Stdio,
-    sync::LazyLock,
     time::Duration,
 };
 
 use tokio::{
     io::AsyncReadExt as _,
     process::Command,
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 
@@ -20,21 +16,11 @@ use super::{Keeper, KeeperError, Launched, PATIENCE, POLL, Spawned, State, files
 use crate::{
     keeper::{exit::Exit, lock},
     process_state::{self, INHERITED_VARIABLE},
+    turns::TURNS,
 };
 
 /// How long a launch may take before its outcome is looked for: many can be under way at once.
 const LAUNCH_TAKES: Duration = Duration::from_secs(60);
-
-/// The launches that go on at the same time: more of them would only take the processor from each
-/// other, and from the agent.
-static LAUNCHES: LazyLock<Semaphore> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Semaphore::new(8 * processors)
-});
-
-/// How long a launch holds back others. One that takes longer waits for something else than the
-/// processor, such as a disk.
-const HOLDS_BACK: Duration = Duration::from_secs(1);
 
 impl Keeper {
     /// Starts the keeper, and returns when the workload runs or has ended. A workload that
@@ -59,11 +45,15 @@ impl Keeper {
             if let Some(found) = self.already(true).await? {
                 return Ok(found);
             }
-            if let Some(locked) = self.lock_for_launch()? {
-                let Err(error) = self.launch(locked).await else {
-                    return Ok(Spawned::Started);
-                };
-                return self.already(false).await?.ok_or(error);
+            // Locked when it has its turn: others wait for the lock only so long.
+            let launched = TURNS.run(async {
+                let Some(locked) = self.lock_for_launch()? else { return Ok(None) };
+                Ok::<_, KeeperError>(Some(self.launch(locked).await))
+            });
+            match launched.await? {
+                Some(Ok(())) => return Ok(Spawned::Started),
+                Some(Err(error)) => return self.already(false).await?.ok_or(error),
+                None => {}
             }
             sleep(POLL).await;
         }
@@ -116,7 +106,6 @@ impl Keeper {
     /// The locked directory is its standard input. No copy of it is kept here: if the launcher and
     /// the keeper have both ended, the lock is free.
     async fn launch(&self, locked: File) -> Result<(), KeeperError> {
-        let turn = LAUNCHES.acquire().await;
         let errors = OpenOptions::new()
             .append(true)
             .create(true)
@@ -148,14 +137,8 @@ impl Keeper {
             let _ = launcher.wait().await;
             read.map(|()| said)
         };
-        let mut reading = pin!(timeout(LAUNCH_TAKES, reading));
-        let read = if let Ok(read) = timeout(HOLDS_BACK, &mut reading).await {
-            read
-        } else {
-            drop(turn);
-            reading.await
-        };
-        let said = read
+        let said = timeout(LAUNCH_TAKES, reading)
+            .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.not_launched(error.to_string(), error.raw_os_error()))?;
         match serde_json::from_slice(&said) {

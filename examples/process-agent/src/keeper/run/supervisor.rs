@@ -70,6 +70,7 @@ impl Supervisor {
     fn take_requests(&mut self, ending: &mut Ending) {
         self.signals.clear();
         let served = self.server.serve();
+        let has_requests = !served.requests.is_empty();
         for request in served.requests {
             if request.kill {
                 ending.kill();
@@ -81,7 +82,7 @@ impl Supervisor {
             ending.stop();
         }
         // Who leaves may have removed the directory, and who wakes the keeper may have found none.
-        if self.signals.continued() || served.left {
+        if self.signals.continued() || served.left || has_requests {
             self.watch.hurry();
         }
         if ending.runs() && self.watch.is_removed() {
@@ -98,7 +99,7 @@ impl Supervisor {
         if !is_over {
             fds.extend(ending.events().map(|events| PollFd::new(events, PollFlags::PRI)));
         }
-        let watch = ending.runs().then(|| self.watch.wakes_at());
+        let watch = ending.runs().then(|| self.watch.wakes_at(self.server.has_clients()));
         let wakes_at = [watch, ending.wakes_at().filter(|_| !is_over), self.server.wakes_at()];
         let wakes_at = wakes_at.into_iter().flatten().min();
         let left = wakes_at.map(|at| at.saturating_duration_since(Instant::now()));

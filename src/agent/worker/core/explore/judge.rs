@@ -41,7 +41,7 @@ impl State {
                 Action::StopReconciling(id) => {
                     self.reconciling.remove(&id);
                 }
-                Action::Introduce(..) | Action::Show(_) | Action::Notify => {}
+                Action::Introduce(..) | Action::Show(_) | Action::Notify(_) => {}
                 Action::Report(id, status) => self.judge_report(id, &status),
                 Action::ReportRemoved(id) => {
                     let was_told = self.told.remove(&id).is_some();
