@@ -308,4 +308,5 @@ impl<D> From<Row<D>> for TaskView<D> {
 }
 
 #[cfg(all(test, not(shuttle)))]
+#[allow(clippy::expect_used, clippy::pedantic, clippy::items_after_statements, reason = "tests")]
 pub(super) mod tests;
