@@ -82,7 +82,8 @@ fn each_format_marks_exactly_the_untaken_edges() {
 #[test]
 fn the_table_in_the_page_is_what_is_printed() {
     let page = read("docs/architecture.md");
-    let (_, block) = page.split_once("<!-- cargo run --example diagram -- markdown -->\n\n").unwrap();
+    let (_, block) =
+        page.split_once("<!-- cargo run --example diagram -- markdown -->\n\n").unwrap();
     let printed = Diagram::new(DiagramFormat::Markdown).to_string();
     assert_eq!(block.split("\n\n").next(), Some(printed.trim_end()));
 }

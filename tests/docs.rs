@@ -243,7 +243,11 @@ fn every_page_is_in_the_documentation_and_in_the_index() {
     let pages = pages();
     let index = &pages["docs/README.md"];
     for page in pages.keys().filter(|page| page.starts_with("docs/")) {
-        assert_eq!(library.contains(&format!("\"../{page}\"")), page != "docs/performance.md", "{page}");
+        assert_eq!(
+            library.contains(&format!("\"../{page}\"")),
+            page != "docs/performance.md",
+            "{page}"
+        );
         let name = page.strip_prefix("docs/").unwrap();
         assert!(name == "README.md" || index.contains(&format!("[{name}]: {name}\n")), "{page}");
     }

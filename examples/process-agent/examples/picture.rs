@@ -41,7 +41,8 @@ fn main() -> Result<()> {
     let side = OpenOptions::new().read(true).write(true).open(path)?;
 
     let example = env::current_exe()?;
-    let folder = example.ancestors().nth(2).context("this program is not in a folder of cargo's")?;
+    let folder =
+        example.ancestors().nth(2).context("this program is not in a folder of cargo's")?;
     let mut demo = Command::new(folder.join("process-agent"))
         .arg("run")
         .env("TERM", "xterm-256color")
@@ -103,7 +104,9 @@ fn svg(screen: &vt100::Screen) -> String {
         while column < columns {
             let (start, first) = (column, screen.cell(row, column));
             let mut text = String::new();
-            while let Some(cell) = screen.cell(row, column).filter(|cell| is_alike(Some(cell), first)) {
+            while let Some(cell) =
+                screen.cell(row, column).filter(|cell| is_alike(Some(cell), first))
+            {
                 text.push_str(if cell.has_contents() { cell.contents() } else { " " });
                 column += 1;
             }

@@ -1,4 +1,4 @@
-//! The stream of the tasks of a worker that have changed.
+//! The stream of the changed tasks of a worker.
 
 use super::task::TaskView;
 use super::view::{Follower, Phase, Topic, View};
@@ -10,11 +10,12 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures::Stream;
 
-/// The tasks that have changed since a [`Changes`] stream was polled last.
+/// An item of a [`Changes`] stream: the tasks that have changed since the last item.
 ///
-/// Each task is in it once, however often it has changed. A task that was removed and assigned
-/// again since then is a changed one. A task that has come and gone since then is not in it. So a
-/// stream that is polled seldom never holds more ids than it has yielded and than there are tasks.
+/// Each task is in it once, even if it has changed several times. A task that was removed and
+/// assigned again counts as changed. A task that was assigned and removed since the last item is not
+/// in it. So a stream that is polled rarely never holds more ids than it has yielded and than there
+/// are tasks.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -44,19 +45,19 @@ use futures::Stream;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ChangedTasks<D> {
-    /// The tasks that are new or have changed, as they are now, in the order of their ids.
+    /// The new and changed tasks in their current form, in the order of their ids.
     pub tasks: Vec<TaskView<D>>,
-    /// The ids of the tasks that are gone, in order. An earlier item had each of them.
+    /// The ids of the tasks that were removed, in order. An earlier item had each of them.
     pub removed: Vec<Arc<str>>,
 }
 
-/// A stream of the tasks that change; see
+/// A stream of the changed tasks; see
 /// [`WorkerHandle::changes`](super::WorkerHandle::changes).
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Changes<D> {
     view: Arc<View<D>>,
     follower: Follower<D>,
-    /// The first item is yielded also if there are no tasks.
+    /// The first item is yielded even if there are no tasks.
     is_first: bool,
 }
 
@@ -73,7 +74,7 @@ impl<D> Stream for Changes<D> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { view, follower, is_first } = &mut *self;
         loop {
-            // Asked before the tasks, so that the last change is seen before the end.
+            // Read before the tasks, so that the last change comes before the end.
             let has_ended = view.phase() == Phase::Ended;
             let Poll::Ready(seen) = follower.poll(context) else {
                 return if has_ended { Poll::Ready(None) } else { Poll::Pending };

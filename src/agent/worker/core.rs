@@ -128,9 +128,9 @@ pub(super) enum Action<D, H> {
     ReportRemoved(Arc<str>),
     /// Publish the new record, driver, logs or removal error of a task.
     Show(Arc<str>),
-    /// A driver has something else to show of this task.
+    /// Wake the watchers: the snapshot of this task has changed.
     Notify(Arc<str>),
-    /// A message is answered. Boxed: of the others there may be very many.
+    /// Answer a message. Boxed, because there may be very many of the other actions.
     Answer(u64, Box<Answer>),
 }
 

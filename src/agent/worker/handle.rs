@@ -134,10 +134,10 @@ impl<D> WorkerHandle<D> {
         answer.await.unwrap_or(Err(AssignError::Closed))
     }
 
-    /// Waits until `is` returns true for the list of all tasks, and returns them. It is called at
-    /// once, and then after each of the changes that [`changes`](Self::changes) yields.
+    /// Waits until `is` returns true for the list of all tasks, and returns the list. `is` is called
+    /// at once, and then after each change.
     ///
-    /// A change costs as much as there are tasks. If you wait for tasks whose ids you know, use
+    /// The cost of a change grows with the number of tasks. If you wait for tasks whose ids you know, use
     /// [`until_each`](Self::until_each).
     ///
     /// # Errors
@@ -168,10 +168,10 @@ impl<D> WorkerHandle<D> {
         .await
     }
 
-    /// Waits until `is` has returned true once for each of these tasks. It is called for each at
-    /// once, and then whenever that task has changed. It gets none if there is no such task.
+    /// Waits until `is` has returned true once for each of these tasks. `is` is called for each task
+    /// at once, and then after each of its changes. If there is no such task, it gets `None`.
     ///
-    /// The other tasks cost nothing but a look at their ids when they change.
+    /// The cost does not grow with the number of other tasks.
     ///
     /// ```
     /// use onward::agent::WorkerHandle;
@@ -235,19 +235,18 @@ impl<D> WorkerHandle<D> {
         self.common.view.tasks()
     }
 
-    /// One task. None if there is no task of this id.
+    /// The task with this id. None if there is no such task.
     pub fn task(&self, id: &str) -> Option<TaskView<D>> {
         self.common.view.task(id)
     }
 
-    /// The tasks that change, as a stream. The first item has all tasks, and each item after it
-    /// those that have changed since. The stream ends when the worker has stopped; the last item
-    /// before that has all tasks again.
+    /// A stream of the changed tasks. The first item has all tasks. Each later item has the tasks that
+    /// have changed since. When the worker has ended, there is a last item with all tasks, and then
+    /// the stream ends.
     ///
-    /// A task changes with its status, its assignment, its removal error, and the beginning and
-    /// the end of its driver. For attempts and lines of progress, use
-    /// [`snapshots`](Self::snapshots). An item costs as much as the tasks in it, however many
-    /// there are. See [`ChangedTasks`](super::ChangedTasks) for an example.
+    /// A change is a new status, assignment or removal error, or the start or end of a driver. For
+    /// attempts and lines of progress, use [`snapshots`](Self::snapshots). The cost of an item grows
+    /// with the number of tasks in it, and not with the number of all tasks. See [`ChangedTasks`](super::ChangedTasks) for an example.
     pub fn changes(&self) -> Changes<D> {
         Changes::new(&self.common.view)
     }

@@ -1,29 +1,29 @@
-//! What the followers of a worker's tasks have not looked at yet.
+//! The changed tasks that followers have not read yet.
 
 use crate::agent::ids::ById;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
-/// The tasks that one follower has to look at.
+/// The tasks that one follower must read.
 pub(super) enum Unseen {
-    /// All that there are: it has not looked yet.
+    /// All tasks: the follower has not read any yet.
     All,
-    /// Each task that has changed, and whether the follower knows that there is such a task. A
-    /// task that has come and gone between two looks is not among them, so there are never more
-    /// than the follower has seen last and than there are now.
+    /// Each changed task, and whether the follower has read it before. A task that was added and
+    /// removed between two reads is not in it, so the map never has more tasks than the follower has
+    /// read and than there are now.
     Some(ById<bool>),
 }
 
 /// The followers of one kind of change, by their numbers.
 #[derive(Default)]
 pub(super) struct Followers {
-    /// Counts the followers, for their numbers.
+    /// The last number of a follower.
     numbers: u64,
     unseen: BTreeMap<u64, Unseen>,
 }
 
 impl Unseen {
-    /// The follower looks at these first.
+    /// The follower reads these tasks first.
     pub(super) fn these<'a>(ids: impl IntoIterator<Item = &'a Arc<str>>) -> Self {
         Self::Some(ids.into_iter().map(|id| (Arc::clone(id), true)).collect())
     }
@@ -38,19 +38,19 @@ impl Unseen {
 }
 
 impl Followers {
-    /// A new follower, and its number.
+    /// Adds a follower. Returns its number.
     pub(super) fn add(&mut self, unseen: Unseen) -> u64 {
         self.numbers += 1;
         self.unseen.insert(self.numbers, unseen);
         self.numbers
     }
 
-    /// A follower is gone. Returns what is to be dropped.
+    /// Removes a follower. Returns its unread tasks, which the caller drops.
     pub(super) fn remove(&mut self, number: u64) -> Option<Unseen> {
         self.unseen.remove(&number)
     }
 
-    /// A task has changed, has come or is gone.
+    /// A task was changed, added or removed.
     pub(super) fn changed(&mut self, id: &Arc<str>, was_there: bool, is_there: bool) {
         self.unseen.values_mut().for_each(|unseen| unseen.add(id, was_there, is_there));
     }
@@ -60,7 +60,7 @@ impl Followers {
         self.unseen.len()
     }
 
-    /// What a follower has to look at. It has seen it then.
+    /// Takes the tasks that a follower must read.
     pub(super) fn take(&mut self, number: u64) -> Unseen {
         let seen = Unseen::Some(ById::default());
         self.unseen.insert(number, seen).unwrap_or(Unseen::All)

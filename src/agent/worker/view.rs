@@ -1,4 +1,4 @@
-//! What the handles of a worker see.
+//! The view of the handles of a worker: the published tasks, and their followers.
 
 use super::task::TaskView;
 use super::unseen::{Followers, Unseen};
@@ -17,7 +17,7 @@ use core::time::Duration;
 pub(super) struct View<D> {
     state: Mutex<State<D>>,
     signals: Topics<Signal>,
-    /// How many tasks the followers have looked at.
+    /// The number of tasks that followers have read.
     #[cfg(test)]
     pub(super) looks: core::sync::atomic::AtomicUsize,
 }
@@ -27,16 +27,16 @@ struct State<D> {
     phase: Phase,
     unstored_since: Option<Duration>,
     followers: Topics<Followers>,
-    /// Whether there is something to notify of.
+    /// Whether there are changes that followers were not notified of.
     is_news: Topics<bool>,
 }
 
-/// What one can follow.
+/// The kinds of changes that a follower can follow.
 #[derive(Clone, Copy)]
 pub(super) enum Topic {
-    /// Everything that is to be seen of a task.
+    /// All changes of a task.
     Changes,
-    /// Which tasks there are, and the driver, the controller and the service of each.
+    /// Changes of the set of tasks, and of the driver, the controller and the service of a task.
     Membership,
 }
 
@@ -63,8 +63,8 @@ impl<T> Topics<T> {
     }
 }
 
-/// Follows the tasks. It looks once at each task that has changed, so a change costs the same
-/// with any number of tasks.
+/// Follows the tasks. It reads each changed task once, so the cost of a change does not grow with
+/// the number of tasks.
 pub(super) struct Follower<D> {
     view: Arc<View<D>>,
     topic: Topic,
@@ -72,27 +72,27 @@ pub(super) struct Follower<D> {
     watcher: Watcher,
 }
 
-/// The tasks that have changed since a [`Follower`] looked last, in the order of their ids. None
-/// if a task is gone.
+/// The tasks that have changed since the last poll of a [`Follower`], in the order of their ids.
+/// None for a task that was removed.
 pub(super) type Seen<D> = Vec<(Arc<str>, Option<Row<D>>)>;
 
-/// How far the worker is.
+/// The phase of a worker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Phase {
     Open,
-    /// Its close was called.
+    /// `close` was called.
     Closing,
-    /// Its run has returned, or it was dropped.
+    /// `run` has returned, or the worker was dropped.
     Ended,
 }
 
-/// One task.
+/// The published data of a task.
 pub(super) struct Row<D> {
     pub(super) record: Arc<TaskRecord<D>>,
     pub(super) seat: Arc<Shared<D>>,
     pub(super) removal_error: Option<Arc<str>>,
     pub(super) is_driven_by_worker: bool,
-    /// Whether its controller has logs.
+    /// Whether the controller has logs.
     pub(super) has_logs: bool,
 }
 
@@ -125,7 +125,7 @@ impl<D> View<D> {
         }
     }
 
-    /// Publishes a task, or that there is none. Then [`notify`](Self::notify).
+    /// Publishes a task, or its removal (none). Call [`notify`](Self::notify) afterwards.
     pub(super) fn set(&self, id: &Arc<str>, row: Option<Row<D>>) {
         let mut state = self.state.lock();
         let State { rows, followers, is_news, .. } = &mut *state;
@@ -148,7 +148,7 @@ impl<D> View<D> {
         drop((before, row));
     }
 
-    /// The snapshot of a task is another one. Then [`notify`](Self::notify).
+    /// The snapshot of a task has changed. Call [`notify`](Self::notify) afterwards.
     pub(super) fn touch(&self, id: &Arc<str>) {
         let mut state = self.state.lock();
         let State { rows, followers, is_news, .. } = &mut *state;
@@ -158,7 +158,7 @@ impl<D> View<D> {
         }
     }
 
-    /// Wakes the followers that have something to look at.
+    /// Wakes the followers of tasks that have changed.
     pub(super) fn notify(&self) {
         let is_news = mem::take(&mut self.state.lock().is_news);
         for topic in [Topic::Membership, Topic::Changes] {
@@ -168,12 +168,12 @@ impl<D> View<D> {
         }
     }
 
-    /// Follows the tasks. It looks at all of them first.
+    /// A follower that reads all tasks first.
     pub(super) fn follow(self: &Arc<Self>, topic: Topic) -> Follower<D> {
         self.follower(topic, Unseen::All)
     }
 
-    /// Follows the tasks. It looks at these first, whether they exist or not.
+    /// A follower that reads these tasks first, even if they do not exist.
     pub(super) fn follow_from<'a>(
         self: &Arc<Self>,
         topic: Topic,
@@ -187,7 +187,7 @@ impl<D> View<D> {
         Follower { view: Arc::clone(self), topic, number, watcher: Watcher::default() }
     }
 
-    /// Watches whether anything changes, without what it is.
+    /// A watcher of changes, without the changed tasks.
     pub(super) fn watch(&self) -> Watching<'_> {
         self.signals.changes.watch()
     }
@@ -227,8 +227,8 @@ impl<D> View<D> {
         self.state.lock().phase
     }
 
-    /// The worker is this far. It never goes back. Followers look at all tasks a last time when
-    /// it has ended, because no task is reported after that.
+    /// Sets the phase, which never goes back. When the worker has ended, followers read all tasks a
+    /// last time, because no change is published after that.
     pub(super) fn set_phase(&self, phase: Phase) {
         let mut state = self.state.lock();
         if state.phase >= phase {
@@ -248,7 +248,7 @@ impl<D> View<D> {
 }
 
 impl<D> Row<D> {
-    /// Whether a follower of the membership need not look again.
+    /// Whether a follower of [`Topic::Membership`] need not read the task again.
     fn is_followed_as(&self, now: &Self) -> bool {
         Arc::ptr_eq(&self.seat, &now.seat)
             && self.has_logs == now.has_logs
@@ -257,8 +257,8 @@ impl<D> Row<D> {
 }
 
 impl<D> Follower<D> {
-    /// Ready with the tasks that have changed since it was ready last, and the first time. There
-    /// may be none: it is ready also if the worker is closed or has ended.
+    /// Ready with the tasks that have changed since it was ready last. At first it is ready with all
+    /// its tasks. The list may be empty: it is also ready if the worker is closed or has ended.
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Seen<D>> {
         let Self { view, topic, number, watcher } = self;
         if view.signals.get(*topic).poll(watcher, context).is_pending() {
