@@ -13,7 +13,7 @@ pub struct Record {
     pub continues: bool,
     /// Whether there is no newline behind these bytes.
     pub partial: bool,
-    /// The line without its newline, at most [`MAX_RECORD`] bytes.
+    /// The line without its newline, at most [`MAX_RECORD`](super::MAX_RECORD) bytes.
     pub bytes: Vec<u8>,
 }
 

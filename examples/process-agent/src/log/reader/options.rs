@@ -49,7 +49,7 @@ impl Options {
 pub enum Follow {
     /// End there.
     No,
-    /// Wait for more until the [`Records`] are dropped.
+    /// Wait for more until the [`Records`](super::Records) are dropped.
     Forever,
     /// Wait for more until the value is `true`, or its sender is gone; then read what is
     /// there and end.
