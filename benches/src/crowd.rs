@@ -61,8 +61,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
             table.row([thousands(tasks), whole(*memory), whole(*file)]);
         }
     }
-    table.row(["wanted, for 100,000", "1,900", "1,500"].map(Into::into));
-    table.row(["onward before 2026-11-28, for 100,000", "4,350", "3,900"].map(Into::into));
+    table.row(["goal, for 100,000", "1,900", "1,500"].map(Into::into));
     table.row([
         "SwarmKit (3e72cb6, Go 1.25; quoted, not of this run)".into(),
         String::new(),

@@ -90,7 +90,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
             "statuses a flush",
             "statuses a second",
             "beside one a flush",
-            "wanted",
+            "goal",
         ],
     );
     let mut curve = Vec::new();

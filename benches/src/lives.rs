@@ -92,7 +92,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let mut table = Table::new(
         "lives",
         "Whole lives a second under the driver, all at once, on two workers",
-        &["tasks", "lives a second", "wanted", "beside futures that do nothing"],
+        &["tasks", "lives a second", "goal", "beside futures that do nothing"],
     );
     let mut curve = Vec::new();
     for tasks in scale.sizes() {

@@ -109,7 +109,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
             }
         }
     }
-    table.row(["wanted".into(), "900".into(), String::new(), "1,500 for a million".into()]);
+    table.row(["goal".into(), "900".into(), String::new(), "1,500 for a million".into()]);
     table.row([
         "SwarmKit (3e72cb6, Go 1.25; quoted, not of this run)".into(),
         "17,000".into(),

@@ -27,7 +27,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     }
     drop(fleet);
     table.row(row("one task, alone".into(), &alone));
-    table.row(["wanted".into(), "50 µs".into(), "1,000 µs".into(), String::new()]);
+    table.row(["goal".into(), "50 µs".into(), "1,000 µs".into(), String::new()]);
 
     let mut among = Histogram::new(3)?;
     let fleet = Fleet::running(scale.crowd)?;

@@ -97,7 +97,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let mut table = Table::new(
         "step",
         "Six steps, ASSIGNED to COMPLETE, and the noop",
-        &["", "time", "wanted", "instructions without the clock", "allocations", "bytes"],
+        &["", "time", "goal", "instructions without the clock", "allocations", "bytes"],
     );
     let (none, blank) = (|| "0".to_owned(), String::new);
     let clock = "six readings of the clock".to_owned();

@@ -201,8 +201,8 @@ fn refused_in_a_loop(n: u64, live: bool) -> Duration {
     loops(n, live, fresh, |task, event| _ = task.advance(event, at).is_ok())
 }
 
-/// How many instructions it is to be, less those of a call of its shape that does nothing.
-fn wanted(name: &str) -> &'static str {
+/// The goal for the instructions, without those of a call of the same shape that does nothing.
+fn goal(name: &str) -> &'static str {
     match name {
         "onward, typed" => "12",
         "onward, `apply`" | "onward, `advance`" | "onward, refused" => "32",
@@ -221,18 +221,18 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let rounds = rounds::measure(scale.rounds, WORKLOADS.iter().map(timed).collect());
     let reference = WORKLOADS.iter().position(|one| one.name == REFERENCE).unwrap_or_default();
 
-    let head = ["", "instructions", "wanted", "time"];
+    let head = ["", "instructions", "goal", "time"];
     let mut table = Table::new("transition", "One transition", &head);
     for (number, workload) in WORKLOADS.iter().enumerate() {
         let instructions = count::text(workload, scale.counts)?;
         let time = ratio(rounds.ratio(number, reference));
         let name = workload.name;
-        table.row([name.to_owned(), instructions, wanted(name).to_owned(), time]);
+        table.row([name.to_owned(), instructions, goal(name).to_owned(), time]);
     }
     let each = rounds.seconds(reference) / 8e3 * 1e9;
     table.note(format!(
-        "A transition by {REFERENCE} took {each:.1} ns in this run. What is wanted is at most that, \
-         less the instructions of a call that does nothing: for the erased form, one of `advance`."
+        "A transition by {REFERENCE} took {each:.1} ns in this run. A goal does not include the call \
+         itself: `a call that does nothing` for the typed form, that of `advance` for the others."
     ));
     Ok(Report::of(table))
 }
