@@ -16,8 +16,8 @@ use onward::agent::store::{
     StoreChange, StoreError, StoreFault, StoredTask, TaskRecord,
 };
 use onward::agent::worker::{
-    AssignError, AssignedTask, AssignmentChange, Changes, Listener, LogSelector, RefusedTask,
-    TaskView, Worker, WorkerHandle,
+    AssignError, AssignedTask, AssignmentChange, ChangedTasks, Changes, Listener, LogSelector,
+    RefusedTask, TaskView, Worker, WorkerHandle,
 };
 use onward::diagram::{Diagram, DiagramFormat};
 use onward::exec::{
@@ -145,7 +145,7 @@ fn every_public_type_is_send_sync_unpin_and_debug() {
         Task<state::Failed>,
         Task<state::Rejected>
     ];
-    check![Task<state::Remove>, Task<state::Orphaned>, Changes<u64>];
+    check![Task<state::Remove>, Task<state::Orphaned>, ChangedTasks<u64>, Changes<u64>];
     check![Assignment<u64>, ControllerError, ErrorKind, Inspected<u64>, Inspection, LogAttribute];
     check![LogMessage, LogStream, LogSubscriptionOptions, LogTail, Outcome, SharedLogs];
     check![SystemClock, DriverHandle<u64>, DriverExit, HistoryEntry, Policy, Snapshot];

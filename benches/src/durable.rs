@@ -85,13 +85,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let mut table = Table::new(
         "durable",
         "Statuses made durable a second, in a file, with a flush for each commit",
-        &[
-            "writers at once",
-            "statuses a flush",
-            "statuses a second",
-            "beside one a flush",
-            "goal",
-        ],
+        &["writers at once", "statuses a flush", "statuses a second", "beside one a flush", "goal"],
     );
     let mut curve = Vec::new();
     for (number, writers) in WRITERS.into_iter().enumerate() {
