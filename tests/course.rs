@@ -1,19 +1,14 @@
 //! The course, `docs/typestate.md`, as a reader follows it.
 //!
 //! Each block is compiled without a warning, and each program is run. The errors on the
-//! page are compared with those of the compiler. The reader has a package with the name
-//! `course`, and these rules, which the page explains:
-//!
-//! - A block with `fn main` is a program.
-//! - A block that begins with `// src/lib.rs` is the library of the package, or the next
-//!   part of it.
-//! - Any other block is added to the program before it.
-//! - If an error follows a block, the program does not compile.
-//!
-//! Blocks that use `onward` are left to the doctests. `examples/00_door.rs` is tried here
-//! too.
+//! page are compared with those of the compiler. `course/page.rs` has the rules by which
+//! the page is read. `examples/00_door.rs` is tried here too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+#[path = "course/page.rs"]
+mod page;
+
+use page::{Package, Program};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,94 +19,32 @@ use std::{env, fs, thread};
 /// How long a program of the course may run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A program as the reader has it after a block of the page.
-struct Program {
-    /// The heading above it.
-    heading: String,
-    text: String,
-    /// The error that the page shows, if it does not compile.
-    error: Option<String>,
-}
-
-#[derive(Default)]
-struct Course {
-    library: String,
-    programs: Vec<Program>,
-}
-
-impl Course {
-    /// Reads a page.
-    fn read(page: &str) -> Self {
-        let mut course = Self::default();
-        let mut heading = "";
-        // The program to which the next block is added.
-        let mut base = String::new();
-        let mut lines = page.lines();
-        while let Some(line) = lines.next() {
-            if line.starts_with("## ") || line.starts_with("### ") || line.contains("<summary>") {
-                heading = line;
-            }
-            let Some(language) = line.strip_prefix("```") else { continue };
-            let block: String = lines
-                .by_ref()
-                .take_while(|line| *line != "```")
-                .flat_map(|line| [line, "\n"])
-                .collect();
-            if language == "text" && block.starts_with("error") {
-                course.programs.last_mut().unwrap().error = Some(block);
-            } else if language.starts_with('r') && !block.contains("onward") {
-                if block.starts_with("// src/lib.rs") {
-                    course.library += &block;
-                    continue;
-                }
-                let text = if block.contains("fn main()") {
-                    base.clone_from(&block);
-                    block
-                } else {
-                    add(&base, &block)
-                };
-                course.programs.push(Program { heading: heading.to_owned(), text, error: None });
-            }
-        }
-        course
-    }
-
-    /// Writes the package of the reader, with each program as a binary.
-    fn write(&self, package: &Path) {
-        let sources = package.join("src");
-        // Programs of an earlier page would be built too.
-        if sources.exists() {
-            fs::remove_dir_all(&sources).unwrap();
-        }
-        fs::create_dir_all(sources.join("bin")).unwrap();
-        let manifest = "[package]\nname = \"course\"\nedition = \"2024\"\n\n[workspace]\n\n\
-             [dependencies]\nfutures = \"0.3\"\n\n[lints.rust]\nwarnings = \"deny\"\n";
-        fs::write(package.join("Cargo.toml"), manifest).unwrap();
-        // With the versions of this package, cargo downloads nothing.
-        let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
-        fs::copy(lock, package.join("Cargo.lock")).unwrap();
-        fs::write(sources.join("lib.rs"), &self.library).unwrap();
-        for (i, program) in self.programs.iter().enumerate() {
-            fs::write(sources.join("bin").join(name(i)).with_extension("rs"), &program.text)
-                .unwrap();
-        }
-    }
-}
-
 /// The name of a program's binary.
 fn name(i: usize) -> String {
     format!("program_{i:02}")
 }
 
-/// Adds a block to a program: items below it, statements to the end of its `main`.
-fn add(program: &str, block: &str) -> String {
-    let items = ["async ", "const ", "enum ", "fn ", "impl", "struct ", "trait ", "use "];
-    if items.iter().any(|item| block.starts_with(item)) {
-        return format!("{program}\n{block}");
+/// Writes a package to a folder, with each program as a binary.
+fn write(package: &Package, folder: &Path) {
+    // Programs of an earlier page would be built too.
+    if folder.exists() {
+        fs::remove_dir_all(folder).unwrap();
     }
-    let main = program.strip_suffix("}\n").expect(program);
-    assert_eq!(main.rsplit_once("\nfn ").unwrap().1.lines().next(), Some("main() {"), "{program}");
-    format!("{main}{block}}}\n")
+    let sources = folder.join("src");
+    fs::create_dir_all(sources.join("bin")).unwrap();
+    let manifest = "[package]\nname = \"course\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nfutures = \"0.3\"\n\n[lints.rust]\nwarnings = \"deny\"\n";
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    // With the versions of this package, cargo downloads nothing.
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
+    fs::copy(lock, folder.join("Cargo.lock")).unwrap();
+    if !package.library.is_empty() {
+        fs::write(sources.join("lib.rs"), &package.library).unwrap();
+    }
+    for (i, program) in package.programs.iter().enumerate() {
+        let path = sources.join("bin").join(name(i)).with_extension("rs");
+        fs::write(path, &program.text).unwrap();
+    }
 }
 
 /// The result of building a package.
@@ -119,29 +52,32 @@ fn add(program: &str, block: &str) -> String {
 struct Built {
     /// The executables of the programs that compile, by their names.
     executables: BTreeMap<String, PathBuf>,
-    /// The errors of the others.
-    errors: BTreeMap<String, String>,
+    /// The errors of the library and of the programs, by their names.
+    errors: BTreeMap<String, Vec<String>>,
 }
 
-fn build(package: &Path) -> Built {
+/// Builds the package in a folder. All packages share the libraries that they use.
+fn build(folder: &Path) -> Built {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--offline", "--keep-going", "--message-format=json"])
-        .current_dir(package)
-        .env("CARGO_TARGET_DIR", package.join("target"))
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.with_file_name("target"))
         .output()
         .unwrap();
     let mut built = Built::default();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let message: Value = serde_json::from_str(line).unwrap();
         let target = message["target"]["name"].as_str().unwrap_or_default().to_owned();
+        let error = &message["message"];
         if let Some(executable) = message["executable"].as_str() {
             built.executables.insert(target, executable.into());
-        } else if message["message"]["level"] == "error" {
-            let text = message["message"]["rendered"].as_str().unwrap();
-            *built.errors.entry(target).or_default() += text;
+        } else if error["level"] == "error" {
+            let text = error["rendered"].as_str().unwrap().to_owned();
+            built.errors.entry(target).or_default().push(text);
         }
     }
-    assert!(!built.executables.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let is_built = output.status.success() || !built.errors.is_empty();
+    assert!(is_built, "{}", String::from_utf8_lossy(&output.stderr));
     built
 }
 
@@ -179,40 +115,70 @@ fn is_same(shown: &str, there: &str) -> bool {
     code(shown) == code(there)
 }
 
-fn try_all(course: &Course, package: &str) {
-    let package = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(package);
-    course.write(&package);
-    let built = build(&package);
-    assert_eq!(built.errors.get("course"), None, "the library of the course does not compile");
-    let mut faults = Vec::new();
-    for (i, Program { heading, text, error }) in course.programs.iter().enumerate() {
-        let fault = match (error, built.errors.get(&name(i)), built.executables.get(&name(i))) {
-            (None, None, Some(executable)) => {
-                let child = Command::new(executable).stdout(Stdio::null()).spawn().unwrap();
-                if succeeds(child) {
-                    continue;
-                }
-                format!("it fails, or runs for {LIMIT:?}")
-            }
-            (None, error, _) => format!("it does not compile: {error:?}"),
-            (Some(_), None, _) => "it compiles".to_owned(),
-            (Some(shown), Some(error), _) => match missing(shown, error) {
-                None => continue,
-                Some(line) => format!("the page shows {line}, and the compiler\n{error}"),
-            },
-        };
-        faults.push(format!("{heading}: {fault}\n\n{text}"));
+/// Compares the error that the page shows with those of the compiler.
+fn compare(shown: Option<&str>, errors: &[String]) -> Result<(), String> {
+    // If there is an error, an unused variable is a warning for the reader.
+    let errors = errors.iter().map(String::as_str);
+    let errors: Vec<&str> =
+        errors.filter(|error| shown.is_none() || error.starts_with("error[")).collect();
+    match (shown, errors.as_slice()) {
+        (None, []) => Ok(()),
+        (None, errors) => Err(format!("it does not compile:\n{}", errors.concat())),
+        (Some(_), []) => Err("it compiles".to_owned()),
+        (Some(shown), [error]) => match missing(shown, error) {
+            None => Ok(()),
+            Some(line) => Err(format!("the page shows {line}, and the compiler\n{error}")),
+        },
+        (Some(_), errors) => {
+            Err(format!("the page shows one error of {}:\n{}", errors.len(), errors.concat()))
+        }
     }
+}
+
+/// Builds a package in a folder, and runs its programs. Returns the differences from the page.
+fn faults(package: &Package, folder: &Path) -> Vec<String> {
+    write(package, folder);
+    let built = build(folder);
+    let errors = |name: &str| built.errors.get(name).map_or(&[][..], Vec::as_slice);
+    let mut faults = Vec::new();
+    if let Err(fault) = compare(package.error.as_deref(), errors("course")) {
+        faults.push(format!("{}: {fault}\n\n{}", package.heading, package.library));
+        return faults;
+    }
+    for (i, Program { heading, text, error }) in package.programs.iter().enumerate() {
+        let mut result = compare(error.as_deref(), errors(&name(i)));
+        if result.is_ok() && error.is_none() {
+            let mut command = Command::new(&built.executables[&name(i)]);
+            if !succeeds(command.stdout(Stdio::null()).spawn().unwrap()) {
+                result = Err(format!("it fails, or runs for {LIMIT:?}"));
+            }
+        }
+        if let Err(fault) = result {
+            faults.push(format!("{heading}: {fault}\n\n{text}"));
+        }
+    }
+    faults
+}
+
+fn try_all(packages: &[Package], name: &str) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folders = (0..).map(|i| folder.join(format!("package_{i}")));
+    let faults: Vec<String> = packages
+        .iter()
+        .zip(folders)
+        .flat_map(|(package, folder)| faults(package, &folder))
+        .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn every_program_of_the_course_does_what_the_page_shows() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/typestate.md");
-    let course = Course::read(&fs::read_to_string(page).unwrap());
-    let errors = course.programs.iter().filter(|program| program.error.is_some()).count();
-    assert!(course.programs.len() >= 30 && errors >= 12, "{} {errors}", course.programs.len());
-    try_all(&course, "course");
+    let packages = page::read(&fs::read_to_string(page).unwrap());
+    let programs = || packages.iter().flat_map(|package| &package.programs);
+    let errors = programs().filter(|program| program.error.is_some()).count();
+    assert!(programs().count() >= 30 && errors >= 12, "{} {errors}", programs().count());
+    try_all(&packages, "course");
 }
 
 #[test]
@@ -221,24 +187,12 @@ fn an_open_door_cannot_be_locked() {
     let lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().position(|line| line.starts_with("    //open.")).unwrap();
     let error = lines[at - 1].trim_start_matches("    // ");
-    let wrong = text.replace("//open.", "open.");
-    let course = Course {
-        library: String::new(),
-        programs: vec![
-            Program { heading: "the door".to_owned(), text: wrong, error: Some(error.to_owned()) },
-            Program { heading: "the door".to_owned(), text: text.to_owned(), error: None },
-        ],
+    let program = |text: &str, error| Program {
+        heading: "the door".to_owned(),
+        text: text.to_owned(),
+        error,
     };
-    try_all(&course, "door");
-}
-
-#[test]
-fn the_course_has_no_hidden_lines() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/typestate.md");
-    let page = fs::read_to_string(page).unwrap();
-    let hidden = page.split("```rust").skip(1).flat_map(|rest| {
-        let block = rest.split("```").next().unwrap();
-        block.lines().filter(|line| *line == "#" || line.starts_with("# "))
-    });
-    assert_eq!(hidden.collect::<Vec<_>>(), Vec::<&str>::new());
+    let wrong = program(&text.replace("//open.", "open."), Some(error.to_owned()));
+    let programs = vec![wrong, program(text, None)];
+    try_all(&[Package { programs, ..Package::default() }], "door");
 }
