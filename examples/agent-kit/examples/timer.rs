@@ -1,4 +1,4 @@
-//! An agent whose tasks wait for some seconds.
+//! //! An agent whose tasks wait for some seconds.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
-//! The agent: a worker with the tasks of a file, until it is told to end.
+//! The agent: runs the tasks of a task file until it is told to end.
 //!
-//! What it is to do comes in as [`Order`]s. From the file, the time and the orders, the
-//! `Assigner` makes one full set of assignments, again and again, and the worker makes it true.
+//! It receives [`Order`]s, for example a changed task file. From the file, the time and the orders,
+//! the `Assigner` computes the full set of assignments. The worker then applies it.
 
 mod assigner;
 mod feed;
@@ -31,44 +31,44 @@ use assigner::Assigner;
 pub use order::Order;
 use store::NotedStore;
 
-/// How an agent ends.
+/// When an agent ends, and what happens to its tasks then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// When all tasks have ended, by themselves or since it was told to end. All of them are
-    /// removed then.
+    /// The agent ends when all tasks have ended, by themselves or after [`Order::End`]. Then it
+    /// removes all of them.
     WithTasks,
-    /// When it is told to. It shuts all tasks down first, and forgets those, so that the next
-    /// agent begins them anew.
+    /// The agent ends on [`Order::End`]. It shuts the running tasks down first and removes them
+    /// from the store, so that the next agent starts them again.
     StopTasks,
-    /// When it is told to. All tasks go on; the next agent finds them.
+    /// The agent ends on [`Order::End`]. The tasks keep running, and the next agent finds them.
     LeaveTasks,
 }
 
-/// What an agent begins with.
+/// Everything that an agent needs to start.
 #[derive(Debug)]
 pub struct Setup<E: TaskExecutor> {
-    /// Makes the controllers of the tasks.
+    /// The executor, which makes the controllers of the tasks.
     pub executor: E,
-    /// The tasks.
+    /// The task file.
     pub file: TaskFile<E::Definition>,
-    /// How it ends.
+    /// When the agent ends, and what happens to its tasks then.
     pub ending: Ending,
-    /// Where it is shown what the tasks say.
+    /// Where the agent prints the output of the tasks.
     pub output: Output,
-    /// The metrics to write, if they are served.
+    /// The metrics to record. `None`: no metrics.
     pub metrics: Option<Arc<Metrics>>,
 }
 
-/// What has become of the tasks.
+/// The result of [`Agent::run`]: the tasks as the agent left them.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Their last statuses.
+    /// The last status of each task.
     pub statuses: Vec<TaskStatus>,
-    /// The tasks whose removal failed: the name of each and the error.
+    /// The tasks that could not be removed: the name of each, and the error.
     pub removal_errors: Vec<(String, String)>,
 }
 
-/// An agent that has taken up what its store has, and what its file says.
+/// An agent that has loaded its store and its task file. Call [`run`](Self::run) next.
 #[derive(Debug)]
 pub struct Agent<E: TaskExecutor> {
     assigner: Assigner<E>,
@@ -76,19 +76,19 @@ pub struct Agent<E: TaskExecutor> {
     executor: E,
     tasks: Tasks<E::Definition>,
     board: Arc<Board>,
-    /// When the time of the worker's runtime began.
+    /// The moment at which the time of the worker's runtime is 0.
     origin: std::time::Instant,
     runtime: Arc<TokioRuntime>,
     worker: tokio::task::JoinHandle<()>,
 }
 
 impl<E: TaskExecutor + 'static> Agent<E> {
-    /// Takes up every task that is stored, and those of the file. Must be called on a tokio
+    /// Starts a worker with all stored tasks and those of the file. Must be called on a Tokio
     /// runtime.
     ///
     /// # Errors
     ///
-    /// The store cannot be read. Nothing was begun.
+    /// Fails if the store cannot be read. Then no task was started.
     pub async fn start(
         store: impl Store<TaskSpec<E::Definition>> + 'static,
         setup: Setup<E>,
@@ -110,35 +110,36 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         Ok(Self { assigner, ending, executor, tasks, board, origin, runtime, worker })
     }
 
-    /// What runs its tasks.
+    /// Returns the executor.
     #[must_use]
     pub fn executor(&self) -> E {
         self.executor.clone()
     }
 
-    /// How others see its tasks.
+    /// Returns a handle to the worker, with which you can read and change the tasks.
     #[must_use]
     pub fn tasks(&self) -> Tasks<E::Definition> {
         self.tasks.clone()
     }
 
-    /// What a [`MetricsServer`](crate::metrics::MetricsServer) looks at.
+    /// Returns the data source of a [`MetricsServer`](crate::metrics::MetricsServer).
     #[must_use]
     pub fn vitals(&self) -> Vitals<E::Definition> {
         let runtime = Arc::clone(&self.runtime);
         Vitals { tasks: self.tasks(), runtime, worker: self.worker.abort_handle() }
     }
 
-    /// Does what it is told until its end.
+    /// Runs the tasks and carries out the orders, until the agent [ends](Ending).
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the tasks go on, and their drivers until the runtime ends.
+    /// If you drop the future, the workloads keep running. Their drivers run until the runtime
+    /// ends.
     pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order<E::Definition>>) -> Report {
         let Self { mut assigner, ending, tasks, board, origin, worker, .. } = self;
         let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
         let mut changes = tasks.changes();
-        // The first item has all tasks, and is there at once.
+        // The first item is ready at once, and contains all tasks.
         let mut changed = changes.next().await;
         let mut unfinished = Unfinished::default();
         let (mut told_to_end, mut killed) = (false, false);
@@ -157,7 +158,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
             }
             let due = assigner.due();
             tokio::select! {
-                // It ends only when it is closed, below.
+                // The stream ends only when it is closed, below.
                 next @ Some(_) = changes.next() => changed = next,
                 () = until(due) => assigner.assign(&[]).await,
                 Some(order) = orders.recv() => match order {
@@ -176,7 +177,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
                 },
             }
         }
-        // From here on the board shows what has become of the tasks.
+        // From here on, the board shows the final states.
         feed.abort();
         _ = feed.await;
         let statuses = feed::show_all(&board, &tasks, origin);
@@ -192,13 +193,13 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         };
         tasks.close();
         if let Err(panic) = worker.await {
-            tracing::error!("the worker has ended before its time: {panic}");
+            tracing::error!("the worker panicked: {panic}");
         }
         Report { statuses, removal_errors }
     }
 }
 
-/// Starts a worker in a task of its own.
+/// Starts a worker in a Tokio task of its own.
 async fn launch<E: Executor + 'static>(
     executor: E,
     store: impl Store<E::Definition> + 'static,
@@ -228,7 +229,7 @@ impl Unfinished {
     }
 }
 
-/// Ready at that moment; never where there is none.
+/// Completes at this moment. Never completes for `None`.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,

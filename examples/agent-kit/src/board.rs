@@ -1,4 +1,4 @@
-//! What there is to see of every task, for whoever shows it.
+//! The board: the current state of all tasks, for the views that show it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,29 +7,30 @@ use std::time::Instant;
 use onward::lifecycle::TaskStatus;
 use tokio::sync::watch;
 
-/// What there is to see of one task.
+/// The row of one task: all that a view shows of it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The task's name.
+    /// The name of the task.
     pub name: String,
-    /// Its status.
+    /// The status of the task.
     pub status: TaskStatus,
-    /// Since when it has been in its state.
+    /// When the task entered its state.
     pub since: Instant,
-    /// The last line of progress of the operation in flight.
+    /// The last progress line of the running operation.
     pub progress: Option<String>,
-    /// How often the operation of this state has been tried, from 1. None if there is none.
+    /// The number of the current attempt of the operation, from 1. `None` if the state has no
+    /// operation.
     pub attempt: Option<u32>,
-    /// When it is tried again, if it is to be.
+    /// When the operation is retried, if it waits for a retry.
     pub retry_at: Option<Instant>,
-    /// Whether the file has another definition than the task was begun with.
+    /// Whether the task file has another definition than the running task.
     pub is_redefined: bool,
-    /// What else is to be said of it: a change that it has refused, what is left of it.
+    /// A note about the task, such as a refused change or a failed removal. Empty in most cases.
     pub note: String,
 }
 
 impl Row {
-    /// The row of a task that has just come to this status.
+    /// Makes the row of a task that has just reached this status.
     pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
         let (name, progress) = (name.into(), None);
@@ -38,7 +39,8 @@ impl Row {
     }
 }
 
-/// The rows of all tasks, and what is to be said of the agent itself. Tasks write, a view reads.
+/// The rows of all tasks, and notices about the agent itself. The agent writes them, and views read
+/// them.
 #[derive(Debug, Default)]
 pub struct Board {
     contents: Mutex<Contents>,
@@ -47,19 +49,20 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Contents {
-    /// By their places: in the order of the file, then by name.
+    /// The rows, in the order of the task file, then by name.
     rows: BTreeMap<(usize, String), Row>,
-    /// The place of each task of the file.
+    /// The position of each task in the task file.
     places: BTreeMap<String, usize>,
-    /// Each from a source of its own.
+    /// The current notice of each source.
     notices: BTreeMap<&'static str, String>,
-    /// Counts the views, for their numbers.
+    /// The number of the last view.
     numbers: u64,
-    /// The names of the rows that each view has to look at, and whether it has seen such a row.
+    /// For each view, the names of the rows to look at. The flag is `true` if the view has already
+    /// seen a row of this name.
     unseen: BTreeMap<u64, BTreeMap<String, bool>>,
 }
 
-/// A view of a [`Board`] that sees what has changed.
+/// A view of a [`Board`] that returns only changes.
 #[derive(Debug)]
 pub struct BoardView {
     board: Arc<Board>,
@@ -67,17 +70,17 @@ pub struct BoardView {
     changed: watch::Receiver<()>,
 }
 
-/// What a [`BoardView`] had not seen yet.
+/// The changes since the last look of a [`BoardView`].
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
     /// The rows that are new or have changed, in their order.
     pub rows: Vec<Row>,
-    /// The names of the tasks that are gone.
+    /// The names of the tasks that were removed.
     pub removed: Vec<String>,
 }
 
 impl Board {
-    /// A board with these rows, in this order.
+    /// Makes a board with these rows, in this order.
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
         let board = Self::default();
@@ -88,19 +91,19 @@ impl Board {
         board
     }
 
-    /// The rows as they are now.
+    /// Returns the current rows.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         self.lock().rows.values().cloned().collect()
     }
 
-    /// What is to be said of the agent itself now.
+    /// Returns the current notices about the agent.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.lock().notices.values().cloned().collect()
     }
 
-    /// From now on, the rows of these tasks come first, in this order.
+    /// Moves the rows of these tasks to the front, in this order. Later rows follow the same order.
     pub fn arrange<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let names = names.into_iter().enumerate();
         let places = names.map(|(place, name)| (name.to_owned(), place)).collect();
@@ -115,7 +118,7 @@ impl Board {
         self.changed.send_replace(());
     }
 
-    /// Changes the row of the task of this name. If there is none, it makes one first.
+    /// Changes the row of this task. If there is none, `new` makes it first.
     pub fn change(&self, name: &str, new: impl FnOnce() -> Row, change: impl FnOnce(&mut Row)) {
         let mut contents = self.lock();
         let key = contents.key(name);
@@ -126,7 +129,7 @@ impl Board {
         self.changed.send_replace(());
     }
 
-    /// Changes the row of the task of this name, if there is one.
+    /// Changes the row of this task, if there is one.
     pub fn update(&self, name: &str, change: impl FnOnce(&mut Row)) {
         let mut contents = self.lock();
         let key = contents.key(name);
@@ -137,7 +140,7 @@ impl Board {
         self.changed.send_replace(());
     }
 
-    /// Removes the row of the task of this name, if there is one.
+    /// Removes the row of this task, if there is one.
     pub fn remove(&self, name: &str) {
         let mut contents = self.lock();
         let key = contents.key(name);
@@ -149,8 +152,7 @@ impl Board {
         self.changed.send_replace(());
     }
 
-    /// Says this, or nothing any more, in place of what came from the same source before. Returns
-    /// whether it is something else.
+    /// Sets or clears the notice of a source. Returns whether that changed it.
     pub fn notice(&self, source: &'static str, notice: Option<String>) -> bool {
         let mut contents = self.lock();
         let before = contents.notices.remove(source);
@@ -163,7 +165,7 @@ impl Board {
         changed
     }
 
-    /// A view that has seen nothing yet.
+    /// Makes a view that has not seen any row yet.
     #[must_use]
     pub fn view(self: &Arc<Self>) -> BoardView {
         let mut contents = self.lock();
@@ -176,18 +178,19 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        // What is under it is whole at any time, a panic elsewhere or not.
+        // The contents are consistent at any time, even after a panic of another thread.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Contents {
-    /// Where the row of a task is.
+    /// Returns the key of a task's row.
     fn key(&self, name: &str) -> (usize, String) {
         (self.places.get(name).copied().unwrap_or(usize::MAX), name.to_owned())
     }
 
-    /// Has every view look at this row. One that has come and gone unseen is not looked at.
+    /// Marks this row as changed for every view. A row that was added and removed between two looks
+    /// is not reported.
     fn note(&mut self, name: &str, was_there: bool, is_there: bool) {
         for unseen in self.unseen.values_mut() {
             let is_known = *unseen.entry(name.to_owned()).or_insert(was_there);
@@ -199,24 +202,24 @@ impl Contents {
 }
 
 impl BoardView {
-    /// The board.
+    /// Returns the board.
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
     }
 
-    /// Waits until something has changed since this returned last. Several changes at once count
-    /// as one.
+    /// Waits until the board has changed since the last return of this method. Several changes can
+    /// be reported as one.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, the next call returns for the same change.
+    /// If you drop the future, the next call returns for the same change.
     pub async fn changed(&mut self) {
-        // The board is here and cannot end before.
+        // `self` holds the board, so the channel cannot close.
         _ = self.changed.changed().await;
     }
 
-    /// What has changed since the last look; at first, all rows.
+    /// Returns the changes since the last look. The first look returns all rows.
     #[must_use]
     pub fn look(&mut self) -> Changed {
         let mut contents = self.board.lock();

@@ -1,4 +1,4 @@
-//! The subcommands of an agent's program, each as a module.
+//! The subcommands of an agent's program, one module each.
 
 mod arguments;
 mod logs;
@@ -16,8 +16,8 @@ pub use arguments::{Command, Logs, OfAgent, Run, STATE_VARIABLE};
 
 /// Runs a subcommand, and returns the exit code of the program.
 ///
-/// `executor` gets the directory in which tasks keep their files. The directory exists, and only the
-/// agent's user can enter it. Only that user and root can put another one in its place.
+/// `executor` gets the directory in which tasks keep their files. The directory exists, and only
+/// the user of the agent can enter it. Only that user and root can replace it.
 #[must_use]
 pub fn run<E: TaskExecutor + 'static>(
     program: Program,

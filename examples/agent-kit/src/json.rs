@@ -1,4 +1,4 @@
-//! JSON that a terminal only shows.
+//! JSON that is safe to print on a terminal.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::view::is_obeyed;
 ///
 /// # Errors
 ///
-/// Those of the writer.
+/// Returns the errors of the writer.
 pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     write_with(out, value, CompactFormatter)
 }
@@ -21,7 +21,7 @@ pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Those of the writer.
+/// Returns the errors of the writer.
 pub(crate) fn write_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     write_with(out, value, PrettyFormatter::new())
 }
@@ -31,8 +31,8 @@ fn write_with(out: impl Write, value: &impl Serialize, form: impl Formatter) -> 
     Ok(value.serialize(&mut serializer)?)
 }
 
-/// Writes characters that a terminal obeys as `\u202e`. JSON itself demands that only of those
-/// below U+0020.
+/// Writes characters that control a terminal as escapes, such as `\u202e`. JSON itself requires
+/// escapes only below U+0020.
 struct Escaped<F>(F);
 
 impl<F: Formatter> Formatter for Escaped<F> {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_escaped_and_reads_as_it_was() {
+    fn control_characters_are_escaped_and_read_back_unchanged() {
         let text = "a\u{202e}b\u{9b}31m\u{1b}\n日本";
         let mut json = Vec::new();
         write_pretty(&mut json, &[text]).unwrap();

@@ -1,4 +1,4 @@
-//! What the kit must know of a kind of task.
+//! The traits of a kind of task: its keys in the task file, and its executor.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,59 +9,59 @@ use onward::exec::{ControllerError, Executor, LogPublisher, LogSubscriptionOptio
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
 
-/// What a task is: those keys of a `[[task]]` that the kit does not know.
+/// The definition of a task: those keys of a `[[task]]` that the kit does not handle itself.
 ///
-/// It is read from a task file, stored as JSON, and compared: a task whose definition is equal
-/// has not changed. An agent with several kinds of tasks has an enum of their definitions, and
-/// tells them apart by a key that only one of them has.
+/// It is read from a task file, stored as JSON, and compared with `==` to detect changes. An agent
+/// with several kinds of tasks uses an enum of definitions, and selects the variant by a key that
+/// only one of them has.
 pub trait Definition:
     Clone + PartialEq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// The keys that a table may have and must have. `given` are the keys that it has.
+    /// Returns the keys that a table may have and must have. `given` are the keys of the table.
     fn keys(given: &[&str]) -> Keys;
 
-    /// Reads a table, whose keys are `given`. It has no others than [`keys`](Self::keys) allows.
+    /// Reads a table whose keys are `given`. All of them are allowed by [`keys`](Self::keys).
     ///
     /// # Errors
     ///
-    /// What is wrong with the table, and what would be right.
+    /// The error says what is wrong with the table and what would be right.
     fn read<'de, D: Deserializer<'de>>(given: &[&str], table: D) -> Result<Self, D::Error> {
         _ = given;
         Self::deserialize(table)
     }
 
-    /// Makes every relative path absolute: it is relative to `base`, the directory of the file.
+    /// Makes every relative path absolute. `base` is the directory of the task file.
     fn resolve_paths(&mut self, base: &Path);
 
-    /// The definition as the Engine API's `ContainerSpec`, for `ps --json`.
+    /// Returns the definition as the Engine API's `ContainerSpec`, for `ps --json`.
     fn container_spec(&self) -> serde_json::Value;
 }
 
 /// The keys of a task's table.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
-    /// Those that it may have.
+    /// The keys that the table may have.
     pub known: &'static [&'static str],
-    /// Those that it must have, each with an example of a value, in TOML.
+    /// The keys that the table must have, each with an example value in TOML.
     pub required: &'static [(&'static str, &'static str)],
 }
 
-/// The attribute of a log message that says who has said it, where that is not the task itself.
+/// The attribute of a log message with the name of its author, if the author is not the task.
 pub const LOG_SOURCE: &str = "source";
 
-/// Makes the controllers of an agent's tasks, and reads what the tasks say.
+/// Makes the controllers of an agent's tasks, and reads their logs.
 pub trait TaskExecutor: Executor<Definition: Definition> + Clone + fmt::Debug {
-    /// Publishes what a task has said. With *follow*, also what it goes on to say; when `ended`
-    /// is ready, the task has ended: what is left is published, and no more will come.
+    /// Publishes the log of a task. With *follow*, it also publishes new lines, until `ended` is
+    /// ready. Then it publishes the remaining lines and returns.
     ///
     /// # Errors
     ///
-    /// The logs cannot be read, or the publisher's own error.
+    /// Fails if the log cannot be read. Returns the publisher's own error, too.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it stops publishing; the message that was being published may have gone out or
-    /// not.
+    /// If you drop the future, it stops publishing. The current message may or may not have been
+    /// published.
     fn logs(
         &self,
         id: &str,
@@ -71,11 +71,11 @@ pub trait TaskExecutor: Executor<Definition: Definition> + Clone + fmt::Debug {
         ended: impl Future<Output = ()> + Send,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send;
 
-    /// Returns what `ps` shows of a task that is not in its status: names and values. For example,
-    /// an agent of containers returns `container` and the first characters of the id, and an agent
-    /// of processes returns how it finds the processes of the task. Default: nothing.
+    /// Returns details of a task for `ps`, as names and values, beside its status. For example, an
+    /// agent of containers returns `container` and the first characters of the id. An agent of
+    /// processes returns how it finds the processes of the task. Default: nothing.
     ///
-    /// Called for each task, whenever `ps` asks. It may block for a file operation, not longer.
+    /// `ps` calls it for each task. It may block for a file operation, but not longer.
     fn details(&self, id: &str, status: &TaskStatus) -> BTreeMap<String, String> {
         _ = (id, status);
         BTreeMap::new()

@@ -1,19 +1,19 @@
-//! What an agent needs beside its controller.
+//! Everything that an agent needs beside its controller: a task file, a state directory, a socket,
+//! the commands `run`, `ps`, `logs` and `stop`, a live table, and metrics.
 //!
-//! An agent made with this kit brings two things: a [`Definition`], which says what stands in
-//! the `[[task]]` of a file and what it means, and a [`TaskExecutor`], which makes the
-//! controllers. Its program has a [`Program`] and hands the [`Command`]s on to [`run`](fn@run). The
-//! README has a complete smallest agent.
+//! To make an agent, implement two traits. A [`Definition`] has the keys of a `[[task]]` in the
+//! task file. A [`TaskExecutor`] makes the controllers. In `main`, make a [`Program`] and pass the
+//! parsed [`Command`] to [`run`](fn@run). The README has the smallest complete agent.
 //!
-//! From what is read to what is done:
+//! The modules, from the input to the output:
 //!
-//! - [`task_file`]: a TOML file of tasks, with [`values`] that several kinds of tasks have;
-//!   [`watcher`]: it is read again when it changes.
-//! - [`state`]: the directory in which everything lies that outlives the agent.
-//! - [`agent`]: takes all tasks through their lives; [`spec`]: what it stores of each.
-//! - [`board`], [`view`], [`output`]: what there is to see, and how it is shown.
-//! - [`listing`], [`socket`]: what others are told of it; [`metrics`]: what Prometheus is told.
-//! - [`commands`]: the subcommands of the program; [`signals`]: what ends it.
+//! - [`task_file`]: reads a TOML file of tasks. [`values`]: values that several kinds of tasks have.
+//!   [`watcher`]: reads the file again when it changes.
+//! - [`state`]: the directory with everything that outlives the agent.
+//! - [`agent`]: runs the tasks. [`spec`]: what the store has of each task.
+//! - [`board`], [`view`], [`output`]: show the tasks and their output.
+//! - [`listing`], [`socket`]: answer other programs. [`metrics`]: answers Prometheus.
+//! - [`commands`]: the subcommands of the program. [`signals`]: the signals that end it.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("agent-kit is for Linux: it needs /proc");
@@ -46,7 +46,7 @@ pub use commands::{Command, run};
 pub use kind::{Definition, Keys, LOG_SOURCE, TaskExecutor};
 pub use program::Program;
 
-/// The README, whose blocks of code are compiled.
+/// The README. Its blocks of code are compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

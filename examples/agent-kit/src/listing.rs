@@ -1,4 +1,4 @@
-//! A task as the agent tells of it, in the form of the Docker Engine API's `GET /tasks`.
+//! A task in the form of the Docker Engine API's `GET /tasks`, for `ps --json`.
 
 use std::collections::BTreeMap;
 
@@ -14,46 +14,46 @@ use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
 use crate::workload::pid;
 
-/// A task, and what its form has no place for.
+/// A task in the Engine API's form, with a note that this form has no field for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listed {
     /// The task.
     pub task: ListedTask,
-    /// Why it is not as wanted, if its status does not show it; empty in most cases.
+    /// Why the task is not as wanted, if its status does not show it. Empty in most cases.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }
 
-/// A task in the Engine API's form, with what is known of it.
+/// A task in the Engine API's form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedTask {
-    /// Its name, which is its id here.
+    /// The name of the task, which is also its id.
     #[serde(rename = "ID")]
     pub id: String,
-    /// Its version.
+    /// The version of the task.
     pub version: Version,
-    /// When it was first assigned.
+    /// When the task was first assigned.
     pub created_at: String,
-    /// When its status has changed last.
+    /// When the status last changed.
     pub updated_at: String,
-    /// It has its name, and no labels.
+    /// The name of the task.
     pub name: String,
-    /// None.
+    /// Always empty.
     pub labels: BTreeMap<String, String>,
-    /// What it is.
+    /// The definition.
     pub spec: Spec,
-    /// How far it is.
+    /// The status.
     pub status: ListedStatus,
-    /// The state that it is wanted in; `remove` if it is no longer in the file.
+    /// The desired state. `remove` if the task is no longer in the file.
     pub desired_state: String,
-    /// What [`TaskExecutor::details`](crate::TaskExecutor::details) returns. The API has no such
+    /// The result of [`TaskExecutor::details`](crate::TaskExecutor::details). The API has no such
     /// field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
 }
 
-/// The version of a task, which the API requires. This agent does not count versions.
+/// The version of a task. The API requires it, but this agent does not count versions.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Version {
@@ -61,16 +61,16 @@ pub struct Version {
     pub index: u64,
 }
 
-/// The status of a task in the Engine API's form. A process id or an exit code that is not known
-/// is left out, so that it does not read as 0.
+/// The status of a task in the Engine API's form. An unknown process id or exit code is left out,
+/// so that it does not read as 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedStatus {
-    /// When it has changed last.
+    /// When the status last changed.
     pub timestamp: String,
     /// The state.
     pub state: TaskState,
-    /// The last step.
+    /// The last step of the task.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// The last error.
@@ -87,34 +87,34 @@ pub struct ListedStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedProcess {
-    /// The task's name, because a process has no id that is never used again.
+    /// The name of the task. A process id can be reused, so it is no id.
     #[serde(rename = "ContainerID")]
     pub container_id: String,
     /// The process id, while the task has not ended.
     #[serde(rename = "PID", default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
-    /// The exit code, if the process has ended and its exit code is known.
+    /// The exit code, if the process has ended and the exit code is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
 }
 
-/// What a task is.
+/// The definition of a task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Spec {
-    /// What [`Definition::container_spec`] says.
+    /// The result of [`Definition::container_spec`].
     pub container_spec: serde_json::Value,
 }
 
 impl Listed {
-    /// What there is to tell of a task.
+    /// Makes the listing of a task.
     #[must_use]
     pub fn of<D: Definition>(
         view: &TaskView<TaskSpec<D>>,
         details: BTreeMap<String, String>,
     ) -> Self {
         let record = &view.record;
-        // The definition that the controller has, if it has not taken the wanted one.
+        // If the controller has not taken the wanted definition, show the one that it has.
         let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
         let status = &view.snapshot.status;
         // A task that is no longer in the file is shut down first.
@@ -150,7 +150,7 @@ impl ListedStatus {
         }
     }
 
-    /// When it has changed last, if that is known.
+    /// Returns when the status last changed, if that is known.
     #[must_use]
     pub fn changed_at(&self) -> Option<UtcDateTime> {
         let at = UtcDateTime::parse(&self.timestamp, &Rfc3339).ok();
@@ -165,10 +165,10 @@ impl ListedProcess {
     }
 }
 
-/// A time that is not known, as the API writes it.
+/// An unknown time in the form of the API.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// A time as the API writes it.
+/// Formats a time in the form of the API.
 fn time(at: Option<UtcDateTime>) -> String {
     let none = || NO_TIME.to_owned();
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(none)

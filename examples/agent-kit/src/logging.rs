@@ -1,4 +1,4 @@
-//! What listens to `tracing` events: the log on standard error, and the metrics.
+//! The subscribers of `tracing` events: the log on standard error, and the metrics.
 
 use std::io;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::metrics::{Events, Metrics};
 
-/// Logs on standard error if `RUST_LOG` is set, and counts events if there are metrics. If there
-/// is neither, nothing listens. Returns whether there is a log.
+/// Installs a log on standard error if `RUST_LOG` is set, and a counter of events if there are
+/// metrics. Returns whether there is a log.
 pub(crate) fn start(metrics: Option<&Arc<Metrics>>) -> bool {
-    // Each has a filter of its own.
+    // Each layer has its own filter.
     let log = EnvFilter::try_from_default_env().ok().map(|filter| {
         let log = fmt::layer().with_writer(io::stderr);
-        // It would say so on standard error, and panic.
+        // Otherwise the layer reports write errors with `eprintln`, which can panic.
         log.log_internal_errors(false).with_filter(filter).boxed()
     });
     let is_logged = log.is_some();

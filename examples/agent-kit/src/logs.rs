@@ -1,4 +1,4 @@
-//! What a task says, until it has said all.
+//! Publishes the log of a task until its end.
 
 use std::future;
 
@@ -10,27 +10,27 @@ use tokio::sync::oneshot;
 use crate::kind::TaskExecutor;
 use crate::tasks::Tasks;
 
-/// Why not everything that a task says was published.
+/// Why the log of a task was not published to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// It cannot be read or delivered.
+    /// The log cannot be read, or a line cannot be delivered.
     #[error("{0:#}")]
     Failed(ControllerError),
-    /// The agent has ended, and the task goes on.
+    /// The agent has ended. The task still runs.
     #[error("the agent has ended")]
     AgentEnded,
 }
 
-/// Publishes what a task says. With *follow*, until it has ended and all is published, or it is
-/// gone.
+/// Publishes the log of a task. With *follow*, it returns when the task has ended or was removed,
+/// and all lines are published.
 ///
 /// # Errors
 ///
-/// What it says cannot be read, the publisher's own error, or the end of the agent.
+/// Fails if the log cannot be read, if the publisher fails, or if the agent ends.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it stops publishing.
+/// If you drop the future, it stops publishing.
 pub async fn publish_logs<E: TaskExecutor>(
     tasks: &Tasks<E::Definition>,
     executor: &E,

@@ -1,15 +1,15 @@
 //! Metrics of an agent for Prometheus, and whether the agent is healthy, over HTTP.
 //!
-//! | file | what it has |
+//! | file | content |
 //! |---|---|
 //! | `families.rs` | [`Metrics`]: every metric, with its name, help text and labels |
 //! | `events.rs` | counts the library's `tracing` events |
 //! | `calls.rs` | measures the calls of the executor and its controllers |
-//! | `vitals.rs` | [`Vitals`]: what is looked at for each answer, such as the states of the tasks |
-//! | `address.rs` | reads `--metrics ADDR` |
+//! | `vitals.rs` | [`Vitals`]: values that are read for each answer, such as the states of the tasks |
+//! | `address.rs` | parses `--metrics ADDR` |
 //! | `server.rs` | [`MetricsServer`]: answers `GET /metrics` and `GET /healthz` |
 //!
-//! Nothing of this exists in an agent that runs without `--metrics`.
+//! An agent without `--metrics` uses nothing of this.
 
 mod address;
 mod calls;

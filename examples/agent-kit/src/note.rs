@@ -1,4 +1,4 @@
-//! Remarks about a task that its status does not have.
+//! Notes about a task that its status does not contain.
 
 use onward::agent::Snapshot;
 use onward::agent::driver::DefinitionStatus;
@@ -6,22 +6,22 @@ use onward::agent::store::TaskRecord;
 
 use crate::spec::TaskSpec;
 
-/// Whether the file has another definition than the task was begun with.
+/// Whether the task file has another definition than the running task.
 pub(crate) fn is_redefined<D: PartialEq>(record: &TaskRecord<TaskSpec<D>>) -> bool {
     let wanted = &record.assignment.definition.definition;
     record.applied.as_ref().is_some_and(|applied| applied.definition.definition != *wanted)
 }
 
-/// Why a task is not as wanted, if its status does not show it: its removal failed, its
-/// controller refused the definition, or the task has ended before it was redefined.
+/// Returns why a task is not as wanted, if its status does not show it. Its removal failed, or its
+/// controller refused the definition, or the task ended before its definition changed.
 pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>, is_redefined: bool) -> String {
     match (removal_error, &snapshot.definition) {
-        (Some(error), _) => format!("could not be removed: {error}"),
+        (Some(error), _) => format!("cannot be removed: {error}"),
         (None, DefinitionStatus::Refused(reason)) => format!("its change was refused: {reason}"),
         (None, _) if is_redefined && snapshot.status.state.is_terminal() => {
             let err = snapshot.status.err.as_deref().map(|err| format!("{err}; "));
             format!(
-                "{}it has ended, so its change has no effect: leave it out of the file, save, and \
+                "{}it has ended, so its change has no effect: delete it from the file, save, and \
                  put it in again",
                 err.unwrap_or_default()
             )

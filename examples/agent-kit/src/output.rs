@@ -1,4 +1,4 @@
-//! What the tasks say, on the agent's own standard output.
+//! The output of the tasks on the agent's own standard output, for `run --logs`.
 
 use std::io;
 use std::sync::Arc;
@@ -15,30 +15,30 @@ use crate::tasks::Tasks;
 /// Bytes that are written at once.
 const BLOCK: usize = 64 * 1024;
 
-/// Standard output, for all tasks.
+/// Standard output, shared by all tasks.
 type Shared = Mutex<BufWriter<Stdout>>;
 
-/// Whether what the tasks say is shown.
+/// Whether and where the output of the tasks is shown.
 #[derive(Clone, Debug)]
 pub struct Output(Option<Arc<Shared>>);
 
 impl Output {
-    /// It stays in their logs.
+    /// Does not show the output. It is in the logs of the tasks.
     #[must_use]
     pub fn hidden() -> Self {
         Self(None)
     }
 
-    /// Each line is shown with its task's name before it. Where nobody reads it, the tasks
-    /// go on all the same.
+    /// Shows each line with the name of its task. If standard output is closed, the tasks keep
+    /// running.
     #[must_use]
     pub fn shown() -> Self {
         let stdout = BufWriter::with_capacity(BLOCK, tokio::io::stdout());
         Self(Some(Arc::new(Mutex::new(stdout))))
     }
 
-    /// Shows what a task says until it has said all; only what it says from now on, where an
-    /// earlier agent may have shown the rest.
+    /// Shows the output of a task until the task has ended. If the task existed before this agent,
+    /// only new output is shown.
     pub(crate) fn follow<E: TaskExecutor + 'static>(
         &self,
         tasks: Tasks<E::Definition>,
@@ -60,12 +60,12 @@ impl Output {
                 published = publish_logs(&tasks, &executor, &name, lines, options) => {
                     published.map_err(|error| error.to_string())
                 }
-                // Polled only while there is nothing to publish.
+                // This branch is polled only while there is nothing to publish.
                 error = flush_after_writes(&stdout, &written) => Err(error.to_string()),
             };
             let flushed = flush(&stdout).await.map_err(|error| error.to_string());
             if let Err(error) = published.and(flushed) {
-                tracing::warn!("what {name} says is not shown: {error}");
+                tracing::warn!("cannot show the output of task {name}: {error}");
             }
         })
     }
@@ -75,7 +75,7 @@ async fn flush(stdout: &Shared) -> io::Result<()> {
     stdout.lock().await.flush().await
 }
 
-/// Flushes whenever something was written. Returns if that fails.
+/// Flushes after each write. Returns when a flush fails.
 async fn flush_after_writes(stdout: &Shared, written: &Notify) -> io::Error {
     loop {
         written.notified().await;
@@ -85,11 +85,11 @@ async fn flush_after_writes(stdout: &Shared, written: &Notify) -> io::Error {
     }
 }
 
-/// Writes the lines of one task. A message can have several.
+/// Writes the lines of one task. A message can have several lines.
 struct Lines<'a> {
     name: String,
     stdout: &'a Shared,
-    /// Notified of each write.
+    /// Notified after each write.
     written: &'a Notify,
 }
 

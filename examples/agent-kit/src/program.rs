@@ -1,20 +1,20 @@
-//! What the kit must know of the program of an agent.
+//! The name and the demo of an agent's program.
 
 use std::io::{self, Write as _};
 
 use crate::view::printable;
 
-/// What the program of an agent is.
+/// The properties of an agent's program.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// Its name, as it stands before each message.
+    /// The name, which starts each message of the program.
     pub name: &'static str,
-    /// The file of tasks that is compiled in, for those who name none.
+    /// The built-in task file of the demo, for `run` without a file.
     pub demo: &'static str,
 }
 
 impl Program {
-    /// Not by `eprintln`, which panics where standard error cannot be written to.
+    /// Writes a message to standard error. Not with `eprintln`, which panics if that fails.
     pub(crate) fn complain(self, text: &str) {
         _ = writeln!(io::stderr(), "{}: {}", self.name, printable(text));
     }

@@ -1,4 +1,4 @@
-//! The signals that the program listens to.
+//! The signals that the program handles.
 
 use std::future::poll_fn;
 use std::io;
@@ -6,32 +6,32 @@ use std::task::{Context, Poll};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
+/// What a signal asks the program to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Told {
-    /// The program is to end: `INT`, `TERM`, and `HUP` where nothing can be read again.
+    /// End. Sent by `INT` and `TERM`, and by `HUP` if there is no file to read again.
     End,
-    /// The file is to be read again: `HUP`.
+    /// Read the task file again. Sent by `HUP`.
     Reread,
 }
 
-/// The signals that the program listens to. A signal that it was started to ignore stays ignored,
-/// as `nohup` wants it.
+/// Receives signals. A signal that was ignored when the program started stays ignored, as `nohup`
+/// needs it.
 #[derive(Debug)]
 pub struct Signals {
     end: [Option<Signal>; 2],
     hangup: Option<Signal>,
-    /// What a hangup asks for.
+    /// The meaning of `HUP`.
     hangup_means: Told,
 }
 
 impl Signals {
-    /// Listens from now on: a signal that comes before [`next`](Self::next) is called is not
+    /// Installs the handlers. A signal that arrives before [`next`](Self::next) is called is not
     /// lost.
     ///
     /// # Errors
     ///
-    /// The system gives no handler.
+    /// Fails if the system refuses a handler.
     pub fn new(hangup_means: Told) -> io::Result<Self> {
         let ignored = ignored();
         let listen = |kind: SignalKind| {
@@ -42,11 +42,11 @@ impl Signals {
         Ok(Self { end, hangup: listen(SignalKind::hangup())?, hangup_means })
     }
 
-    /// The next signal that has come.
+    /// Waits for the next signal.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, no signal is lost.
+    /// If you drop the future, no signal is lost.
     pub async fn next(&mut self) -> Told {
         poll_fn(|context| {
             if self.end.iter_mut().any(|signal| has_come(signal, context)) {
@@ -65,7 +65,7 @@ fn has_come(signal: &mut Option<Signal>, context: &mut Context<'_>) -> bool {
     signal.as_mut().is_some_and(|signal| signal.poll_recv(context).is_ready())
 }
 
-/// The signals that this process ignores, one bit each, the first for signal 1.
+/// Returns the signals that this process ignores: a bit mask whose lowest bit is signal 1.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,10 @@
-//! The socket of an agent, on which other programs talk to it while it runs.
+//! The socket of an agent, on which `ps`, `logs` and `stop` talk to it.
 //!
-//! It is `agent.sock` in the agent's [state](crate::state), which only its owner can open. A
-//! client sends one line of JSON, a [`Request`], and gets a line of JSON for each [`Answer`]. The line
-//! of [`Answer::Said`] is followed by the text that a task has said: as many bytes as the `length` in
-//! the line, as they are. For example, the agent answers a request for the logs of `web` with
+//! The socket is `agent.sock` in the agent's [state](crate::state). Only its owner can open it. A
+//! client sends a [`Request`] as one line of JSON. The agent sends one line of JSON for each
+//! [`Answer`]. The line of [`Answer::Said`] is followed by a text of the task's log, without any
+//! encoding. The field `length` of the line is the number of bytes of the text. For example, the
+//! agent answers a request for the logs of `web` with
 //!
 //! ```text
 //! {"said":{"task":"web","time":"2026-11-22T08:33:59.123456789Z","stream":"stdout","length":11}}
@@ -11,7 +12,7 @@
 //! "done"
 //! ```
 //!
-//! A text has whole lines with their newlines, or a piece of a line without one.
+//! A text consists of whole lines with their newlines, or of a piece of a line without one.
 
 mod address;
 mod client;

@@ -1,4 +1,4 @@
-//! What is stored of a task beside its definition, and the executor that leaves it aside.
+//! The stored form of a task's definition, and an executor that unwraps it.
 
 use onward::exec::{
     Assignment, Controller, ControllerError, Executor, Inspection, ProgressReporter, SharedLogs,
@@ -8,20 +8,20 @@ use time::UtcDateTime;
 
 use crate::stamp;
 
-/// A definition, and what an agent must still know of its task after a restart.
+/// A definition, with all that an agent must know about the task after a restart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TaskSpec<D> {
     /// The definition.
     pub definition: D,
-    /// When the task was first assigned. `stop_after` counts from here.
+    /// When the task was first assigned. `stop_after` counts from this time.
     #[serde(with = "stamp")]
     pub assigned_at: UtcDateTime,
-    /// Whether an agent has shut the task down only because the agent itself was to end. The next
-    /// agent replaces such a task.
+    /// Whether an agent shut the task down only because the agent ended. The next agent starts such
+    /// a task again.
     pub is_stopped_by_exit: bool,
 }
 
-/// Gives each definition to an executor, without what is stored beside it.
+/// Wraps an executor of definitions as an executor of [`TaskSpec`]s.
 #[derive(Clone, Debug)]
 pub struct SpecExecutor<E>(pub E);
 
@@ -51,7 +51,7 @@ where
     }
 }
 
-/// The controller of a task, for its definition alone.
+/// Wraps a controller of definitions as a controller of [`TaskSpec`]s.
 #[derive(Debug)]
 pub struct SpecController<C>(C);
 

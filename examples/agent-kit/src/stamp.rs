@@ -1,5 +1,5 @@
-//! Points in time as text: RFC 3339 in UTC with nanoseconds, always 30 bytes, so that
-//! stamps sort as text.
+//! Times as text: RFC 3339 in UTC with nanoseconds. A stamp always has 30 bytes, so stamps sort as
+//! text.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 use time::{
@@ -10,10 +10,9 @@ use time::{
 const FORMAT: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:9]Z");
 
-/// `2026-11-22T08:33:59.123456789Z`.
+/// Formats a time, for example `2026-11-22T08:33:59.123456789Z`.
 ///
-/// Years outside 0..=9999 cannot be written with four digits; they come out as the
-/// epoch, since a clock that far off says nothing.
+/// A year outside 0..=9999 does not fit into four digits. Then the result is the epoch.
 #[must_use]
 pub fn format(at: UtcDateTime) -> String {
     at.format(FORMAT).unwrap_or_else(|_| "1970-01-01T00:00:00.000000000Z".to_owned())
@@ -22,10 +21,11 @@ pub fn format(at: UtcDateTime) -> String {
 /// The length of a stamp.
 pub const LENGTH: usize = 30;
 
-/// Reads what [`format`](fn@format) wrote. `None` for everything but `YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ`.
+/// Parses a stamp of [`format`](fn@format). Returns `None` for everything except
+/// `YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ`.
 ///
-/// By hand: reading a log is mostly this, and the parser of `time` 0.3.55 panics where a digit is
-/// missing, if overflows are checked.
+/// It is written by hand for two reasons. Reading a log spends most of its time here. And the
+/// parser of `time` 0.3.55 panics at a missing digit if overflow checks are on.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<UtcDateTime> {
     let text: &[u8; LENGTH] = text.try_into().ok()?;
@@ -46,30 +46,30 @@ pub fn parse(text: &[u8]) -> Option<UtcDateTime> {
     Some(UtcDateTime::new(date, time))
 }
 
-/// For `#[serde(with = "stamp")]`.
+/// Serializes a time, for `#[serde(with = "stamp")]`.
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn serialize<S: Serializer>(at: &UtcDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*at))
 }
 
-/// For `#[serde(with = "stamp")]`.
+/// Deserializes a time, for `#[serde(with = "stamp")]`.
 ///
 /// # Errors
 ///
-/// What [`parse`] refuses.
+/// Fails for a text that [`parse`] refuses.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcDateTime, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse(text.as_bytes()).ok_or_else(|| {
         D::Error::custom(format!(
-            "{text:?} is no point in time; write it like \"2026-11-22T08:33:59.123456789Z\""
+            "{text:?} is not a time; write it like \"2026-11-22T08:33:59.123456789Z\""
         ))
     })
 }
 
-/// For `#[serde(with = "stamp::optional")]`.
+/// Optional times, for `#[serde(with = "stamp::optional")]`.
 pub mod optional {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use time::UtcDateTime;
@@ -77,11 +77,11 @@ pub mod optional {
     #[derive(Serialize, Deserialize)]
     struct Stamp(#[serde(with = "super")] UtcDateTime);
 
-    /// As [`serialize`](super::serialize), where there is one.
+    /// Serializes a time, if there is one.
     ///
     /// # Errors
     ///
-    /// Those of the serializer.
+    /// Returns the errors of the serializer.
     pub fn serialize<S: Serializer>(
         at: &Option<UtcDateTime>,
         serializer: S,
@@ -89,11 +89,11 @@ pub mod optional {
         at.map(Stamp).serialize(serializer)
     }
 
-    /// As [`deserialize`](super::deserialize), where there is one.
+    /// Deserializes a time, if there is one.
     ///
     /// # Errors
     ///
-    /// Those of [`deserialize`](super::deserialize).
+    /// Fails as [`deserialize`](super::deserialize) does.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<UtcDateTime>, D::Error> {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_comes_back_as_it_went() {
+    fn a_stamp_is_read_as_it_was_written() {
         for text in [
             "2026-11-22T08:33:59.000000001Z",
             "0000-01-01T00:00:00.000000000Z",
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stamp_is_refused() {
+    fn a_text_that_is_not_a_stamp_is_refused() {
         for text in [
             "",
             "2026-11-22T08:33:59Z",

@@ -1,4 +1,4 @@
-//! What is assigned: out of the file, the time and what somebody has ordered.
+//! The assigner: computes the assignments from the task file, the time and the users' orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,13 +22,15 @@ use crate::tasks::{Tasks, check_names};
 
 type View<D> = TaskView<TaskSpec<D>>;
 
-/// How long it takes to another try of an assignment that could not be stored.
+/// Time until an assignment that could not be stored is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The only one who tells the worker what is assigned: always all of it.
+/// The only part of the agent that changes the worker's assignments. It always assigns the full
+/// set.
 ///
-/// What it must know after a restart is in the worker's store: a task that was taken out of the
-/// file and put in again waits there as the next one of its id, and a [`TaskSpec`] has the rest.
+/// The store contains all that it must know after a restart. If a task was deleted from the file
+/// and added again, the store has the new task as the successor of the old one. A [`TaskSpec`] has
+/// the rest.
 #[derive(Debug)]
 pub(super) struct Assigner<E: TaskExecutor> {
     tasks: Tasks<E::Definition>,
@@ -36,24 +38,23 @@ pub(super) struct Assigner<E: TaskExecutor> {
     file: TaskFile<E::Definition>,
     board: Arc<Board>,
     output: Output,
-    /// When this agent began.
+    /// When this agent started.
     began: UtcDateTime,
-    /// Everything is to be shut down, since the agent ends.
+    /// The agent is ending, so all tasks are to shut down.
     is_ending: bool,
     /// When each task of the file was first assigned.
     assigned: BTreeMap<String, AssignedAt>,
-    /// The tasks whose output is being shown, by when they were first assigned.
+    /// The tasks whose output is being shown, with the time of their first assignment.
     followed: BTreeMap<String, UtcDateTime>,
-    /// What the tasks say, while it is being shown.
+    /// The Tokio tasks that show the output of tasks.
     shown: JoinSet<()>,
-    /// When what could not be stored is assigned again.
+    /// When to repeat an assignment that could not be stored.
     retry_at: Option<Instant>,
-    /// When the time of the next task is over.
+    /// When the next `stop_after` expires.
     stop_at: Option<Instant>,
 }
 
-/// When a task was first assigned, by both clocks. The one cannot be set, the other one is
-/// stored.
+/// When a task was first assigned. The monotonic time cannot be set; the system time is stored.
 #[derive(Clone, Copy, Debug)]
 struct AssignedAt {
     utc: UtcDateTime,
@@ -84,10 +85,10 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         }
     }
 
-    /// Assigns what is wanted now, and that these are to be shut down. What cannot be stored
-    /// is assigned again later.
+    /// Assigns the tasks of the file in their current desired states, and shuts down the tasks in
+    /// `stopped`. If the store fails, it tries again later.
     pub(super) async fn assign(&mut self, stopped: &[String]) {
-        // It is shown where the store is, and what follows from it here.
+        // The store shows its own error. The retry is scheduled below.
         _ = self.try_assign(stopped).await;
     }
 
@@ -116,8 +117,8 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         Ok(())
     }
 
-    /// Removes the tasks that an earlier agent has shut down only since it ended itself. They are
-    /// in the file, so they are assigned anew.
+    /// Removes the tasks that an earlier agent shut down because it ended. They are in the file, so
+    /// they start again.
     async fn replace_stopped(&self) -> Result<(), AssignError> {
         let stopped = self.stopped_by_exit();
         if self.is_ending || stopped.is_empty() {
@@ -126,7 +127,7 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         self.tasks.update(stopped.into_iter().map(AssignmentChange::Remove)).await.map(drop)
     }
 
-    /// The tasks that were shut down only since an agent ended.
+    /// Returns the tasks that were shut down only because an agent ended.
     fn stopped_by_exit(&self) -> BTreeSet<String> {
         let views = self.tasks.tasks();
         let stopped = views.iter().filter(|view| {
@@ -135,9 +136,9 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         stopped.map(|view| view.id().to_owned()).collect()
     }
 
-    /// What is wanted of a task of the file: never less than what is wanted of it already, which
-    /// a user may have ordered. `stops`: it is to be shut down. `exits`: also, but only because the
-    /// agent ends.
+    /// Returns the desired state of a task of the file. It is never lower than the current one,
+    /// which a user may have ordered. `stops`: a user shuts the task down. `exits`: the task is
+    /// shut down because the agent ends.
     fn wanted(
         &self,
         entry: &TaskEntry<E::Definition>,
@@ -157,13 +158,13 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
             is_stopped_by_exit: stops_by_exit || was_stopped_by_exit,
         };
         let assignment = Assignment::new(entry.name.as_str(), spec).with_desired_state(desired);
-        // What is no longer in the file is shut down first.
+        // A task that is no longer in the file is shut down before it is removed.
         let policy = entry.policy.clone().with_shutdown_before_removal(true);
         AssignedTask::new(assignment).with_policy(policy)
     }
 
-    /// The file says something else now. What it said before stays in force where it cannot be
-    /// used.
+    /// Takes a new version of the task file. If the file cannot be used, the previous version stays
+    /// in force.
     pub(super) async fn reload(&mut self, file: Result<TaskFile<E::Definition>, TaskFileError>) {
         match file {
             Ok(file) => {
@@ -173,7 +174,7 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
             }
             Err(error) => {
                 let notice = format!("{error} (the tasks stay as they were)");
-                // It may be read again as it was.
+                // The same error is logged once, however often the file is read.
                 if self.board.notice("file", Some(notice)) {
                     tracing::warn!(%error, "task file refused");
                 }
@@ -185,7 +186,7 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
     ///
     /// # Errors
     ///
-    /// One of the names is no task of the file, or the store failed.
+    /// Fails if one of the names is not a task of the file, or if the store fails.
     pub(super) async fn stop(&mut self, names: &[String]) -> Result<(), String> {
         let known = || self.file.tasks.iter().map(|task| task.name.clone());
         check_names(
@@ -200,21 +201,22 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
             .map(|id| AssignmentChange::DesiredState { id, desired_state: shutdown });
         let error = match self.tasks.update(changes).await {
             Ok(refused) if refused.is_empty() => return Ok(()),
-            // A task of the file that the worker does not have, for example because the store
-            // failed when it was assigned. It is assigned in SHUTDOWN.
+            // The worker does not have this task of the file, for example because the store failed
+            // when it was assigned. Assign it as SHUTDOWN.
             Ok(_) => self.try_assign(names).await.err(),
             Err(error) => Some(error),
         };
         error.map_or(Ok(()), |error| Err(error.to_string()))
     }
 
-    /// Has all tasks shut down.
+    /// Shuts all tasks down.
     pub(super) async fn end(&mut self) {
         self.is_ending = true;
         self.assign(&[]).await;
     }
 
-    /// Kills what runs, beside the drivers, whose shutdown then succeeds.
+    /// Kills all workloads that still run. It uses controllers of its own, so the shutdown of the
+    /// drivers then succeeds.
     pub(super) fn kill(&self) {
         let mut views = self.tasks.tasks();
         views.retain(|view| !view.has_ended());
@@ -227,18 +229,18 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
                 let kill = async { executor.controller(&inner).await?.terminate().await };
                 if let Err(error) = kill.await {
                     let error = format_args!("{error:#}");
-                    tracing::error!(task.id = &*assignment.id, error, "could not be killed");
+                    tracing::error!(task.id = &*assignment.id, error, "cannot kill the workload");
                 }
             });
         }
     }
 
-    /// When there is something to be assigned again.
+    /// Returns when to call [`assign`](Self::assign) next.
     pub(super) fn due(&self) -> Option<Instant> {
         self.retry_at.or(self.stop_at)
     }
 
-    /// Waits until what the tasks have said is shown, unless they are killed.
+    /// Waits until the whole output of the tasks is shown, or until an order to kill them arrives.
     pub(super) async fn show_all(
         &mut self,
         orders: &mut mpsc::UnboundedReceiver<Order<E::Definition>>,
@@ -253,13 +255,13 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         }
     }
 
-    /// Removes all tasks. Returns the names of those whose removal failed, and the errors.
+    /// Removes all tasks. Returns the names of the tasks that could not be removed, and the errors.
     pub(super) async fn remove_all(&mut self) -> Vec<(String, String)> {
         let all = self.tasks.tasks();
         self.remove(all.iter().map(|view| view.id().to_owned()).collect()).await
     }
 
-    /// Removes those tasks that were shut down only since the agent ends.
+    /// Removes the tasks that were shut down only because the agent ends.
     pub(super) async fn forget_ended(&mut self) -> Vec<(String, String)> {
         self.remove(self.stopped_by_exit()).await
     }
@@ -282,7 +284,7 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         names.into_iter().filter_map(error).collect()
     }
 
-    /// Takes over when each task of the file was first assigned. A new one is assigned now.
+    /// Looks up when each task of the file was first assigned. For a new task, that is now.
     fn begin(&mut self, views: &[View<E::Definition>], now: Instant) {
         let mut before = std::mem::take(&mut self.assigned);
         for TaskEntry { name, .. } in &self.file.tasks {
@@ -298,8 +300,8 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         }
     }
 
-    /// Shows the output of those tasks whose output is not shown yet. Of a task that an earlier
-    /// agent had, only what is new.
+    /// Starts to show the output of new tasks. If a task existed before this agent, only new output
+    /// is shown.
     pub(super) fn show_new(&mut self, changed: &ChangedTasks<TaskSpec<E::Definition>>) {
         while self.shown.try_join_next().is_some() {}
         for name in &changed.removed {
@@ -318,19 +320,20 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
         }
     }
 
-    /// When the time of a task is over.
+    /// Returns when `stop_after` of a task expires.
     fn end_of(&self, entry: &TaskEntry<E::Definition>) -> Option<Instant> {
         self.assigned.get(&entry.name)?.instant.checked_add(entry.stop_after?)
     }
 }
 
-/// A task by its name. The worker shows its tasks in the order of their names.
+/// Finds a task by its name. The worker lists its tasks in the order of their names.
 fn view<'a, D>(views: &'a [View<D>], name: &str) -> Option<&'a View<D>> {
     let place = views.binary_search_by(|view| view.id().cmp(name)).ok()?;
     views.get(place)
 }
 
-/// What is wanted of a task so far: if it is being removed, of the next one of its name.
+/// Returns the current assignment of a task. If the task is being removed, it is that of its
+/// successor.
 fn known<'a, D>(views: &'a [View<D>], name: &str) -> Option<&'a Assignment<TaskSpec<D>>> {
     let record = &*view(views, name)?.record;
     if record.removing {
@@ -339,12 +342,12 @@ fn known<'a, D>(views: &'a [View<D>], name: &str) -> Option<&'a Assignment<TaskS
     Some(&record.assignment)
 }
 
-/// Whether a task has ended, and no other one of its name follows.
+/// Whether a task has ended and has no successor.
 fn has_ended<D>(views: &[View<D>], name: &str) -> bool {
     view(views, name).is_some_and(|view| view.has_ended() && !view.record.removing)
 }
 
-/// A moment as long ago as a time of day is, by the clock that can be set; never in the future.
+/// Converts a system time to a moment of the monotonic clock, at most `now`.
 fn before_now(now: Instant, since: UtcDateTime) -> Instant {
     let age = Duration::try_from(UtcDateTime::now() - since).unwrap_or_default();
     now.checked_sub(age).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! What the worker tells, on the board.
+//! Copies the changes that the worker reports to the board.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::tasks::Tasks;
 
 type View<D> = TaskView<TaskSpec<D>>;
 
-/// Shows all tasks, and each of their steps, until the worker ends. The time of its runtime began
-/// at `origin`.
+/// Shows all tasks and each of their changes, until the worker ends. `origin` is the moment at
+/// which the time of the worker's runtime is 0.
 pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, origin: Instant) {
     let mut changes = tasks.changes();
     let mut steps: SelectAll<BoxStream<'static, (String, Option<Snapshot>)>> = SelectAll::new();
@@ -60,7 +60,7 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
     }
 }
 
-/// Shows all tasks a last time, and returns their statuses.
+/// Shows the final state of all tasks, and returns their statuses.
 pub(super) fn show_all<D: Definition>(
     board: &Board,
     tasks: &Tasks<D>,
@@ -79,7 +79,7 @@ pub(super) fn show_all<D: Definition>(
     statuses
 }
 
-/// Shows a task.
+/// Shows one task.
 fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
     let TaskView { record, snapshot, removal_error, .. } = view;
     let found = snapshot.status.clone();
@@ -91,7 +91,7 @@ fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
     board.change(record.id(), || found_row(record.id(), found), change);
 }
 
-/// The row of a task that may have been in its state for a while.
+/// Returns the row of a task that has perhaps been in its state for a while.
 fn found_row(name: &str, status: TaskStatus) -> Row {
     let age = status.timestamp.and_then(|at| Duration::try_from(UtcDateTime::now() - at).ok());
     let mut row = Row::new(name, status);
@@ -99,7 +99,7 @@ fn found_row(name: &str, status: TaskStatus) -> Row {
     row
 }
 
-/// Shows how far a task is.
+/// Writes the state of a task into its row.
 fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: Instant) {
     if snapshot.status.state != row.status.state {
         row.since = Instant::now();
@@ -107,9 +107,9 @@ fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: 
     row.note = note(&snapshot, removal_error, row.is_redefined);
     row.status = snapshot.status;
     row.progress = snapshot.progress;
-    // The snapshot has the runtime's time, the row has the program's.
+    // The snapshot uses the time of the runtime, the row uses that of the program.
     row.retry_at = snapshot.next_attempt.and_then(|at| origin.checked_add(at));
-    // While the task waits for the next attempt, one attempt less has been made.
+    // While the task waits for the next attempt, it has made one attempt less.
     let made = |attempt: u32| attempt.checked_sub(row.retry_at.is_some().into());
     row.attempt = snapshot.attempt.and_then(made);
 }

@@ -1,4 +1,4 @@
-//! A store whose commits are noted: for the board, and for the metrics.
+//! A store that reports its commits to the board and the metrics.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use onward::agent::store::{StoreChange, StoreError, StoredTask};
 use crate::board::Board;
 use crate::metrics::Metrics;
 
-/// A store of which it is shown when it cannot be written. Its commits are measured if there are
+/// Wraps a store. It shows failed commits on the board, and measures all commits if there are
 /// metrics.
 pub(super) struct NotedStore<S> {
     pub(super) store: S,

@@ -1,4 +1,4 @@
-//! The arguments of the subcommands.
+//! The command-line arguments of the subcommands.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,114 +10,118 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::metrics::parse_address;
 
-/// The variable that names the state of an agent.
+/// The environment variable with the state directory. It stands for `--state`.
 pub const STATE_VARIABLE: &str = "ONWARD_STATE";
 
-/// What a program can be asked to do. For clap's `#[command(flatten)]`.
+/// The subcommands of an agent's program. Use it with clap's `#[command(flatten)]` or
+/// `#[command(subcommand)]`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Runs the tasks of a file.
     ///
-    /// Without --state until all of them have ended: Ctrl-C asks every task to shut down and
-    /// waits for it; a second one kills. With --state until it is told to end; then DIR has
-    /// everything that an agent must know to go on, even if this one is killed.
+    /// Without --state: runs until all tasks have ended. Ctrl-C shuts all tasks down; a second Ctrl-C
+    /// kills them.
     ///
-    /// Exits with 0, whatever the tasks' ends were; with 2 when the file or the state cannot be
-    /// used; with 3 when something of a task is left.
+    /// With --state: runs until you stop it. DIR contains everything that must survive the agent, so
+    /// that the next agent can continue.
+    ///
+    /// Exit codes: 0 however the tasks ended; 1 with --strict if a task failed; 2 if the file, the
+    /// state or an argument cannot be used; 3 if something of a task is left.
     Run(Run),
-    /// Shows the tasks of a running agent.
+    /// Lists the tasks of a running agent.
     Ps {
         /// The agent.
         #[command(flatten)]
         state: OfAgent,
-        /// Print an array of tasks in the form of the Docker Engine API.
+        /// Print a JSON array of tasks, in the form of the Docker Engine API.
         #[arg(long)]
         json: bool,
     },
-    /// Shows what tasks have said: standard output on standard output, standard error on
+    /// Prints the logs of tasks: their standard output to standard output, their standard error to
     /// standard error.
     Logs(Logs),
-    /// Shuts tasks down, for good: the file cannot begin them again, unless it leaves them out
-    /// for once.
+    /// Shuts tasks down for good. To start such a task again, delete it from the task file, save,
+    /// and add it again.
     Stop {
         /// The agent.
         #[command(flatten)]
         state: OfAgent,
-        /// Return when they have ended, and not as soon as it is certain that they will.
+        /// Return when the tasks have ended. Default: return when the order is stored.
         #[arg(short, long)]
         wait: bool,
-        /// The tasks.
+        /// The names of the tasks.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
 }
 
-/// How tasks are run.
+/// The arguments of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// The file of tasks, in TOML; without it, a demo that is compiled in. With --state it is
-    /// read again whenever it changes, and on SIGHUP.
+    /// The task file, in TOML. Default: a built-in demo. With --state, the agent reads the file
+    /// again when it changes, and on SIGHUP.
     pub(super) file: Option<PathBuf>,
-    /// Keep everything in DIR, and go on with what is there.
+    /// Keep everything in DIR, and continue with the tasks that are there.
     #[arg(long, value_name = "DIR", env = STATE_VARIABLE)]
     pub(super) state: Option<PathBuf>,
-    /// What becomes of the tasks when the agent is asked to end (SIGTERM, Ctrl-C); with --state.
+    /// What happens to the tasks when the agent is stopped by SIGTERM or Ctrl-C. Needs --state.
+    /// Default: leave.
     #[arg(long, value_enum, value_name = "WHAT", requires = "state")]
     pub(super) on_exit: Option<OnExit>,
     /// Exit with 1 if a task has failed or was rejected.
     #[arg(long)]
     pub(super) strict: bool,
-    /// Show what the tasks say, line by line, instead of a table.
+    /// Print the output of the tasks line by line instead of a table.
     #[arg(long)]
     pub(super) logs: bool,
-    /// Serve metrics for Prometheus over HTTP, at /metrics, and the agent's health, at /healthz.
-    /// ADDR is like 127.0.0.1:9100; a port alone is one that only this machine can reach, and
-    /// port 0 stands for a free one.
+    /// Serve metrics for Prometheus at /metrics and the health of the agent at /healthz. ADDR is an
+    /// address such as 127.0.0.1:9100, or a port. A port alone is a port of 127.0.0.1. Port 0
+    /// selects a free port.
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub(super) metrics: Option<SocketAddr>,
 }
 
-/// What becomes of the tasks when the agent ends.
+/// What happens to the tasks when the agent ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum OnExit {
-    /// They go on, and the next agent finds them; the default.
+    /// The tasks keep running, and the next agent finds them. This is the default.
     Leave,
-    /// They are shut down, and the next agent begins them anew.
+    /// The tasks are shut down, and the next agent starts them again.
     Stop,
 }
 
-/// Which logs are shown, and how.
+/// The arguments of `logs`.
 #[derive(Clone, Debug, Args)]
 pub struct Logs {
     #[command(flatten)]
     pub(super) state: OfAgent,
-    /// Go on with what they say, until they have ended.
+    /// Keep printing new lines until the tasks have ended.
     #[arg(short, long)]
     pub(super) follow: bool,
-    /// Begin with the last N lines of each.
+    /// Start with the last N lines of each task. Default: all lines.
     #[arg(short = 'n', long, value_name = "N")]
     pub(super) tail: Option<u64>,
-    /// Leave out what was said before T: a time like 2026-11-22T08:33:59Z, or how long ago
-    /// that was, like 10m.
+    /// Print only lines since T: a time such as 2026-11-22T08:33:59Z, or a duration before now,
+    /// such as 10m.
     #[arg(long, value_name = "T", value_parser = since)]
     pub(super) since: Option<UtcDateTime>,
     /// Print each line as a JSON object with its task, time and stream.
     #[arg(long)]
     pub(super) json: bool,
-    /// The tasks. Several are shown with their names before each line.
+    /// The names of the tasks. With several tasks, each line starts with the name of its task.
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<String>,
 }
 
-/// The agent that is asked.
+/// The argument that names a running agent.
 #[derive(Clone, Debug, Args)]
 pub struct OfAgent {
-    /// The agent's state.
+    /// The state directory of the agent.
     #[arg(long = "state", value_name = "DIR", env = STATE_VARIABLE)]
     pub(super) dir: PathBuf,
 }
 
-/// Reads a time, or how long ago it was.
+/// Parses a time, or a duration before now.
 fn since(text: &str) -> Result<UtcDateTime, String> {
     if let Ok(at) = time::OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(at.into());
@@ -128,7 +132,7 @@ fn since(text: &str) -> Result<UtcDateTime, String> {
         )
     };
     let ago = humantime::parse_duration(text).map_err(|_| wrong())?;
-    // Further back than time goes is from the beginning.
+    // A duration that is too long means the beginning.
     let at = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
     Ok(at.into())
 }

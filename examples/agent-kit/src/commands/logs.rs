@@ -33,7 +33,8 @@ pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode
                 return Err(error.into());
             }
         };
-        // What is said is shown at once, but not each line by itself where many are there.
+        // Flush when no more output is ready. This way output appears at once, and a large amount
+        // of it is written in blocks.
         let flushed = if answers.is_next_here() { Ok(()) } else { out.flush() };
         if let Err(error) = written.and(flushed) {
             return unless_unread(Err(error));
@@ -48,21 +49,21 @@ pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode
 /// Bytes that are written at once.
 const BLOCK: usize = 64 * 1024;
 
-/// How lines are shown.
+/// How lines are printed.
 enum Form {
-    /// As they were said, with the task's name before each if there are several. The names take
-    /// so many bytes.
+    /// As text. If there are several tasks, each line starts with the name of its task, padded to
+    /// this width.
     Text { prefix: Option<usize> },
-    /// Each as an object of JSON.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where lines are shown.
+/// Standard output and standard error of `logs`.
 struct Out {
     form: Form,
     stdout: BufWriter<File>,
     stderr: BufWriter<StderrLock<'static>>,
-    /// Where the last one went. What is in one buffer comes before what goes into the other.
+    /// The stream of the last text. Its buffer is flushed before the other one is used.
     last: LogStream,
 }
 
@@ -73,7 +74,7 @@ impl Out {
         Ok(Self { form, stdout, stderr, last: LogStream::Stdout })
     }
 
-    /// Shows a text, and what stands before it.
+    /// Prints a text with the name of its task or as JSON.
     fn write(&mut self, message: &Message, text: &[u8]) -> io::Result<()> {
         let prefix = match self.form {
             Form::Json => {
@@ -95,7 +96,8 @@ impl Out {
             LogStream::Stderr => &mut self.stderr,
         };
         let Some(longest) = prefix else { return out.write_all(text) };
-        // Others may come between the pieces of a line, so with names each is a line.
+        // Lines of other tasks may come between two pieces of a line. So with names, each piece
+        // becomes a line.
         let prefix = format!("{:longest$} | ", message.task);
         for text in lines(text) {
             out.write_all(prefix.as_bytes())?;
@@ -111,8 +113,8 @@ impl Out {
     }
 }
 
-/// The lines of a text with their newlines, or the piece of a line that it is. The end of a line whose
-/// pieces were said before can be empty.
+/// Splits a text into lines with their newlines. A piece of a line is returned as it is. It is
+/// empty if the last piece of a line contains only the newline.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
@@ -121,7 +123,7 @@ fn without_newline(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\n").unwrap_or(line)
 }
 
-/// A line as `logs --json` prints it.
+/// The JSON form of a line in `logs --json`.
 #[derive(Serialize)]
 struct Line<'a> {
     task: &'a str,
@@ -129,10 +131,10 @@ struct Line<'a> {
     stream: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
-    /// Whether the line goes on with the next one of the same stream. A line that does not end with
-    /// the task is partial, too.
+    /// Whether the line continues in the next object of the same stream. The last line of a task is
+    /// also partial if it has no newline.
     partial: bool,
-    /// With the replacement character for what is no text.
+    /// The text. Bytes that are not UTF-8 are replaced.
     text: Cow<'a, str>,
 }
 

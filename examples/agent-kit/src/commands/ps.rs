@@ -62,7 +62,7 @@ fn row(Listed { task, note }: &Listed) -> [String; 8] {
     let pid = container.and_then(|container| container.pid);
     let code = container.and_then(|container| container.exit_code);
     let age = status.changed_at().map(|at| UtcDateTime::now() - at);
-    // A clock that was set back says nothing.
+    // The system time may have been set back.
     let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
     let details = task.details.iter().map(|(name, value)| format!("{name}={value}"));
     let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();

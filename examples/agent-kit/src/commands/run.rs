@@ -38,22 +38,22 @@ pub(super) fn run<E: TaskExecutor + 'static>(
     let served = metrics.map(|address| bind(program, address)).transpose()?;
     let logging = logging::start(served.as_ref().map(MetricsServer::metrics));
     let shown = Shown { program, logging, logs };
-    // While a signal still ends the program: it may be a pipe that nobody writes to.
+    // Read the file while a signal still ends the program: the file may be a pipe without a writer.
     let tasks = match (&file, &state) {
         (Some(path), _) => TaskFile::read(path)?,
         (None, None) => TaskFile::parse("demo.toml", program.demo, &std::env::current_dir()?)?,
         (None, Some(dir)) => {
             let (name, dir) = (program.name, dir.display());
-            anyhow::bail!("a state needs a file of tasks: {name} run FILE --state {dir}");
+            anyhow::bail!("--state needs a task file; write: {name} run FILE --state {dir}");
         }
     };
     let runtime = Builder::new_multi_thread()
         .enable_all()
-        // The first thread for blocking work stays: where the system gives no more, work waits
-        // for it instead of failing.
+        // Keep the first thread for blocking work. If the system refuses further threads, work
+        // waits for this one instead of failing.
         .thread_keep_alive(Duration::from_secs(u64::from(u32::MAX)))
         .build()
-        .context("the runtime cannot be started")?;
+        .context("cannot start the Tokio runtime")?;
     let ran = runtime.block_on(async {
         tokio::task::spawn_blocking(|| {}).await?;
         match (file, state) {
@@ -67,7 +67,7 @@ pub(super) fn run<E: TaskExecutor + 'static>(
             _ => without_state(tasks, executor, shown, served).await,
         }
     });
-    // Something may still be writing where nobody reads.
+    // A write to standard output may still be blocked because nothing reads it.
     runtime.shutdown_background();
     let (ending, report) = ran?;
     Ok(exit_code(ending, &report, strict))
@@ -86,20 +86,20 @@ fn exit_code(ending: Ending, report: &Report, strict: bool) -> ExitCode {
     }
 }
 
-/// Until all tasks have ended. Everything is in a temporary directory.
+/// Runs the tasks in a temporary directory, until all have ended.
 async fn without_state<E: TaskExecutor + 'static>(
     file: TaskFile<E::Definition>,
     executor: impl FnOnce(PathBuf) -> E,
     shown: Shown,
     served: Option<MetricsServer>,
 ) -> anyhow::Result<(Ending, Report)> {
-    // Before anything is begun that a signal would leave behind.
+    // Handle signals before the first file is made, so that a signal leaves nothing behind.
     let signals = Signals::new(Told::End)?;
     let root = tempfile::Builder::new()
         .prefix(&format!("{}-", shown.program.name))
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
-        .context("the tasks have no place; set TMPDIR to a directory that can be written to")?;
+        .context("cannot create a temporary directory for the tasks; set TMPDIR to a writable directory")?;
     let locked = lock_temporary(root.path())?;
     let (ending, output) = (Ending::WithTasks, shown.output());
     let (executor, metrics) = (executor(locked.path.clone()), metrics(served.as_ref()));
@@ -109,15 +109,15 @@ async fn without_state<E: TaskExecutor + 'static>(
     let reread = Arc::new(Notify::new());
     let report = shown.show(agent, board, orders, sender, ending, signals, reread).await?;
     for (name, error) in &report.removal_errors {
-        shown.program.complain(&format!("the task {name} could not be removed: {error}"));
+        shown.program.complain(&format!("cannot remove the task {name}: {error}"));
     }
     if !report.removal_errors.is_empty() {
-        shown.program.complain(&format!("what is left is in {}", root.keep().display()));
+        shown.program.complain(&format!("the remaining files are in {}", root.keep().display()));
     }
     Ok((ending, report))
 }
 
-/// Until it is told to end. Everything is in `dir`.
+/// Runs the tasks with the state in `dir`, until the agent is told to end.
 async fn with_state<E: TaskExecutor + 'static>(
     path: &Path,
     file: TaskFile<E::Definition>,
@@ -129,9 +129,9 @@ async fn with_state<E: TaskExecutor + 'static>(
 ) -> anyhow::Result<(Ending, Report)> {
     if !path.metadata().is_ok_and(|found| found.is_file()) {
         let path = path.display();
-        anyhow::bail!("{path}: it is to be read again when it changes, so it must be a file");
+        anyhow::bail!("{path}: not a regular file; with --state, the task file must be one, because it is read again after changes");
     }
-    // Before anything is begun that a signal would leave in the middle.
+    // Handle signals before the state is opened, so that a signal cannot interrupt that.
     let signals = Signals::new(Told::Reread)?;
     let state = State::open(dir).await?;
     let mut watcher = Watcher::new(path);
@@ -154,14 +154,14 @@ async fn with_state<E: TaskExecutor + 'static>(
     let report = shown.show(agent, board, orders, sender, ending, signals, reread).await;
     watching.abort();
     serving.abort();
-    // The socket is taken away while the state is still this agent's.
+    // Remove the socket while this agent still has the lock of the state.
     _ = serving.await;
     if let Err(error) = state.store.close().await {
         shown.program.complain(&error.to_string());
     }
     let report = report?;
     for (name, error) in &report.removal_errors {
-        shown.program.complain(&format!("the task {name} could not be removed: {error}"));
+        shown.program.complain(&format!("cannot remove the task {name}: {error}"));
     }
     Ok((ending, report))
 }
@@ -174,16 +174,16 @@ async fn start<E: TaskExecutor + 'static>(
     let board = Arc::new(Board::default());
     let agent = Agent::start(store, setup, Arc::clone(&board)).await?;
     if let Some(served) = served {
-        // Until the runtime ends.
+        // This ends with the runtime.
         tokio::spawn(served.serve(agent.vitals()));
     }
     Ok((agent, board))
 }
 
-/// Reserves the address for the metrics before anything is begun, and prints which it is.
+/// Binds the address of the metrics before any task starts, and prints it.
 fn bind(program: Program, address: SocketAddr) -> anyhow::Result<MetricsServer> {
     let served = MetricsServer::bind(address, Arc::new(Metrics::new()?))?;
-    program.complain(&format!("metrics are at http://{}/metrics", served.address()));
+    program.complain(&format!("serving metrics at http://{}/metrics", served.address()));
     Ok(served)
 }
 
@@ -195,9 +195,9 @@ fn metrics(served: Option<&MetricsServer>) -> Option<Arc<Metrics>> {
 #[derive(Clone, Copy)]
 struct Shown {
     program: Program,
-    /// What happens is logged on standard error.
+    /// Whether the agent logs on standard error.
     logging: bool,
-    /// What the tasks say is shown.
+    /// Whether the output of the tasks is shown.
     logs: bool,
 }
 
@@ -206,8 +206,8 @@ impl Shown {
         if self.logs { Output::shown() } else { Output::hidden() }
     }
 
-    /// Shows what the agent does, and tells it what signals mean, until its end.
-    #[expect(clippy::too_many_arguments, reason = "what is in the hands of the agent, once")]
+    /// Runs the agent and shows its tasks until it ends. Turns signals into orders.
+    #[expect(clippy::too_many_arguments, reason = "everything that the agent needs, in one call")]
     async fn show<E: TaskExecutor + 'static>(
         self,
         agent: Agent<E>,
@@ -229,7 +229,7 @@ impl Shown {
         let mut running = tokio::spawn(agent.run(orders));
         let (done, is_done) = oneshot::channel::<()>();
         let had_terminal = stdout().is_terminal();
-        // Lines of text between the pictures would tear them apart.
+        // Log lines between two pictures of the table would break the table.
         let plain = self.logs || (self.logging && std::io::stderr().is_terminal());
         let form = if plain { Form::Plain } else { Form::of_stdout() };
         let (showing, shown) = (Arc::clone(&board), hint.subscribe());
@@ -242,7 +242,7 @@ impl Shown {
                     Told::End => count += 1,
                     Told::Reread => {
                         reread.notify_one();
-                        // A terminal that is closed sends the same signal.
+                        // A closed terminal also sends SIGHUP.
                         let is_closed = had_terminal && !stdout().is_terminal();
                         board.notice("terminal", is_closed.then(without_terminal));
                         continue;
@@ -256,25 +256,25 @@ impl Shown {
                 (Ending::WithTasks, _) => {}
                 (Ending::StopTasks | Ending::LeaveTasks, _) => {
                     running.abort();
-                    anyhow::bail!("ended at once; the next agent on this state finds the tasks");
+                    anyhow::bail!("the agent ended at once after repeated signals; the tasks may still run, and the next agent on this state finds them");
                 }
             }
         };
         drop(done);
         tokio::select! {
             shown = view => if let Err(error) = shown? {
-                // The tasks have ended well enough without.
-                self.program.complain(&format!("the tasks could not be shown: {error}"));
+                // The tasks have ended; only the view has failed.
+                self.program.complain(&format!("cannot show the tasks: {error}"));
             },
-            // Nobody reads it.
+            // The view may be blocked because nothing reads its output.
             _ = signals.next() => {}
         }
         Ok(report)
     }
 }
 
-/// For those who ask the agent that goes on.
+/// Returns the notice for `ps` that the agent has lost its terminal.
 fn without_terminal() -> String {
     let pid = std::process::id();
-    format!("the agent's terminal was closed, and it goes on; to end it: kill {pid}")
+    format!("the agent's terminal was closed and the agent keeps running; end it with: kill {pid}")
 }

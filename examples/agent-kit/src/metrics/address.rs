@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A text is not an address.
+/// The argument of `--metrics` is not an address.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "{0:?} is not an address; write one like 127.0.0.1:9100 or [::1]:9100, or a port alone, like \
@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 )]
 pub struct AddressError(String);
 
-/// Reads `127.0.0.1:9100`, `[::1]:9100`, `:9100` or `9100`. If there is only a port, the address
-/// is loopback. Port 0 stands for a free port.
+/// Parses `127.0.0.1:9100`, `[::1]:9100`, `:9100` or `9100`. A port alone is a port of 127.0.0.1.
+/// Port 0 selects a free port.
 ///
 /// # Errors
 ///
-/// The text is something else, for example the name of a host.
+/// Fails for any other text, for example the name of a host.
 pub fn parse_address(text: &str) -> Result<SocketAddr, AddressError> {
     let port = text.strip_prefix(':').unwrap_or(text);
     // `parse` would accept a sign.
@@ -41,14 +41,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_written_out_is_taken_as_it_is() {
+    fn a_full_address_is_not_changed() {
         for text in ["127.0.0.1:9100", "[::1]:0", "0.0.0.0:9100", "[::]:9100"] {
             assert_eq!(parsed(text).as_deref(), Some(text));
         }
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_what_would_be_one() {
+    fn a_text_that_is_not_an_address_is_refused_with_an_example() {
         for text in ["", ":", "::", "localhost:9100", "127.0.0.1", "70000", ":+1", "9100 ", "-1"] {
             let error = parse_address(text).map_err(|error| error.to_string());
             assert!(error.is_err_and(|error| error.contains("like 127.0.0.1:9100")), "{text:?}");

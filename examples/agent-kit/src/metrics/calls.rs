@@ -6,22 +6,22 @@ use onward::exec::{Call, CallObserver, CallOutcome};
 
 use super::families::Metrics;
 
-/// Measures the calls of an executor and its controllers.
+/// Measures the calls of an executor and its controllers, and counts retries.
 #[derive(Debug)]
 pub struct Calls {
     metrics: Arc<Metrics>,
-    /// The calls of each task whose last error was temporary.
+    /// For each task, the calls whose last result was a temporary error.
     delayed: Mutex<BTreeMap<String, BTreeSet<Call>>>,
 }
 
 impl Calls {
-    /// An observer that writes into these metrics.
+    /// Makes an observer that writes to these metrics.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, delayed: Mutex::default() }
     }
 
-    /// Notes whether a call is to be made again. Returns whether it was to be before.
+    /// Stores whether a call will be retried. Returns the previous value.
     fn set_delayed(&self, call: Call, task: &str, is_delayed: bool) -> bool {
         let mut delayed = self.delayed.lock().unwrap_or_else(PoisonError::into_inner);
         if is_delayed {
@@ -29,7 +29,7 @@ impl Calls {
         }
         let Some(calls) = delayed.get_mut(task) else { return false };
         let was_delayed = calls.remove(&call);
-        // Nothing is called after a close.
+        // `close` is the last call of a controller.
         if calls.is_empty() || call == Call::Close {
             delayed.remove(task);
         }
@@ -73,11 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_is_a_call_that_is_made_again_after_a_temporary_error() {
+    fn a_call_after_a_temporary_error_is_counted_as_a_retry() {
         let (calls, metrics) = calls();
         let error = ControllerError::new("busy");
         call(&calls, Call::Prepare, "a", CallOutcome::Temporary(&error));
-        // Of another task, and another call.
+        // Calls of another task and another operation are not retries.
         call(&calls, Call::Prepare, "b", CallOutcome::Succeeded);
         call(&calls, Call::Shutdown, "a", CallOutcome::Dropped);
         assert!(!counted(&metrics).iter().any(|line| line.contains("retries")));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remembered_of_a_task_whose_controller_was_closed() {
+    fn a_task_is_forgotten_when_its_controller_is_closed() {
         let (calls, _) = calls();
         let error = ControllerError::new("busy");
         call(&calls, Call::Wait, "a", CallOutcome::Temporary(&error));

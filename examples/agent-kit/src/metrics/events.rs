@@ -16,8 +16,8 @@ use super::families::Metrics;
 pub struct Events(Arc<Metrics>);
 
 impl Events {
-    /// A layer that writes into these metrics. It is asked for its own events only, so it does
-    /// not change what other layers see.
+    /// Makes a layer that writes to these metrics. Its filter accepts only the counted events and
+    /// does not affect other layers.
     pub fn layer<S>(metrics: Arc<Metrics>) -> impl Layer<S> + Send + Sync + 'static
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -60,7 +60,7 @@ impl<S: Subscriber> Layer<S> for Events {
     }
 }
 
-/// Those fields of an event that are counted.
+/// The fields of an event that the counters use.
 #[derive(Default)]
 struct Fields {
     message: String,
@@ -94,7 +94,7 @@ impl Visit for Fields {
     }
 }
 
-/// Reads `READY->STARTING`.
+/// Parses `READY->STARTING`.
 fn edge(transition: &str) -> Option<(TaskState, TaskState)> {
     let state = |name| TaskState::ALL.into_iter().find(|state| state.proto_name() == name);
     let (from, to) = transition.split_once("->")?;
@@ -109,7 +109,7 @@ mod tests {
     use std::time::Duration;
     use tracing_subscriber::layer::SubscriberExt as _;
 
-    /// What is counted of this.
+    /// Returns the counters that `act` has changed.
     fn counted_of(act: impl FnOnce()) -> Vec<String> {
         let metrics = Arc::new(Metrics::new().unwrap());
         let subscriber = tracing_subscriber::registry().with(Events::layer(Arc::clone(&metrics)));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_others_are_not_counted() {
+    fn events_of_other_libraries_are_not_counted() {
         let lines = counted_of(|| {
             tracing::warn!(target: "other", "driver terminates the task");
             tracing::warn!(target: "onwards", "driver terminates the task");

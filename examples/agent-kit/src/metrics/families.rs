@@ -9,7 +9,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-/// Upper bounds of the durations of calls, in seconds. A `wait` may take days.
+/// Upper bounds of the durations of calls, in seconds. A `wait` can take days.
 const CALL_SECONDS: [f64; 12] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 600.0, 3600.0];
 
@@ -34,13 +34,13 @@ pub struct Metrics {
     unstored_age: Gauge,
     open_descriptors: Gauge,
     max_descriptors: Gauge,
-    /// Why the store could not be written, the last time that it was tried.
+    /// Why the last commit of the store failed. `None` if it succeeded.
     store_error: Mutex<Option<String>>,
-    /// Held while an answer is made: another one must not change the gauges meanwhile.
+    /// Held while the metrics are written, so that another request does not change the gauges.
     gathering: Mutex<()>,
 }
 
-/// What is known only when somebody asks.
+/// Values that are read only when a client asks for the metrics.
 #[derive(Debug)]
 pub(super) struct Now {
     /// The state of each task.
@@ -54,11 +54,11 @@ pub(super) struct Now {
 }
 
 impl Metrics {
-    /// All counters at 0.
+    /// Makes all metrics, with all counters at 0.
     ///
     /// # Errors
     ///
-    /// A fault of this module: two metrics have the same name, or a name is not valid.
+    /// Fails only by a bug in this module: two metrics have the same name, or a name is not valid.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str| {
@@ -80,7 +80,7 @@ impl Metrics {
         );
         let commit_seconds = buckets(
             "onward_commit_duration_seconds",
-            "Durations of commits of the store, failed ones too.",
+            "Durations of commits of the store, including failed ones.",
             &COMMIT_SECONDS,
         );
         let tasks = Opts::new("onward_tasks", "Tasks by state.");
@@ -93,33 +93,33 @@ impl Metrics {
             )?,
             retries: counters(
                 "onward_retries_total",
-                "Calls that were made again after a temporary error.",
+                "Retries after a temporary error.",
                 &["operation"],
             )?,
             deadlines: counters(
                 "onward_deadlines_passed_total",
-                "Calls that took longer than their deadline, with all retries.",
+                "Operations whose deadline expired, retries included.",
                 &["operation"],
             )?,
             terminations: counter(
                 "onward_terminations_total",
-                "Tasks whose workload had to be ended by force.",
+                "Tasks whose workload was killed.",
             )?,
             refusals: counters(
                 "onward_refusals_total",
-                "Definitions, assignments and task files that were refused.",
+                "Refused definitions, assignments and task files.",
                 &["kind"],
             )?,
             calls: registered(&registry, HistogramVec::new(calls, &["operation", "outcome"])?)?,
-            commits: counter("onward_commits_total", "Commits of the store, failed ones too.")?,
+            commits: counter("onward_commits_total", "Commits of the store, including failed ones.")?,
             commit_failures: counter(
                 "onward_commit_failures_total",
-                "Commits of the store that failed.",
+                "Failed commits of the store.",
             )?,
             commit_seconds: registered(&registry, Histogram::with_opts(commit_seconds)?)?,
             unstored_age: gauge(
                 "onward_unstored_status_age_seconds",
-                "Age of the oldest status that is not stored; 0 if all are.",
+                "Age of the oldest status that is not stored; 0 if all are stored.",
             )?,
             open_descriptors: gauge("process_open_fds", "Number of open file descriptors.")?,
             max_descriptors: gauge("process_max_fds", "Maximum number of open file descriptors.")?,
@@ -141,8 +141,8 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Shows those counters at 0 whose labels are known. A rate of a counter that appears only
-    /// with its first event misses that event.
+    /// Sets counters with known labels to 0. A rate does not see the first event of a counter that
+    /// appears with that event.
     fn begin(&self) {
         for row in EDGES.iter().filter(|row| row.by.contains(&Actor::Agent)) {
             add(&self.transitions, &[row.from.as_str(), row.to.as_str()], 0);
@@ -186,7 +186,7 @@ impl Metrics {
         }
     }
 
-    /// A commit of the store has returned.
+    /// Records a commit of the store.
     pub(crate) fn commit(&self, took: Duration, error: Option<String>) {
         self.commits.inc();
         self.commit_failures.inc_by(error.is_some().into());
@@ -194,16 +194,16 @@ impl Metrics {
         *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
-    /// Why the store could not be written, the last time that it was tried.
+    /// Returns why the last commit of the store failed.
     pub(super) fn store_error(&self) -> Option<String> {
         self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Everything in Prometheus' text form.
+    /// Writes all metrics in the text format of Prometheus.
     ///
     /// # Errors
     ///
-    /// A fault of this module: a metric cannot be written.
+    /// Fails only by a bug in this module.
     pub(super) fn text(&self, now: &Now) -> prometheus::Result<String> {
         let gathering = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
         for state in TaskState::ALL {
@@ -228,7 +228,7 @@ fn registered<C: Collector + Clone + 'static>(
     Ok(metric)
 }
 
-/// A number of labels that is wrong is a fault of this module, and must not end an agent.
+/// A wrong number of labels is a bug in this module. It must not end the agent.
 fn add(counters: &IntCounterVec, labels: &[&str], count: u64) {
     if let Ok(counter) = counters.get_metric_with_label_values(labels) {
         counter.inc_by(count);
@@ -240,7 +240,7 @@ fn add(counters: &IntCounterVec, labels: &[&str], count: u64) {
 pub(super) mod tests {
     use super::*;
 
-    /// The lines of a text in which a counter, or the count of a histogram, is not 0.
+    /// Returns the lines of the counters and histogram counts that are not 0.
     pub(in crate::metrics) fn counted(metrics: &Metrics) -> Vec<String> {
         let (states, unstored_age) = (Vec::new(), Duration::ZERO);
         let now = Now { states, unstored_age, open_descriptors: 3.0, max_descriptors: 9.0 };
@@ -251,7 +251,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_state_is_shown_and_those_who_have_none_with_0() {
+    fn every_state_is_shown_and_a_state_without_tasks_is_0() {
         let metrics = Metrics::new().unwrap();
         let states = vec![TaskState::Running, TaskState::Failed, TaskState::Running];
         let unstored_age = Duration::from_millis(1500);
@@ -275,7 +275,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_commit_that_failed_is_the_reason_until_one_succeeds() {
+    fn the_error_of_a_failed_commit_stays_until_a_commit_succeeds() {
         let metrics = Metrics::new().unwrap();
         assert_eq!(metrics.store_error(), None);
         metrics.commit(Duration::from_millis(2), Some("no space".to_owned()));

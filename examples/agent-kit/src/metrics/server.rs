@@ -19,50 +19,50 @@ use super::vitals::Vitals;
 use crate::kind::Definition;
 use crate::view::one_line;
 
-/// How many clients there may be at once. One more ends the oldest.
+/// The largest number of connections. A further one closes the oldest.
 const CLIENTS: usize = 16;
 
-/// How long a client may take, from the connection to the last byte of the answer.
+/// The longest duration of a connection, up to the last byte of the answer.
 const TIME: Duration = Duration::from_secs(5);
 
-/// Bytes of the longest head of a request that is read: the least that hyper can be told.
+/// Largest head of a request, in bytes: the smallest limit that hyper allows.
 const MAX_HEAD: usize = 8192;
 
-/// Headers that a request may have.
+/// Largest number of headers in a request.
 const MAX_HEADERS: usize = 64;
 
-/// Time until the next try, if the system lets no client in.
+/// Time until the next attempt after `accept` has failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The content type of Prometheus' text form.
+/// The content type of Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The content type of all other answers.
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Metrics cannot be served at an address.
+/// Why metrics cannot be served at an address.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program has it.
+    /// Another program uses the address.
     #[error(
         "--metrics {0}: the address is in use; stop the program that listens there, or name \
          another address: port 0 stands for a free port"
     )]
     InUse(SocketAddr),
-    /// The system does not give it.
+    /// The system refused the address for another reason.
     #[error("--metrics {address}: {error}; name another address, such as 127.0.0.1:0")]
     Failed {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
-/// Serves metrics and health over HTTP. It answers `GET /metrics` and `GET /healthz`.
+/// Serves metrics and health over HTTP: `GET /metrics` and `GET /healthz`.
 ///
-/// A client cannot hold up the agent: there are limits to how many are answered at once, how long
-/// each may take, and how much it may send.
+/// A client cannot block the agent. The number of connections, the duration of a connection and the
+/// size of a request are limited.
 #[derive(Debug)]
 pub struct MetricsServer {
     listener: std::net::TcpListener,
@@ -71,11 +71,11 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Reserves an address. Clients wait until [`serve`](Self::serve) is called.
+    /// Binds an address. Clients wait until [`serve`](Self::serve) is called.
     ///
     /// # Errors
     ///
-    /// The address is in use, or the system does not give it.
+    /// Fails if the address is in use, or if the system refuses it.
     pub fn bind(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Self, BindError> {
         let bind = || {
             let listener = std::net::TcpListener::bind(address)?;
@@ -89,27 +89,28 @@ impl MetricsServer {
         })
     }
 
-    /// The address, with its real port.
+    /// Returns the address with its actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The metrics that are served.
+    /// Returns the served metrics.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// Answers for as long as it is polled. If it cannot, that is logged, and the agent goes on.
+    /// Answers clients as long as the future is polled. If that is impossible, it logs the error
+    /// and returns; the agent keeps running.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, no more clients are let in.
+    /// If you drop the future, no further clients are accepted.
     pub async fn serve<D: Definition>(self, vitals: Vitals<D>) {
         let listener = match TcpListener::from_std(self.listener) {
             Ok(listener) => listener,
-            Err(error) => return tracing::error!(%error, "metrics are not served"),
+            Err(error) => return tracing::error!(%error, "cannot serve metrics"),
         };
         let served = Arc::new((self.metrics, vitals));
         let mut clients = Clients::default();
@@ -121,8 +122,9 @@ impl MetricsServer {
                     clients.add(tokio::spawn(timeout(TIME, talk)).abort_handle());
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a client of the metrics cannot be let in");
-                    // Descriptors may be scarce, and the agent needs them more.
+                    tracing::warn!(%error, "cannot accept a metrics client");
+                    // File descriptors may be scarce, and the agent needs them more than the
+                    // clients.
                     clients.leave(0);
                     sleep(AGAIN).await;
                 }
@@ -131,7 +133,7 @@ impl MetricsServer {
     }
 }
 
-/// The clients that are being answered, the oldest first.
+/// The open connections, the oldest first.
 #[derive(Default)]
 struct Clients(VecDeque<AbortHandle>);
 
@@ -142,7 +144,7 @@ impl Clients {
         self.0.push_back(client);
     }
 
-    /// Ends the oldest ones until there are no more than this.
+    /// Closes the oldest connections until at most this many are left.
     fn leave(&mut self, most: usize) {
         let ended = self.0.len().saturating_sub(most);
         self.0.drain(..ended).for_each(|client| client.abort());
@@ -158,7 +160,7 @@ async fn talk<D: Definition>(client: TcpStream, metrics: &Metrics, vitals: &Vita
     let mut http = http1::Builder::new();
     http.keep_alive(false).half_close(true).header_read_timeout(None);
     http.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    // What is no request is answered by hyper.
+    // hyper answers invalid requests.
     _ = http.serve_connection(TokioIo::new(client), service).await;
 }
 
@@ -172,7 +174,7 @@ fn answer<D: Definition>(
     match path {
         "/metrics" | "/healthz" if !is_read => {
             let text =
-                format!("{path} can only be read, with GET; there are /metrics and /healthz");
+                format!("{path} supports only GET and HEAD");
             let mut refused = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
@@ -186,7 +188,7 @@ fn answer<D: Definition>(
             Some(problem) => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, one_line(&problem)),
         },
         _ => {
-            let text = "there is nothing here; there are /metrics and /healthz";
+            let text = "not found; this server has /metrics and /healthz";
             response(StatusCode::NOT_FOUND, TEXT, text.to_owned())
         }
     }
@@ -209,7 +211,7 @@ mod tests {
     use tokio::task::JoinError;
     use tokio::time::error::Elapsed;
 
-    /// Nothing is expected to take that long.
+    /// No test is expected to wait this long.
     const GUARD: Duration = Duration::from_secs(60);
 
     #[track_caller]
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_client_too_many_ends_the_oldest_that_is_still_answered() {
+    async fn a_client_beyond_the_limit_closes_the_oldest_connection() {
         let mut clients = Clients::default();
         let answered = tokio::spawn(async {});
         let answered_handle = answered.abort_handle();

@@ -12,13 +12,13 @@ use super::families::{Metrics, Now};
 use crate::kind::Definition;
 use crate::spec::TaskSpec;
 
-/// What is looked at for each answer.
+/// The values of the agent that are read for each answer.
 pub struct Vitals<D> {
     /// The tasks.
     pub tasks: WorkerHandle<TaskSpec<D>>,
     /// The runtime of the worker, for its time.
     pub runtime: Arc<dyn Runtime>,
-    /// The task in which the worker runs.
+    /// The Tokio task of the worker.
     pub worker: AbortHandle,
 }
 
@@ -29,7 +29,7 @@ impl<D> fmt::Debug for Vitals<D> {
 }
 
 impl<D: Definition> Vitals<D> {
-    /// All metrics, in Prometheus' text form.
+    /// Writes all metrics in the text format of Prometheus.
     pub(super) fn metrics(&self, metrics: &Metrics) -> Result<String, String> {
         let tasks = self.tasks.tasks();
         let states = tasks.iter().map(|task| task.snapshot.status.state).collect();
@@ -42,37 +42,37 @@ impl<D: Definition> Vitals<D> {
             open_descriptors: open_descriptors(max_descriptors),
             max_descriptors,
         };
-        metrics.text(&now).map_err(|error| format!("the metrics cannot be written: {error}"))
+        metrics.text(&now).map_err(|error| format!("cannot write the metrics: {error}"))
     }
 
-    /// Why the agent is not healthy, if it is not.
+    /// Returns why the agent is not healthy, if it is not.
     pub(super) fn problem(&self, metrics: &Metrics) -> Option<String> {
         if self.worker.is_finished() {
             return Some("the worker has ended".to_owned());
         }
         let error = metrics.store_error()?;
-        Some(format!("the store was not written the last time that it was tried: {error}"))
+        Some(format!("the last write to the store failed: {error}"))
     }
 }
 
-/// Infinity if there is no limit.
+/// Returns the limit on open file descriptors. Infinity if there is no limit.
 #[expect(clippy::cast_precision_loss, reason = "a number of descriptors is small")]
 fn max_descriptors() -> f64 {
     getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, |limit| limit as f64)
 }
 
-/// NaN if they cannot be counted.
+/// Returns the number of open file descriptors. NaN if they cannot be counted.
 #[expect(clippy::cast_precision_loss, reason = "a number of descriptors is small")]
 fn open_descriptors(max: f64) -> f64 {
     match fs::read_dir("/proc/self/fd") {
-        // One is that of the directory itself.
+        // One of the entries is the open directory itself.
         Ok(entries) => entries.count().saturating_sub(1) as f64,
         Err(error) if is_exhausted(&error) => max,
         Err(_) => f64::NAN,
     }
 }
 
-/// Whether this process has as many descriptors as it may.
+/// Whether the process has reached its limit on open file descriptors.
 fn is_exhausted(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::MFILE.raw_os_error())
 }

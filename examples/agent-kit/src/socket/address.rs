@@ -3,12 +3,12 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
-/// A path to a socket in a directory that is short enough for an address, as long as the returned
-/// directory is open. An address has room for 108 bytes, a path may have 4096.
+/// Returns a short path to a socket in a directory. A socket address has room for 108 bytes, but a
+/// path can have 4096. The path is valid as long as the returned directory is open.
 ///
 /// # Errors
 ///
-/// The directory cannot be opened.
+/// Fails if the directory cannot be opened.
 pub fn address(dir: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     let dir = File::open(dir)?;
     let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()));

@@ -10,58 +10,58 @@ use super::protocol::{Answer, NAME, Request, VERSION, Versioned};
 use crate::program::Program;
 use crate::state;
 
-/// Why an agent did not answer.
+/// Why an agent did not answer a request.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// There is none.
+    /// No agent runs on this state.
     #[error("no agent runs on {}; start one with: {program} run FILE --state {}", dir.display(), dir.display())]
     NoAgent {
-        /// The program that would be one.
+        /// The program to start.
         program: &'static str,
-        /// The state it would have.
+        /// The state directory.
         dir: PathBuf,
     },
-    /// There is one, and its socket is gone.
+    /// An agent runs on this state, but its socket is missing.
     #[error(
-        "an agent runs on {}, but its socket is missing; it makes a new one within a second: try again",
+        "an agent runs on {}, but its socket is missing; the agent creates a new one within a second: try again",
         dir.display()
     )]
     NoSocket {
-        /// Its state.
+        /// The state directory.
         dir: PathBuf,
     },
-    /// It is another user's.
+    /// The agent belongs to another user.
     #[error("the agent on {} belongs to user {owner}; only that user can talk to it", dir.display())]
     NotOwner {
-        /// Its state.
+        /// The state directory.
         dir: PathBuf,
-        /// The user's number.
+        /// The id of that user.
         owner: u32,
     },
-    /// It has ended before it has said all.
-    #[error("the agent on {} has ended", dir.display())]
+    /// The agent ended before its answer was complete.
+    #[error("the agent on {} ended before it answered completely; the tasks may still run", dir.display())]
     Ended {
-        /// Its state.
+        /// The state directory.
         dir: PathBuf,
     },
-    /// It cannot be talked to.
-    #[error("the agent on {} cannot be talked to: {error}", dir.display())]
+    /// The connection failed.
+    #[error("cannot talk to the agent on {}: {error}", dir.display())]
     Socket {
-        /// Its state.
+        /// The state directory.
         dir: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// It does not want to.
+    /// The agent refused the request.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Asks the agent on this state for something. Blocks.
+/// Sends a request to the agent on this state. Blocks.
 ///
 /// # Errors
 ///
-/// There is no agent, or it cannot be talked to.
+/// Fails if no agent runs, or if the connection fails.
 pub fn ask(program: Program, dir: &Path, request: &Request) -> Result<Answers, AskError> {
     let asked = connect(dir).and_then(|mut stream| {
         let mut line = serde_json::to_vec(&Versioned { version: VERSION, request })?;
@@ -81,9 +81,9 @@ fn connect(dir: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-/// Why an agent cannot be reached.
+/// Finds out why an agent cannot be reached.
 fn unreachable(program: &'static str, dir: PathBuf, error: io::Error) -> AskError {
-    // Refused is what an agent leaves that is killed.
+    // A killed agent leaves a socket that refuses connections.
     if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
         let is_locked = File::open(&dir).is_ok_and(|dir| state::is_locked(&dir));
         return if is_locked {
@@ -102,7 +102,7 @@ fn unreachable(program: &'static str, dir: PathBuf, error: io::Error) -> AskErro
     }
 }
 
-/// What an agent answers, one after the other, until it is done.
+/// The answers of an agent to a request, one after the other.
 #[derive(Debug)]
 pub struct Answers {
     dir: PathBuf,
@@ -110,13 +110,13 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// The text of the last answer, if that was [`Answer::Said`]; otherwise empty.
+    /// Returns the text of the last answer if that was [`Answer::Said`], otherwise an empty text.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         self.frames.text()
     }
 
-    /// Whether the next answer comes without a wait.
+    /// Whether the next answer can be read without waiting.
     #[must_use]
     pub fn is_next_here(&self) -> bool {
         self.frames.is_next_here()

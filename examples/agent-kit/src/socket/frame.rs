@@ -1,4 +1,4 @@
-//! How an answer is sent: a line of JSON. The text of a message follows its line, as it is.
+//! Encodes and decodes answers: a line of JSON, then the text of a message as it is.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -12,10 +12,10 @@ use super::protocol::Answer;
 /// Bytes that are read or written at a time.
 const BLOCK: usize = 128 * 1024;
 
-/// A text of so many bytes is written from where it is. A smaller one is copied.
+/// A text of at least this many bytes is written without a copy.
 const LARGE: usize = 4096;
 
-/// An answer as it is sent.
+/// An encoded answer.
 #[derive(Debug)]
 pub(super) struct Frame {
     line: Vec<u8>,
@@ -23,12 +23,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of an answer. Only [`Answer::Said`] has a text, which is as long as its message
-    /// says.
+    /// Encodes an answer. Only [`Answer::Said`] has a text. Its length must be the `length` of the
+    /// message.
     ///
     /// # Errors
     ///
-    /// The answer cannot be written as JSON.
+    /// Fails if the answer cannot be written as JSON.
     pub(super) fn new(answer: &Answer, text: Vec<u8>) -> io::Result<Self> {
         let mut line = serde_json::to_vec(answer)?;
         line.push(b'\n');
@@ -36,7 +36,7 @@ impl Frame {
     }
 }
 
-/// Writes frames, as much at once as was added before [`flush`](Self::flush).
+/// Writes frames. It collects small frames until [`flush`](Self::flush).
 #[derive(Debug)]
 pub(super) struct FrameWriter<W> {
     to: W,
@@ -48,11 +48,11 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         Self { to, block: Vec::new() }
     }
 
-    /// Adds a frame, and writes if that makes a large block.
+    /// Adds a frame. Writes the collected frames if they fill a block.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the errors of the writer.
     pub(super) async fn add(&mut self, frame: &Frame) -> io::Result<()> {
         let Frame { line, text } = frame;
         self.block.extend_from_slice(line);
@@ -65,11 +65,11 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         if self.block.len() >= BLOCK { self.flush().await } else { Ok(()) }
     }
 
-    /// Writes all that was added.
+    /// Writes all collected frames.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the errors of the writer.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         self.to.write_all(&self.block).await?;
         self.block.clear();
@@ -77,19 +77,19 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     }
 }
 
-/// Reads frames one after the other, each where it was read to.
+/// Reads answers one after the other.
 #[derive(Debug)]
 pub struct Frames<R> {
     from: R,
     buffer: Vec<u8>,
-    /// The bytes of the buffer that were read and belong to no frame yet.
+    /// The bytes in the buffer that belong to later frames.
     ahead: Range<usize>,
     /// The bytes of the last answer's text.
     text: Range<usize>,
 }
 
 impl<R: Read> Frames<R> {
-    /// Frames that come from a socket.
+    /// Reads frames from a socket.
     pub fn new(from: R) -> Self {
         Self { from, buffer: vec![0; BLOCK], ahead: 0..0, text: 0..0 }
     }
@@ -98,8 +98,9 @@ impl<R: Read> Frames<R> {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::UnexpectedEof`] if there is no whole frame any more, and
-    /// [`io::ErrorKind::InvalidData`] for what is no answer. Those of the reader.
+    /// [`io::ErrorKind::UnexpectedEof`] if the input ends before the frame is complete.
+    /// [`io::ErrorKind::InvalidData`] if the input is not an answer. Otherwise the errors of the
+    /// reader.
     pub fn read(&mut self) -> io::Result<Answer> {
         self.text = 0..0;
         let length = loop {
@@ -123,14 +124,14 @@ impl<R: Read> Frames<R> {
         Ok(answer)
     }
 
-    /// The text of the last answer; empty if it has none.
+    /// Returns the text of the last answer. It is empty if the answer has none.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         self.buffer.get(self.text.clone()).unwrap_or_default()
     }
 
-    /// Whether the line of the next answer has been read from the socket, so that the answer comes
-    /// without a wait.
+    /// Whether the line of the next answer is already in the buffer, so that it can be returned
+    /// without waiting.
     #[must_use]
     pub fn is_next_here(&self) -> bool {
         self.ahead().contains(&b'\n')
@@ -140,7 +141,7 @@ impl<R: Read> Frames<R> {
         self.buffer.get(self.ahead.clone()).unwrap_or_default()
     }
 
-    /// Reads what there is. The buffer only becomes larger when it is full.
+    /// Reads the available bytes. The buffer grows only when it is full.
     fn read_more(&mut self) -> io::Result<()> {
         self.buffer.copy_within(self.ahead.clone(), 0);
         self.ahead = 0..self.ahead.len();
@@ -166,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// What is sent of these texts.
+    /// Returns the encoded frames of these texts.
     fn sent(texts: &[&[u8]]) -> Vec<u8> {
         let mut writer = FrameWriter::new(Vec::new());
         for text in texts {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_comes_back_as_it_went_whatever_is_in_it() {
+    fn any_text_is_read_as_it_was_written() {
         let texts =
             [b"a \"line\"\n".to_vec(), Vec::new(), b"\xff\0\n\n".to_vec(), vec![b'x'; 200_000]];
         let sent = sent(&texts.each_ref().map(|text| &**text));
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_cut_off_is_no_answer() {
+    fn an_incomplete_frame_is_an_error() {
         let sent = sent(&[b"a line\n"]);
         for length in 0..sent.len() {
             let error = Frames::new(&sent[..length]).read().unwrap_err();

@@ -1,4 +1,4 @@
-//! What a task has said, as it is told to a client.
+//! The head of a log message, as the agent sends it to a client.
 
 use onward::exec::{LogMessage, LogStream};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -7,28 +7,28 @@ use time::UtcDateTime;
 use crate::kind::LOG_SOURCE;
 use crate::stamp;
 
-/// What stands before a text that a task has said: lines that it has said at once, each with its
-/// newline, or a piece of a line without one. The line goes on with the next text of the same
-/// stream, unless the task ended there.
+/// Describes a text of a task's log. The text has one or more lines with their newlines, or a piece
+/// of a line without one. A piece continues in the next text of the same stream, unless the task
+/// ended there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// The task's name.
+    /// The name of the task.
     pub task: String,
-    /// When it was said.
+    /// When the text was written.
     #[serde(with = "stamp")]
     pub time: UtcDateTime,
-    /// Where it was said.
+    /// The stream that the text was written to.
     #[serde(with = "stream")]
     pub stream: LogStream,
-    /// Who has said it, if it was not the task.
+    /// The author of the text, if it is not the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// How many bytes of text follow.
+    /// The number of bytes of text that follow.
     pub length: u64,
 }
 
 impl Message {
-    /// What stands before the text of a message of the library.
+    /// Makes the head of a log message of the library.
     #[must_use]
     pub fn new(task: &str, message: &LogMessage) -> Self {
         let source = message.attributes.iter().find(|attribute| attribute.key == LOG_SOURCE);
@@ -42,7 +42,7 @@ impl Message {
     }
 }
 
-/// `stdout` or `stderr`.
+/// Serializes a stream as `stdout` or `stderr`.
 mod stream {
     use super::{Deserialize, Deserializer, LogStream, Serializer, de};
 

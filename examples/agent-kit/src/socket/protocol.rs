@@ -5,45 +5,46 @@ use super::message::Message;
 use crate::listing::Listed;
 use crate::stamp;
 
-/// The name of the socket.
+/// The file name of the socket.
 pub(super) const NAME: &str = "agent.sock";
 
-/// The version of what is said here. Another one is not understood.
+/// The version of this protocol. The agent refuses other versions.
 pub const VERSION: u32 = 1;
 
-/// What a client wants.
+/// A request of a client.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// All tasks.
+    /// List all tasks.
     Ps,
-    /// What these tasks say.
+    /// Send the logs of these tasks.
     Logs {
         /// The names of the tasks.
         names: Vec<String>,
-        /// Whether to go on until they have said all.
+        /// Whether to send new lines until the tasks have ended.
         follow: bool,
-        /// Only the last so many lines of each.
+        /// Send only this many last lines of each task.
         tail: Option<u64>,
-        /// Only what was said then or later.
+        /// Send only lines of this time or later.
         #[serde(with = "stamp::optional")]
         since: Option<UtcDateTime>,
     },
-    /// These tasks are to be shut down.
+    /// Shut these tasks down.
     Stop {
         /// The names of the tasks.
         names: Vec<String>,
-        /// Whether to answer when they have ended, and not as soon as it is durable.
+        /// Whether to answer when the tasks have ended. Otherwise the answer is sent when the order
+        /// is stored.
         wait: bool,
     },
 }
 
 impl Request {
-    /// Parses the line that a client has sent.
+    /// Parses the line of a client.
     ///
     /// # Errors
     ///
-    /// What is wrong with the line, and what would be right.
+    /// The error says what is wrong with the line and what would be right.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -55,13 +56,13 @@ impl Request {
         }
         let wrong = |error: serde_json::Error| {
             format!(
-                "this is no request: {error}; write {{\"version\":{VERSION},\"request\":\"ps\"}}"
+                "this is not a request: {error}; write {{\"version\":{VERSION},\"request\":\"ps\"}}"
             )
         };
         let Version { version } = serde_json::from_slice(line).map_err(wrong)?;
         if version != VERSION {
             return Err(format!(
-                "this agent speaks version {VERSION}, and was asked in version {version}; \
+                "this agent speaks version {VERSION} of the protocol, and the client version {version}; \
                  use the same version of the program for both"
             ));
         }
@@ -77,20 +78,20 @@ pub(super) struct Versioned<'a> {
     pub(super) request: &'a Request,
 }
 
-/// What a client is told.
+/// An answer of the agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// All tasks.
+    /// Some of the tasks.
     Tasks(Vec<Listed>),
-    /// What is to be known of the agent itself.
+    /// A notice about the agent itself.
     Notice(String),
-    /// A task has said the text that follows.
+    /// The head of a text of a task's log. The text follows.
     Said(Message),
-    /// A part of it was not possible; the rest goes on.
+    /// A part of the request failed. The rest continues.
     Failed(String),
-    /// Nothing of it was done.
+    /// The request was refused. Nothing was done.
     Refused(String),
-    /// This was all.
+    /// The answer is complete.
     Done,
 }

@@ -29,49 +29,49 @@ use crate::listing::Listed;
 use crate::logs::{PublishError, publish_logs};
 use crate::tasks::{Tasks, check_names};
 
-/// Bytes of the longest request that is read.
+/// Largest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
 
-/// Time between two looks for what tells nothing by itself.
+/// Time between two checks of conditions that send no event.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The longest time for the inspection of a task that has ended: the default of
+/// The longest duration of the inspection of an ended task: the default of
 /// [`Policy::inspect_deadline`](onward::agent::Policy::inspect_deadline).
 const INSPECTION: Duration = Duration::from_secs(10);
 
-/// How many answers may wait for a client that reads slowly.
+/// The largest number of answers that wait for a slow client.
 const WAITING: usize = 1024;
 
-/// How many tasks are listed in one answer. All at once would take much memory and time.
+/// The number of tasks in one answer. All tasks at once would take much memory and time.
 const LISTED: usize = 50;
 
-/// The socket could not be made.
+/// Why the socket could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", path.display())]
 pub struct SocketError {
-    /// The socket.
+    /// The path of the socket.
     path: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     error: io::Error,
 }
 
-/// The agent's end of the socket, which is taken away when this is dropped.
+/// The agent's end of the socket. Dropping it removes the socket file.
 #[derive(Debug)]
 pub struct Server {
-    /// The state's directory.
+    /// The state directory.
     dir: File,
     listener: UnixListener,
-    /// Which file the socket is.
+    /// Device and inode of the socket file.
     identity: (u64, u64),
 }
 
 impl Server {
-    /// Makes the socket in this state, which must be the caller's alone: what an agent has left
-    /// there that was killed is replaced.
+    /// Creates the socket in this state directory, which must be locked by the caller. A socket of
+    /// an agent that was killed is replaced.
     ///
     /// # Errors
     ///
-    /// The system makes none.
+    /// Fails if the system cannot create the socket.
     pub fn bind(dir: &Path) -> Result<Self, SocketError> {
         let failed = |error| SocketError { path: dir.join(NAME), error };
         let opened = File::open(dir).map_err(failed)?;
@@ -79,8 +79,8 @@ impl Server {
         Ok(Self { dir: opened, listener, identity })
     }
 
-    /// Answers until it is dropped. A socket that is removed, by a cleaner of old files for
-    /// example, is made again.
+    /// Answers clients until it is dropped. If the socket file is deleted, for example by a cleaner
+    /// of old files, it is created again.
     pub async fn serve<E: TaskExecutor + 'static>(
         &mut self,
         tasks: Tasks<E::Definition>,
@@ -92,7 +92,7 @@ impl Server {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
-                // Those that have ended are forgotten.
+                // Drops the results of clients that are finished.
                 Some(_) = clients.join_next() => {}
                 client = self.listener.accept() => match client {
                     Ok((client, _)) => {
@@ -105,7 +105,7 @@ impl Server {
                         clients.spawn(talk.with(client));
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "a client cannot be let in");
+                        tracing::warn!(%error, "cannot accept a client");
                         sleep(LOOK).await;
                     }
                 },
@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    /// Makes the socket again if it is no longer there.
+    /// Creates the socket again if its file is gone.
     fn bind_again(&mut self) {
         if identity(&self.dir).is_ok_and(|found| found == self.identity) {
             return;
@@ -122,24 +122,24 @@ impl Server {
         match bind(&self.dir) {
             Ok((listener, identity)) => {
                 (self.listener, self.identity) = (listener, identity);
-                tracing::warn!("the agent's socket was gone, and was made again");
+                tracing::warn!("the agent's socket was deleted; created a new one");
             }
-            Err(error) => tracing::warn!(%error, "the agent's socket is gone"),
+            Err(error) => tracing::warn!(%error, "the agent's socket was deleted; cannot create a new one"),
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Not another agent's.
+        // Do not remove the socket of another agent.
         if identity(&self.dir).is_ok_and(|found| found == self.identity) {
             _ = fs::remove_file(in_dir(&self.dir));
         }
     }
 }
 
-/// The socket's path by way of the open directory. It is short enough for an address, and leads
-/// to the same directory when that is moved.
+/// Returns the path of the socket by way of the open directory. It is short enough for a socket
+/// address, and stays valid if the directory is moved.
 fn in_dir(dir: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd()))
 }
@@ -156,25 +156,25 @@ fn bind(dir: &File) -> io::Result<(UnixListener, (u64, u64))> {
         _ => {}
     }
     let listener = UnixListener::bind(&path)?;
-    // Until here nobody else could enter the directory.
+    // Until here, no other user can enter the directory.
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     Ok((listener, identity(dir)?))
 }
 
-/// Says to another user's client that this is not its agent.
+/// Refuses a client of another user.
 fn check_user(client: &UnixStream) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
     match client.peer_cred() {
         Ok(peer) if peer.uid() == me => Ok(()),
         Ok(peer) => Err(format!(
-            "this agent belongs to user {me}, and was asked by user {}; only its owner can talk to it",
+            "this agent belongs to user {me}, and the client to user {}; only user {me} can talk to it",
             peer.uid()
         )),
-        Err(error) => Err(format!("the client's user is not known: {error}")),
+        Err(error) => Err(format!("cannot find out the user of the client: {error}")),
     }
 }
 
-/// One client.
+/// The conversation with one client.
 struct Talk<E: TaskExecutor> {
     tasks: Tasks<E::Definition>,
     executor: E,
@@ -183,7 +183,7 @@ struct Talk<E: TaskExecutor> {
 }
 
 impl<E: TaskExecutor + 'static> Talk<E> {
-    /// Until all is said, or the client is gone.
+    /// Answers the client until the answer is complete or the client is gone.
     async fn with(self, client: UnixStream) {
         let allowed = check_user(&client);
         let (reader, writer) = client.into_split();
@@ -209,7 +209,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         }
     }
 
-    /// The last answer. None if the agent has ended before.
+    /// Returns the last answer. `None` if the agent ended first.
     async fn answer(&self, request: Request, out: &Out) -> Option<Answer> {
         let done = match request {
             Request::Ps => self.ps(out).await,
@@ -237,9 +237,9 @@ impl<E: TaskExecutor + 'static> Talk<E> {
             let list = move |view: &TaskView<_>| {
                 Listed::of(view, executor.details(view.id(), &view.snapshot.status))
             };
-            // The executor may look into files.
+            // The executor may read files.
             let listed = spawn_blocking(move || part.iter().map(list).collect()).await;
-            let listed = listed.map_err(|error| format!("the tasks cannot be listed: {error}"))?;
+            let listed = listed.map_err(|error| format!("cannot list the tasks: {error}"))?;
             _ = out.send(&Answer::Tasks(listed)).await;
         }
         for notice in self.board.notices() {
@@ -248,7 +248,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         Ok(())
     }
 
-    /// Whether the tasks have said all, and not only what they said until the agent's end.
+    /// Sends the logs. Returns `false` if the agent ended before the tasks did.
     async fn logs(
         &self,
         names: &[String],
@@ -265,7 +265,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
                 Err(PublishError::AgentEnded) => false,
                 Err(PublishError::Failed(error)) => {
                     let failed =
-                        format!("the logs of {name} cannot be read to their end: {error:#}");
+                        format!("cannot read the log of task {name} to its end: {error:#}");
                     _ = out.send(&Answer::Failed(failed)).await;
                     true
                 }
@@ -281,7 +281,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         self.orders.send(order).map_err(|_| ends())?;
         answer.await.map_err(|_| ends())??;
         if wait {
-            // A task that is being removed is followed by another one of its name.
+            // A task that is being removed can have a successor of the same name.
             let is_over = |view: Option<&TaskView<_>>| {
                 view.is_none_or(|view| {
                     (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
@@ -289,7 +289,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
             };
             let ids = || names.iter().map(String::as_str);
             self.tasks.until_each(ids(), is_over).await.map_err(|_| ends())?;
-            // The exit code comes with the inspection after the end, which may fail.
+            // The exit code is known after the last inspection, which may fail.
             let is_inspected = |view: Option<&TaskView<_>>| {
                 let status = view.filter(|view| view.has_ended()).map(|view| &view.snapshot.status);
                 let workload = status.and_then(|status| status.container_status.as_ref());
@@ -298,7 +298,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
             _ = timeout(INSPECTION, self.tasks.until_each(ids(), is_inspected)).await;
             let failed = names.iter().find_map(|name| {
                 let view = self.tasks.task(name).filter(|view| view.record.removing)?;
-                Some(format!("the task {name} could not be removed: {}", view.removal_error?))
+                Some(format!("cannot remove the task {name}: {}", view.removal_error?))
             });
             failed.map_or(Ok(()), Err)?;
         }
@@ -320,8 +320,8 @@ fn log_options(
     }
 }
 
-/// Ready when the client is gone. A client may have closed its writing half and go on reading:
-/// that looks the same to a reader, and only the system can tell the two apart.
+/// Completes when the client is gone. A client may close its writing half and keep reading. A
+/// reader cannot tell the two apart; only `poll` can.
 async fn gone(mut reader: OwnedReadHalf) {
     while reader.read(&mut [0; 64]).await.is_ok_and(|count| count > 0) {}
     while !has_hung_up(reader.as_ref()) {
@@ -329,7 +329,7 @@ async fn gone(mut reader: OwnedReadHalf) {
     }
 }
 
-/// Whether the other end of a connection is closed in both directions.
+/// Whether both directions of a connection are closed.
 fn has_hung_up(client: impl AsFd) -> bool {
     let mut client = [PollFd::new(&client, PollFlags::empty())];
     let looked = poll(&mut client, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
@@ -337,7 +337,7 @@ fn has_hung_up(client: impl AsFd) -> bool {
     looked.is_err() || client.revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-/// Writes what is to be answered, as much at once as is there.
+/// Writes the answers, as many at once as are ready.
 async fn write(mut answers: mpsc::Receiver<Frame>, writer: OwnedWriteHalf) -> io::Result<()> {
     let mut writer = FrameWriter::new(writer);
     while let Some(first) = answers.recv().await {
@@ -350,7 +350,7 @@ async fn write(mut answers: mpsc::Receiver<Frame>, writer: OwnedWriteHalf) -> io
     Ok(())
 }
 
-/// Where the answers go.
+/// The queue of answers to a client.
 #[derive(Clone)]
 struct Out(mpsc::Sender<Frame>);
 
@@ -365,7 +365,7 @@ impl Out {
     }
 }
 
-/// Sends what one task says.
+/// Sends the log of one task.
 struct Said {
     task: String,
     out: Out,
