@@ -22,7 +22,7 @@ pub(crate) struct Chart {
     pub curves: Vec<(&'static str, Vec<(f64, f64)>)>,
 }
 
-const COLOURS: [RGBColor; 4] =
+const COLORS: [RGBColor; 4] =
     [RGBColor(0, 90, 160), RGBColor(200, 80, 0), RGBColor(0, 130, 80), RGBColor(130, 60, 150)];
 
 impl Chart {
@@ -86,12 +86,12 @@ impl Chart {
             .label_style(("sans-serif", 14))
             .light_line_style(BLACK.mix(0.06))
             .draw()?;
-        for ((name, points), colour) in self.curves.iter().zip(COLOURS) {
+        for ((name, points), color) in self.curves.iter().zip(COLORS) {
             chart
-                .draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)).point_size(4))?
+                .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)).point_size(4))?
                 .label(*name)
                 .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
+                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
                 });
         }
         if self.curves.len() > 1 {

@@ -1,4 +1,4 @@
-//! //! An agent whose tasks wait for some seconds.
+//! An agent whose tasks wait for some seconds.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use onward::{Assignment, Controller, ControllerError, Executor};
 use serde::{Deserialize, Serialize};
 
-/// What the file says of a task.
+/// The keys of a task in the task file.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Timer {
     seconds: u64,
@@ -21,14 +21,14 @@ impl Definition for Timer {
         Keys { known: &["seconds"], required: &[("seconds", "3")] }
     }
 
-    fn resolve_paths(&mut self, _: &Path) {} // it has none
+    fn resolve_paths(&mut self, _: &Path) {} // there are no paths
 
     fn container_spec(&self) -> serde_json::Value {
         serde_json::json!({ "Command": ["sleep", self.seconds.to_string()] })
     }
 }
 
-/// Takes one task through its life.
+/// Controls one task.
 #[derive(Debug)]
 pub(crate) struct TimerController(Timer);
 
@@ -49,7 +49,7 @@ impl Controller for TimerController {
     }
 }
 
-/// Makes the controllers.
+/// Makes the controllers of all tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Timers;
 
@@ -75,12 +75,12 @@ impl TaskExecutor for Timers {
         ended: impl Future<Output = ()> + Send,
     ) -> Result<(), ControllerError> {
         ended.await;
-        let said = format!("{} s are over\n", timer.seconds);
-        publisher.publish(LogMessage::stdout(said)).await
+        let line = format!("{} s are over\n", timer.seconds);
+        publisher.publish(LogMessage::stdout(line)).await
     }
 }
 
-/// Waits for some seconds.
+/// Runs tasks that wait for some seconds.
 #[derive(Debug, Parser)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -93,7 +93,8 @@ fn main() -> ExitCode {
     run(Arguments::parse())
 }
 
-/// The executor gets a directory for its files, which this one does not need.
+/// Runs the command. The closure gets a directory for the executor's files, which this one does not
+/// need.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let program = Program { name: "timer", demo: DEMO };
     agent_kit::run(program, arguments.command, |_dir| Timers)

@@ -1,16 +1,19 @@
-//! The directory in which an agent that comes back has everything.
+//! The state directory: everything that must survive an agent.
 //!
 //! | name | content |
 //! |---|---|
-//! | `tasks.redb` | what is wanted of each task, and how far it is |
-//! | `tasks/` | what the executor keeps of the tasks |
-//! | `reserve` | room for removals on a disk that is full |
-//! | `agent.sock` | where the agent [is talked to](crate::socket) while it runs |
+//! | `tasks.redb` | the assignment and the status of each task |
+//! | `tasks/` | the executor's files of the tasks |
+//! | `reserve` | disk space for removals when the disk is full |
+//! | `agent.sock` | the [socket](crate::socket) of the running agent |
 //!
-//! The directory itself is locked (`flock`) by the agent. It is for its owner only, and so that
-//! nobody can put another one in its place, each directory on the way to it must belong to root
-//! or to the agent's user, and must not be writable by others, unless it is sticky, as `/tmp` is.
-//! Each file in the directory, the directory of each task and each file in that must belong to the
+//! The agent locks the directory with `flock`. Only its owner can open it. So that no other user can
+//! replace it, each directory above it must belong to root or to the agent's user. Others must not
+//! be able to write to that one, unless it is sticky, as `/tmp` is.
+//!
+//! All files in the directory, the directories of the tasks and the files in those must belong to
+//! the agent's user, too. Only the executor knows what the directories in a task's directory may
+//! contain, so the agent does not check them.
 //! agent's user, too. Directories in that of a task are the executor's concern.
 
 mod contents;
@@ -33,36 +36,38 @@ pub use error::StateError;
 pub use place::Place;
 pub use reserve::Reserved;
 
-/// How long a state may be locked by an agent that has just been killed: until the system has
-/// closed its files, and those of what it was about to start.
+/// How long to wait for the lock of an agent that was just killed. The lock is free when the system
+/// has closed its files, and those of processes that it was starting.
 const LINGERING: Duration = Duration::from_secs(1);
 
-/// Time between two tries.
+/// Time between two attempts to lock the state.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The name of the store.
+/// The file name of the store.
 const STORE: &str = "tasks.redb";
 
-/// The name of the directory for what belongs to the tasks.
+/// The name of the directory for the files of the tasks.
 const TASKS: &str = "tasks";
 
-/// How deep a state is checked: what is in it, the directory of each task, and the files in that.
+/// How many levels of the state are checked: its entries, those of `tasks/`, and those of each
+/// task.
 const DEPTH: u32 = 3;
 
-/// The state of an agent that has it for itself.
+/// The locked state directory of an agent, and its store.
 #[derive(Debug)]
 pub struct State<D: Definition> {
     place: Place,
-    /// What is stored there.
+    /// The store.
     pub store: RedbStore<TaskSpec<D>>,
 }
 
 impl<D: Definition> State<D> {
-    /// Opens the state in a directory, which is made if it is not there.
+    /// Opens the state in a directory. Creates the directory if it does not exist.
     ///
     /// # Errors
     ///
-    /// It cannot be used, or is in use. Whoever uses it is not disturbed.
+    /// Fails if the directory cannot be used, or if another agent uses it. That agent is not
+    /// disturbed.
     pub async fn open(path: &Path) -> Result<Self, StateError> {
         let place = Place::open(path)?;
         let given_up = Instant::now() + LINGERING;
@@ -91,45 +96,45 @@ impl<D: Definition> State<D> {
         Ok(Self { place, store })
     }
 
-    /// The directory.
+    /// Returns the state directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.place.path
     }
 
-    /// What is stored, for a worker. It finds room for removals even on a disk that is full.
+    /// Returns the store for a worker. It can store removals even if the disk is full.
     #[must_use]
     pub fn reserved(&self) -> Reserved<RedbStore<TaskSpec<D>>> {
         Reserved::new(self.store.clone(), self.dir(), STORE)
     }
 
-    /// Where the executor keeps what belongs to the tasks.
+    /// Returns the directory for the executor's files of the tasks.
     #[must_use]
     pub fn tasks_dir(&self) -> PathBuf {
         self.dir().join(TASKS)
     }
 }
 
-/// A temporary directory for the tasks of an agent without a state. It is locked as a state is,
-/// which cleaners of old files respect.
+/// Locks a temporary directory for the tasks of an agent without a state. Cleaners of old files
+/// leave a locked directory alone.
 ///
 /// # Errors
 ///
-/// Somebody else could change it, or it cannot be locked.
+/// Fails if another user can change the directory, or if it cannot be locked.
 pub fn lock_temporary(path: &Path) -> Result<Place, StateError> {
     let place = Place::open(path)?;
     if place.lock()? { Ok(place) } else { Err(StateError::InUse { path: path.to_owned() }) }
 }
 
-/// Whether an agent has this directory as its state.
+/// Whether an agent uses this directory as its state.
 #[must_use]
 pub fn is_locked(dir: &File) -> bool {
     flock(dir, FlockOperation::NonBlockingLockShared).is_err()
 }
 
-/// An empty store where there are tasks is damaged. Where there are none, an agent was killed
-/// while it made the store. A store that somebody has taken away is made anew: what runs of the
-/// file's tasks goes on.
+/// Checks the file of the store. An empty file means damage if there are tasks. Without tasks, an
+/// agent was killed while it created the store. If the file is missing, the agent creates a new
+/// store, and the running tasks of the task file keep running.
 fn check_store(path: &Path, tasks: &Path) -> Result<(), StateError> {
     if !path.metadata().is_ok_and(|found| found.len() == 0) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A TOML file of tasks.
+//! Reads a TOML task file.
 //!
 //! ```toml
 //! [[task]]
@@ -8,7 +8,7 @@
 //! stop_after = "1m"
 //! ```
 //!
-//! Beside `name`, `desired`, `stop_after` and `policy`, a task has the keys of its
+//! Each task has the keys `name`, `desired`, `stop_after` and `policy`, and those of its
 //! [`Definition`].
 
 mod error;
@@ -39,40 +39,41 @@ pub use error::TaskFileError;
 use policy::PolicyEntry;
 use span::Span;
 
-/// What a task file says, in its order.
+/// The content of a task file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile<D> {
-    /// The tasks; their names differ.
+    /// The tasks, in the order of the file. Their names are unique.
     pub tasks: Vec<TaskEntry<D>>,
 }
 
-/// One `[[task]]`.
+/// One `[[task]]` of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskEntry<D> {
-    /// Matches `[a-z0-9][a-z0-9_.-]{0,62}`, so that it can be a directory's name.
+    /// The name of the task. It matches `[a-z0-9][a-z0-9_.-]{0,62}`, so it can be the name of a
+    /// directory.
     pub name: String,
-    /// How far the task is to be taken.
+    /// The state to bring the task to.
     pub desired: Desired,
-    /// Time after the start at which the agent asks the task to shut down.
+    /// Time after the first assignment at which the agent shuts the task down. `None`: never.
     pub stop_after: Option<Duration>,
-    /// Its retry delays, deadlines and grace.
+    /// The retry delays, the deadlines and the grace period of the task.
     pub policy: Policy,
-    /// What is to be run.
+    /// The workload to run.
     pub definition: D,
 }
 
-/// How far a task is to be taken.
+/// The state to bring a task to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Desired {
-    /// Prepared, not started.
+    /// Prepared, but not started.
     Ready,
-    /// Started; the default.
+    /// Started. This is the default.
     #[default]
     Running,
     /// Started, and expected to end by itself.
     Complete,
-    /// Not running any more.
+    /// Shut down.
     Shutdown,
 }
 
@@ -87,16 +88,16 @@ impl From<Desired> for TaskState {
     }
 }
 
-/// The keys of a task that are not those of its definition.
+/// The keys of a task that do not belong to its definition.
 const OWN_KEYS: [&str; 4] = ["name", "desired", "stop_after", "policy"];
 
-/// The key that every task must have, with an example.
+/// The key that every task must have, with an example value.
 const NAME: (&str, &str) = ("name", "\"web\"");
 
-/// A deserializer of TOML that keeps track of where it is.
+/// A TOML deserializer that keeps track of the current key.
 type Tracked<'a, 'b> = serde_path_to_error::Deserializer<'a, 'b, ValueDeserializer<'a>>;
 
-/// Bytes of the largest file that is read: more than anybody writes, and less than hurts.
+/// Largest size of a task file in bytes. It is far beyond any real file and still cheap to read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
 impl<D: Definition> TaskFile<D> {
@@ -104,9 +105,9 @@ impl<D: Definition> TaskFile<D> {
     ///
     /// # Errors
     ///
-    /// [`TaskFileError::Read`] if the file cannot be read, [`TaskFileError::TooLarge`] beyond
-    /// 16 MiB, [`TaskFileError::NotUtf8`] and [`TaskFileError::Invalid`] with the place of what is
-    /// wrong in it.
+    /// [`TaskFileError::Read`] if the file cannot be read. [`TaskFileError::TooLarge`] beyond 16
+    /// MiB. [`TaskFileError::NotUtf8`] and [`TaskFileError::Invalid`] with the position of the
+    /// problem.
     pub fn read(path: &Path) -> Result<Self, TaskFileError> {
         let file = path.display().to_string();
         let base =
@@ -122,11 +123,12 @@ impl<D: Definition> TaskFile<D> {
         }
     }
 
-    /// Checks `text`; `file` is how errors call it. Relative paths in it are relative to `base`.
+    /// Parses and checks `text`. Errors name it `file`. Relative paths in it are relative to
+    /// `base`.
     ///
     /// # Errors
     ///
-    /// [`TaskFileError::Invalid`] with the place of the first thing that is wrong.
+    /// [`TaskFileError::Invalid`] with the position of the first problem.
     pub fn parse(file: &str, text: &str, base: &Path) -> Result<Self, TaskFileError> {
         let place = Place { file, text };
         let document = DeTable::parse(text).map_err(|error| place.toml(&error, None))?;
@@ -141,7 +143,7 @@ impl<D: Definition> TaskFile<D> {
             }
             tasks = Some(read_tasks(&place, value, base)?);
         }
-        // A file that was emptied by accident must not end every task.
+        // A file that was emptied by accident must not end all tasks.
         let tasks = tasks.ok_or_else(|| {
             let problem = "there is no task in it; write [[task]] and its keys below, \
                            or task = [] if there is to be none";
@@ -151,14 +153,14 @@ impl<D: Definition> TaskFile<D> {
     }
 }
 
-/// The directory that a file is in, as an absolute path. A link to the file is not followed: its
-/// own place counts.
+/// Returns the absolute path of the directory of a file. If the file is a symbolic link, it is the
+/// directory of the link.
 fn directory(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     Ok(path.parent().unwrap_or(&path).to_owned())
 }
 
-/// At most one byte more than is allowed: not every file has an end.
+/// Reads at most one byte more than allowed, because a file such as a pipe may be endless.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
@@ -228,7 +230,7 @@ fn read_task<D: Definition>(
     let name = name.unwrap_or_default();
     if !is_name(&name) {
         let problem = format!(
-            "{name:?} is no task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', \
+            "{name:?} is not a task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', \
              beginning with a letter or a digit"
         );
         return Err(place.invalid(name_span, Some(format!("{at}.name")), problem));
@@ -272,7 +274,7 @@ fn deserialize<T: DeserializeOwned>(
     read_with(place, at, value, |value| T::deserialize(value))
 }
 
-/// Reads a value, and says in an error which key of it was wrong.
+/// Reads a value. Errors name the key that is wrong.
 fn read_with<T>(
     place: &Place<'_>,
     at: &str,
@@ -281,7 +283,7 @@ fn read_with<T>(
 ) -> Result<T, TaskFileError> {
     let mut track = Track::new();
     read(Tracked::new(ValueDeserializer::from(value), &mut track)).map_err(|error| {
-        // A key that is empty or has a NUL byte is refused by its text; a path cannot show it.
+        // The position of the text shows an empty key or one with a NUL byte. A path cannot.
         let path = track.path().to_string().replace(char::is_control, "");
         let field = match path.trim_end_matches('.') {
             "" => at.to_owned(),
@@ -291,7 +293,7 @@ fn read_with<T>(
     })
 }
 
-/// Whether a task can have this name, and its directory with it.
+/// Whether this can be the name of a task and of its directory.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

@@ -1,17 +1,17 @@
-//! The tasks of an agent, as other parts of the program see them.
+//! The tasks of an agent, for other parts of the program.
 
 use onward::agent::WorkerHandle;
 
 use crate::spec::TaskSpec;
 
-/// A handle of the worker that runs the tasks.
+/// A handle to the worker that runs the tasks.
 pub type Tasks<D> = WorkerHandle<TaskSpec<D>>;
 
-/// Checks that each of these names is one of the known ones. Lists those only if one is not.
+/// Checks that all these names are known. `known` is called only to list the names in the error.
 ///
 /// # Errors
 ///
-/// The first name that is not known, with a list of the known ones.
+/// The error names the first unknown name, and lists the known ones.
 pub fn check_names(
     names: &[String],
     is_known: impl Fn(&str) -> bool,
@@ -20,7 +20,7 @@ pub fn check_names(
     let Some(unknown) = names.iter().find(|name| !is_known(name)) else { return Ok(()) };
     let known = known();
     if known.is_empty() {
-        return Err(format!("there is no task {unknown:?}; there is none at all"));
+        return Err(format!("there is no task {unknown:?}; there are no tasks"));
     }
-    Err(format!("there is no task {unknown:?}; there are {}", known.join(", ")))
+    Err(format!("there is no task {unknown:?}; the tasks are {}", known.join(", ")))
 }

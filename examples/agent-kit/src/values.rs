@@ -1,6 +1,7 @@
-//! Values that tasks of several kinds have: how they are read, and what is said of wrong ones.
+//! Values that several kinds of tasks have, such as commands and durations: serde functions with
+//! helpful errors.
 //!
-//! The functions are for serde's `deserialize_with`, the modules for `with`.
+//! Use the functions with serde's `deserialize_with`, and the modules with `with`.
 
 mod number;
 
@@ -14,8 +15,8 @@ use serde::{
 
 pub use number::{integer, port, some_port};
 
-/// A signal by its name, `TERM` unless given. Read with or without `SIG` in front,
-/// in capitals; written without.
+/// A signal that stops a task, by its name. Default: `TERM`. A name can be read with or without
+/// `SIG`, in capitals. It is written without `SIG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopSignal(Signal);
 
@@ -37,13 +38,13 @@ const SIGNALS: [(&str, Signal); 15] = [
     ("PWR", Signal::POWER),
 ];
 
-/// A word that names no signal which could be asked to stop a task.
+/// A word is not the name of a signal that can stop a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no signal that can stop a task; known are {names}", names = names())]
+#[error("{0:?} is not a signal that can stop a task; known are {names}", names = names())]
 pub struct ParseSignalError(String);
 
 impl StopSignal {
-    /// The signal as the system calls take it.
+    /// Returns the signal for system calls.
     #[must_use]
     pub fn signal(self) -> Signal {
         self.0
@@ -93,20 +94,20 @@ fn names() -> String {
     SIGNALS.map(|(name, _)| name).join(", ")
 }
 
-/// A command: an executable that is not empty, and its arguments.
+/// Reads a command: a list with an executable and its arguments.
 ///
 /// # Errors
 ///
-/// It is no list of strings, it is empty, or a string has a NUL byte.
+/// Fails if it is not a list of strings, if it is empty, or if a string has a NUL byte.
 pub fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     deserializer.deserialize_seq(CommandVisitor)
 }
 
-/// A command that may be absent.
+/// Reads an optional command.
 ///
 /// # Errors
 ///
-/// Those of [`command`].
+/// Fails as [`command`] does.
 pub fn some_command<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
@@ -116,7 +117,7 @@ pub fn some_command<'de, D: Deserializer<'de>>(
             command(deserializer).map(|words| Self(Some(words)))
         }
     }
-    // Through `Option`, since `null` stands for an absent command in JSON.
+    // `Option` reads the JSON value `null` as an absent command.
     Ok(Option::<Some_>::deserialize(deserializer)?.and_then(|some| some.0))
 }
 
@@ -143,7 +144,7 @@ impl<'de> Visitor<'de> for CommandVisitor {
     }
 }
 
-/// A text that can be handed to another program.
+/// A string that can be passed to another program.
 struct Text(String);
 
 impl<'de> Deserialize<'de> for Text {
@@ -152,8 +153,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Refuses in the visitor, not behind it, so that the error has the text's place and not that of
-/// the list around it.
+/// Checks the string in the visitor, so that the error has the position of the string and not that
+/// of the list.
 struct TextVisitor;
 
 impl Visitor<'_> for TextVisitor {
@@ -173,7 +174,7 @@ impl Visitor<'_> for TextVisitor {
     }
 }
 
-/// The name of a variable.
+/// The name of an environment variable.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Name(String);
 
@@ -182,18 +183,18 @@ impl<'de> Deserialize<'de> for Name {
         let name = String::deserialize(deserializer)?;
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(D::Error::custom(format!(
-                "{name:?} is no variable's name; use at least one character, and neither '=' nor NUL"
+                "{name:?} is not the name of a variable; use at least one character, and neither '=' nor NUL"
             )));
         }
         Ok(Self(name))
     }
 }
 
-/// Variables of an environment.
+/// Reads environment variables.
 ///
 /// # Errors
 ///
-/// A name is empty or has `=` in it, or a name or a value has a NUL byte.
+/// Fails if a name is empty or contains `=`, or if a name or a value has a NUL byte.
 pub fn env<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
@@ -201,26 +202,26 @@ pub fn env<'de, D: Deserializer<'de>>(
     Ok(env.into_iter().map(|(name, value)| (name.0, value.0)).collect())
 }
 
-/// A path that may be absent.
+/// Reads an optional path.
 ///
 /// # Errors
 ///
-/// It is no string, or has a NUL byte.
+/// Fails if it is not a string or has a NUL byte.
 pub fn some_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     Ok(Option::<Text>::deserialize(deserializer)?.map(|path| path.0.into()))
 }
 
-/// Durations as text like `10s` or `1m 30s`.
+/// Durations as text such as `10s` or `1m 30s`.
 pub mod duration {
     use std::time::Duration;
 
     use super::{Deserializer, Visitor, de, fmt};
 
-    /// Writes `1m 30s`.
+    /// Writes a duration, such as `1m 30s`.
     ///
     /// # Errors
     ///
-    /// Those of the serializer.
+    /// Returns the errors of the serializer.
     pub fn serialize<S: serde::Serializer>(
         duration: &Duration,
         serializer: S,
@@ -228,11 +229,11 @@ pub mod duration {
         serializer.collect_str(&humantime::format_duration(*duration))
     }
 
-    /// Reads `10s`, `500ms` or `1m 30s`.
+    /// Reads a duration, such as `10s`, `500ms` or `1m 30s`.
     ///
     /// # Errors
     ///
-    /// It is no such text.
+    /// Fails for any other text.
     pub fn deserialize<'de, T: Deserializer<'de>>(deserializer: T) -> Result<Duration, T::Error> {
         struct Text;
         impl Visitor<'_> for Text {
@@ -245,7 +246,7 @@ pub mod duration {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
                 humantime::parse_duration(text).map_err(|error| {
                     E::custom(format!(
-                        "{text:?} is no duration ({error}); write it like \"10s\", \"500ms\" or \"1m 30s\""
+                        "{text:?} is not a duration ({error}); write it like \"10s\", \"500ms\" or \"1m 30s\""
                     ))
                 })
             }

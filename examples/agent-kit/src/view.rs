@@ -1,4 +1,4 @@
-//! How the program shows its tasks: a table that lives, or lines that stay.
+//! The view of `run`: a live table on a terminal, or plain lines otherwise.
 
 pub mod plain;
 pub mod screen;
@@ -23,39 +23,38 @@ use plain::Plain;
 use screen::Screen;
 use table::Table;
 
-/// The time between two pictures.
+/// Time between two pictures of the table.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How tasks are shown.
+/// The form in which tasks are shown.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
-    /// As a table, in a terminal.
+    /// A live table on a terminal.
     Table {
-        /// Whether it has colours.
-        coloured: bool,
-        /// How large the terminal is now. It is asked before each picture.
+        /// Whether to use colors.
+        colored: bool,
+        /// Returns the current size of the terminal. Called before each picture.
         size: fn() -> Size,
     },
-    /// As a line for each thing that happens.
+    /// One line for each event.
     Plain,
 }
 
 impl Form {
-    /// What standard output can show.
+    /// Chooses the form for standard output.
     #[must_use]
     pub fn of_stdout() -> Self {
         let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         if !io::stdout().is_terminal() || dumb {
             return Self::Plain;
         }
-        // As https://no-color.org has it: set, and not to nothing.
-        let coloured = env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-        Self::Table { coloured, size: stdout_size }
+        // As https://no-color.org defines it: set, and not empty.
+        let colored = env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        Self::Table { colored, size: stdout_size }
     }
 }
 
-/// How large the terminal at standard output is; what it was for half a century if it does
-/// not say so.
+/// Returns the size of the terminal at standard output. If it is unknown, returns 80 × 24.
 fn stdout_size() -> Size {
     match rustix::termios::tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size::new(size.ws_col, size.ws_row),
@@ -63,19 +62,19 @@ fn stdout_size() -> Size {
     }
 }
 
-/// Shows the board until `done` is ready, and then once more what has become of it.
+/// Shows the board until `done` is ready, and then the final state once.
 ///
-/// The table shows the hint in its corner until then. `out` is written to as slowly as it
-/// takes: a terminal that is held with Ctrl-S holds the view, not the tasks. When nobody reads
-/// `out` any more, nothing more is written, and `done` is waited for all the same.
+/// The footer of the table has the hint until then. Slow output delays only the view: a terminal
+/// that is stopped with Ctrl-S does not stop the tasks. If `out` is closed, nothing more is written,
+/// but the call still waits for `done`.
 ///
 /// # Errors
 ///
-/// Those of `out`, but for a broken pipe; they are told at once.
+/// Returns errors of `out` at once, except for a broken pipe.
 ///
 /// # Cancel safety
 ///
-/// Dropping it ends the view where it is; the picture stays as it was.
+/// If you drop the future, the view ends, and the last picture stays on the screen.
 pub async fn show(
     board: Arc<Board>,
     out: impl AsyncWrite + Unpin,
@@ -86,8 +85,8 @@ pub async fn show(
     let done = pin!(done);
     let out = Out(Some(out));
     match form {
-        Form::Table { coloured, size } => {
-            let picture = Picture { table: Table::new(coloured), screen: Screen::new(), size };
+        Form::Table { colored, size } => {
+            let picture = Picture { table: Table::new(colored), screen: Screen::new(), size };
             picture.show(board.view(), out, hint, done).await
         }
         Form::Plain => lines(board.view(), out, done).await,
@@ -115,7 +114,7 @@ async fn lines(
     }
 }
 
-/// The table and where it is drawn.
+/// The table and the part of the screen that shows it.
 struct Picture {
     table: Table,
     screen: Screen,
@@ -140,7 +139,8 @@ impl Picture {
                     let hint = *hint.borrow();
                     out.write(&self.next(view.board(), hint)?).await?;
                 }
-                // Drawn with the next tick, but seen: the states in between are the way.
+                // The change is drawn at the next tick. The table notes it now, so that it sees
+                // every state.
                 () = view.changed() => self.table.look(&view.look()),
             }
         }
@@ -152,7 +152,7 @@ impl Picture {
         out.write(&bytes).await
     }
 
-    /// What makes the terminal show the board as it is.
+    /// Returns the bytes that make the terminal show the board.
     fn next(&mut self, board: &Board, hint: &str) -> io::Result<Vec<u8>> {
         let (rows, notices) = (board.rows(), board.notices());
         let Self { table, screen, size } = self;
@@ -162,7 +162,7 @@ impl Picture {
     }
 }
 
-/// Where a view writes, until nobody reads it.
+/// The output of a view, until it is closed.
 struct Out<W>(Option<W>);
 
 impl<W: AsyncWrite + Unpin> Out<W> {
@@ -173,7 +173,7 @@ impl<W: AsyncWrite + Unpin> Out<W> {
             Err(error) => Err(error),
         };
         match written {
-            // A terminal that is gone says the latter.
+            // A terminal that is gone returns this error.
             Err(error)
                 if error.kind() == ErrorKind::BrokenPipe
                     || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) =>

@@ -1,4 +1,4 @@
-//! A file of tasks that is read again when it changes.
+//! Watches a task file, and reads it again when it changes.
 
 use std::fs::Metadata;
 use std::io;
@@ -13,55 +13,55 @@ use tokio::time::sleep;
 use crate::kind::Definition;
 use crate::task_file::{TaskFile, TaskFileError};
 
-/// The time between two looks.
+/// Time between two checks of the file.
 ///
-/// A look costs a few microseconds, and sees every way in which a file can change: written in
-/// place, replaced, behind a link, in a directory that was replaced, on another machine. The
-/// system's notices of changes see only those in directories that are watched.
+/// A check takes a few microseconds, and detects all changes: a file that is written in place or
+/// replaced, a link, a directory that was replaced, a change on another machine. The system's
+/// change notifications work only in watched directories.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How long a file must stay the same to be taken for what somebody wanted to write.
+/// How long a file must stay the same until it counts as completely written.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// A change within so many seconds after another one may leave no trace in the file's times.
+/// Within this many seconds after a change, another one may not change the file's times.
 const COARSE: u64 = 2;
 
-/// Watches a file of tasks.
+/// Watches a task file.
 #[derive(Debug)]
 pub struct Watcher<D> {
     path: PathBuf,
     seen: Option<Stamp>,
-    /// What was read last, or the text of the error.
+    /// The last result: the file, or the text of the error.
     last: Option<Result<TaskFile<D>, String>>,
     trigger: Arc<Notify>,
 }
 
 impl<D: Definition> Watcher<D> {
-    /// Watches this file. The first [`next`](Self::next) reads it in any case.
+    /// Watches this file. The first [`next`](Self::next) always reads it.
     #[must_use]
     pub fn new(path: &Path) -> Self {
         let trigger = Arc::new(Notify::new());
         Self { path: path.to_owned(), seen: None, last: None, trigger }
     }
 
-    /// Has the file read again, changed or not.
+    /// Returns a trigger. Notify it to read the file even if it has not changed.
     #[must_use]
     pub fn trigger(&self) -> Arc<Notify> {
         Arc::clone(&self.trigger)
     }
 
-    /// What the file says, when it may have changed.
+    /// Waits for a possible change, and returns the content of the file.
     ///
     /// # Errors
     ///
-    /// Those of [`TaskFile::read`].
+    /// Fails as [`TaskFile::read`] does.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, a change that has come may be missed.
+    /// If you drop the future, a change may be lost.
     pub async fn next(&mut self) -> Result<TaskFile<D>, TaskFileError> {
         loop {
-            // Looked at before it is read, so that a later change is seen.
+            // Take the stamp before reading, so that a later change is detected.
             let stamp = Stamp::of(tokio::fs::metadata(&self.path).await);
             let is_fresh = stamp.is_fresh();
             if self.seen.as_ref() != Some(&stamp) {
@@ -82,7 +82,7 @@ impl<D: Definition> Watcher<D> {
         }
     }
 
-    /// What the file says when it has not changed for a moment.
+    /// Reads the file when it has stopped changing.
     async fn settled(&mut self) -> Result<TaskFile<D>, TaskFileError> {
         loop {
             let read = self.read().await;
@@ -91,12 +91,12 @@ impl<D: Definition> Watcher<D> {
                 return read;
             }
             self.last = Some(told);
-            // A file that is just being written can look like a whole one.
+            // A file that is being written can look complete.
             sleep(SETTLED).await;
         }
     }
 
-    /// In a thread for blocking work; it may be on a disk that takes its time.
+    /// Reads in a thread for blocking work, because the disk may be slow.
     async fn read(&self) -> Result<TaskFile<D>, TaskFileError> {
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || TaskFile::read(&path)).await;
@@ -107,12 +107,12 @@ impl<D: Definition> Watcher<D> {
     }
 }
 
-/// What a look at a file tells.
+/// The identity and the times of a file, to detect changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Stamp {
-    /// Which file it is, its length, and when it and its contents have changed.
+    /// The device and inode of the file, its length, and its times of change.
     File { identity: (u64, u64), length: u64, changed: (i64, i64), modified: (i64, i64) },
-    /// Why there is none.
+    /// There is no readable file. The value is the error number.
     Missing(Option<i32>),
 }
 
@@ -129,7 +129,7 @@ impl Stamp {
         }
     }
 
-    /// Whether the file has changed so recently that the next change may not be seen.
+    /// Whether the file has changed so recently that its times may hide the next change.
     fn is_fresh(&self) -> bool {
         let Self::File { changed: (seconds, _), .. } = *self else { return false };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

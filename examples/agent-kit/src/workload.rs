@@ -1,10 +1,10 @@
-//! The workload of a task, as the task's status has it.
+//! The workload of a task, as shown by the status of the task.
 
 use onward::lifecycle::TaskStatus;
 
-/// The workload's process number, if it is known and the task has not ended. The status of a task
-/// that has ended keeps the number until the last inspection, or for ever if that fails. By then it
-/// may be the number of another process.
+/// Returns the process id of the workload, if it is known and the task has not ended. The status of
+/// an ended task keeps the id until the last inspection, or forever if that fails. By then the
+/// system may have given the id to another process.
 pub(crate) fn pid(status: &TaskStatus) -> Option<i32> {
     status.container_status.as_ref()?.pid.filter(|_| !status.state.is_terminal())
 }

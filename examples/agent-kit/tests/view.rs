@@ -146,7 +146,7 @@ async fn the_end_is_shown_though_it_comes_with_the_view_s_own() {
     let states: Vec<_> = lines.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
     assert_eq!(states, ["running", "complete"]);
 
-    let table = shown(Form::Table { coloured: false, size: || Size::new(60, 20) }).await;
+    let table = shown(Form::Table { colored: false, size: || Size::new(60, 20) }).await;
     let (before, last) = table.split_at(table.find("complete").unwrap());
     assert!(before.contains("running") && before.contains(HINT), "{table:?}");
     assert!(last.ends_with("\r\n"), "the prompt has no line of its own: {table:?}");
@@ -154,7 +154,7 @@ async fn the_end_is_shown_though_it_comes_with_the_view_s_own() {
 
 #[tokio::test]
 async fn a_view_that_nobody_reads_waits_for_the_end_and_is_no_error() {
-    for form in [Form::Plain, Form::Table { coloured: true, size: || Size::new(80, 24) }] {
+    for form in [Form::Plain, Form::Table { colored: true, size: || Size::new(80, 24) }] {
         let (reader, out) = io::pipe().unwrap();
         drop(reader);
         let out = tokio::net::unix::pipe::Sender::from_owned_fd(out.into()).unwrap();
@@ -168,7 +168,7 @@ async fn the_hint_can_change() {
     let (hint, hints) = watch::channel(HINT);
     let board = Arc::new(Board::new(rows(Instant::now() + seconds(1000.0))));
     let (out, mut terminal) = tokio::io::duplex(1 << 16);
-    let form = Form::Table { coloured: false, size: || Size::new(120, 24) };
+    let form = Form::Table { colored: false, size: || Size::new(120, 24) };
     let view = show(board, out, form, hints, pending::<()>());
     let reader = async {
         let mut seen = String::new();

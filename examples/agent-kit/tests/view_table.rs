@@ -155,10 +155,10 @@ fn the_footer_is_what_remains() {
 fn no_size_panics() {
     let now = Instant::now() + seconds(1000.0);
     let rows = many(now, 13);
-    let (mut coloured, mut plain) = (Table::new(true), Table::new(false));
+    let (mut colored, mut plain) = (Table::new(true), Table::new(false));
     for width in 1..=200 {
         for height in (1..=20).chain([40, 60]) {
-            picture(&mut coloured, &rows, now, width, height);
+            picture(&mut colored, &rows, now, width, height);
         }
         picture(&mut plain, &rows[..usize::from(width % 13)], now, width, 60);
     }
@@ -179,15 +179,15 @@ fn an_end_that_was_seen_first_fills_what_it_proves() {
 }
 
 #[test]
-fn a_state_has_its_colour_and_none_without_colours() {
+fn a_state_has_its_color_and_none_without_colors() {
     let now = Instant::now() + seconds(1000.0);
-    let colours = |coloured| {
-        let picture = picture(&mut Table::new(coloured), &rows(now), now, 80, 8);
+    let colors = |colored| {
+        let picture = picture(&mut Table::new(colored), &rows(now), now, 80, 8);
         (1..=6).map(|y| picture.buffer()[(17, y)].fg).collect::<Vec<_>>()
     };
     let [reset, red] = [Color::Reset, Color::Red];
-    assert_eq!(colours(true), [Color::Cyan, Color::Yellow, Color::Green, red, red, reset]);
-    assert_eq!(colours(false), [reset; 6]);
+    assert_eq!(colors(true), [Color::Cyan, Color::Yellow, Color::Green, red, red, reset]);
+    assert_eq!(colors(false), [reset; 6]);
 }
 
 #[test]

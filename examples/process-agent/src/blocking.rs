@@ -1,14 +1,14 @@
-//! Jobs in threads for blocking work that stop when their caller has gone.
+//! Runs blocking jobs in threads, and lets them find out that their caller is gone.
 
 use std::io;
 use std::sync::{Arc, Weak};
 
-/// The future that a blocking job was started for, as the job sees it.
+/// The future that waits for a blocking job, as the job sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller(Weak<()>);
 
 impl Caller {
-    /// Whether the future still exists. A job that changes something asks before it does.
+    /// Whether the future still exists. A job must check this before each change that it makes.
     pub(crate) fn waits(&self) -> bool {
         self.0.strong_count() > 0
     }
@@ -18,11 +18,11 @@ impl Caller {
 ///
 /// # Errors
 ///
-/// The job has panicked, or the runtime shuts down.
+/// Fails if the job panics, or if the runtime shuts down.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped, the job continues until it asks whether its [`Caller`] waits.
+/// If you drop the future, the job continues until it checks whether its [`Caller`] waits.
 pub(crate) async fn run<T: Send + 'static>(
     job: impl FnOnce(&Caller) -> T + Send + 'static,
 ) -> io::Result<T> {

@@ -1,4 +1,4 @@
-//! The controller of a process task: the library's operations, done by a keeper.
+//! The controller of a process task: implements the library's operations with a keeper.
 
 mod error;
 mod executor;
@@ -24,13 +24,13 @@ pub use executor::ProcessExecutor;
 use logs::ProcessLogs;
 use removal::remove_dir;
 
-/// How much longer than the grace a keeper may take to end its workload.
+/// How much longer than `stop_grace` a keeper may take to end its workload.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Operates one process through its keeper.
+/// Controls one process through its keeper.
 ///
-/// It holds nothing that is not on the disk: every operation looks how far things are, so that
-/// it can be dropped at any time, and taken up by another instance after a restart.
+/// It has no state that is not on disk. Each operation first looks at the current state. So it can
+/// be dropped at any time, and another instance can continue after a restart.
 #[derive(Debug)]
 pub struct ProcessController {
     id: String,
@@ -43,8 +43,7 @@ pub struct ProcessController {
 impl Controller for ProcessController {
     type Definition = ProcessDefinition;
 
-    /// Before the process has started anything can be changed but what has prepared it; after
-    /// that nothing can.
+    /// Before the process starts, everything except `prepare` can change. After that, nothing can.
     async fn update(&mut self, definition: &ProcessDefinition) -> Result<(), ControllerError> {
         self.check_open()?;
         if *definition == self.definition {
@@ -82,8 +81,8 @@ impl Controller for ProcessController {
         self.check_open()?;
         spawn(&self.keeper).await?;
         let Some(ready) = self.definition.ready.clone() else {
-            // One that has ended by now was started: `wait` says how it ended. One that could
-            // not be started was not.
+            // A process that has ended was started; `wait` returns how it ended. A process that
+            // could not be started was not.
             return match self.keeper.state().await.map_err(wrap)? {
                 State::Exited(Exit::NotStarted(refused)) => Err(not_started(refused)),
                 State::Lost => Err(self.ended_badly(End::Lost, "").await),
@@ -101,7 +100,7 @@ impl Controller for ProcessController {
         let probe_ended = self.end_probe().await;
         match outcome {
             Ok(Ok(())) => probe_ended,
-            // A probe that could not be ended is ended by `remove`, or tells there why not.
+            // `remove` ends a probe that could not be ended here, or reports why it cannot.
             Ok(Err(error)) => {
                 self.keeper.end(false).await.map_err(wrap)?;
                 Err(error)
@@ -119,8 +118,8 @@ impl Controller for ProcessController {
         Err(self.ended_badly(end, "").await)
     }
 
-    /// The keeper kills the workload when its grace is over. A keeper that does not is ended by
-    /// force, by the grace of the definition that is in force.
+    /// The keeper kills the workload when its grace has passed. If the keeper does not, it is
+    /// killed itself, after the grace of the current definition.
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
         let Some(patience) = self.definition.stop_grace.checked_add(MARGIN) else {
             return self.end(false).await;
@@ -157,7 +156,7 @@ impl Controller for ProcessController {
                 .with_container_status(self.container_status(None, Some(ended.code)))
                 .with_port_status(PortStatus::default()),
             Ok(State::NotStarted | State::Starting | State::Exited(_)) => Inspection::default(),
-            // There is no process any more, and nobody knows how it ended.
+            // The process is gone, and its exit code is unknown.
             Ok(State::Lost) => Inspection::default()
                 .with_container_status(self.container_status(None, None))
                 .with_port_status(PortStatus::default()),
@@ -182,15 +181,16 @@ impl ProcessController {
         if self.closed { Err(ControllerError::closed()) } else { Ok(()) }
     }
 
-    /// A definition of another command of this task, which runs where the task does.
+    /// Returns the definition of another command of this task, with the same directory and
+    /// environment.
     fn beside(&self, command: Vec<String>) -> Result<ProcessDefinition, ControllerError> {
         let dir = Some(self.keeper.work_dir().map_err(wrap)?);
         let task = self.definition.clone();
         Ok(ProcessDefinition { command, dir, prepare: None, ready: None, ..task })
     }
 
-    /// Waits for the end of a process that was started. If there is nothing to wait for, because
-    /// its directory is gone, what still runs of it is ended first.
+    /// Waits for the end of a process that was started. If the directory of the task is gone, it
+    /// first ends the processes that still run.
     async fn until_ended(&self, keeper: &Keeper) -> Result<End, ControllerError> {
         match keeper.wait().await {
             Err(gone @ KeeperError::Gone { .. }) => {
@@ -203,7 +203,7 @@ impl ProcessController {
 
     async fn end(&self, force: bool) -> Result<(), ControllerError> {
         self.check_open()?;
-        // Not one after the other: the grace is for all. A probe has nothing to bring to an end.
+        // All at the same time, because they share one grace. A probe needs no graceful end.
         let preparing = async {
             if self.definition.prepare.is_some() || self.has_begun(&self.prepare_command()) {
                 self.prepare_command().end(force).await?;
@@ -218,21 +218,21 @@ impl ProcessController {
         };
         let (preparing, probe, process) = tokio::join!(preparing, probe, self.keeper.end(force));
         match preparing.and(probe).and(process) {
-            // A `remove` that was dropped goes on: it has ended everything before, and has taken
-            // the directory away in the middle of this.
+            // An earlier `remove` that was dropped may still run in its thread. It has ended all
+            // processes, and has now deleted the directory.
             Err(_) if matches!(self.keeper.dir().try_exists(), Ok(false)) => Ok(()),
             ended => ended.map_err(wrap),
         }
     }
 
-    /// Whether something of another command of this task can be there. To end a command that has no
-    /// directory, all processes are looked at; so that is left out where it need not be.
+    /// Whether another command of this task may have left something. To end a command without a
+    /// directory, all processes of the machine are read; so that is skipped if possible.
     fn has_begun(&self, command: &Keeper) -> bool {
         let is_away = |keeper: &Keeper| matches!(keeper.dir().try_exists(), Ok(false));
         !is_away(command) || is_away(&self.keeper)
     }
 
-    /// Why a workload that has ended is not one that has ended well.
+    /// Returns the error of a workload that has not ended successfully.
     async fn ended_badly(&self, end: End, what: &str) -> ControllerError {
         match end {
             End::Exited(Exit::Ended(ended)) => {
@@ -257,8 +257,8 @@ impl ProcessController {
     }
 }
 
-/// In a thread for blocking work. Dropped, it stops before its next step, so that it does nothing
-/// to a task of the same name that comes later.
+/// Prepares in a thread for blocking work. If you drop the future, it stops before its next step,
+/// so that it does not touch a later task of the same name.
 async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), KeeperError> {
     let preparing = keeper.clone();
     let job =
@@ -269,8 +269,8 @@ async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), K
     })
 }
 
-/// Starts a process. A keeper that was killed counts as started: its workload may run, and is ended
-/// where the process is waited for.
+/// Starts a process. If its keeper was killed, the process counts as started: it may be running,
+/// and `wait` ends it.
 async fn spawn(keeper: &Keeper) -> Result<(), ControllerError> {
     match keeper.spawn().await {
         Ok(_) | Err(KeeperError::Lost { .. }) => Ok(()),

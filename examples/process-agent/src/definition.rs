@@ -1,4 +1,4 @@
-//! What a process task is, as a user writes it and as a keeper reads it.
+//! The definition of a process task: all keys of a `[[task]]` that agent-kit does not handle.
 
 mod log_limits;
 mod paths;
@@ -18,44 +18,42 @@ use serde::{Deserialize, Serialize};
 
 pub use readiness::{Probe, Readiness};
 
-/// One process to run, and how it is to be started, watched and stopped.
+/// A process to run, and how to start, check and stop it.
 ///
-/// What a value of this type says has been checked where it could be checked without
-/// looking at the machine: the command has a first word, the signal exists, ports are
-/// in 1..=65535. Whether the executable is there is checked by
-/// [`Keeper::prepare`](crate::keeper::Keeper::prepare).
+/// A value has passed all checks that do not depend on the machine. For example, the command is not
+/// empty, the signal exists, and ports are in 1..=65535.
+/// [`Keeper::prepare`](crate::keeper::Keeper::prepare) checks whether the executable exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessDefinition {
-    /// The executable and its arguments. Looked up on `PATH` unless it has a slash; with a relative
-    /// path, see [`resolve_paths`](Self::resolve_paths).
+    /// The executable and its arguments. The executable is looked up on `PATH` unless it has a
+    /// slash. For a relative path, see [`resolve_paths`](Self::resolve_paths).
     #[serde(deserialize_with = "values::command")]
     pub command: Vec<String>,
-    /// Variables set in addition to the [environment](crate::process_state) that the agent was
-    /// started with.
+    /// Variables to add to the [environment](crate::process_state) that the agent was started with.
     #[serde(default, deserialize_with = "values::env")]
     pub env: BTreeMap<String, String>,
-    /// Working directory; one of the task's own when absent. A relative one is
-    /// [made absolute](Self::resolve_paths) when the definition is read from a file.
+    /// The working directory. Default: a directory of the task's own. A relative path is [made
+    /// absolute](Self::resolve_paths) when the definition is read from a file.
     #[serde(default, deserialize_with = "values::some_path")]
     pub dir: Option<PathBuf>,
-    /// The signal that asks the task to end.
+    /// The signal that asks the processes of the task to end. Default: `TERM`.
     #[serde(default)]
     pub stop_signal: StopSignal,
-    /// Time between the stop signal and `KILL`.
+    /// Time between the stop signal and `KILL`. Default: 10 s.
     #[serde(default = "default_stop_grace", with = "values::duration")]
     pub stop_grace: Duration,
-    /// A command that must succeed before the task is started. Exit code 75
-    /// (`EX_TEMPFAIL`) means that it should be tried again later.
+    /// A command that must succeed before the task is started. Exit code 75 (`EX_TEMPFAIL`) means
+    /// that it should be retried.
     #[serde(default, deserialize_with = "values::some_command")]
     pub prepare: Option<Vec<String>>,
-    /// How to find out that the task is ready; ready at once when absent.
+    /// The readiness check. Default: the task is ready at once.
     #[serde(default)]
     pub ready: Option<Readiness>,
-    /// Bytes after which the log is rotated; at least 4096 and at most 2^60.
+    /// Size in bytes at which the log is rotated: 4096 to 2^60. Default: 10 MiB.
     #[serde(default = "default_log_max_size", with = "log_limits::size")]
     pub log_max_size: u64,
-    /// How many rotated files are kept beside the current one; at most 1000.
+    /// The number of rotated files to keep, at most 1000. Default: 3.
     #[serde(default = "default_log_files", deserialize_with = "log_limits::files")]
     pub log_files: u32,
     /// The ports that the task publishes.
@@ -82,11 +80,10 @@ impl Definition for ProcessDefinition {
         Keys { known: &KEYS, required: &[("command", "[\"sleep\", \"60\"]")] }
     }
 
-    /// `dir` is relative to `base`. The first word of a command (`command`, `prepare` and
-    /// `ready.command`), if it has a slash and is relative, is relative to `dir`, or to `base` if
-    /// there is no `dir`. So a definition means what a user would do by hand: change to the
-    /// directory, then type the command. A word without a slash is looked up on `PATH`, and the
-    /// arguments of a command stay as they are.
+    /// `dir` is relative to `base`. The executables of `command`, `prepare` and `ready.command` are
+    /// relative to `dir`, or to `base` if there is no `dir`, if they have a slash. So a definition
+    /// means the same as changing to the directory and typing the command. An executable without a
+    /// slash is looked up on `PATH`. Arguments are not changed.
     fn resolve_paths(&mut self, base: &Path) {
         paths::resolve(self, base);
     }
@@ -100,12 +97,12 @@ impl Definition for ProcessDefinition {
             stop_signal: format!("SIG{stop_signal}"),
             stop_grace_period: u64::try_from(stop_grace.as_nanos()).unwrap_or(u64::MAX),
         };
-        // A path that is no text has no form there, and no definition has one.
+        // A path that is not UTF-8 has no JSON form, and no definition contains one.
         serde_json::to_value(spec).unwrap_or_default()
     }
 }
 
-/// A process in the Engine API's words: a container without an image.
+/// A process in the form of the Engine API: a container without an image.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ContainerSpec<'a> {
@@ -120,7 +117,7 @@ struct ContainerSpec<'a> {
 }
 
 impl ProcessDefinition {
-    /// A definition with this command and the defaults for all else.
+    /// Makes a definition with this command, and the default of every other key.
     pub fn new<S: Into<String>>(command: impl IntoIterator<Item = S>) -> Self {
         Self {
             command: command.into_iter().map(Into::into).collect(),
@@ -137,20 +134,20 @@ impl ProcessDefinition {
     }
 }
 
-/// A port that the task listens on, and the one by which others reach it.
+/// A port that the task listens on, and the port that clients connect to.
 ///
-/// A process shares its host's network, so the two differ only when something outside
-/// of the agent forwards between them.
+/// A process uses the network of its host. So the two differ only if another program forwards
+/// between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, try_from = "RawPort")]
 pub struct PublishedPort {
-    /// What the port is for, like `http`.
+    /// The purpose of the port, such as `http`.
     pub name: String,
-    /// The transport.
+    /// The transport protocol.
     pub protocol: Protocol,
-    /// Where the task listens; the published port when absent in the text.
+    /// The port that the task listens on. Default: the published port.
     pub target: NonZeroU16,
-    /// Where others connect.
+    /// The port that clients connect to.
     pub published: NonZeroU16,
 }
 
@@ -195,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keys_are_those_that_serde_knows() {
+    fn keys_lists_the_fields_that_serde_knows() {
         let text = toml::from_str::<ProcessDefinition>("command = ['x']\nxxx = 1").unwrap_err();
         let known = KEYS.map(|key| format!("`{key}`")).join(", ");
         assert!(text.to_string().contains(&known), "{text}");
@@ -208,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_survives_toml_and_json() {
+    fn a_definition_is_read_from_toml_and_survives_json() {
         let text = r#"
             command = ["web", "--port", "80"]
             env = { A = "1" }

@@ -1,11 +1,10 @@
-//! The agent in a container that has no `init`: what process 1 must do, done by a process of its
-//! own.
+//! Runs the agent as a child of process 1, for a container without an `init`.
 //!
-//! Every orphan of a container becomes a child of process 1, which must wait for it; otherwise it
-//! stays as a zombie and keeps its number. An agent that waited for every child would also take
-//! the statuses that its own code waits for. So process 1 starts the agent as its only child. It
-//! waits for all others, passes signals on to the agent, and exits with the agent's code. The
-//! system then ends what is left in the container, also tasks that the agent left running.
+//! Every orphan of a container becomes a child of process 1. Process 1 must reap it; otherwise it
+//! stays as a zombie and keeps its process id. An agent that reaped every child would also take
+//! exit statuses that its own code waits for. So process 1 starts the agent as its only child. It
+//! reaps all others, forwards signals to the agent, and exits with the agent's exit code. The
+//! kernel then kills all processes of the container, including tasks that the agent left running.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -24,15 +23,15 @@ pub fn is_process_1() -> bool {
     getpid() == Pid::INIT
 }
 
-/// Runs this program again with the same arguments, as a child, until it has ended.
+/// Runs this program again as a child with the same arguments, until it has ended.
 ///
 /// # Errors
 ///
-/// The program cannot be started, or the system gives no signals.
+/// Fails if the program cannot be started, or if the system refuses the signals.
 pub fn run() -> io::Result<ExitCode> {
-    // If it were ignored, as can be inherited, there would be no status to wait for.
+    // If SIGCHLD was ignored by the parent, there would be no exit status to wait for.
     signal_hook::flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
-    // The agent inherits the mask and empties it.
+    // The agent inherits the blocked signals and unblocks them.
     let all = SigSet::all();
     all.thread_set_mask()?;
     let signals = SignalFd::new(&all)?;
@@ -49,7 +48,8 @@ pub fn run() -> io::Result<ExitCode> {
             Err(error) => return Err(error.into()),
         };
         let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
-        // What a terminal sends, the agent gets as well: it is in the same process group.
+        // A terminal sends its signals to the agent too, because the agent is in the same process
+        // group.
         let is_from_a_process = signal.ssi_code <= 0;
         match Signal::from_named_raw(number) {
             Some(Signal::CHILD) => {
@@ -63,7 +63,7 @@ pub fn run() -> io::Result<ExitCode> {
     }
 }
 
-/// Waits for all children that have ended, and returns the agent's status if it is one of them.
+/// Reaps all children that have ended. Returns the agent's status if it is one of them.
 fn reap(agent: Pid) -> io::Result<Option<WaitStatus>> {
     let mut of_agent = None;
     loop {
@@ -76,7 +76,7 @@ fn reap(agent: Pid) -> io::Result<Option<WaitStatus>> {
     }
 }
 
-/// The agent's exit code, or 128 plus the number of the signal that ended it.
+/// Returns the agent's exit code, or 128 plus the number of the signal that killed it.
 fn exit_code(status: WaitStatus) -> ExitCode {
     let signal = status.terminating_signal().map(|signal| 128 + signal);
     let code = status.exit_status().or(signal).unwrap_or(255);

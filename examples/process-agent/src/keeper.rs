@@ -1,108 +1,111 @@
-//! The keeper: a small process that holds one workload, and its client.
+//! The keeper: a small process that runs one workload, and the agent's client for it.
 //!
-//! A task has a directory of its own, in which everything lies that outlives the agent:
+//! Each task has a directory with everything that must survive the agent:
 //!
 //! | file | written by | content |
 //! |---|---|---|
 //! | `spec.json` | [`Keeper::prepare`] | the definition, and the task's token |
-//! | `keeper.json` | the keeper | which processes it and the workload are; there before the workload is |
-//! | `control.sock` | the keeper | where it tells its state and takes requests |
+//! | `keeper.json` | the keeper | the process ids of the keeper and the workload; written before the workload starts |
+//! | `control.sock` | the keeper | the socket for reports and requests |
 //! | `log`, `log.1`, … | the keeper | the [output](crate::log) |
-//! | `exit.json` | the keeper | how it ended; its space is reserved beforehand |
-//! | `keeper.err` | the keeper | what it could not tell otherwise |
-//! | `work/` | the workload | its working directory, unless it has another |
-//! | `prepare/`, `probe/` | the [controller](crate::controller) | as this one, for the prepare command and the try of a readiness probe that runs |
+//! | `exit.json` | the keeper | how the workload ended; its disk space is reserved before the start |
+//! | `keeper.err` | the keeper | errors that it could not report otherwise |
+//! | `work/` | the workload | its working directory, unless the definition has another one |
+//! | `prepare/`, `probe/` | the [controller](crate::controller) | a directory like this one for the prepare command, and one for the current readiness probe |
 //!
 //! # One writer at a time
 //!
-//! Whoever writes a task's directory holds an exclusive `flock` on the directory itself. These are
-//! the writers:
+//! A process that writes to a task's directory holds an exclusive `flock` on the directory itself.
+//! These are the writers:
 //!
-//! 1. [`Keeper::prepare`] makes the directory, locks it, writes what a start needs, and unlocks it.
-//! 2. [`Keeper::spawn`] locks it and hands the open directory to the launcher as its standard
-//!    input; the launcher hands it to the keeper in the same way. `spawn` keeps no copy. So from
-//!    the decision to start a workload until the keeper's end, there is no moment at which the lock
-//!    is free.
+//! 1. [`Keeper::prepare`] creates the directory, locks it, writes the files for the start, and
+//!    unlocks it.
+//! 2. [`Keeper::spawn`] locks it and passes the open directory to the launcher as its standard
+//!    input. The launcher passes it to the keeper in the same way. `spawn` keeps no copy. So from
+//!    the decision to start a workload until the keeper's end, the lock is never free.
 //! 3. [`Keeper::end`] locks the directory of a task that was never started, and writes an exit
-//!    record, so that it cannot be started any more.
+//!    record, so that it can no longer be started.
 //! 4. The removal locks the directory, renames it, and deletes it.
 //!
-//! A reader that finds no keeper to connect to takes the lock shared while it reads the records. If
-//! it cannot have the lock, there is a writer, and nothing is known yet. If it can, the records
-//! are the truth:
+//! A reader first tries to connect to the keeper. If there is no keeper, it takes a shared lock and
+//! reads the records. If it cannot get the lock, there is a writer, and the state is not known yet.
+//! If it gets the lock, the records show the state:
 //!
 //! | `keeper.json` | `exit.json` | the task |
 //! |---|---|---|
-//! | missing | | was not started, and no keeper is on its way |
-//! | there | a record | has ended, or its start was refused |
-//! | there | blank | is [lost](State::Lost): its keeper was killed |
+//! | missing | | was not started, and no keeper is starting |
+//! | exists | a record | has ended, or its start was refused |
+//! | exists | blank | is [lost](State::Lost): its keeper was killed |
 //!
-//! So the outcome of a launch is known even if the launcher was killed or its status could not be
-//! had. The same call of `spawn`, and every later one, looks for it. A start that was refused for
-//! a [temporary](NotStarted::is_temporary) reason is done again by the next call, which removes
-//! `keeper.json` and blanks `exit.json` before it starts the launcher.
+//! So the result of a launch is known even if the launcher was killed or its exit status was lost.
+//! The same call of `spawn`, and every later one, reads it. If a start was refused for a
+//! [temporary](NotStarted::is_temporary) reason, the next call tries again. It removes `keeper.json`
+//! and blanks `exit.json` before it starts the launcher.
 //!
-//! A lock is on an open directory, not on its path. After taking one, a writer checks that the
-//! path still leads to that directory; otherwise it starts again. The work of a writer in a thread
-//! goes on when its future is dropped, so it asks whether its caller still waits: before it makes
-//! the directory, and after it has taken the lock. A preparation that is not wanted any more
-//! removes the directory that it has made.
+//! A lock belongs to an open directory, not to a path. After taking a lock, a writer checks that the
+//! path still leads to that directory. Otherwise it starts again.
 //!
-//! Programs that clean temporary directories leave locked ones alone, if they follow systemd's
-//! rules for that.
+//! A writer in a thread continues when its future is dropped. So it checks whether its caller still
+//! waits: before it creates the directory, and after it has taken the lock. A preparation that is no
+//! longer wanted removes the directory that it has created.
+//!
+//! Programs that clean temporary directories skip locked ones, if they follow systemd's rules.
 //!
 //! # The processes of a task
 //!
-//! Everything that the workload starts belongs to the task: its process group, what has left the
-//! group or the session, and daemons that have left their parents. [`Tracking`] is how a keeper
-//! finds all of it. The keeper chooses once, takes the first that is possible, and records it in
-//! `keeper.json` and in its reports:
+//! All processes that the workload starts belong to the task: its process group, processes that have
+//! left the group or the session, and daemons. [`Tracking`] is how a keeper finds them. The keeper
+//! uses the first way that works, and records it in `keeper.json` and in its reports:
 //!
-//! 1. `cgroup`: a cgroup (v2) named `onward-<token>` below the keeper's own. It is possible for
-//!    root, and for a user to whom a cgroup is delegated. The workload is in it from its first
-//!    instant. `cgroup.kill` kills all of it at once, also what is frozen or of another user.
-//! 2. `children`: the kernel's lists of children (`CONFIG_PROC_CHILDREN`), from the keeper down.
-//! 3. `scan`: the parents of all processes of the machine. A keeper scans only when something is
-//!    left 20 ms after a signal to the workload's process group.
+//! 1. `cgroup`: a cgroup (v2) named `onward-<token>` below the keeper's own. This works for root,
+//!    and for a user with a delegated cgroup. The workload is in it from the start. `cgroup.kill`
+//!    kills all processes at once, including frozen processes and those of other users.
+//! 2. `children`: the kernel's lists of children (`CONFIG_PROC_CHILDREN`), starting at the keeper.
+//! 3. `scan`: the parents of all processes of the machine. A keeper scans only if processes are left
+//!    20 ms after a signal to the workload's process group.
 //!
-//! In each case the keeper is the subreaper of all that the workload starts: what leaves its parent
-//! becomes the keeper's child. So the keeper knows without a look that nothing is left: it has no
-//! child any more.
+//! In each case the keeper is the subreaper of all processes that the workload starts. A process
+//! whose parent ends becomes a child of the keeper. So the task has ended when the keeper has no
+//! children.
 //!
 //! # How a task ends
 //!
-//! On a stop, every process of the task gets the stop signal once: the process group, and then each
-//! process outside of it. The keeper waits until all have ended, at most for `stop_grace`, and then
-//! kills what is left. If the workload's first process ends by itself, what it has left behind gets
-//! the stop signal and the same grace. The exit code is that of the first process in each case. The
-//! task is running until nothing is left.
+//! On a stop, every process of the task gets the stop signal once: first the process group, then each
+//! process outside of it. The keeper waits until all have ended, at most for `stop_grace`. Then it
+//! kills those that are left. If the workload's first process exits by itself, the others get the
+//! stop signal and the same grace. In both cases, the exit code is that of the first process. The
+//! task is running until no process is left.
 //!
-//! What survives are processes that the keeper's user may not kill, like a set-user-ID program, where
-//! there is no cgroup. A workload that is killed and does not end is held by a tracer, so all its
-//! descendants are killed with it, in whatever group they are.
+//! Without a cgroup, a process survives if the keeper's user may not kill it, for example a
+//! set-user-ID program. If a killed workload does not end, a tracer is holding it. Then the keeper
+//! kills all its descendants, in all process groups.
 //!
-//! When the task's directory is removed, nobody can ask for anything any more: the keeper looks
-//! again and again whether its `keeper.json` is still there, and stops the workload if not. It looks
-//! after 1 s, 2 s, 4 s and so on, at last every 30 s; and at once when a client leaves, when it gets
-//! a request, or when it is sent `CONT`. While an agent is connected, the keeper looks 10 min later.
-//! The agent looks every 10 s instead, for all of its tasks at the same moment, and sends an empty
-//! request if `keeper.json` is gone. So thousands of keepers sleep. An agent that waits for the end of such a task, or of one whose directory was moved
-//! or replaced, finds the keeper by the path in its arguments, and stops it ([`Keeper::end`]).
+//! If the task's directory is removed, no client can send requests any more. So the keeper checks
+//! whether its `keeper.json` still exists, and stops the workload if not. It checks after 1 s, 2 s,
+//! 4 s and so on, up to every 30 s. It also checks when a client disconnects, when it gets a request,
+//! and when it gets the signal `CONT`.
 //!
-//! When the keeper is stopped, [`Keeper::end`] wakes it, or kills it if that does not help and
-//! the end is forced.
+//! While an agent is connected, the keeper checks 10 min later. The agent checks instead: every 10 s,
+//! for all of its tasks at the same moment. If `keeper.json` is gone, the agent sends an empty
+//! request. So thousands of keepers can sleep.
 //!
-//! When the keeper is killed, [`Keeper::sweep`] kills what is left in the cgroup. What escapes is
-//! a process of root's that has moved to another cgroup. Without a cgroup, `sweep` finds what is
-//! left by the token in its environment. What has cleared its environment *and* has no living
-//! ancestor with the token escapes then, and so does the workload of another keeper that ran inside
-//! the task, since its environment has that keeper's token.
+//! An agent may wait for a task whose directory was removed, moved or replaced. It finds the keeper
+//! by the path in the keeper's arguments, and stops it ([`Keeper::end`]).
+//!
+//! If the keeper is stopped by a signal, [`Keeper::end`] wakes it. If that does not help and the end
+//! is forced, it kills the keeper.
+//!
+//! If the keeper is killed, [`Keeper::sweep`] kills the processes in the cgroup. Only a process of
+//! root that has moved to another cgroup escapes. Without a cgroup, `sweep` finds the processes by
+//! the token in their environment. A process escapes if it has cleared its environment *and* has no
+//! living ancestor with the token. The workload of another keeper inside the task escapes too,
+//! because its environment has that keeper's token.
 //!
 //! # What a keeper costs
 //!
-//! It has two threads. One waits in a single `poll` for signals, clients and deadlines, and never
-//! for the log's disk or a slow client. The other one copies the output to the log, which may take as long as
-//! the disk takes.
+//! A keeper has two threads. One waits in a single `poll` for signals, clients and deadlines. It
+//! never waits for the log's disk or for a slow client. The other one copies the output to the log,
+//! and may wait for the disk.
 
 mod cgroup;
 mod client;

@@ -1,12 +1,13 @@
-//! An agent that takes operating-system processes through their lives.
+//! An agent that runs operating-system processes as tasks.
 //!
-//! For Linux. What is not about processes is in [`agent_kit`]. From what is read to what is done:
+//! It runs on Linux. Everything that does not depend on processes is in [`agent_kit`]. The modules,
+//! from the input to the output:
 //!
-//! - [`definition`]: what a task is, as it stands in a task file.
+//! - [`definition`]: a task, as it is written in a task file.
 //! - [`controller`]: the library's controller for a process.
-//! - [`keeper`]: the small process that holds one workload, and its client.
-//! - [`process_state`], [`init`]: what the program inherits, and what it does as process 1.
-//! - [`log`]: a task's output on disk, written by its keeper and read by others.
+//! - [`keeper`]: the small process that runs one workload, and the client for it.
+//! - [`process_state`]: what processes inherit. [`init`]: the program as process 1 of a container.
+//! - [`log`]: a task's output on disk.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("process-agent is for Linux: it needs pidfds, child subreapers and /proc");

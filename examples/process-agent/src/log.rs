@@ -1,11 +1,11 @@
-//! A task's output on disk: one process writes it, any number follow it.
+//! The log of a task on disk. One process writes it, and any number of readers can follow it.
 //!
-//! The current file is `log`; older ones are `log.1` (the youngest of them), `log.2`, …
-//! Their mode is 0600.
+//! The current file is `log`. Older ones are `log.1` (the newest of them), `log.2`, and so on. Their
+//! mode is 0600.
 //!
 //! # Format
 //!
-//! A file is text with one record a line: a time, a stream, and a line of output.
+//! A file is text with one record per line: a time, a stream, and a line of output.
 //!
 //! ```text
 //! 2026-11-22T08:33:59.123456789Z stdout a whole line
@@ -15,32 +15,33 @@
 //! 2026-11-22T08:34:02.029384756Z +stdout  ok
 //! ```
 //!
-//! The stream is `stdout`, `stderr` or `note` (of the keeper, about the log itself). A long line,
-//! or one that comes slowly, is written in pieces. A `+` behind the stream means that no newline
-//! follows: the line goes on in the stream's next record, unless the output ended there. A `+`
-//! before the stream means that the record continues the line of the stream's record before it. So
-//! the example has three lines, and the last one is `waiting for the database... ok`.
+//! The stream is `stdout`, `stderr`, or `note` for a note of the keeper about the log itself. A line
+//! that is long or slow is written as several records. A `+` after the stream means that no newline
+//! follows: the line continues in the stream's next record, unless the output ended there. A `+`
+//! before the stream means that the record continues the line of the stream's previous record. So
+//! the example has three lines. The last one is `waiting for the database... ok`.
 //!
-//! In the text, a backslash is written `\\`, a newline `\n`, and a byte that is not UTF-8 `\xHH`.
-//! Everything else stands for itself, so that the file can be read and searched as it is.
+//! In the text, a backslash is written as `\\`, a newline as `\n`, and a byte that is not UTF-8 as
+//! `\xHH`. All other characters are unchanged, so you can read and search the file as it is.
 //!
-//! A line of the file is a record only with its newline. The last one may lack it: it is being
-//! written, or its writer was killed, and the next writer cuts it off.
+//! A line of the file is a record only with its newline. If the last line has none, it is being
+//! written, or its writer was killed. The next writer deletes such a line.
 //!
 //! # Times and order
 //!
-//! The time is when the keeper read the last byte of the record. Everything that it read when it woke
-//! up once has the same time.
+//! The time is when the keeper read the last byte of the record. All output that it read after one
+//! wakeup has the same time.
 //!
-//! Records are in the order in which the keeper read their bytes. For one stream, that is the order in
-//! which they were written. Standard output and standard error are two pipes, and a pipe does not
-//! record when something was written to it. If the workload writes to both before the keeper wakes
-//! up, the order of the two is lost. Lines of standard output come first, then lines of standard
-//! error, then text without a newline. All have the same time. The keeper wakes up within some ten
-//! microseconds on an idle machine, and later on a busy one. If the workload writes to one, waits,
-//! and writes to the other, the order is kept.
+//! Records are in the order in which the keeper read their bytes. For one stream, this is the order
+//! in which they were written. Standard output and standard error are two pipes, and a pipe does not
+//! record when something was written. If the workload writes to both before the keeper wakes up, the
+//! order of the two is lost. Then lines of standard output come first, then lines of standard error,
+//! then text without a newline. All have the same time.
 //!
-//! A workload that needs the order for certain writes both to one pipe, for example
+//! The keeper wakes up within about ten microseconds on an idle machine, and later on a busy one. If
+//! the workload writes to one stream, waits, and writes to the other, the order is kept. A workload
+//! that needs the exact order must write both to one pipe, for example with
+//! `["sh", "-c", "exec server 2>&1"]`. Then all of it is standard output.
 //! `["sh", "-c", "exec server 2>&1"]`. Then all of it is standard output.
 
 mod format;

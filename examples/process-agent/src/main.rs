@@ -1,4 +1,4 @@
-//! The program.
+//! The program `process-agent`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use process_agent::{init, process_state};
 
 const PROGRAM: Program = Program { name: "process-agent", demo: include_str!("../demo.toml") };
 
-/// Takes operating-system processes through their lives.
+/// Runs operating-system processes as tasks.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,15 +20,15 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    // Before there is any thread, and before anything else takes memory.
+    // Before there are any threads, and before anything else allocates memory.
     if let Some(ended) = keeper::run_if_asked(std::env::args_os()) {
         return ended;
     }
     let command = Arguments::parse().command;
     if matches!(command, agent_kit::Command::Run(_)) && init::is_process_1() {
-        // The agent proper is its child.
+        // The agent is the child of this process.
         return init::run().unwrap_or_else(|error| {
-            _ = writeln!(io::stderr(), "{}: as process 1: {error}", PROGRAM.name);
+            _ = writeln!(io::stderr(), "{}: cannot run as process 1: {error}", PROGRAM.name);
             ExitCode::from(2)
         });
     }

@@ -1,5 +1,5 @@
-//! What a process inherits from the one that starts it: what the agent and its keepers change for
-//! themselves, and what a workload gets.
+//! Inherited process state: what the agent and its keepers change for themselves, and what a
+//! workload gets.
 //!
 //! | inherited | the agent, a keeper | a workload |
 //! |---|---|---|
@@ -9,11 +9,11 @@
 //! | soft limits on open files and on the size of files | raised to the hard limits | as the agent was started with |
 //! | other limits | as inherited | as inherited |
 //! | umask | 077 | as the agent was started with |
-//! | environment | as inherited; a keeper: as its workload | without the variables that were meant for the agent, with those of its definition |
-//! | working directory | the agent: as inherited; a keeper: `/` | `dir`, or one of its own |
+//! | environment | as inherited; a keeper: as its workload | without the variables that are meant for the agent, with those of its definition |
+//! | working directory | the agent: as inherited; a keeper: `/` | `dir`, or its own |
 //!
-//! The keeper's launcher gives the default dispositions, the empty mask and the descriptors to the
-//! keeper, and removes the variables; the keeper gives the rest to the workload.
+//! The launcher gives the keeper the default dispositions, an empty signal mask and its descriptors,
+//! and removes the variables. The keeper gives the workload the rest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,24 +26,24 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGCHLD, SIGXFSZ};
 
-/// The umask of the agent and of its keepers: their files are for their user only.
+/// The umask of the agent and of its keepers. Only their user can read their files.
 const OWN_UMASK: Mode = Mode::RWXG.union(Mode::RWXO);
 
-/// What this process was started with, once [`take_over`] has changed it.
+/// The state that this process was started with. Set by [`take_over`].
 static STARTED_WITH: OnceLock<Inherited> = OnceLock::new();
 
-/// The variable by which the agent tells a launcher, and that the keeper, what the agent was
-/// started with. No workload gets it.
+/// The variable with which the agent passes the state that it was started with to a launcher, and
+/// the launcher to the keeper. No workload gets it.
 pub(crate) const INHERITED_VARIABLE: &str = "ONWARD_INHERITED";
 
-/// What a workload gets back of what the agent has inherited. As text, it is JSON.
+/// The inherited state that a workload gets back. Its text form is JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inherited {
     umask: u32,
-    /// The soft limit on open files; none if there is no limit.
+    /// The soft limit on open files. `None`: no limit.
     open_files: Option<u64>,
-    /// The soft limit on the size of files in bytes; none if there is no limit.
+    /// The soft limit on the size of files in bytes. `None`: no limit.
     file_size: Option<u64>,
 }
 
@@ -61,18 +61,18 @@ impl FromStr for Inherited {
     }
 }
 
-/// Changes what this process has inherited and would be disturbed by, and returns what it was.
-/// The program calls it first, while it has one thread. Only the first call changes something.
+/// Changes inherited state that would disturb this process, and returns the original. Call it
+/// first, while the process has one thread. Only the first call has an effect.
 ///
 /// A signal that must not end the program gets a handler. It is not ignored, because a child would
 /// inherit that.
 pub fn take_over() -> Inherited {
     *STARTED_WITH.get_or_init(|| {
-        // Each of these can only fail if the system does not know it.
+        // Each of these fails only if the system does not support it.
         _ = SigSet::empty().thread_set_mask();
-        // A write beyond the limit fails then, and can be reported.
+        // A write beyond the limit then fails with an error.
         _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
-        // If it is ignored, nobody can wait for a child.
+        // If SIGCHLD is ignored, the exit status of a child is lost.
         _ = signal_hook::flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)));
         Inherited {
             umask: umask(OWN_UMASK).as_raw_mode(),
@@ -82,18 +82,18 @@ pub fn take_over() -> Inherited {
     })
 }
 
-/// The largest file that this process may write.
+/// Returns the size of the largest file that this process may write.
 pub(crate) fn largest_file() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// What [`take_over`] has found; `None` if it was not called.
+/// Returns the result of [`take_over`]. `None` if it was not called.
 pub(crate) fn started_with() -> Option<Inherited> {
     STARTED_WITH.get().copied()
 }
 
 impl Inherited {
-    /// Calls `start`, which starts a child: that child gets the umask and the soft limits.
+    /// Calls `start`, which starts a child. The child gets the original umask and soft limits.
     pub(crate) fn give_to<T>(&self, start: impl FnOnce() -> T) -> T {
         let own = [Resource::Nofile, Resource::Fsize].map(|resource| getrlimit(resource).current);
         let own_umask = umask(Mode::from_raw_mode(self.umask));
@@ -108,14 +108,15 @@ impl Inherited {
     }
 }
 
-/// Raises a soft limit to the hard one, and returns what it was.
+/// Raises a soft limit to the hard one. Returns the old soft limit.
 fn raise(resource: Resource) -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(resource);
     set_soft(resource, maximum);
     current
 }
 
-/// A soft limit that is not above the hard one is never refused; another one stays as it is.
+/// Sets a soft limit. The system accepts it if it is not above the hard limit. Otherwise nothing
+/// changes.
 fn set_soft(resource: Resource, current: Option<u64>) {
     let maximum = getrlimit(resource).maximum;
     _ = setrlimit(resource, Rlimit { current, maximum });
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_inherited_can_be_told_to_a_keeper() {
+    fn the_inherited_state_can_be_passed_to_a_keeper() {
         let inherited = Inherited { umask: 0o22, open_files: Some(1024), file_size: None };
         let text = inherited.to_string();
         assert_eq!(text, r#"{"umask":18,"open_files":1024,"file_size":null}"#);

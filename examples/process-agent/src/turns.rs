@@ -1,33 +1,33 @@
-//! Limits how much of the work of starting tasks is done at once.
+//! Limits how many tasks are started at once.
 
 use std::{num::NonZero, pin::pin, sync::LazyLock, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 
-/// The turns of this process. Much of the work waits for the disk, so there are more turns than
-/// processors. Even more of them would take the processor from each other and from the agent,
-/// which has to answer meanwhile.
+/// The turns of this process. Starting a task often waits for the disk, so there are more turns
+/// than processors. Too many turns would slow each other down, and the agent, which must answer
+/// requests at the same time.
 pub(crate) static TURNS: LazyLock<Turns> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     Turns(Semaphore::new(8 * processors))
 });
 
-/// How long a turn holds back others. Work that takes longer waits for something else than the
+/// How long a turn blocks others. Work that takes longer waits for something other than the
 /// processor, such as a disk.
 const HOLDS_BACK: Duration = Duration::from_secs(1);
 
-/// As many turns as are taken at the same time.
+/// A limited number of turns.
 #[derive(Debug)]
 pub(crate) struct Turns(Semaphore);
 
 impl Turns {
-    /// Does this work when its turn has come. The turns come in the order of the calls.
+    /// Runs `work` when its turn has come. Turns come in the order of the calls.
     ///
     /// # Cancel safety
     ///
-    /// If you drop its future, the turn is free again.
+    /// If you drop the future, its turn is free again.
     pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        // It is never closed.
+        // The semaphore is never closed.
         let turn = self.0.acquire().await;
         let mut work = pin!(work);
         if let Ok(done) = timeout(HOLDS_BACK, &mut work).await {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_waits_for_long_holds_back_no_other_work() {
+    async fn work_that_waits_for_long_does_not_block_other_work() {
         let limit = 3;
         let turns = Turns(Semaphore::new(limit));
         let began = AtomicUsize::new(0);
@@ -72,8 +72,8 @@ mod tests {
             }
         };
         let done = timeout(Duration::from_secs(60), done).await.unwrap();
-        assert_eq!(began.into_inner(), limit, "each of the first has a turn");
+        assert_eq!(began.into_inner(), limit, "the first ones have a turn each");
         assert_eq!(done, (0..100).collect::<Vec<_>>());
-        assert_eq!(turns.0.available_permits(), limit, "every turn is free again");
+        assert_eq!(turns.0.available_permits(), limit, "all turns are free again");
     }
 }

@@ -63,7 +63,10 @@ fn who_follows_a_task_that_runs_is_told_that_the_agent_has_ended() {
         let followed = child::ended(follower);
         assert_eq!(followed.status.code(), Some(2), "{followed:?}");
         let error = text(&followed.stderr);
-        assert_eq!(error, "process-agent: the agent on state has ended\n");
+        assert_eq!(
+            error,
+            "process-agent: the agent on state ended before its answer was complete\n"
+        );
         home.ended();
     }
 }
@@ -142,7 +145,10 @@ fn another_user_is_told_whose_agent_it_is() {
     home.agent = Some(nobody.spawn().unwrap());
     home.wait(|home| home.path("own/agent.sock").exists());
     let error = home.refused(&["ps", "--state", "own"]);
-    assert!(error.contains("this agent belongs to user 65534, and was asked by user 0"), "{error}");
+    assert!(
+        error.contains("this agent belongs to user 65534, and the client to user 0"),
+        "{error}"
+    );
 }
 
 /// What the agent answers to a request.

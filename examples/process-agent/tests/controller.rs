@@ -100,7 +100,7 @@ async fn an_executable_that_is_gone_at_the_start_fails_the_task() {
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "starting"));
     let err = status.err.unwrap_or_default();
-    assert!(err.contains("cannot be started"), "{err}");
+    assert!(err.contains("cannot start"), "{err}");
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn a_program_that_is_being_written_is_started_when_it_is_closed() {
         let open = std::fs::OpenOptions::new().append(true).open(work.join("program")).unwrap();
         for _ in 0..2 {
             assert_eq!(life.step(TaskState::Running).await, Outcome::Retry);
-            let err = "\"./program\" cannot be started: Text file busy (os error 26)";
+            let err = "cannot start \"./program\": Text file busy (os error 26)";
             assert_eq!((life.task.state(), life.task.err()), (state, Some(err)));
         }
         drop(open);
@@ -282,7 +282,7 @@ async fn a_start_that_was_refused_for_the_moment_is_not_done_after_a_shutdown() 
     drop(open);
     life.controller.shutdown().await.unwrap();
     let error = life.controller.start().await.unwrap_err();
-    assert_eq!(error.to_string(), "it was ended before it was started");
+    assert_eq!(error.to_string(), "the task was ended before it was started");
     assert_eq!(life.lines("starts"), [""; 0]);
 }
 
@@ -620,9 +620,10 @@ async fn what_is_there_of_tasks_is_found_and_can_be_ended_by_name_alone() {
 }
 
 #[tokio::test]
-async fn tasks_that_cannot_be_looked_for_are_no_tasks_that_are_not_there() {
+async fn a_directory_that_cannot_be_read_is_an_error_and_not_an_empty_list() {
     let home = tempfile::TempDir::new().unwrap();
     let error = ProcessExecutor::new(home.path().join("away")).list().await.unwrap_err();
     assert!(error.is_temporary());
-    assert!(error.to_string().ends_with("away cannot be read"), "{error}");
+    let error = error.to_string();
+    assert!(error.starts_with("cannot read ") && error.ends_with("away"), "{error}");
 }

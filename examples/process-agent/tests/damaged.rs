@@ -49,7 +49,7 @@ fn cut(home: &Home, length: impl Fn(u64) -> u64) {
 
 #[test]
 fn a_store_that_was_emptied_is_refused() {
-    check(|home| cut(home, |_| 0), "it is empty, and there are tasks");
+    check(|home| cut(home, |_| 0), "the store is empty, but there are tasks");
 }
 
 #[test]

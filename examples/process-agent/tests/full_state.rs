@@ -37,7 +37,7 @@ fn assignments_without_room_are_told_and_taken_when_there_is_room() {
     mount_remount(&disk.0, MountFlags::empty(), "size=64m,mode=700").unwrap();
     home.save(&[task("web", RUNS), task("one", RUNS)].concat());
     home.wait(|home| home.starts("one") == 1);
-    home.wait(|home| home.read("out").contains("no longer: "));
+    home.wait(|home| home.read("out").contains("resolved: "));
     assert_eq!(home.starts("web"), 1);
     home.kill();
     home.start(&["--state", "disk"]);

@@ -323,7 +323,7 @@ async fn a_log_in_something_that_is_no_directory_is_an_error() {
     let path = file.path().display();
     assert_eq!(
         error.to_string(),
-        format!("the log in {path} cannot be read: Not a directory (os error 20)")
+        format!("cannot read the log in {path}: Not a directory (os error 20)")
     );
     assert!(records.next().await.is_none());
 }

@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Where an agent serves its metrics, as it says on standard error.
 fn address(home: &Home) -> SocketAddr {
-    let said = "process-agent: metrics are at http://";
+    let said = "process-agent: serving metrics at http://";
     home.wait(|home| home.read("err").contains("/metrics\n"));
     let text = home.read("err");
     let line = text.lines().find_map(|line| line.strip_prefix(said)).unwrap();
@@ -185,7 +185,7 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
         answer = ask(address, "GET", "/healthz");
         answer.status == 503
     });
-    let said = "the store was not written the last time that it was tried: ";
+    let said = "the last write to the store failed: ";
     assert!(answer.body.starts_with(said), "{answer:?}");
     assert!(scrape(address)["onward_commit_failures_total"] >= 1.0);
     mount_remount(&disk.0, MountFlags::empty(), "size=64m,mode=700").unwrap();
@@ -201,7 +201,7 @@ fn every_other_request_is_told_what_there_is() {
     for path in ["/", "/metrics/", "/metric", "/healthz2", "/..%2f"] {
         let answer = ask(address, "GET", path);
         assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.body, "there is nothing here; there are /metrics and /healthz\n");
+        assert_eq!(answer.body, "not found; this server has /metrics and /healthz\n");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
         let answer = ask(address, method, "/metrics");
@@ -242,7 +242,7 @@ fn slow_clients_and_garbage_hold_up_nobody_though_descriptors_are_scarce() {
     }
     home.wait(|home| home.state("web") == "running");
     home.wait(|_| try_ask(address, "GET", "/metrics").is_some_and(|answer| answer.status == 200));
-    home.wait(|home| home.read("err").contains("a client of the metrics cannot be let in"));
+    home.wait(|home| home.read("err").contains("cannot accept a metrics client"));
     // A client that sends nothing more has no connection for ever.
     let mut slow = connect(address);
     slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();

@@ -96,7 +96,7 @@ fn a_relative_executable_is_looked_for_in_the_working_directory() {
 fn a_missing_working_directory_is_found_missing_beforehand() {
     check_prepare(
         |definition| definition.dir = Some("/no/such".into()),
-        "the working directory /no/such cannot be used: No such file or directory (os error 2); \
+        "cannot use the working directory /no/such: No such file or directory (os error 2); \
          create it or change `dir`",
     );
 }
@@ -105,7 +105,7 @@ fn a_missing_working_directory_is_found_missing_beforehand() {
 fn a_file_is_no_working_directory() {
     check_prepare(
         |definition| definition.dir = Some("/proc/version".into()),
-        "the working directory /proc/version cannot be used: not a directory; \
+        "cannot use the working directory /proc/version: not a directory; \
          create it or change `dir`",
     );
 }
@@ -117,7 +117,7 @@ fn a_task_directory_that_cannot_be_made_is_told_with_what_helps() {
     assert_eq!(
         error.to_string(),
         "/no/such/task/: No such file or directory (os error 2); \
-         create what is missing on the way to it"
+         create the missing directory"
     );
 }
 
@@ -143,7 +143,7 @@ async fn an_executable_that_has_vanished_is_in_the_exit_record() {
     check_spawn_error(
         |task| fs::remove_file(task.path("work/run")).unwrap(),
         2,
-        "\"./run\" cannot be started: No such file or directory (os error 2)",
+        "cannot start \"./run\": No such file or directory (os error 2)",
     )
     .await;
 }
@@ -154,7 +154,7 @@ async fn a_permission_that_has_vanished_is_in_the_exit_record() {
     check_spawn_error(
         |task| fs::set_permissions(task.path("work/run"), mode).unwrap(),
         13,
-        "\"./run\" cannot be started: Permission denied (os error 13)",
+        "cannot start \"./run\": Permission denied (os error 13)",
     )
     .await;
 }
@@ -197,6 +197,6 @@ async fn a_keeper_that_cannot_start_says_why() {
     let dir = dir.display();
     assert_eq!(
         error.to_string(),
-        format!("the keeper of {dir} could not start: {dir} is not prepared: it has no spec.json")
+        format!("the keeper of {dir} could not start: {dir} is not prepared: spec.json is missing")
     );
 }

@@ -133,18 +133,18 @@ fn strict_exits_with_1_if_a_task_has_failed_or_was_rejected() {
 
 #[test]
 fn a_file_that_cannot_be_used_exits_with_2_and_says_what_is_wrong_and_where() {
-    let run = Run::new("[[task]]\nname = 'x'\ncommand = ['true']\ncolour = 'red'\n");
+    let run = Run::new("[[task]]\nname = 'x'\ncommand = ['true']\ncolor = 'red'\n");
     let output = run.output(&["tasks.toml"]);
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(error.starts_with("process-agent: tasks.toml:4:1: "), "{error}");
-    assert!(error.contains("unknown key `colour`; known are `name`"), "{error}");
+    assert!(error.contains("unknown key `color`; known are `name`"), "{error}");
 
     let output = run.output(&["missing.toml"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         text(&output.stderr),
-        "process-agent: missing.toml: the task file cannot be read: \
+        "process-agent: missing.toml: cannot read the task file: \
          No such file or directory (os error 2)\n"
     );
     assert_eq!(run.left(), nothing());
@@ -215,7 +215,7 @@ fn a_place_that_cannot_be_written_to_is_told() {
     let output = child::output(run.command(&["tasks.toml"]).env("TMPDIR", "/no/such"));
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
-    assert!(error.contains("set TMPDIR to a directory that can be written to"), "{error}");
+    assert!(error.contains("set TMPDIR to a writable directory"), "{error}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ async fn a_probe_does_not_outlive_its_time() {
     let mut life =
         life("setsid sleep 7772 & echo > $TEST_HOME/probing; sleep 7771", "timeout = '1s'");
     let status = life.end(TaskState::Running).await;
-    assert_eq!(status.err.as_deref(), Some("not ready within 1s: no try has come to an end"));
+    assert_eq!(status.err.as_deref(), Some("not ready within 1s: no try has finished"));
     assert!(life.path("probing").exists());
     assert_eq!(life.alive(), [""; 0]);
     assert!(!life.path("task/probe").exists());

@@ -124,7 +124,7 @@ fn a_file_that_becomes_invalid_changes_nothing_and_is_told_until_it_is_valid() {
     home.until("web", "running");
     for (bad, why) in [
         (
-            "[[task]]\nname = 'x'\ncolour = 'red'\n".to_owned(),
+            "[[task]]\nname = 'x'\ncolor = 'red'\n".to_owned(),
             "tasks.toml:3:1: task[0]: unknown key",
         ),
         (task("x", RUNS) + &task("x", RUNS), "the name \"x\" is already used at tasks.toml:2:"),
@@ -135,10 +135,10 @@ fn a_file_that_becomes_invalid_changes_nothing_and_is_told_until_it_is_valid() {
         assert_eq!(home.state("web"), "running");
     }
     fs::remove_file(home.path("tasks.toml")).unwrap();
-    home.wait(|home| home.read("out").contains("the task file cannot be read"));
+    home.wait(|home| home.read("out").contains("cannot read the task file"));
     home.save(&[task("web", RUNS), task("new", RUNS)].concat());
     home.until("new", "running");
-    home.wait(|home| home.read("out").contains("no longer: tasks.toml: the task file cannot"));
+    home.wait(|home| home.read("out").contains("resolved: tasks.toml: cannot read the task file"));
     assert_eq!(home.starts("web"), 1);
     home.save("task = []\n");
     home.wait(|home| home.ps() == Some(Vec::new()));
@@ -152,7 +152,7 @@ fn a_hangup_has_the_file_read_again() {
     // Somewhere else, of which the watch does not know.
     fs::write(home.path("other.toml"), task("other", RUNS)).unwrap();
     fs::remove_file(home.path("tasks.toml")).unwrap();
-    home.wait(|home| home.read("out").contains("cannot be read"));
+    home.wait(|home| home.read("out").contains("cannot read the task file"));
     std::os::unix::fs::symlink("other.toml", home.path("tasks.toml")).unwrap();
     home.signal(Signal::HUP);
     home.until("other", "running");
@@ -301,7 +301,7 @@ fn logs_are_shown_as_they_were_said() {
     assert_eq!(home.ask(&["logs", "--since", "2999-01-01T00:00:00Z", "a"]), "");
     assert_eq!(home.ask(&["logs", "--since", "1h", "b"]), "from b\n");
     let error = home.refused(&["logs", "c", "a"]);
-    assert_eq!(error, "process-agent: there is no task \"c\"; there are a, b\n");
+    assert_eq!(error, "process-agent: there is no task \"c\"; the tasks are a, b\n");
     let error = home.refused(&["logs", "--since", "soon", "a"]);
     assert!(error.contains("neither a time like 2026-11-22T08:33:59Z nor a duration"), "{error}");
 }
@@ -346,7 +346,7 @@ fn a_task_that_was_stopped_stays_so_whatever_the_file_says() {
     assert_eq!(home.ask(&["stop", "--wait", "web"]), "");
     assert_eq!(home.state("web"), "shutdown");
     let error = home.refused(&["stop", "nothing"]);
-    assert_eq!(error, "process-agent: there is no task \"nothing\"; there are web, other\n");
+    assert_eq!(error, "process-agent: there is no task \"nothing\"; the tasks are web, other\n");
     home.kill();
     home.up(&[]);
     home.until("other", "running");
@@ -454,7 +454,7 @@ fn a_store_that_cannot_be_used_is_told_and_left_as_it_is() {
 fn a_state_needs_a_file_and_an_option_for_a_state_needs_one() {
     let home = Home::new(&task("web", RUNS));
     let error = home.refused(&["run"]);
-    assert!(error.contains("a state needs a file of tasks: process-agent run FILE"), "{error}");
+    assert!(error.contains("--state needs a task file; write: process-agent run FILE"), "{error}");
     let error = home.refused(&["run", "/dev/stdin"]);
     assert!(error.contains("there is no task in it"), "{error}");
     let mut command = home.command(&["run", "tasks.toml", "--on-exit", "stop"]);
@@ -477,10 +477,13 @@ fn who_does_not_speak_as_the_agent_does_is_told_how() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     let told = answer(&home, r#"{"version":2,"request":"dance"}"#);
-    assert!(told.contains("this agent speaks version 1, and was asked in version 2"), "{told}");
+    assert!(
+        told.contains("this agent speaks version 1 of the protocol, and the client version 2"),
+        "{told}"
+    );
     for wrong in ["", "hello", r#"{"version":1,"request":"dance"}"#, r#"{"request":"ps"}"#] {
         let told = answer(&home, wrong);
-        assert!(told.contains("this is no request: "), "{told}");
+        assert!(told.contains("this is not a request: "), "{told}");
     }
     assert!(answer(&home, r#"{"version":1,"request":"ps"}"#).contains("web"));
 }

@@ -168,7 +168,7 @@ fn a_name_used_twice_names_both_places() {
 fn a_bad_name_is_refused() {
     check(
         "[[task]]\nname = \"Web/1\"\ncommand = [\"x\"]\n",
-        r#"tasks.toml:2:8: task[0].name: "Web/1" is no task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', beginning with a letter or a digit"#,
+        r#"tasks.toml:2:8: task[0].name: "Web/1" is not a task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', beginning with a letter or a digit"#,
     );
 }
 
@@ -176,7 +176,7 @@ fn a_bad_name_is_refused() {
 fn port_0_is_refused() {
     check_line(
         r#"ports = [{ name = "http", published = 0 }]"#,
-        "tasks.toml:4:39: task[0].ports[0].published: 0 is no port; ports are 1 to 65535",
+        "tasks.toml:4:39: task[0].ports[0].published: 0 is not a port; ports are 1 to 65535",
     );
 }
 
@@ -184,7 +184,7 @@ fn port_0_is_refused() {
 fn port_70000_is_refused() {
     check_line(
         r#"ports = [{ name = "http", published = 80, target = 70000 }]"#,
-        "tasks.toml:4:52: task[0].ports[0].target: 70000 is no port; ports are 1 to 65535",
+        "tasks.toml:4:52: task[0].ports[0].target: 70000 is not a port; ports are 1 to 65535",
     );
 }
 
@@ -218,7 +218,7 @@ fn neither_readiness_kind_is_refused() {
 fn a_readiness_address_without_a_port_is_refused() {
     check_line(
         r#"ready = { tcp = "localhost" }"#,
-        r#"tasks.toml:4:9: task[0].ready: "localhost" is no host with a port; write it like "127.0.0.1:8080""#,
+        r#"tasks.toml:4:9: task[0].ready: "localhost" is not a host with a port; write it like "127.0.0.1:8080""#,
     );
 }
 
@@ -234,7 +234,7 @@ fn an_unknown_readiness_key_is_refused() {
 fn an_unknown_signal_is_refused() {
     check_line(
         r#"stop_signal = "SIGSTOP""#,
-        r#"tasks.toml:4:15: task[0].stop_signal: "SIGSTOP" is no signal that can stop a task; known are HUP, INT, QUIT, ABRT, KILL, USR1, USR2, PIPE, ALRM, TERM, CONT, URG, WINCH, IO, PWR"#,
+        r#"tasks.toml:4:15: task[0].stop_signal: "SIGSTOP" is not a signal that can stop a task; known are HUP, INT, QUIT, ABRT, KILL, USR1, USR2, PIPE, ALRM, TERM, CONT, URG, WINCH, IO, PWR"#,
     );
 }
 
@@ -242,7 +242,7 @@ fn an_unknown_signal_is_refused() {
 fn a_negative_duration_is_refused() {
     check_line(
         r#"stop_grace = "-5s""#,
-        r#"tasks.toml:4:14: task[0].stop_grace: "-5s" is no duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
+        r#"tasks.toml:4:14: task[0].stop_grace: "-5s" is not a duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
     );
 }
 
@@ -250,7 +250,7 @@ fn a_negative_duration_is_refused() {
 fn an_unreadable_duration_is_refused() {
     check_line(
         r#"stop_after = "soon""#,
-        r#"tasks.toml:4:14: task[0].stop_after: "soon" is no duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
+        r#"tasks.toml:4:14: task[0].stop_after: "soon" is not a duration (expected number at 0); write it like "10s", "500ms" or "1m 30s""#,
     );
 }
 
@@ -266,7 +266,7 @@ fn a_number_as_a_duration_is_refused() {
 fn an_unreadable_size_is_refused() {
     check_line(
         r#"log_max_size = "big""#,
-        r#"tasks.toml:4:16: task[0].log_max_size: "big" is no size; write it like "64KiB", "10MiB" or 65536"#,
+        r#"tasks.toml:4:16: task[0].log_max_size: "big" is not a size; write it like "64KiB", "10MiB" or 65536"#,
     );
 }
 
@@ -274,7 +274,7 @@ fn an_unreadable_size_is_refused() {
 fn a_negative_size_is_refused() {
     check_line(
         "log_max_size = -1",
-        "tasks.toml:4:16: task[0].log_max_size: -1 is no size for a log; give 4096 (\"4KiB\") to \"1EiB\"",
+        "tasks.toml:4:16: task[0].log_max_size: -1 is not a size for a log; give 4096 (\"4KiB\") to \"1EiB\"",
     );
 }
 
@@ -286,7 +286,7 @@ fn a_size_below_4_kib_or_beyond_1_eib_is_refused_however_it_is_written() {
         check_line(
             &format!("log_max_size = {size}"),
             &format!(
-                "tasks.toml:4:16: task[0].log_max_size: {size} is no size for a log; give 4096 (\"4KiB\") to \"1EiB\""
+                "tasks.toml:4:16: task[0].log_max_size: {size} is not a size for a log; give 4096 (\"4KiB\") to \"1EiB\""
             ),
         );
     }
@@ -298,7 +298,7 @@ fn a_number_that_no_type_holds_is_refused_like_any_other() {
     check_line(
         &format!("log_max_size = {huge}"),
         &format!(
-            "tasks.toml:4:16: task[0].log_max_size: {huge} is no size for a log; give 4096 (\"4KiB\") to \"1EiB\""
+            "tasks.toml:4:16: task[0].log_max_size: {huge} is not a size for a log; give 4096 (\"4KiB\") to \"1EiB\""
         ),
     );
     check_line(
@@ -308,7 +308,7 @@ fn a_number_that_no_type_holds_is_refused_like_any_other() {
     check_line(
         &format!("ports = [{{ name = \"http\", published = {huge} }}]"),
         &format!(
-            "tasks.toml:4:39: task[0].ports[0].published: {huge} is no port; ports are 1 to 65535"
+            "tasks.toml:4:39: task[0].ports[0].published: {huge} is not a port; ports are 1 to 65535"
         ),
     );
 }
@@ -339,7 +339,7 @@ fn a_name_that_no_variable_can_have_is_refused() {
         check_line(
             &format!("env = {{ OK = \"1\", {name} = \"x\" }}"),
             &format!(
-                "tasks.toml:4:19: task[0].{field}: {shown} is no variable's name; use at least one character, and neither '=' nor NUL"
+                "tasks.toml:4:19: task[0].{field}: {shown} is not the name of a variable; use at least one character, and neither '=' nor NUL"
             ),
         );
     }
@@ -406,7 +406,7 @@ fn a_missing_file_is_named() {
     let error = TaskFile::<ProcessDefinition>::read("/nowhere/tasks.toml".as_ref()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "/nowhere/tasks.toml: the task file cannot be read: No such file or directory (os error 2)"
+        "/nowhere/tasks.toml: cannot read the task file: No such file or directory (os error 2)"
     );
 }
 

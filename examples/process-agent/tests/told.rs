@@ -53,7 +53,7 @@ fn a_closed_terminal_is_told_to_whoever_asks_the_agent_that_goes_on() {
     home.until("web", "running");
     drop(terminal);
     let pid = Pid::from_child(home.agent.as_ref().unwrap()).as_raw_nonzero();
-    let told = format!("terminal was closed, and it goes on; to end it: kill {pid}");
+    let told = format!("terminal was closed and the agent keeps running; end it with: kill {pid}");
     home.wait(|home| text(&home.output(&["ps"]).stderr).contains(&told));
     assert_eq!(home.state("web"), "running");
     home.signal(Signal::TERM);

@@ -100,7 +100,7 @@ fn an_empty_store_is_refused_where_there_are_tasks() {
     fs::rename(home.path("state/tasks.redb"), home.path("kept")).unwrap();
     fs::write(home.path("state/tasks.redb"), "").unwrap();
     let error = home.refused(&["run", "tasks.toml"]);
-    assert!(error.contains("tasks.redb: it is empty, and there are tasks"), "{error}");
+    assert!(error.contains("tasks.redb: the store is empty, but there are tasks"), "{error}");
     fs::rename(home.path("kept"), home.path("state/tasks.redb")).unwrap();
     home.up(&[]);
     home.until("web", "running");

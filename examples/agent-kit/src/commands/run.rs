@@ -99,7 +99,9 @@ async fn without_state<E: TaskExecutor + 'static>(
         .prefix(&format!("{}-", shown.program.name))
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
-        .context("cannot create a temporary directory for the tasks; set TMPDIR to a writable directory")?;
+        .context(
+            "cannot create a temporary directory for the tasks; set TMPDIR to a writable directory",
+        )?;
     let locked = lock_temporary(root.path())?;
     let (ending, output) = (Ending::WithTasks, shown.output());
     let (executor, metrics) = (executor(locked.path.clone()), metrics(served.as_ref()));
@@ -129,7 +131,9 @@ async fn with_state<E: TaskExecutor + 'static>(
 ) -> anyhow::Result<(Ending, Report)> {
     if !path.metadata().is_ok_and(|found| found.is_file()) {
         let path = path.display();
-        anyhow::bail!("{path}: not a regular file; with --state, the task file must be one, because it is read again after changes");
+        anyhow::bail!(
+            "{path}: not a regular file; with --state, the task file must be one, because it is read again after changes"
+        );
     }
     // Handle signals before the state is opened, so that a signal cannot interrupt that.
     let signals = Signals::new(Told::Reread)?;
@@ -256,7 +260,9 @@ impl Shown {
                 (Ending::WithTasks, _) => {}
                 (Ending::StopTasks | Ending::LeaveTasks, _) => {
                     running.abort();
-                    anyhow::bail!("the agent ended at once after repeated signals; the tasks may still run, and the next agent on this state finds them");
+                    anyhow::bail!(
+                        "the agent ended at once after repeated signals; the tasks may still run, and the next agent on this state finds them"
+                    );
                 }
             }
         };

@@ -45,11 +45,11 @@ pub struct Metrics {
 pub(super) struct Now {
     /// The state of each task.
     pub(super) states: Vec<TaskState>,
-    /// How long the oldest status that is not stored waits.
+    /// How long the oldest unstored status has been waiting.
     pub(super) unstored_age: Duration,
-    /// Open descriptors. NaN if that is unknown.
+    /// Open file descriptors. NaN if the number is unknown.
     pub(super) open_descriptors: f64,
-    /// How many there may be.
+    /// The limit on open file descriptors.
     pub(super) max_descriptors: f64,
 }
 
@@ -101,17 +101,17 @@ impl Metrics {
                 "Operations whose deadline expired, retries included.",
                 &["operation"],
             )?,
-            terminations: counter(
-                "onward_terminations_total",
-                "Tasks whose workload was killed.",
-            )?,
+            terminations: counter("onward_terminations_total", "Tasks whose workload was killed.")?,
             refusals: counters(
                 "onward_refusals_total",
                 "Refused definitions, assignments and task files.",
                 &["kind"],
             )?,
             calls: registered(&registry, HistogramVec::new(calls, &["operation", "outcome"])?)?,
-            commits: counter("onward_commits_total", "Commits of the store, including failed ones.")?,
+            commits: counter(
+                "onward_commits_total",
+                "Commits of the store, including failed ones.",
+            )?,
             commit_failures: counter(
                 "onward_commit_failures_total",
                 "Failed commits of the store.",

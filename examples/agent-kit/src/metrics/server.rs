@@ -173,8 +173,7 @@ fn answer<D: Definition>(
     let is_read = [Method::GET, Method::HEAD].contains(method);
     match path {
         "/metrics" | "/healthz" if !is_read => {
-            let text =
-                format!("{path} supports only GET and HEAD");
+            let text = format!("{path} supports only GET and HEAD");
             let mut refused = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused

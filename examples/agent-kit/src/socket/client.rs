@@ -39,7 +39,7 @@ pub enum AskError {
         owner: u32,
     },
     /// The agent ended before its answer was complete.
-    #[error("the agent on {} ended before it answered completely; the tasks may still run", dir.display())]
+    #[error("the agent on {} ended before its answer was complete", dir.display())]
     Ended {
         /// The state directory.
         dir: PathBuf,

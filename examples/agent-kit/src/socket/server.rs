@@ -124,7 +124,9 @@ impl Server {
                 (self.listener, self.identity) = (listener, identity);
                 tracing::warn!("the agent's socket was deleted; created a new one");
             }
-            Err(error) => tracing::warn!(%error, "the agent's socket was deleted; cannot create a new one"),
+            Err(error) => {
+                tracing::warn!(%error, "the agent's socket was deleted; cannot create a new one")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks that everything in a state belongs to its owner.
+//! Checks that everything in a state directory belongs to its owner.
 
 use std::fs;
 use std::io;
@@ -9,24 +9,25 @@ use rustix::process::geteuid;
 
 use super::error::StateError;
 
-/// Checks what is in the directory of a state, and in the directories below it, down to `depth`.
+/// Checks the entries of a state directory and of the directories below it, down to `depth`.
 ///
-/// Nobody else can write into a state. But a directory can have been open to others before it
-/// became a state, and parts of it can have been restored or given away. The agent would read and
-/// write what others have put there.
+/// No other user can write to a state directory. But it may have been open to others before, and
+/// files in it may have been restored from a backup or given to another user. Without this check,
+/// the agent would read and write such files.
 ///
-/// At the last depth, directories are not looked at: a task may do with its own as it likes.
+/// The directories at the last level are not checked: a task can do what it likes in its own.
 ///
 /// # Errors
 ///
-/// The first entry that belongs to another user, that others can write to, or that leads elsewhere.
+/// Fails at the first entry that belongs to another user, that others can write to, or that is a
+/// symbolic link.
 pub(super) fn check(dir: &Path, depth: u32) -> Result<(), StateError> {
     let failed = |error| StateError::Directory { path: dir.to_owned(), error };
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let found = match fs::symlink_metadata(&path) {
             Ok(found) => found,
-            // A keeper that still runs makes and renames files.
+            // A running keeper creates and renames files.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(StateError::Directory { path, error }),
         };

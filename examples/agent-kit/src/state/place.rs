@@ -9,24 +9,24 @@ use rustix::process::geteuid;
 
 use super::error::StateError;
 
-/// A directory of this process' user alone, which nobody else can replace.
+/// A directory that only this process' user can open, and that no other user can replace.
 #[derive(Debug)]
 pub struct Place {
-    /// Its path, absolute and without symbolic links.
+    /// The path, absolute and without symbolic links.
     pub path: PathBuf,
     dir: File,
 }
 
 impl Place {
-    /// Opens a directory, which is made if it is not there, with those on the way to it.
+    /// Opens a directory. Creates it and its parents if they do not exist.
     ///
-    /// The path is walked from the root, and each directory is checked that is passed. Nobody but
-    /// root and this user can change what is in one that is good, so the path leads to the same
-    /// directory ever after.
+    /// It walks the path from the root, and checks each directory on the way. Only root and this
+    /// user can change the entries of a directory that passes the check. So the path leads to the
+    /// same directory from then on.
     ///
     /// # Errors
     ///
-    /// It cannot be opened, or somebody else can change it or replace it.
+    /// Fails if the directory cannot be opened, or if another user can change or replace it.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |error| StateError::Directory { path: path.to_owned(), error };
         let real = resolved(path).map_err(failed)?;
@@ -53,11 +53,12 @@ impl Place {
         Ok(Self { path: real, dir })
     }
 
-    /// Locks the directory until this is dropped. Returns whether nobody else has locked it.
+    /// Locks the directory until `self` is dropped. Returns `false` if another process has the
+    /// lock.
     ///
     /// # Errors
     ///
-    /// The system cannot lock it.
+    /// Fails if the system cannot lock it.
     pub(super) fn lock(&self) -> Result<bool, StateError> {
         match flock(&self.dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(true),
@@ -72,7 +73,7 @@ impl Place {
 const FLAGS: OFlags =
     OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
-/// The path without symbolic links, as far as it is there.
+/// Resolves the symbolic links of a path, as far as it exists.
 fn resolved(path: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
     for there in absolute.ancestors() {
@@ -82,7 +83,7 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
                 if missing.components().any(|part| part == Component::ParentDir) {
                     return Err(io::ErrorKind::NotFound.into());
                 }
-                // Not with a slash behind it, where nothing is missing.
+                // Without a slash at the end if nothing is missing.
                 return Ok(real.components().chain(missing.components()).collect());
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -92,12 +93,12 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-/// Opens a directory in another one. One that is not there is made, for its owner only, whatever
-/// the process' mask says.
+/// Opens a directory in another one. Creates it with the mode 700 if it does not exist, whatever
+/// the umask is.
 fn enter(dir: &File, name: &Path) -> io::Result<File> {
     match openat(dir, name, FLAGS, Mode::empty()) {
         Err(Errno::NOENT) => {}
-        // One that can be passed and not read.
+        // A directory that can be entered but not read.
         Err(Errno::ACCESS) => {
             return Ok(openat(dir, name, FLAGS.union(OFlags::PATH), Mode::empty())?.into());
         }
@@ -106,18 +107,18 @@ fn enter(dir: &File, name: &Path) -> io::Result<File> {
     match mkdirat(dir, name, Mode::RWXU) {
         Ok(()) => {
             let made = openat(dir, name, FLAGS.union(OFlags::PATH), Mode::empty())?;
-            // By way of /proc: what the mask has taken away cannot be opened.
+            // Through /proc, because the umask can make the new directory impossible to open.
             let path = format!("/proc/self/fd/{}", made.as_raw_fd());
             chmod(path, Mode::RWXU)?;
         }
-        // Made by somebody else meanwhile.
+        // Another process has created it since.
         Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(openat(dir, name, FLAGS, Mode::empty())?.into())
 }
 
-/// Why somebody else could replace what is in a directory, if anybody can.
+/// Returns why another user could replace an entry of this directory, if so.
 fn replaceable(dir: &Stat) -> Option<String> {
     let (owner, me) = (dir.st_uid, geteuid().as_raw());
     if owner != 0 && owner != me && !is_unmapped(owner) {
@@ -130,7 +131,7 @@ fn replaceable(dir: &Stat) -> Option<String> {
     })
 }
 
-/// Who else than this process' user can do something with a directory, if anybody can.
+/// Returns why another user can access the directory, if so.
 fn exposed(dir: &Stat) -> Option<String> {
     if dir.st_uid != geteuid().as_raw() {
         return Some(format!("this one belongs to user {}", dir.st_uid));
@@ -139,8 +140,8 @@ fn exposed(dir: &Stat) -> Option<String> {
     (mode & 0o077 != 0).then(|| format!("this one has the mode {mode:03o}"))
 }
 
-/// Whether a user's number stands for all those that this user namespace does not know. In a
-/// container of a user without privileges, that is how the root of the host is seen.
+/// Whether a user id stands for all users that this user namespace does not map. In a rootless
+/// container, this is how root of the host appears.
 fn is_unmapped(user: u32) -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let knows_all = map.split_whitespace().eq(["0", "0", "4294967295"]);

@@ -1,4 +1,4 @@
-//! Room that is kept for removals.
+//! Keeps disk space for removals.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,15 +14,15 @@ use tokio::task::spawn_blocking;
 /// The name of the file.
 const NAME: &str = "reserve";
 
-/// The least that is kept, in bytes.
+/// The smallest size of the file, in bytes.
 const LEAST: u64 = 1 << 20;
 
-/// A store that can be emptied even if its disk is full: it keeps a file beside it, which is
-/// given up when a removal finds no room, and made again when there is room.
+/// A store that can store removals even if its disk is full. It keeps a file beside the store. It
+/// deletes the file when a removal finds no space, and creates it again when there is space.
 #[derive(Debug)]
 pub struct Reserved<S> {
     store: S,
-    /// The directory of the store, and its name in it.
+    /// The directory of the store. The next field is the name of the store in it.
     dir: PathBuf,
     name: &'static str,
     /// The tasks that are being removed.
@@ -30,17 +30,17 @@ pub struct Reserved<S> {
 }
 
 impl<S> Reserved<S> {
-    /// A store that is in this directory, under this name.
+    /// Wraps the store with this name in this directory.
     pub fn new(store: S, dir: impl Into<PathBuf>, name: &'static str) -> Self {
         Self { store, dir: dir.into(), name, removing: Mutex::default() }
     }
 
     fn removing(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // What is under it is whole at any time, a panic elsewhere or not.
+        // The set is consistent at any time, even after a panic of another thread.
         self.removing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether room is needed for removals alone: nothing new is begun.
+    /// Whether these changes only remove tasks. Then they may use the space of the file.
     fn is_removal<D>(&self, changes: &[StoreChange<D>]) -> bool {
         let removing = self.removing();
         let is_new = |change: &StoreChange<D>| match change {
@@ -57,7 +57,7 @@ impl<S> Reserved<S> {
         changes.iter().any(removes) && !changes.iter().any(is_new)
     }
 
-    /// Notes which tasks are being removed, since these changes are stored.
+    /// Updates the set of tasks that are being removed, after these changes are stored.
     fn note<D>(&self, changes: &[StoreChange<D>]) {
         let mut removing = self.removing();
         for change in changes {
@@ -75,8 +75,8 @@ impl<S> Reserved<S> {
         }
     }
 
-    /// Makes the file, if there is room. It is as large as the store: a removal of all tasks writes
-    /// each of their records anew before it deletes them.
+    /// Creates the file, if there is space. It is as large as the store, because a removal of all
+    /// tasks rewrites each record before it is deleted.
     async fn hold(&self) {
         let (path, store) = (self.dir.join(NAME), self.dir.join(self.name));
         let made = spawn_blocking(move || {
@@ -87,15 +87,15 @@ impl<S> Reserved<S> {
             }
             let file = File::options().create(true).append(true).open(&path)?;
             let made = fallocate(&file, FallocateFlags::empty(), 0, least);
-            // Where that is not possible, a file without room would be of no use.
+            // If the space cannot be allocated, the file is of no use.
             made.or_else(|error| fs::remove_file(&path).and(Err(error.into())))
         });
         if let Ok(Err(error)) = made.await {
-            tracing::debug!(%error, "no room is kept for removals");
+            tracing::debug!(%error, "cannot reserve disk space for removals");
         }
     }
 
-    /// Gives the file up. Returns whether there was one.
+    /// Deletes the file. Returns whether there was one.
     async fn release(&self) -> bool {
         let path = self.dir.join(NAME);
         let released: Result<io::Result<()>, _> = spawn_blocking(|| fs::remove_file(path)).await;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_removes_and_begins_nothing_may_use_the_room() {
+    fn only_changes_that_remove_tasks_may_use_the_reserve() {
         let store = Reserved::new(MemoryStore::<u8>::new(), "/nowhere", "tasks.redb");
         let check = |changes: &[StoreChange<u8>], expected| {
             assert_eq!(store.is_removal(changes), expected, "{changes:?}");

@@ -1,53 +1,53 @@
 use std::{io, ops::Range};
 
-/// Why a task file was refused, and where.
+/// Why a task file was refused, with the position of the problem.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFileError {
-    /// The file could not be read at all.
-    #[error("{file}: the task file cannot be read: {error}")]
+    /// The file cannot be read.
+    #[error("{file}: cannot read the task file: {error}")]
     Read {
-        /// As the caller called it.
+        /// The name of the file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// The file is no text.
+    /// The file is not UTF-8.
     #[error("{file}:{line}:{column}: the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
-        /// As the caller called it.
+        /// The name of the file.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// From 1, in characters.
+        /// The column in characters, from 1.
         column: usize,
-        /// The first byte that does not fit.
+        /// The first invalid byte.
         byte: u8,
     },
     /// The file is too large.
     #[error("{file}: the task file is larger than {limit} bytes; split it into several")]
     TooLarge {
-        /// As the caller called it.
+        /// The name of the file.
         file: String,
-        /// The most that is read.
+        /// The largest allowed size in bytes.
         limit: u64,
     },
-    /// The text is no task file.
+    /// The text is not a valid task file.
     #[error("{file}:{line}:{column}: {}{problem}", field.as_ref().map_or(String::new(), |field| format!("{field}: ")))]
     Invalid {
-        /// As the caller called it.
+        /// The name of the file.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// From 1, in characters.
+        /// The column in characters, from 1.
         column: usize,
-        /// The path of the key, like `task[0].ports[1].target`; list indices are from 0.
+        /// The path of the key, such as `task[0].ports[1].target`. Indices start at 0.
         field: Option<String>,
         /// What is wrong and what would be right.
         problem: String,
     },
 }
 
-/// A text and how errors call it.
+/// The text of a task file, and its name in errors.
 pub(super) struct Place<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,

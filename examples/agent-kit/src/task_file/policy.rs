@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::span::Span;
 
-/// Retry delays and deadlines of a task, as a user writes them.
+/// The key `policy` of a task, as it is written in the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct PolicyEntry {
@@ -18,7 +18,7 @@ pub(super) struct PolicyEntry {
 }
 
 impl PolicyEntry {
-    /// The policy.
+    /// Converts the entry to a policy.
     pub(super) fn policy(self) -> Result<Policy, BackoffError> {
         let of = |span: Option<Span>| span.map(|span| span.0);
         let default = Backoff::default();

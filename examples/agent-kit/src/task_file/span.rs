@@ -4,6 +4,6 @@ use serde::Deserialize;
 
 use crate::values;
 
-/// A duration as text.
+/// A duration that is written as text, such as `10s`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Span(#[serde(with = "values::duration")] pub(super) Duration);

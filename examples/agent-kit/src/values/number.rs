@@ -5,36 +5,36 @@ use serde::{
     de::{self, Error as _, Visitor},
 };
 
-/// A port.
+/// Reads a port.
 ///
 /// # Errors
 ///
-/// It is no number from 1 to 65535.
+/// Fails if it is not a number from 1 to 65535.
 pub fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
     let number = integer("a port from 1 to 65535", deserializer)?;
     u16::try_from(number)
         .ok()
         .and_then(NonZeroU16::new)
-        .ok_or_else(|| D::Error::custom(format!("{number} is no port; ports are 1 to 65535")))
+        .ok_or_else(|| D::Error::custom(format!("{number} is not a port; ports are 1 to 65535")))
 }
 
-/// A port that may be absent.
+/// Reads an optional port.
 ///
 /// # Errors
 ///
-/// Those of [`port`].
+/// Fails as [`port`] does.
 pub fn some_port<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<NonZeroU16>, D::Error> {
     port(deserializer).map(Some)
 }
 
-/// Any integer, so that the caller can say what would have been right. `expected` describes the
-/// integers that the caller takes.
+/// Reads any integer, so that the caller can report the valid range. `expected` describes the valid
+/// integers.
 ///
 /// # Errors
 ///
-/// It is no integer; then `expected` is named.
+/// Fails if it is not an integer. The error names `expected`.
 pub fn integer<'de, D: Deserializer<'de>>(
     expected: &'static str,
     deserializer: D,
@@ -64,7 +64,7 @@ impl Visitor<'_> for Number {
     }
 
     fn visit_u128<E: de::Error>(self, number: u128) -> Result<i128, E> {
-        // Still far beyond what anybody can have asked for.
+        // `i128::MAX` is out of range for every caller.
         Ok(i128::try_from(number).unwrap_or(i128::MAX))
     }
 }

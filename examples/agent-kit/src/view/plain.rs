@@ -1,4 +1,4 @@
-//! One line for each thing that happens, where there is no terminal.
+//! The plain view: one line for each event, for output that is not a terminal.
 //!
 //! ```text
 //!    1.234  web     running    started (pid 4711)
@@ -18,17 +18,17 @@ use super::text::{duration, exit_code, one_line, padded, width};
 use crate::board::{Changed, Row};
 use crate::workload::pid;
 
-/// Remembers what has been said of each task, so that nothing is said twice.
+/// Remembers what was printed of each task, so that nothing is printed twice.
 #[derive(Debug)]
 pub struct Plain {
     start: Instant,
     said: BTreeMap<String, Said>,
     notices: Vec<String>,
-    /// The columns of the longest name so far.
+    /// The width of the longest name so far, in columns.
     longest: u16,
 }
 
-/// What has been said of one task.
+/// What was printed of one task.
 #[derive(Clone, Debug, Default)]
 struct Said {
     state: Option<TaskState>,
@@ -36,23 +36,24 @@ struct Said {
     attempt: Option<u32>,
     retry_at: Option<Instant>,
     error: String,
-    /// The attempt with which the error was said: the same one again is a new one.
+    /// The attempt that the error was printed for. The same error of a later attempt is printed
+    /// again.
     error_of: Option<u32>,
     note: String,
 }
 
 impl Plain {
-    /// Nothing has been said. The lines count their seconds from `start`.
+    /// Makes a view that has printed nothing. Its lines count the seconds from `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
         Self { start, said: BTreeMap::new(), notices: Vec::new(), longest: 0 }
     }
 
-    /// The lines for these rows, which have changed since the last look, and for the tasks that
-    /// were removed, each with its line end.
+    /// Returns the lines for the tasks that have changed or were removed since the last look, each
+    /// with a newline.
     ///
-    /// A board can change faster than it is looked at. What is between two looks is not seen,
-    /// but an end is: nothing comes after it, so that the next look finds it.
+    /// A board can change faster than it is looked at. States between two looks are not shown. The
+    /// final state of a task is always shown.
     pub fn look(&mut self, changed: &Changed, notices: &[String], now: Instant) -> String {
         let Changed { rows, removed } = changed;
         let seconds = now.saturating_duration_since(self.start).as_secs_f64();
@@ -62,7 +63,7 @@ impl Plain {
         let mut lines = String::new();
         let mut say = |text: &str| {
             let line = format!("{seconds:8.3}  {text}");
-            let _ = writeln!(lines, "{}", line.trim_end()); // a String takes everything
+            let _ = writeln!(lines, "{}", line.trim_end()); // never fails for a String
         };
         for name in removed {
             if self.said.remove(name).is_some() {
@@ -79,7 +80,7 @@ impl Plain {
             say(&one_line(notice));
         }
         for notice in self.notices.iter().filter(|notice| !notices.contains(notice)) {
-            say(&format!("no longer: {}", one_line(notice)));
+            say(&format!("resolved: {}", one_line(notice)));
         }
         self.notices = notices.to_vec();
         lines
@@ -87,17 +88,17 @@ impl Plain {
 }
 
 impl Said {
-    /// What is to be said of this task now: nothing, a line, or a state and its first failure.
+    /// Returns the new lines of a task: none, one, or a state and its first failure.
     fn news(&mut self, row: &Row, now: Instant) -> Vec<String> {
         if self.state.is_some_and(|before| row.status.state < before) {
-            *self = Self::default(); // another task of the same name
+            *self = Self::default(); // a new task of the same name
         }
         let mut news = Vec::new();
         let error = one_line(row.status.err.as_deref().unwrap_or_default());
         let retry = row.retry_at.filter(|_| row.retry_at != self.retry_at);
         let came = self.state != Some(row.status.state);
         if came {
-            // The error of an attempt that will be repeated is said with the attempt.
+            // If the attempt will be retried, its error is printed with the attempt.
             let first = if retry.is_some() { "" } else { &error };
             news.push(outcome(&row.status, first));
         } else if let Some(attempt) = row.attempt.filter(|attempt| *attempt > 1)
@@ -105,7 +106,7 @@ impl Said {
         {
             news.push(format!("attempt {attempt}"));
         }
-        // It may be known a moment after the task runs.
+        // The process id may be known a moment after the task is running.
         let pid = pid(&row.status).filter(|_| row.status.state == TaskState::Running);
         if let Some(pid) = pid.filter(|_| !came && pid != self.pid) {
             news.push(format!("pid {pid}"));
@@ -137,17 +138,17 @@ impl Said {
     }
 }
 
-/// The status but for its state: `started (pid 4711)`, `started: exit code 3: …`.
+/// Describes a status without its state: `started (pid 4711)`, `started: exit code 3: …`.
 fn outcome(status: &TaskStatus, error: &str) -> String {
     let mut message = one_line(&status.message);
     if message == status.state.as_str() {
-        message.clear(); // the state stands before it
+        message.clear(); // the line has the state already
     }
     if let Some(pid) = pid(status).filter(|_| status.state == TaskState::Running) {
         let space = if message.is_empty() { "" } else { " " };
         let _ = write!(message, "{space}(pid {pid})");
     }
-    // An error may say already what the workload "exited with".
+    // The error may contain the exit code already, as in "exited with code 3".
     let code = exit_code(status).filter(|code| !error.contains(&format!("code {code}")));
     let code = code.map(|code| format!("exit code {code}")).unwrap_or_default();
     joined([&message, &code, error])

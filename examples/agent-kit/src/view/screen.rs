@@ -1,10 +1,10 @@
-//! A picture at the end of what a terminal shows, that is drawn over and over.
+//! Draws a picture at the end of a terminal's output, again and again.
 //!
-//! It is ratatui's inline viewport without ratatui's `Terminal`. That one must know in which
-//! line the cursor is, and asks the terminal: to read the answer, crossterm puts it into raw
-//! mode, in which Ctrl-C is a character and no signal, and it reads what was typed for
-//! somebody else. Here the cursor only ever moves relative to where it was left: in the empty
-//! line below the picture, where a prompt may come at any time, even if the program is killed.
+//! It does the job of ratatui's inline viewport without ratatui's `Terminal`. `Terminal` must know
+//! the line of the cursor, and asks the terminal. To read the reply, crossterm switches the terminal
+//! to raw mode, in which Ctrl-C is a character and not a signal. It also reads input that was typed
+//! for another program. Here, the cursor moves only relative to its last position: the empty line
+//! below the picture. A prompt can appear there at any time, even if the program is killed.
 
 use std::io;
 
@@ -19,13 +19,13 @@ use ratatui::style::{Color, Style};
 
 use super::text::width;
 
-/// What the terminal shows of the picture, and the bytes that make it so.
+/// The picture on the terminal, and the bytes that draw the next one.
 #[derive(Debug)]
 pub struct Screen {
     shown: Buffer,
-    /// How many cells of each line have been written to.
+    /// How many cells of each line were written.
     written: Vec<u16>,
-    /// Where the cursor is, in the picture.
+    /// The position of the cursor in the picture.
     x: u16,
     y: u16,
     bytes: Vec<u8>,
@@ -38,18 +38,18 @@ impl Default for Screen {
 }
 
 impl Screen {
-    /// A picture that has not been begun. Its first line will be the cursor's line.
+    /// Makes an empty picture. Its first line will be the line of the cursor.
     #[must_use]
     pub fn new() -> Self {
         Self { shown: Buffer::default(), written: Vec::new(), x: 0, y: 0, bytes: Vec::new() }
     }
 
-    /// What is to be written to a terminal of this size to show a picture that wants so many
-    /// lines. It has one line less than the terminal at most.
+    /// Returns the bytes that show a picture of this height. It is cut to one line less than the
+    /// terminal has.
     ///
     /// # Errors
     ///
-    /// None: they are those of a writer, and nothing is written.
+    /// Never fails: the errors are those of a writer into memory.
     pub fn show(
         &mut self,
         terminal: Size,
@@ -60,12 +60,12 @@ impl Screen {
         self.draw(Rect::new(0, 0, terminal.width.max(1), lines.clamp(1, most)), draw)
     }
 
-    /// As [`show`](Self::show), for the last time: all lines are drawn, and what the terminal
-    /// has no room for scrolls away.
+    /// Returns the bytes for the final picture. All lines are drawn, and those that do not fit
+    /// scroll off the screen.
     ///
     /// # Errors
     ///
-    /// None, as there.
+    /// Never fails, like [`show`](Self::show).
     pub fn end(
         mut self,
         terminal: Size,
@@ -86,15 +86,15 @@ impl Screen {
         Ok(std::mem::take(&mut self.bytes))
     }
 
-    /// Takes the old picture away, before one of another size comes.
+    /// Erases the old picture, before one of another size is drawn.
     fn erase(&mut self, area: Rect) -> io::Result<()> {
         let wrapped = |cells: &u16| cells.div_ceil(area.width).max(1);
-        // Almost all terminals wrap lines that have become too long. In one that cuts them
-        // the old picture's neighbours above are erased with it.
+        // Almost all terminals wrap lines that have become too long. If a terminal cuts them
+        // instead, lines above the old picture are erased too.
         let lines: u16 = self.written.iter().map(wrapped).fold(0, u16::saturating_add);
         if lines > 0 {
-            queue!(self.bytes, MoveToColumn(0), MoveUp(lines))?; // stops at the top
-            // Not all at once: some terminals keep a whole screen that is cleared as history.
+            queue!(self.bytes, MoveToColumn(0), MoveUp(lines))?; // stops at the top line
+            // Line by line: if a whole screen is cleared, some terminals save it to their history.
             queue!(self.bytes, Clear(ClearType::CurrentLine), MoveDown(1))?;
             queue!(self.bytes, Clear(ClearType::FromCursorDown), MoveUp(1))?;
         }
@@ -108,7 +108,7 @@ impl Screen {
         if cells.is_empty() {
             return Ok(());
         }
-        // Below the picture stands what was typed meanwhile: `^C`, for instance.
+        // Erases what was typed below the picture, for example `^C`.
         queue!(self.bytes, MoveToColumn(0), Clear(ClearType::FromCursorDown))?;
         self.x = 0;
         let mut rest = cells;
@@ -132,7 +132,7 @@ impl Screen {
             queue!(self.bytes, MoveUp(self.y.saturating_sub(y)))?;
         }
         for _ in self.y..y {
-            self.bytes.extend_from_slice(b"\r\n"); // makes the line, where there is none yet
+            self.bytes.extend_from_slice(b"\r\n"); // creates the line if it does not exist
             self.x = 0;
         }
         if x != self.x {
@@ -143,7 +143,7 @@ impl Screen {
     }
 }
 
-/// The text of the first cells that follow each other in one style, and how many they are.
+/// Returns the text of the first cells that have the same style and are adjacent, and their number.
 fn run(cells: &[(u16, u16, &Cell)]) -> (String, usize) {
     let mut text = String::new();
     let mut count = 0;
@@ -160,11 +160,11 @@ fn run(cells: &[(u16, u16, &Cell)]) -> (String, usize) {
     (text, count)
 }
 
-/// The style with what is set in it: crossterm would write a code for each default, too.
+/// Removes unset colors and modifiers from a style: crossterm would write a code for each.
 fn set(style: Style) -> Style {
-    let colour = |colour: &Color| *colour != Color::Reset;
+    let color = |color: &Color| *color != Color::Reset;
     let mut set = Style::new().add_modifier(style.add_modifier);
-    (set.fg, set.bg) = (style.fg.filter(colour), style.bg.filter(colour));
+    (set.fg, set.bg) = (style.fg.filter(color), style.bg.filter(color));
     set
 }
 
@@ -173,7 +173,7 @@ fn set(style: Style) -> Style {
 mod tests {
     use super::*;
 
-    /// The bytes for a picture of these lines.
+    /// Returns the bytes for a picture of these lines.
     fn show(screen: &mut Screen, width: u16, height: u16, lines: &[&str]) -> String {
         let count = u16::try_from(lines.len()).unwrap();
         let bytes = screen.show(Size::new(width, height), count, draw(lines));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_was_wrapped_is_taken_away_whole() {
+    fn a_wrapped_picture_is_erased_completely() {
         let mut screen = Screen::new();
         show(&mut screen, 20, 9, &["0123456789", "x", ""]);
         let narrow = show(&mut screen, 4, 9, &["0", "x", ""]);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_always_a_line_below_the_picture_and_in_the_end_all_lines_are_there() {
+    fn a_line_below_the_picture_stays_free_and_the_final_picture_has_all_lines() {
         let mut screen = Screen::new();
         let lines = ["a", "b", "c", "d"];
         assert_eq!(show(&mut screen, 9, 3, &lines).matches("\r\n").count(), 2);
@@ -219,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn wide_characters_take_their_cells() {
+    fn a_wide_character_takes_two_cells() {
         let mut screen = Screen::new();
         show(&mut screen, 9, 3, &["日本 a"]);
         assert!(show(&mut screen, 9, 3, &["日本 b"]).contains("\x1b[6G"));
     }
 
     #[test]
-    fn a_terminal_without_size_is_no_reason_to_panic() {
+    fn a_terminal_of_size_zero_does_not_panic() {
         let mut screen = Screen::new();
         show(&mut screen, 0, 0, &["a"]);
         show(&mut screen, 1, 1, &["a"]);

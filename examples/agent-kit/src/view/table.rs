@@ -1,4 +1,4 @@
-//! A table of all tasks that fills as they go their way.
+//! The live table of all tasks.
 //!
 //! ```text
 //! task    state             for  tries            pid  message  error
@@ -26,31 +26,31 @@ use crate::board::{Changed, Row};
 use crate::workload::pid;
 use columns::{Column, Place, Widths};
 
-/// Draws the table, and remembers what its rows do not say.
+/// Draws the table. It remembers the progress of each task, because a row does not contain it.
 #[derive(Debug)]
 pub struct Table {
-    coloured: bool,
+    colored: bool,
     widths: Widths,
-    /// How far each task has come, by its name, and its state then.
+    /// For each task, the state in which it was last seen and the number of completed steps.
     steps: BTreeMap<String, (TaskState, u16)>,
 }
 
 impl Table {
-    /// A table of which nothing is known yet; without colours it has bold and dim text only.
+    /// Makes an empty table. Without colors, it uses only bold and dim text.
     #[must_use]
-    pub fn new(coloured: bool) -> Self {
-        Self { coloured, widths: Widths::at_first(), steps: BTreeMap::new() }
+    pub fn new(colored: bool) -> Self {
+        Self { colored, widths: Widths::at_first(), steps: BTreeMap::new() }
     }
 
-    /// The lines of the whole table, with header, notices and footer.
+    /// Returns the number of lines of the whole table, with header, notices and footer.
     #[must_use]
     pub fn height(rows: &[Row], notices: &[String]) -> u16 {
         let lines = rows.len().saturating_add(notices.len());
         u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
     }
 
-    /// Notes how far the tasks have come that have changed. The end of a task does not tell where
-    /// it came from: that is known only to who has looked before.
+    /// Notes the progress of the tasks that have changed. The final state of a task does not show
+    /// how far it came, so the table must have seen the states before.
     pub fn look(&mut self, changed: &Changed) {
         for name in &changed.removed {
             self.steps.remove(name);
@@ -62,14 +62,14 @@ impl Table {
         for row in rows {
             let state = row.status.state;
             let (before, steps) = self.steps.entry(row.name.clone()).or_insert((state, 0));
-            // One that falls is another task of the same name.
+            // A task in an earlier state is a new task of the same name.
             let first = if state < *before { 0 } else { *steps };
             (*before, *steps) = (state, bar::steps(state).max(first));
         }
     }
 
-    /// Draws as much of the table as there is room for. The footer matters most, then the
-    /// notices, then the rows, then the header.
+    /// Draws as much of the table as fits. The footer has priority, then the notices, the rows and
+    /// the header.
     pub fn draw(
         &mut self,
         rows: &[Row],
@@ -84,7 +84,7 @@ impl Table {
         let [header, body, below, footer] = parts(area, notices.len());
         let shown = chosen(rows, usize::from(body.height));
         if rows.iter().all(|row| row.status.state.is_terminal()) {
-            self.widths = Widths::at_first(); // nothing moves any more: no room for what has been
+            self.widths = Widths::at_first(); // the final picture: drop the space for earlier texts
         }
         let mut lines = Vec::new();
         for (index, row) in rows.iter().enumerate() {
@@ -104,27 +104,27 @@ impl Table {
                 put(&line, *place, y, canvas);
             }
         }
-        let style = if self.coloured { Style::new().fg(Color::Red) } else { Style::new().bold() };
+        let style = if self.colored { Style::new().fg(Color::Red) } else { Style::new().bold() };
         for (y, notice) in below.rows().zip(notices) {
             canvas.set_stringn(y.x, y.y, cut(&one_line(notice), y.width), y.width.into(), style);
         }
         if footer.height > 0 {
             let hidden = rows.len().saturating_sub(shown.len());
-            footer::draw(rows, hidden, hint, self.coloured, footer, canvas);
+            footer::draw(rows, hidden, hint, self.colored, footer, canvas);
         }
     }
 
-    /// What stands in each column of a task's line.
+    /// Returns the cells of a task's line.
     fn cells(&self, row: &Row, steps: u16, now: Instant) -> [Line<'static>; Column::ALL.len()] {
         let status = &row.status;
         let ended = status.state.is_terminal();
-        let style = bar::style(status.state, self.coloured);
+        let style = bar::style(status.state, self.colored);
         let state = match exit_code(status).filter(|_| ended) {
             Some(code) => format!("{} {code}", status.state),
             None => status.state.to_string(),
         };
         let time = duration(now.saturating_duration_since(row.since));
-        let error_style = match (status.state, self.coloured) {
+        let error_style = match (status.state, self.colored) {
             (TaskState::Shutdown, _) if row.note.is_empty() => Style::new().dim(),
             (_, false) => Style::new(),
             (_, true) => Style::new().fg(if ended { Color::Red } else { Color::Yellow }),
@@ -150,7 +150,7 @@ impl Table {
     }
 }
 
-/// Header, body, notices and footer of an area.
+/// Splits an area into header, body, notices and footer.
 fn parts(area: Rect, notices: usize) -> [Rect; 4] {
     let footer = area.height.min(1);
     let below = u16::try_from(notices).unwrap_or(u16::MAX).min(area.height.saturating_sub(footer));
@@ -164,8 +164,8 @@ fn parts(area: Rect, notices: usize) -> [Rect; 4] {
     })
 }
 
-/// Which rows are shown where there is no room for all: those that have not ended, then those
-/// that have ended badly. They stay in their order, so that a line is found where it was.
+/// Chooses the rows to show if not all fit: first those of running tasks, then those of failed
+/// tasks. They stay in their order, so that a row keeps its place.
 fn chosen(rows: &[Row], room: usize) -> Vec<usize> {
     let mut all: Vec<_> = rows.iter().map(|row| row.status.state).enumerate().collect();
     all.sort_by_key(|&(_, state)| (state.is_terminal(), state < TaskState::Failed));
@@ -174,7 +174,7 @@ fn chosen(rows: &[Row], room: usize) -> Vec<usize> {
     chosen
 }
 
-/// How often the operation has been tried, where once was not enough.
+/// Formats the number of attempts, if there was more than one.
 fn tries(row: &Row, now: Instant) -> String {
     let Some(attempt) = row.attempt else { return String::new() };
     match row.retry_at {
@@ -184,7 +184,7 @@ fn tries(row: &Row, now: Instant) -> String {
     }
 }
 
-/// Puts a column of a line to its place, cut if it must be.
+/// Draws a column of a line, cut to its width.
 fn put(line: &[Line<'_>], place: Place, y: Rect, canvas: &mut Buffer) {
     let Some(cell) = line.get(place.column as usize) else { return };
     let mut x = y.x.saturating_add(place.x);

@@ -1,12 +1,12 @@
-//! Small pieces of text, as both views write them.
+//! Text functions of both views.
 
 use std::time::Duration;
 
 use onward::lifecycle::TaskStatus;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Whether a terminal obeys a character instead of showing it: a control character, or one that
-/// turns the direction of the text.
+/// Whether a character controls a terminal instead of being shown: control characters, and
+/// characters that change the direction of text.
 #[must_use]
 pub fn is_obeyed(c: char) -> bool {
     let turns = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}'];
@@ -15,8 +15,8 @@ pub fn is_obeyed(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text as a terminal shows it: what it would obey is written as `\u{1b}`, but for the ends
-/// of lines. A program's error is shown, not obeyed.
+/// Makes a text safe to print on a terminal. It escapes control characters, for example as
+/// `\u{1b}`, but not newlines.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -30,18 +30,18 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// The text as a terminal shows it, in one line.
+/// Makes a text safe to print on a terminal, in one line.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     printable(&text.trim().replace(['\n', '\r', '\t'], " "))
 }
 
-/// How many cells of a terminal the text takes.
+/// Returns the width of a text in terminal cells.
 pub(super) fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
-/// The text in at most so many cells, with a `…` where something is missing.
+/// Cuts a text to a number of cells. A `…` marks the missing part.
 pub(super) fn cut(text: &str, cells: u16) -> String {
     if width(text) <= cells {
         return text.to_owned();
@@ -59,12 +59,12 @@ pub(super) fn cut(text: &str, cells: u16) -> String {
     short
 }
 
-/// The text and spaces behind it, so many cells together.
+/// Pads a text with spaces to a number of cells.
 pub(super) fn padded(text: &str, cells: u16) -> String {
     format!("{text}{:1$}", "", usize::from(cells.saturating_sub(width(text))))
 }
 
-/// A duration in at most six cells, unless it is a hundred days: `1.2s`, `4m05s`, `3h20m`, `12d04h`.
+/// Formats a duration in at most six cells, up to 100 days: `1.2s`, `4m05s`, `3h20m`, `12d04h`.
 pub fn duration(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     let seconds = tenths / 10;
@@ -76,7 +76,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// The exit code of the workload, if it is known and not 0.
+/// Returns the exit code of the workload, if it is known and not 0.
 pub(super) fn exit_code(status: &TaskStatus) -> Option<i32> {
     status.container_status.as_ref()?.exit_code.filter(|&code| code != 0)
 }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_has_the_two_units_that_matter() {
+    fn a_duration_has_its_two_largest_units() {
         let check = |millis, expected: &str| {
             assert_eq!(duration(Duration::from_millis(millis)), expected);
         };
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(one_line("a\x1b[31m\nb\r\n"), "a\\u{1b}[31m b");
         assert_eq!(one_line("\u{9b}1m\u{202e}x"), "\\u{9b}1m\\u{202e}x");
         assert_eq!(printable("a\nb\tc"), "a\nb\\u{9}c");

@@ -1,18 +1,18 @@
-//! What an operation reports when a keeper has refused, or a process has ended.
+//! Converts errors of keepers and ends of processes to errors of the controller.
 
 use onward::exec::ControllerError;
 
 use crate::keeper::{Ended, KeeperError, NotStarted};
 
-/// What a keeper has refused. If it [may accept it later](KeeperError::is_temporary), the operation
-/// is tried again.
+/// Converts an error of a keeper. It is a temporary error if the keeper [may succeed
+/// later](KeeperError::is_temporary).
 pub(super) fn wrap(error: KeeperError) -> ControllerError {
     let is_temporary = error.is_temporary();
     let wrapped = ControllerError::wrap(error);
     if is_temporary { wrapped.temporary() } else { wrapped }
 }
 
-/// A start that was refused for the moment is done again by the next `start`.
+/// Converts a refused start. If the reason is temporary, the next `start` tries again.
 pub(super) fn not_started(refused: NotStarted) -> ControllerError {
     let is_temporary = refused.is_temporary();
     let wrapped = ControllerError::wrap(refused);
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_scarce_for_the_moment_is_worth_another_try_and_nothing_else_is() {
+    fn only_a_lack_of_resources_is_a_temporary_error() {
         let scarce = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::NOBUFS];
         for errno in scarce.into_iter().chain([Errno::NOSPC, Errno::DQUOT, Errno::TXTBSY]) {
             check(errno, true);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_asked_again_and_what_is_lost_is_not() {
+    fn a_silent_keeper_is_a_temporary_error_and_a_lost_one_is_not() {
         assert!(wrap(KeeperError::Silent { dir: "x".into() }).is_temporary());
         assert!(!wrap(KeeperError::Lost { dir: "x".into() }).is_temporary());
         assert!(!wrap(KeeperError::Gone { dir: "x".into() }).is_temporary());

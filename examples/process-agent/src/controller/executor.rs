@@ -1,4 +1,4 @@
-//! The executor of process tasks: it hands out their controllers and finds what is left of them.
+//! The executor of process tasks: makes their controllers, lists them, and removes unknown ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::{ProcessController, removal};
 use crate::definition::ProcessDefinition;
 use crate::keeper::Keeper;
 
-/// Hands out the controllers of process tasks, each with a directory of its own.
+/// Makes the controllers of process tasks. Each task has its own directory.
 #[derive(Clone, Debug)]
 pub struct ProcessExecutor {
     root: PathBuf,
@@ -24,12 +24,12 @@ pub struct ProcessExecutor {
 }
 
 impl ProcessExecutor {
-    /// Tasks have their directories in `root`, which must be there.
+    /// Makes an executor whose tasks have their directories in `root`, which must exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), program: None }
     }
 
-    /// With another program than the running one to be started as keeper.
+    /// Sets the program that is started as keeper. Default: the running program.
     #[must_use]
     pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
@@ -64,7 +64,7 @@ impl Executor for ProcessExecutor {
         self.operate(&assignment.id, assignment.definition.clone())
     }
 
-    /// The tasks that have a directory here, or of which one was being removed.
+    /// Lists the tasks that have a directory here, and those whose removal was interrupted.
     async fn list(&self) -> Result<Vec<String>, ControllerError> {
         let root = self.root.clone();
         let found = tokio::task::spawn_blocking(move || {
@@ -77,8 +77,8 @@ impl Executor for ProcessExecutor {
         });
         let found = found.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let found = found.map_err(|error| {
-            let told = format!("{} cannot be read", self.root.display());
-            ControllerError::new(told).with_source(error).temporary()
+            let message = format!("cannot read {}", self.root.display());
+            ControllerError::new(message).with_source(error).temporary()
         })?;
         let ids = found.iter().filter_map(|name| {
             let name = name.to_str()?;
@@ -88,9 +88,9 @@ impl Executor for ProcessExecutor {
         Ok(ids.into_iter().collect())
     }
 
-    /// Kills what runs of the task, and removes its directory.
+    /// Kills the processes of the task, and removes its directory.
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
-        // Neither needs to know what it was.
+        // This works without the definition of the task.
         self.operate(id, ProcessDefinition::new([""]))?.remove().await
     }
 }
@@ -108,8 +108,8 @@ impl TaskExecutor for ProcessExecutor {
         ProcessLogs::new(keeper).publish(publisher, options, ended).await
     }
 
-    /// How the keeper of a running task finds the task's processes: `tracking`, which is `cgroup`,
-    /// `children` or `scan`.
+    /// Returns how the keeper of a running task finds the task's processes: `tracking`, which is
+    /// `cgroup`, `children` or `scan`.
     fn details(&self, id: &str, status: &TaskStatus) -> BTreeMap<String, String> {
         if !is_name(id) || status.state != TaskState::Running {
             return BTreeMap::new();

@@ -12,13 +12,13 @@ use tokio::time::sleep;
 use crate::keeper::Keeper;
 use crate::log::{Follow, MAX_RECORD, Options, PerStream, Record, Stream, records};
 
-/// Time between two looks at whether a task has started.
+/// Time between two checks whether a task has started.
 const NOT_STARTED: Duration = Duration::from_millis(200);
 
-/// The output of a process, as its keeper has written it down.
+/// The log of a process, which its keeper has written.
 ///
 /// A message has lines of one stream and one time, each with its newline, or a piece of a line
-/// without one. The line goes on in the stream's next message.
+/// without one. The line continues in the next message of the stream.
 pub(super) struct ProcessLogs {
     keeper: Keeper,
 }
@@ -30,7 +30,7 @@ impl ProcessLogs {
 }
 
 impl ProcessLogs {
-    /// Publishes what is in the log; with *follow*, until `ended` is ready and all is published.
+    /// Publishes the log. With *follow*, until `ended` is ready and all lines are published.
     pub(super) async fn publish<P: LogPublisher>(
         &self,
         mut publisher: P,
@@ -74,9 +74,9 @@ impl ControllerLogs for ProcessLogs {
         publisher: P,
         options: LogSubscriptionOptions,
     ) -> Result<(), ControllerError> {
-        // The keeper, not the log, knows when no more will come.
+        // The keeper knows when no more lines will come; the log does not.
         let ended = async {
-            // A task that has not started has nothing to wait for.
+            // Before the start there is no end to wait for.
             while self.keeper.wait().await.is_err() {
                 sleep(NOT_STARTED).await;
             }
@@ -99,20 +99,20 @@ fn reader_options(options: &LogSubscriptionOptions, ended: watch::Receiver<bool>
     }
 }
 
-/// Follows the lines through the records that are their pieces.
+/// Groups records into lines, for `tail`.
 #[derive(Default)]
 struct Lines {
     /// How many lines are still to be skipped.
     skip: u64,
-    /// Whether the stream's last record goes on.
+    /// Whether the last record of the stream continues in the next one.
     open: PerStream<bool>,
-    /// Whether its line is skipped.
+    /// Whether the current line of the stream is skipped.
     skipped: PerStream<bool>,
 }
 
 impl Lines {
-    /// Whether the record is wanted, and the end of a line that comes before it: if the line's last
-    /// pieces were lost, so that what follows is not taken for its continuation.
+    /// Returns whether the record is wanted. If the last pieces of the line before it were lost,
+    /// also returns a record that ends that line, so that this record does not continue it.
     fn take(&mut self, record: &Record) -> (bool, Option<Record>) {
         let (open, skipped) = (self.open.of(record.stream), self.skipped.of(record.stream));
         let continues = std::mem::replace(open, record.partial);
@@ -135,13 +135,13 @@ fn message(record: Record) -> LogMessage {
     match stream {
         Stream::Stdout => LogMessage::stdout(bytes).at(at),
         Stream::Stderr => LogMessage::stderr(bytes).at(at),
-        // What the keeper says of the log itself.
+        // The keeper's own notes about the log.
         Stream::Note => LogMessage::stderr(bytes).at(at).with_attribute(LOG_SOURCE, "keeper"),
     }
 }
 
-/// The last line that a process has said, or its begin, with a colon before it; empty where there is
-/// none.
+/// Returns the last line of a process' output with a colon before it, or its beginning if it is
+/// long. Empty if there is no output.
 pub(super) async fn last_line(keeper: &Keeper) -> String {
     let mut records = records(keeper.dir(), Options { tail: Some(1), ..Options::default() });
     let mut line = Vec::new();
@@ -166,12 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_skipped_with_all_their_pieces() {
+    fn a_line_is_skipped_with_all_its_pieces() {
         let mut lines = Lines { skip: 2, ..Lines::default() };
         let mut is_wanted = |stream, continues, partial| {
             lines.take(&record(stream, continues, partial)) == (true, None)
         };
-        assert!(!is_wanted(Stream::Stdout, true, true), "the begin of the log is in no file");
+        assert!(
+            !is_wanted(Stream::Stdout, true, true),
+            "the beginning of the line was rotated away"
+        );
         assert!(!is_wanted(Stream::Stderr, false, true));
         assert!(!is_wanted(Stream::Stdout, true, false));
         assert!(is_wanted(Stream::Stdout, false, false));
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_whose_end_was_lost_is_not_continued_by_the_next() {
+    fn a_line_without_its_end_is_not_continued_by_the_next_line() {
         let mut lines = Lines::default();
         let begin = record(Stream::Stdout, false, true);
         assert_eq!(lines.take(&begin), (true, None));

@@ -7,13 +7,12 @@ use super::{ProcessController, how_it_ended, logs, not_started, prepare, spawn, 
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError};
 use crate::log::{Follow, MAX_RECORD, Options, records};
 
-/// The exit code by which a prepare command says that it should be tried again: `EX_TEMPFAIL`
-/// of `sysexits.h`.
+/// The exit code of a prepare command that wants to be retried: `EX_TEMPFAIL` of `sysexits.h`.
 const TRY_AGAIN: i32 = 75;
 
 impl ProcessController {
-    /// The keeper of the prepare command: it is a process as any other, which goes on when
-    /// `prepare` is dropped and is found again by the next call.
+    /// Returns the keeper of the prepare command. The command is an ordinary process: it keeps
+    /// running if `prepare` is dropped, and the next call finds it.
     pub(super) fn prepare_command(&self) -> Keeper {
         self.keeper.beside("prepare")
     }
@@ -51,18 +50,18 @@ impl ProcessController {
             }
         };
         if error.is_temporary() {
-            // The next call starts it anew, so nothing of this one may be found.
+            // The next call starts the command again, so remove what this run has left.
             remove_dir(keeper.dir().to_owned()).await?;
         }
         Err(error)
     }
 
-    /// Reports each line that a command writes as progress, until this is dropped.
+    /// Reports each line of a command's output as progress. Runs until it is dropped.
     async fn report_lines(&self, command: &Keeper) -> Infallible {
         if let Some(progress) = &self.progress {
             let mut lines =
                 records(command.dir(), Options { follow: Follow::Forever, ..Options::default() });
-            // A log that cannot be read is no reason to fail: the command goes on.
+            // A log that cannot be read is no error here, because the command keeps running.
             let mut text = Vec::new();
             while let Some(Ok(line)) = lines.next().await {
                 if !line.continues || text.len() > MAX_RECORD {

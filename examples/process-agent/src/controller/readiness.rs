@@ -8,8 +8,8 @@ use crate::definition::{Probe, Readiness};
 use crate::keeper::{End, Ended, Exit, Keeper};
 
 impl ProcessController {
-    /// The keeper of the readiness probe: a new one for each try, so that nothing which a try
-    /// starts outlives it.
+    /// Returns the keeper of the readiness probe. Each try has a new one, so that none of its
+    /// processes outlives the try.
     pub(super) fn probe_command(&self) -> Keeper {
         self.keeper.beside("probe")
     }
@@ -18,13 +18,13 @@ impl ProcessController {
     ///
     /// # Errors
     ///
-    /// It has not succeeded for as long as the readiness allows; with what the last try said.
+    /// Fails if no try succeeds within the timeout. The error contains the result of the last try.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, a probe may run: [`end_probe`](Self::end_probe) ends it.
+    /// If you drop the future, a probe may still run. [`end_probe`](Self::end_probe) ends it.
     pub(super) async fn until_ready(&self, readiness: &Readiness) -> Result<(), ControllerError> {
-        let mut last = "no try has come to an end".to_owned();
+        let mut last = "no try has finished".to_owned();
         let tries = async {
             loop {
                 match self.probe(&readiness.probe).await {
@@ -50,7 +50,7 @@ impl ProcessController {
             Probe::Command(command) => {
                 let tried = self.run_probe(command).await;
                 let executable = command.first().map_or("", String::as_str);
-                // With its causes: it becomes the text of another error.
+                // Include the causes, because this becomes the text of another error.
                 tried.map_err(|error| format!("{executable}: {error:#}"))
             }
         }
@@ -59,7 +59,7 @@ impl ProcessController {
     async fn run_probe(&self, command: &[String]) -> Result<(), ControllerError> {
         let keeper = self.probe_command();
         let definition = self.beside(command.to_vec())?;
-        // What an earlier try has left that was dropped or could not be ended.
+        // An earlier try may have been dropped, or could not be ended.
         self.end_probe().await?;
         prepare(&keeper, definition).await.map_err(wrap)?;
         spawn(&keeper).await?;
@@ -76,7 +76,7 @@ impl ProcessController {
         tried
     }
 
-    /// Kills a probe that runs and removes what there is of it.
+    /// Kills a running probe, and removes its directory.
     pub(super) async fn end_probe(&self) -> Result<(), ControllerError> {
         let keeper = self.probe_command();
         if keeper.dir().try_exists().is_ok_and(|there| !there) {

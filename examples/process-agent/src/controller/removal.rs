@@ -10,35 +10,35 @@ use onward::exec::ControllerError;
 use crate::blocking;
 use crate::keeper::{PATIENCE, POLL, try_lock};
 
-/// What the name of a directory ends with that is being removed.
+/// The suffix of the name of a directory that is being removed.
 const SUFFIX: &str = ".removing";
 
-/// The task whose directory had this name while it was being removed.
+/// Returns the task whose directory is being removed under this name.
 pub(super) fn task_of(doomed: &str) -> Option<&str> {
     doomed.strip_prefix('.')?.strip_suffix(SUFFIX)
 }
 
-/// Removes a task's directory, in a thread for blocking work. One that is not there counts as
+/// Removes a task's directory, in a thread for blocking work. A missing directory counts as
 /// removed.
 ///
-/// It holds the directory's lock, so no keeper is there or on its way. The directory gets another
-/// name first: if the removal is interrupted, nothing takes the rest for a task.
+/// It holds the lock of the directory, so no keeper runs there or starts there. It first renames
+/// the directory. So if the removal is interrupted, the rest does not look like a task.
 ///
 /// # Cancel safety
 ///
-/// A dropped removal stops before its next step, and can be called again.
+/// If you drop the future, the removal stops before its next step. You can call it again.
 pub(super) async fn remove_dir(dir: PathBuf) -> Result<(), ControllerError> {
-    let told = dir.display().to_string();
+    let path = dir.display().to_string();
     let removed = blocking::run(move |caller| remove_while(&dir, || caller.waits())).await;
     removed.unwrap_or_else(Err).map_err(|error| {
-        ControllerError::new(format!("{told} cannot be removed")).with_source(error).temporary()
+        ControllerError::new(format!("cannot remove {path}")).with_source(error).temporary()
     })
 }
 
-/// When it is no longer wanted, the directory may be that of another task of the same name.
+/// When the removal is no longer wanted, the directory may belong to a new task of the same name.
 fn remove_while(dir: &Path, is_wanted: impl Fn() -> bool) -> io::Result<()> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    // No task can have a name with a dot before it.
+    // No task can have a name that starts with a dot.
     let doomed = dir.with_file_name(format!(".{name}{SUFFIX}"));
     let given_up = Instant::now() + PATIENCE;
     while is_wanted() {
@@ -50,7 +50,7 @@ fn remove_while(dir: &Path, is_wanted: impl Fn() -> bool) -> io::Result<()> {
             }
             Ok(Some(_)) => break,
             Ok(None) if Instant::now() > given_up => {
-                let in_use = "another process has its lock, as a keeper does while it runs";
+                let in_use = "another process has locked it, as a running keeper does";
                 return Err(io::Error::other(in_use));
             }
             Ok(None) => thread::sleep(POLL),
@@ -61,8 +61,8 @@ fn remove_while(dir: &Path, is_wanted: impl Fn() -> bool) -> io::Result<()> {
     Err(io::ErrorKind::Interrupted.into())
 }
 
-/// What a workload has protected from itself is not protected from us: nothing of it lives any
-/// more.
+/// Deletes a directory, even if the workload has removed its own permissions. None of its processes
+/// runs any more.
 fn remove_all(dir: &Path) -> io::Result<()> {
     match unless_missing(fs::remove_dir_all(dir)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -73,8 +73,8 @@ fn remove_all(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives the owner all permissions on a directory and those in it, as far as that is
-/// possible: what is not is told by the removal. Symbolic links are not followed.
+/// Gives the owner all permissions on a directory and its subdirectories. It ignores errors,
+/// because the removal reports them. It does not follow symbolic links.
 fn open_up(dir: &Path) {
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {

@@ -1,9 +1,9 @@
-//! How much of a log is kept.
+//! The keys `log_max_size` and `log_files`.
 
 use agent_kit::values::integer;
 use serde::{Deserializer, de::Error as _};
 
-/// The most rotated files of a log: all of them are renamed at each rotation.
+/// The most rotated files of a log. Each rotation renames all of them.
 const MAX_FILES: u32 = 1000;
 
 pub(super) fn files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -14,8 +14,8 @@ pub(super) fn files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
     })
 }
 
-/// Sizes as a number of bytes or as text like `64KiB`. Written as a number, since the text form
-/// rounds.
+/// Reads a size as a number of bytes or as text such as `64KiB`. Writes it as a number, because the
+/// text form rounds.
 pub(super) mod size {
     use std::fmt;
 
@@ -63,10 +63,10 @@ pub(super) mod size {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
                 match text.parse::<ByteSize>() {
-                    // What is too large for it comes out as the largest there is.
+                    // A number that is too large becomes `u64::MAX`.
                     Ok(size) => check(size.as_u64(), &text),
                     Err(_) => Err(E::custom(format!(
-                        "{text:?} is no size; write it like \"64KiB\", \"10MiB\" or 65536"
+                        "{text:?} is not a size; write it like \"64KiB\", \"10MiB\" or 65536"
                     ))),
                 }
             }
@@ -74,11 +74,14 @@ pub(super) mod size {
         deserializer.deserialize_any(Bytes)
     }
 
-    /// The least is what holds some records; the most is what a file can have.
+    /// Checks a size. The smallest one has space for some records; the largest one is that of a
+    /// file.
     fn check<E: de::Error>(bytes: u64, given: &dyn fmt::Debug) -> Result<u64, E> {
         if (4096..=1 << 60).contains(&bytes) {
             return Ok(bytes);
         }
-        Err(E::custom(format!("{given:?} is no size for a log; give 4096 (\"4KiB\") to \"1EiB\"")))
+        Err(E::custom(format!(
+            "{given:?} is not a size for a log; give 4096 (\"4KiB\") to \"1EiB\""
+        )))
     }
 }

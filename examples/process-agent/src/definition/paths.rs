@@ -2,11 +2,11 @@ use std::path::Path;
 
 use super::{Probe, ProcessDefinition};
 
-/// Makes the relative paths of a definition absolute, so that they mean the same for the whole life
-/// of the task, whichever agent runs it from whichever directory.
+/// Makes the relative paths of a definition absolute. So they mean the same during the whole life
+/// of the task, whichever agent runs it.
 ///
-/// Symbolic links and `..` stay as they are: they are followed when the task starts. A command that
-/// is relative to a directory whose name is not UTF-8 stays relative, as commands are text.
+/// Symbolic links and `..` are not resolved, but followed when the task starts. Commands are text,
+/// so a command stays relative if its directory is not UTF-8.
 pub(super) fn resolve(definition: &mut ProcessDefinition, base: &Path) {
     if let Some(dir) = &mut definition.dir {
         *dir = base.join(&*dir);
@@ -25,7 +25,7 @@ pub(super) fn resolve(definition: &mut ProcessDefinition, base: &Path) {
 
 fn resolve_command(command: &mut [String], base: &Path) {
     if let Some(name) = command.first_mut().filter(|name| name.contains('/')) {
-        // An absolute name stays as it is. `./x` is the same file as `x`.
+        // An absolute path is not changed. `./x` is the same file as `x`.
         let path = base.join(name.strip_prefix("./").unwrap_or(name));
         if let Ok(path) = path.into_os_string().into_string() {
             *name = path;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn resolving_again_changes_nothing() {
+    fn resolving_twice_is_the_same_as_once() {
         let text = "command = ['./run']\ndir = 'srv'";
         let mut again = resolved(text);
         resolve(&mut again, Path::new("/elsewhere"));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_need_not_be_text_but_a_command_must() {
+    fn a_command_in_a_directory_that_is_not_utf8_stays_relative() {
         let base = Path::new(OsStr::from_bytes(b"/\xff"));
         let mut definition = ProcessDefinition::new(["./run"]);
         definition.dir = Some("srv".into());

@@ -5,24 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use super::values;
 
-/// How to find out that a started task is ready for its work.
+/// The readiness check of a task: the probe, and when to repeat it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawReadiness", into = "RawReadiness")]
 pub struct Readiness {
-    /// What is tried.
+    /// What to try.
     pub probe: Probe,
-    /// Time between two tries; 200 ms unless given.
+    /// Time between two tries. Default: 200 ms.
     pub interval: Duration,
-    /// Time after which the task counts as failed to start; 30 s unless given.
+    /// Time after which the start of the task fails. Default: 30 s.
     pub timeout: Duration,
 }
 
 /// One try of a [`Readiness`] check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// Ready when this command exits with 0.
+    /// The task is ready when this command exits with 0.
     Command(Vec<String>),
-    /// Ready when a connection to this `host:port` is accepted.
+    /// The task is ready when it accepts a connection on this `host:port`.
     Tcp(String),
 }
 
@@ -49,7 +49,7 @@ impl TryFrom<RawReadiness> for Readiness {
             (None, Some(address)) if is_host_and_port(&address) => Probe::Tcp(address),
             (None, Some(address)) => {
                 return Err(format!(
-                    "{address:?} is no host with a port; write it like \"127.0.0.1:8080\""
+                    "{address:?} is not a host with a port; write it like \"127.0.0.1:8080\""
                 ));
             }
             (Some(_), Some(_)) => {
@@ -82,7 +82,7 @@ impl From<Readiness> for RawReadiness {
     }
 }
 
-/// The shortest time between two tries. Each try of a command starts a keeper and a process.
+/// The shortest interval. Each try of a command starts a keeper and a process.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 fn is_host_and_port(address: &str) -> bool {

@@ -1,8 +1,7 @@
-//! A control group (cgroup v2) of the workload's own: which processes are in it, and killing all
-//! of them at once.
+//! The cgroup (v2) of a workload: lists its processes, and kills all of them at once.
 //!
-//! It is made below the keeper's own cgroup and named after the task's token. Every file in it is
-//! reached from an open directory, so that another directory which takes its place is never taken
+//! It is created below the keeper's own cgroup and named after the task's token. All its files are
+//! opened relative to an open directory. So another directory at the same path is never mistaken
 //! for it.
 
 mod place;
@@ -30,10 +29,10 @@ use super::complain::complain;
 pub(super) use place::Place;
 use place::own_cgroup;
 
-/// The type of a cgroup v2 file system in `statfs`.
+/// The file system type of cgroup v2 in `statfs`.
 const CGROUP2: FsWord = 0x6367_7270;
 
-/// How many levels of sub-cgroups of a workload are looked at.
+/// How many levels of sub-cgroups of a workload are searched.
 const MAX_DEPTH: usize = 64;
 
 /// The cgroup of one workload.
@@ -46,14 +45,14 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the cgroup, and starts something in it: this process enters it, calls `start`, and
-    /// goes back, so that what was started has been in it from its first instant. Must be called
-    /// while no other thread starts processes.
+    /// Creates the cgroup, and starts a process in it. This process enters the cgroup, calls
+    /// `start`, and leaves it again. So the new process is in the cgroup from its start. Call it
+    /// only while no other thread starts processes.
     ///
     /// # Errors
     ///
-    /// The cgroup cannot be made or entered, after which there is none and `start` was not
-    /// called.
+    /// Fails if the cgroup cannot be created or entered. Then it does not exist, and `start` was
+    /// not called.
     pub(super) fn start_in<T>(
         place: Place,
         start: impl FnOnce() -> T,
@@ -61,7 +60,8 @@ impl Cgroup {
         let Place { own, name, .. } = place;
         let back = open_write(&own, "cgroup.procs")?;
         match mkdirat(&own, name.as_str(), Mode::RWXU) {
-            // Left by a keeper of this task that was killed at its start. It is empty, or stays.
+            // A keeper of this task was killed during its start and left the cgroup. It is empty,
+            // or the removal fails.
             Err(Errno::EXIST) => {
                 unlinkat(&own, name.as_str(), AtFlags::REMOVEDIR)?;
                 mkdirat(&own, name.as_str(), Mode::RWXU)?;
@@ -79,14 +79,14 @@ impl Cgroup {
         let cgroup = entered?;
         let started = start();
         if let Err(error) = write_number(&back, std::process::id()) {
-            // Killing all in it would kill this process as well.
-            complain(&format!("the workload's cgroup {name} cannot be left: {error}"));
+            // Killing the cgroup would kill this process, too.
+            complain(&format!("cannot leave the workload's cgroup {name}: {error}"));
             return Ok((started, None));
         }
         Ok((started, Some(cgroup)))
     }
 
-    /// The cgroup at this path, of the task with this token. `None` if it is not there.
+    /// Opens the cgroup at this path, of the task with this token. `None` if it does not exist.
     pub(super) fn open(path: &Path, token: &str) -> io::Result<Option<Self>> {
         let name = name(token);
         let parent = path.parent().filter(|_| path.ends_with(&name));
@@ -107,54 +107,55 @@ impl Cgroup {
         Ok(Self { parent, name, dir, events })
     }
 
-    /// Moves this process into the cgroup, and looks whether it is there.
+    /// Moves this process into the cgroup, and checks that this worked.
     fn enter(&self) -> io::Result<()> {
-        // Not every kernel with cgroup v2 has it.
+        // Some kernels with cgroup v2 do not have this file.
         open_write(&self.dir, "cgroup.kill")?;
         write_number(&open_write(&self.dir, "cgroup.procs")?, std::process::id())?;
         let own = own_cgroup()?;
         if own.is_some_and(|own| own.ends_with(&self.name)) {
             return Ok(());
         }
-        Err(io::Error::other("this process is not in the cgroup that it has entered"))
+        Err(io::Error::other("the process is not in the cgroup after entering it"))
     }
 
-    /// Becomes ready (`PRI`) when the cgroup becomes empty, and whenever it is frozen or thawed.
+    /// Returns the file to poll for `PRI`. It is ready when the cgroup becomes empty, is frozen or
+    /// is thawed.
     pub(super) fn events(&self) -> &File {
         &self.events
     }
 
-    /// Whether no process in it or below it lives.
+    /// Whether the cgroup and those below it have no living process.
     pub(super) fn is_empty(&self) -> io::Result<bool> {
-        // Through the file that is polled, which is ready until it is read.
+        // Reading the polled file also resets its readiness.
         let mut events = [0; 256];
         let length = self.events.read_at(&mut events, 0)?;
         let mut lines = events.get(..length).unwrap_or_default().split(|byte| *byte == b'\n');
         Ok(lines.any(|line| line == b"populated 0"))
     }
 
-    /// The numbers of the processes in it and in the cgroups that the workload has made below it.
-    /// A process that ends or moves meanwhile may be in the list or not.
+    /// Returns the process ids in the cgroup and in those that the workload has created below it. A
+    /// process that ends or moves at the same time may be missing.
     pub(super) fn pids(&self) -> io::Result<Vec<i32>> {
         let mut pids = Vec::new();
         collect(&self.dir, MAX_DEPTH, &mut pids)?;
         Ok(pids)
     }
 
-    /// Kills all processes in it and below it, also those that start meanwhile, are frozen, or are
-    /// of other users.
+    /// Kills all processes in the cgroup and below it, including new processes, frozen processes,
+    /// and those of other users.
     pub(super) fn kill(&self) -> io::Result<()> {
         write_number(&open_write(&self.dir, "cgroup.kill")?, 1)
     }
 
-    /// Removes it and the cgroups below it. It must be empty.
+    /// Removes the cgroup and those below it. They must be empty.
     pub(super) fn remove(&self) {
         let removed = remove_below(&self.dir, MAX_DEPTH)
             .and_then(|()| unlinkat(&self.parent, self.name.as_str(), AtFlags::REMOVEDIR));
         match removed {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => {
-                complain(&format!("the cgroup {} cannot be removed: {error}", self.name));
+                complain(&format!("cannot remove the cgroup {}: {error}", self.name));
             }
         }
     }
@@ -166,18 +167,18 @@ fn name(token: &str) -> String {
 
 fn collect(dir: &OwnedFd, depth: usize, pids: &mut Vec<i32>) -> io::Result<()> {
     match read_text(dir, "cgroup.procs") {
-        // A process of another PID namespace has the number 0 here.
+        // A process of another PID namespace has the id 0 here.
         Ok(text) => {
             let numbers = text.lines().filter_map(|line| line.parse::<i32>().ok());
             pids.extend(numbers.filter(|number| *number != 0));
         }
-        // A threaded cgroup: its processes are in the list of the cgroup above.
+        // This is a threaded cgroup. Its processes are in the list of the cgroup above.
         Err(error) if error.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
     for below in sub_directories(dir, depth)? {
         match collect(&below.1, depth - 1, pids) {
-            // Removed meanwhile.
+            // It was removed since.
             Err(error) if is_gone(&error) => {}
             collected => collected?,
         }
@@ -218,8 +219,7 @@ fn sub_directories(dir: &OwnedFd, depth: usize) -> io::Result<Vec<(OsString, Own
     Ok(found)
 }
 
-/// A cgroup that was removed while it was open has no files any more, and those that are open
-/// cannot be read.
+/// Whether an error means that the cgroup was removed while it was open.
 fn is_gone(error: &io::Error) -> bool {
     let gone = [Errno::NOENT, Errno::NODEV];
     gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))

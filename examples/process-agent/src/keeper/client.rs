@@ -29,75 +29,76 @@ use crate::definition::ProcessDefinition;
 pub use error::KeeperError;
 use look::{Look, next_report};
 
-/// How long a writer that holds the lock of a task's directory may say nothing.
+/// How long a writer may hold the lock of a task's directory without a sign of life.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Time between two looks, where there is nothing to wait for.
+/// Time between two checks when there is no event to wait for.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// Time between two looks whether the directory of a running task is still there.
+/// Time between two checks whether the directory of a running task still exists.
 const REMOVAL_POLL: Duration = Duration::from_secs(10);
 
-/// The longest time between two looks, where it can take long.
+/// The longest time between two checks of something that can take long.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 
-/// The agent's side of one task: a directory, and the keeper there if there is one.
+/// The agent's client for the keeper of one task.
 ///
-/// It holds nothing but paths: any number of them, in any number of agents, one after the other
-/// or at the same time, speak of the same task.
+/// A value contains only paths. Many values, in one or more agents, can refer to the same task at
+/// the same time.
 #[derive(Clone, Debug)]
 pub struct Keeper {
     dir: PathBuf,
     program: PathBuf,
 }
 
-/// What [`Keeper::spawn`] found or did.
+/// The result of [`Keeper::spawn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spawned {
-    /// This call started the keeper; the workload runs, or has ended by now.
+    /// This call started the keeper. The workload is running, or has already ended.
     Started,
-    /// A keeper was there, with a workload that runs.
+    /// A keeper already existed, and its workload is running.
     AlreadyRunning,
-    /// A keeper was there, and its workload has ended.
+    /// A keeper already existed, and its workload has ended.
     AlreadyExited,
 }
 
-/// What [`Keeper::state`] found.
+/// The result of [`Keeper::state`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// No keeper has come to the point of starting the workload.
+    /// The workload was not started.
     NotStarted,
     /// A keeper is about to start the workload.
     Starting,
-    /// The workload runs, or what it has left behind is being ended.
+    /// The workload is running, or its remaining processes are being ended.
     Running {
-        /// The workload's process number.
+        /// The process id of the workload.
         pid: i32,
-        /// When it was started.
+        /// When the workload was started.
         since: UtcDateTime,
-        /// How its processes are found; `None` if the keeper is of an older version.
+        /// How the keeper finds the workload's processes. `None` if the keeper has an older
+        /// version.
         tracking: Option<Tracking>,
-        /// Why lines of its log are being lost, if they are.
+        /// Why log lines are being lost, if they are.
         log_error: Option<String>,
     },
-    /// It has ended, and so has all that it started.
+    /// The workload and all its processes have ended.
     Exited(Exit),
-    /// The keeper was killed: the exit code will never be known, and the workload may run.
+    /// The keeper was killed. The exit code will never be known, and the workload may still run.
     /// [`Keeper::sweep`] ends it.
     Lost,
 }
 
-/// What [`Keeper::wait`] waited for.
+/// The result of [`Keeper::wait`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// The workload has ended.
     Exited(Exit),
-    /// See [`State::Lost`].
+    /// The keeper was killed, see [`State::Lost`].
     Lost,
 }
 
-/// The next multiple of [`REMOVAL_POLL`] since this process waited first. Thousands of tasks wake it
-/// once then.
+/// Returns the next multiple of [`REMOVAL_POLL`], counted from the first wait of this process. So
+/// thousands of tasks wake the process only once.
 fn next_poll() -> Instant {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     let passed = FIRST.elapsed().as_secs() / REMOVAL_POLL.as_secs();
@@ -105,69 +106,69 @@ fn next_poll() -> Instant {
 }
 
 impl Keeper {
-    /// The keeper of the task in `dir`. The running program is what will be started as
-    /// keeper: its `main` must call [`run_if_asked`](super::run_if_asked).
+    /// Makes the client of the task in `dir`. It starts the running program as keeper, so `main`
+    /// must call [`run_if_asked`](super::run_if_asked).
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), program: "/proc/self/exe".into() }
     }
 
-    /// With another program to be started as keeper.
+    /// Sets the program that is started as keeper.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
         self
     }
 
-    /// The task's directory.
+    /// Returns the task's directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The working directory that the task was prepared with, as an absolute path.
+    /// Returns the absolute working directory that the task was prepared with.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::NotStarted`] if it is not prepared; [`KeeperError::File`] if that cannot be
-    /// read.
+    /// [`KeeperError::NotStarted`] if the task is not prepared. [`KeeperError::File`] if the
+    /// specification cannot be read.
     pub fn work_dir(&self) -> Result<PathBuf, KeeperError> {
         let spec: Option<Spec> = self.read(files::SPEC)?;
         spec.and_then(|spec| spec.definition.dir).ok_or_else(|| self.not_started())
     }
 
-    /// How the keeper finds the workload's processes. `None` if it has not started the workload, or if
-    /// that cannot be read. Blocks for a file operation.
+    /// Returns how the keeper finds the workload's processes. `None` if the workload was not
+    /// started, or if the record cannot be read. Blocks for a file operation.
     #[must_use]
     pub fn tracking(&self) -> Option<Tracking> {
         let record: Option<KeeperRecord> = self.read(files::KEEPER).ok()?;
         record?.tracking
     }
 
-    /// The keeper of another process of the same task, in a directory within this one.
+    /// Returns the client for another process of the same task, in a subdirectory.
     #[must_use]
     pub fn beside(&self, name: &str) -> Self {
         Self { dir: self.dir.join(name), program: self.program.clone() }
     }
 
-    /// Makes the task's directory and all in it that a start needs, and looks whether the
-    /// executable and the working directory are there. Blocks for some file operations.
+    /// Creates the task's directory with all files for a start, and checks that the executable and
+    /// the working directory exist. Blocks for some file operations.
     ///
-    /// Preparing again is fine until a keeper has started.
+    /// You can prepare a task again until its keeper has started.
     ///
     /// # Errors
     ///
-    /// What stands in the way of a start, with its path; [`KeeperError::AlreadyStarted`];
-    /// [`KeeperError::Silent`] if another writer has the directory for ten seconds.
+    /// The reason why a start is impossible, with its path. [`KeeperError::AlreadyStarted`] if a
+    /// keeper has started. [`KeeperError::Silent`] if another writer locks the directory for 10 s.
     pub fn prepare(&self, definition: &ProcessDefinition) -> Result<(), KeeperError> {
         self.prepare_while(definition, || true)
     }
 
-    /// Asks for the state once.
+    /// Asks for the current state.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::Silent`] if a keeper lives but does not answer for ten seconds;
-    /// [`KeeperError::File`] if the directory cannot be read.
+    /// [`KeeperError::Silent`] if a keeper runs but does not answer for 10 s. [`KeeperError::File`]
+    /// if the directory cannot be read.
     pub async fn state(&self) -> Result<State, KeeperError> {
         timeout(PATIENCE, async {
             loop {
@@ -187,23 +188,24 @@ impl Keeper {
         .unwrap_or_else(|_| Err(self.silent()))
     }
 
-    /// Waits until the workload has ended, or its keeper is lost. For a task that was started.
+    /// Waits until the workload has ended, or its keeper is lost. The task must have been started.
     ///
-    /// It waits for the keeper's next report. A keeper that holds its lock and has no socket is
-    /// starting or ending, which takes milliseconds, or has lost its socket to something that
-    /// removes files. It is looked at in growing intervals, of 1 s in the end.
+    /// It waits for the keeper's next report. A keeper with a lock but no socket is starting or
+    /// ending, which takes milliseconds. Or a cleaner of files has deleted its socket. Then it is
+    /// checked at growing intervals of up to 1 s.
     ///
-    /// Every 10 s, at the same moment for all tasks of this process, it looks whether the task's
-    /// directory is still there. If not, it has the keeper look, which then stops the task.
+    /// Every 10 s, at the same moment for all tasks of this process, it checks whether the task's
+    /// directory still exists. If not, it asks the keeper to check too, and the keeper stops the
+    /// task.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::Gone`] if there is nothing to wait for. [`KeeperError::File`] if the
+    /// [`KeeperError::Gone`] if there is no task to wait for. [`KeeperError::File`] if the
     /// directory cannot be read.
     ///
     /// # Cancel safety
     ///
-    /// It only looks, so it can be dropped at any time.
+    /// Changes nothing, so you can drop the future at any time.
     pub async fn wait(&self) -> Result<End, KeeperError> {
         let mut pause = POLL;
         loop {
@@ -218,7 +220,7 @@ impl Keeper {
                         Ok(None) => break,
                         Err(_) => {
                             if matches!(self.has(files::KEEPER), Ok(false)) {
-                                // If it cannot be sent, the connection has ended.
+                                // If the request cannot be sent, the connection has ended.
                                 _ = writer.write_all(b"{}\n").await;
                             }
                             continue;
@@ -235,42 +237,40 @@ impl Keeper {
         }
     }
 
-    /// Asks the workload to end: its stop signal now, `KILL` after its grace. Returns when the
-    /// keeper has been asked. Repeating it changes nothing; if the workload has ended, neither
-    /// does this.
+    /// Asks the workload to end: the stop signal now, `KILL` after the grace. Returns when the
+    /// keeper has received the request. A repeated request has no effect, and neither has one after
+    /// the workload's end.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::NotStarted`], also for a start that was dropped halfway and did not come
-    /// far: [`spawn`](Self::spawn) again first. [`KeeperError::Lost`]. Those of
-    /// [`state`](Self::state).
+    /// [`KeeperError::NotStarted`], also if a start was dropped early; call [`spawn`](Self::spawn)
+    /// again first. [`KeeperError::Lost`]. The errors of [`state`](Self::state).
     pub async fn stop(&self) -> Result<(), KeeperError> {
         let request = Request { stop: true, ..Request::default() };
         self.ask(request).await
     }
 
-    /// Kills the workload now. Otherwise like [`stop`](Self::stop).
+    /// Kills the workload now. Otherwise it works like [`stop`](Self::stop).
     ///
     /// # Errors
     ///
-    /// Those of [`stop`](Self::stop).
+    /// The errors of [`stop`](Self::stop).
     pub async fn kill(&self) -> Result<(), KeeperError> {
         let request = Request { kill: true, ..Request::default() };
         self.ask(request).await
     }
 
-    /// Kills all that is left of a task whose keeper is [`Lost`](State::Lost), and returns when
-    /// nothing is, with how many processes there were. Where no keeper was lost there is nothing
-    /// to do.
+    /// Kills all processes of a task whose keeper is [`Lost`](State::Lost). Returns the number of
+    /// killed processes when none is left. If no keeper was lost, it does nothing.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::StillRunning`] if the keeper lives; [`KeeperError::File`] if a process cannot
-    /// be killed. Those of [`state`](Self::state).
+    /// [`KeeperError::StillRunning`] if the keeper is alive. [`KeeperError::File`] if a process
+    /// cannot be killed. The errors of [`state`](Self::state).
     ///
     /// # Cancel safety
     ///
-    /// Can be dropped and called again.
+    /// You can drop the future and call it again.
     pub async fn sweep(&self) -> Result<usize, KeeperError> {
         match self.state().await? {
             State::Lost => {}
@@ -284,7 +284,7 @@ impl Keeper {
         let record: Option<KeeperRecord> = self.read(files::KEEPER)?;
         let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
         let record = record.filter(|record| record.boot_id == boot_id);
-        // Nothing outlives the machine.
+        // No process survives a restart of the machine.
         let Some(record) = record else { return Ok(0) };
         let remains = Remains::of(&spec.token, record.cgroup.as_deref(), record.workload);
         let remains = remains.map_err(|error| self.file("/sys/fs/cgroup", error))?;

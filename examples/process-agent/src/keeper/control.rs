@@ -1,4 +1,4 @@
-//! The keeper's socket: its clients get a report at each change, and send requests.
+//! The keeper's socket: sends clients a report at each change, and receives their requests.
 
 use std::{
     fs,
@@ -14,38 +14,38 @@ use serde::{Deserialize, Serialize};
 
 use super::{complain::complain, files, state::Report};
 
-/// How long clients that do not read can delay the keeper's end.
+/// How long slow clients can delay the keeper's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long no client is accepted after one could not be: a lack of descriptors may pass, and must
-/// not be spun on.
+/// How long to accept no clients after an `accept` has failed. A lack of descriptors may pass, and
+/// a busy loop would not help.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest line that a client may send.
+/// Largest request in bytes.
 const MAX_REQUEST: usize = 4096;
 
-/// What a client may send, one line of JSON each. One that asks for nothing has the keeper look
-/// whether its directory is still there.
+/// A request of a client, sent as one line of JSON. An empty request asks the keeper to check
+/// whether its directory still exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Request {
-    /// The stop signal now and `KILL` after the grace.
+    /// Send the stop signal now, and `KILL` after the grace.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) stop: bool,
-    /// `KILL` now.
+    /// Send `KILL` now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) kill: bool,
 }
 
-/// The keeper's end of its socket. Nothing here waits, except [`finish`](Self::finish).
+/// The keeper's end of its socket. Only [`finish`](Self::finish) can block.
 #[derive(Debug)]
 pub(super) struct Server {
     listener: UnixListener,
     clients: Vec<Client>,
-    /// The last report as a line, and how many there were.
+    /// The last report as a line. The next field counts the reports.
     line: Vec<u8>,
     version: u64,
-    /// When clients are accepted again.
+    /// When to accept clients again.
     paused_until: Option<Instant>,
 }
 
@@ -53,7 +53,7 @@ impl Server {
     /// Binds the socket in `dir`.
     pub(super) fn bind(dir: &Path) -> io::Result<Self> {
         let (_held, path) = address(dir, files::SOCKET)?;
-        // Left by a keeper that did not come to its start; we hold the lock.
+        // A keeper that failed before its start left the socket. This process has the lock.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -64,7 +64,7 @@ impl Server {
         Ok(Self { listener, clients, line, version: 0, paused_until: None })
     }
 
-    /// Sets what clients are told from now on.
+    /// Sets the report for all clients.
     pub(super) fn publish(&mut self, report: &Report) {
         match serde_json::to_vec(report) {
             Ok(mut line) => {
@@ -72,11 +72,11 @@ impl Server {
                 self.line = line;
                 self.version += 1;
             }
-            Err(error) => complain(&format!("the state cannot be written: {error}")),
+            Err(error) => complain(&format!("cannot encode the state: {error}")),
         }
     }
 
-    /// What has to be polled, for [`serve`](Self::serve) to be called when something is ready.
+    /// Returns the descriptors to poll. Call [`serve`](Self::serve) when one is ready.
     pub(super) fn poll_fds(&self) -> impl Iterator<Item = PollFd<'_>> {
         let listens = if self.paused_until.is_none() { PollFlags::IN } else { PollFlags::empty() };
         let listener = PollFd::new(&self.listener, listens);
@@ -87,13 +87,13 @@ impl Server {
         !self.clients.is_empty()
     }
 
-    /// When to call [`serve`](Self::serve) if nothing is ready before.
+    /// Returns when to call [`serve`](Self::serve) if no descriptor is ready before.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         self.paused_until
     }
 
-    /// Accepts clients, reads what they have sent, and tells them the report. Returns the requests;
-    /// a client that has closed its connection may have sent one before.
+    /// Accepts clients, reads their requests, and sends them the report. Returns all requests,
+    /// including those of clients that have closed their connections.
     pub(super) fn serve(&mut self) -> Served {
         let mut served = Served::default();
         self.accept();
@@ -106,7 +106,7 @@ impl Server {
         served
     }
 
-    /// Waits until each client has been told the last report, or does not read.
+    /// Waits until each client has received the last report, or does not read.
     pub(super) fn finish(&mut self) {
         let deadline = Instant::now() + WRITE_TIMEOUT;
         loop {
@@ -118,7 +118,7 @@ impl Server {
             }
             let mut fds: Vec<PollFd<'_>> = self.clients.iter().map(Client::poll_fd).collect();
             let timeout = Timespec::try_from(left).ok();
-            let _ = poll(&mut fds, timeout.as_ref()); // interrupted: another turn
+            let _ = poll(&mut fds, timeout.as_ref()); // if interrupted, poll again
         }
     }
 
@@ -134,7 +134,7 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    complain(&format!("a client cannot be served: {error}"));
+                    complain(&format!("cannot serve a client: {error}"));
                     self.paused_until = Some(Instant::now() + PAUSE);
                     return;
                 }
@@ -143,24 +143,24 @@ impl Server {
     }
 }
 
-/// What [`Server::serve`] has found.
+/// The result of [`Server::serve`].
 #[derive(Debug, Default)]
 pub(super) struct Served {
     pub(super) requests: Vec<Request>,
-    /// Whether a client has gone.
+    /// Whether a client has disconnected.
     pub(super) left: bool,
 }
 
 #[derive(Debug)]
 struct Client {
     stream: UnixStream,
-    /// The beginning of a request.
+    /// The first part of a request that is not complete.
     input: Vec<u8>,
-    /// Whether it can send more.
+    /// Whether the client can send more.
     sends: bool,
-    /// The rest of a report that it has not taken yet.
+    /// The unsent rest of a report.
     output: Vec<u8>,
-    /// The number of the last report that was begun.
+    /// The number of the last report whose sending has begun.
     told: u64,
 }
 
@@ -177,7 +177,7 @@ impl Client {
         PollFd::new(&self.stream, flags)
     }
 
-    /// Takes the requests that are there. `false` if the client has gone.
+    /// Reads the available requests. Returns `false` if the client is gone.
     fn read(&mut self, requests: &mut Vec<Request>) -> bool {
         let mut piece = [0; 512];
         while self.sends {
@@ -194,7 +194,8 @@ impl Client {
         !self.has_hung_up()
     }
 
-    /// One that has only closed its writing half still wants reports.
+    /// Whether the client has closed both directions. A client that has closed only its writing
+    /// half still gets reports.
     fn has_hung_up(&self) -> bool {
         let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -210,20 +211,20 @@ impl Client {
                 Err(error) => {
                     let line = String::from_utf8_lossy(&line);
                     complain(&format!(
-                        "{:?} is no request ({error}); write {{\"stop\":true}} or {{\"kill\":true}}",
+                        "{:?} is not a request ({error}); write {{\"stop\":true}} or {{\"kill\":true}}",
                         line.trim_end()
                     ));
                 }
             }
         }
         if self.input.len() > MAX_REQUEST {
-            complain(&format!("a request is longer than {MAX_REQUEST} bytes, and was left out"));
+            complain(&format!("ignored a request of more than {MAX_REQUEST} bytes"));
             self.input.clear();
         }
     }
 
-    /// Writes what the client takes now. One that has not taken the whole of an earlier report is
-    /// told the last one only.
+    /// Writes as much as the client takes now. A client that has not read an earlier report
+    /// completely gets only the last one after it.
     fn tell(&mut self, line: &[u8], version: u64) -> io::Result<()> {
         loop {
             if self.output.is_empty() {

@@ -1,4 +1,4 @@
-//! The end of a workload: the stop signal to everything that belongs to it, the grace, and `KILL`.
+//! The end of a workload: the stop signal to all its processes, the grace, and `KILL`.
 
 use std::{
     fs::File,
@@ -13,29 +13,30 @@ use time::UtcDateTime;
 
 use super::{complain::complain, exit::By, members::Members};
 
-/// How long processes may take to end by themselves, after a signal to their group, before a
-/// costly look at what else there is.
+/// How long processes may take to end after a signal to their group, before a costly search for
+/// others.
 const SETTLES: Duration = Duration::from_millis(20);
 
-/// How long processes that were killed may take, before they are looked for one by one. Doubled
-/// with each look, up to [`LONGEST_PAUSE`].
+/// How long killed processes may take to end, before each of them is searched for. Doubled with
+/// each search, up to [`LONGEST_PAUSE`].
 const KILL_TAKES: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A workload from its start until nothing of it is left.
+/// A workload from its start until none of its processes is left.
 ///
-/// This process is the subreaper of all that the workload starts. So nothing is left exactly when
-/// it has no child any more, and what has left its parent is found among its descendants.
+/// This process is the subreaper of all processes that the workload starts. So no process is left
+/// exactly when this one has no children. A process whose parent has ended is among this one's
+/// descendants.
 #[derive(Debug)]
 pub(super) struct Ending {
     members: Members,
-    /// The process that was started, which leads a process group.
+    /// The first process, which leads a process group.
     leader: Pid,
-    /// How it ended, once it has. Its number may be another process's from then on.
+    /// How the leader ended, if it has. From then on, its process id may belong to another process.
     end: Option<LeaderEnd>,
     stop_signal: Signal,
     grace: Duration,
-    /// What was done to it so far.
+    /// What the keeper has done to the workload so far.
     by: By,
     stage: Stage,
 }
@@ -52,20 +53,20 @@ pub(super) struct LeaderEnd {
 enum Stage {
     Runs,
     Stopping {
-        /// When all is killed; `None` for a grace beyond what the clock can hold.
+        /// When to kill all processes. `None` if the grace is too long for the clock.
         deadline: Option<Instant>,
-        /// When the processes outside of the leader's group are sent the signal, if they were not
-        /// sent it at once.
+        /// When to send the signal to processes outside of the leader's group. `None` if it was
+        /// sent to them at once.
         others: Option<Instant>,
-        /// Whether the leader's group was sent the signal.
+        /// Whether the signal was sent to the leader's group.
         group: bool,
     },
     Killing {
-        /// When what is left is looked for.
+        /// When to look for remaining processes.
         look: Instant,
         pause: Duration,
     },
-    /// What is left may not be killed.
+    /// The remaining processes may not be killed.
     GivenUp,
 }
 
@@ -78,17 +79,18 @@ impl Ending {
         &self.members
     }
 
-    /// The file to be polled for `PRI`: something may have ended that is no child of this process.
+    /// Returns the file to poll for `PRI`. It is ready when a process that is not a child may have
+    /// ended.
     pub(super) fn events(&self) -> Option<&File> {
         self.end.and_then(|_| self.members.events())
     }
 
-    /// Whether the workload runs and has not been asked to end.
+    /// Whether the workload is running and was not asked to end.
     pub(super) fn runs(&self) -> bool {
         matches!(self.stage, Stage::Runs)
     }
 
-    /// When [`advance`](Self::advance) must be called again, if nothing happens before.
+    /// Returns when to call [`advance`](Self::advance) if no event happens before.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.stage {
             Stage::Runs | Stage::GivenUp => None,
@@ -97,8 +99,8 @@ impl Ending {
         }
     }
 
-    /// Sends the stop signal to everything that belongs to the workload, and `KILL` when the
-    /// grace has passed. Only the first time.
+    /// Sends the stop signal to all processes of the workload, and `KILL` when the grace has
+    /// passed. Only the first call has an effect.
     pub(super) fn stop(&mut self) {
         if self.runs() {
             self.by = By::Stop;
@@ -107,7 +109,7 @@ impl Ending {
         }
     }
 
-    /// Kills everything that belongs to the workload.
+    /// Kills all processes of the workload.
     pub(super) fn kill(&mut self) {
         if matches!(self.stage, Stage::Runs | Stage::Stopping { .. }) {
             self.by = By::Kill;
@@ -118,8 +120,8 @@ impl Ending {
         }
     }
 
-    /// Waits for the children that have ended, and does what is due. Never blocks. Returns how the
-    /// leader ended when nothing is left of the workload.
+    /// Reaps the children that have ended, and carries out what is due. Never blocks. When no
+    /// process of the workload is left, returns how the leader ended.
     pub(super) fn advance(&mut self) -> Option<LeaderEnd> {
         let has_children = self.reap();
         if let Some(end) = self.end {
@@ -128,7 +130,7 @@ impl Ending {
                 return Some(end);
             }
             if self.runs() {
-                // What the leader has left behind gets the same as after a stop.
+                // The remaining processes get the same signal and grace as after a stop.
                 self.begin_grace(false);
             }
         }
@@ -147,7 +149,7 @@ impl Ending {
 
     fn begin_grace(&mut self, group: bool) {
         let now = Instant::now();
-        // Where looking is costly, most have ended by themselves in a moment.
+        // If a search is costly, wait until most processes have ended.
         let others = if self.members.is_costly() {
             Some(now + SETTLES)
         } else {
@@ -157,25 +159,27 @@ impl Ending {
         self.stage = Stage::Stopping { deadline: now.checked_add(self.grace), others, group };
     }
 
-    /// One that was killed and has not ended is held by a tracer, has left its cgroup, or is held
-    /// up in the kernel.
+    /// Kills the remaining processes one by one. A process that was killed and has not ended is
+    /// held by a tracer, has left its cgroup, or is blocked in the kernel.
     fn kill_what_is_left(&mut self, pause: Duration) {
         self.members.kill_at_once();
         match self.members.kill_tree() {
             Ok(false) if self.end.is_some() => {
-                complain("some processes of the task may not be killed, and are left");
+                complain(
+                    "cannot kill some processes of the task: the keeper's user may not signal them",
+                );
                 self.stage = Stage::GivenUp;
                 return;
             }
             Ok(_) => {}
-            Err(error) => complain(&format!("/proc cannot be read: {error}")),
+            Err(error) => complain(&format!("cannot read /proc: {error}")),
         }
         let pause = (pause * 2).min(LONGEST_PAUSE);
         self.stage = Stage::Killing { look: Instant::now() + pause, pause };
     }
 
-    /// Waits for the children that have ended: the leader, and orphans that became ours. `false`
-    /// if there is no child any more, and so no descendant.
+    /// Reaps the children that have ended: the leader, and adopted orphans. Returns `false` if
+    /// there are no children, and so no descendants.
     fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
@@ -190,15 +194,15 @@ impl Ending {
         }
     }
 
-    /// Sends a signal to the leader's process group, as long as its number cannot mean another
-    /// one.
+    /// Sends a signal to the leader's process group, as long as its id cannot belong to another
+    /// group.
     fn send_group(&self, signal: Signal) {
         if self.end.is_some() {
             return;
         }
         match kill_process_group(self.leader, signal) {
             Ok(()) | Err(Errno::SRCH) => {}
-            Err(error) => complain(&format!("{signal:?} cannot be sent to the task: {error}")),
+            Err(error) => complain(&format!("cannot send {signal:?} to the task: {error}")),
         }
     }
 }

@@ -5,29 +5,29 @@ use std::os::unix::ffi::OsStrExt as _;
 pub const TOKEN_VARIABLE: &str = "ONWARD_TASK";
 
 /// The prefix of the agent's own variables. A task that runs `process-agent stop` must not stop
-/// itself by accident, and the token of the task in which the agent itself runs is not its tasks'.
+/// itself by accident. And if the agent is itself a task, its token does not belong to its tasks.
 const OWN: &[u8] = b"ONWARD_";
 
-/// Other variables that were meant for the agent, and would mislead its tasks.
+/// Other variables that are meant for the agent and would mislead its tasks.
 const MEANT_FOR_THE_AGENT: [&str; 9] = [
-    // Of a service manager that has started the agent: descriptors, a socket and a watchdog that
-    // are the agent's.
+    // Set by a service manager that has started the agent: descriptors, a socket and a watchdog of
+    // the agent.
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
     "LISTEN_PID",
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
-    // Of a shell that has started the agent: where it was, and what it ran.
+    // Set by a shell that has started the agent: its directories and its last command.
     "PWD",
     "OLDPWD",
     "_",
 ];
 
-/// The environment of a task, before what its definition adds: that of this process without the
-/// variables that were meant for the agent.
+/// Returns the environment of a task, without the variables of its definition. It is the
+/// environment of this process, without the variables that are meant for the agent.
 ///
-/// `RUST_LOG` is passed on, because other programs read it as well.
+/// `RUST_LOG` is kept, because other programs read it too.
 pub(super) fn of_task() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| !is_meant_for_the_agent(name))
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_meant_for_the_agent_is_no_part_of_a_task() {
+    fn variables_for_the_agent_are_not_passed_to_a_task() {
         for name in ["ONWARD_STATE", "ONWARD_INHERITED", "ONWARD_TASK", "PWD"] {
             assert!(is_meant_for_the_agent(OsStr::new(name)), "{name}");
         }

@@ -9,35 +9,35 @@ use std::{
 
 use crate::definition::ProcessDefinition;
 
-/// How much of a script the system looks at for its interpreter, in bytes.
+/// How many bytes of a script the system reads to find its interpreter.
 const BUFFER: u64 = 256;
 
-/// Why an executable could not be used.
+/// Why an executable cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutableError {
-    /// There is none of this name.
+    /// No file of this name exists.
     #[error("the executable {name:?} is not found; looked in {}", looked.join(", "))]
     NotFound {
-        /// The command's first word.
+        /// The first word of the command.
         name: String,
-        /// The places.
+        /// The paths that were tried.
         looked: Vec<String>,
     },
-    /// It may not be executed.
+    /// The file is not executable.
     #[error("{} is not executable; `chmod +x {}` would make it so", path.display(), path.display())]
     NotExecutable {
         /// The file.
         path: PathBuf,
     },
-    /// It is a directory or something else that is no file.
+    /// The path is not a file, but for example a directory.
     #[error("{} is a {what}; give the path of an executable file", path.display())]
     NoFile {
-        /// What was found.
+        /// The path.
         path: PathBuf,
-        /// What it is.
+        /// The type of the file.
         what: &'static str,
     },
-    /// It is a script, and the program that its first line names is not there.
+    /// The interpreter of a script does not exist.
     #[error(
         "the interpreter {interpreter:?} of {} is not found; {}",
         path.display(), interpreter_hint(interpreter)
@@ -45,15 +45,15 @@ pub enum ExecutableError {
     NoInterpreter {
         /// The script.
         path: PathBuf,
-        /// The name in its first line.
+        /// The interpreter in its first line.
         interpreter: String,
     },
-    /// It could not be looked at.
-    #[error("{} cannot be looked at: {error}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
     Unreadable {
-        /// What was looked at.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
@@ -66,13 +66,13 @@ fn interpreter_hint(interpreter: &str) -> &'static str {
     }
 }
 
-/// The file that starting `name` would execute: the first executable one in `path` (in the
-/// form of `PATH`), or, if `name` has a slash, that file seen from `dir`. If it is a script, its
-/// interpreter must be there as well.
+/// Returns the file that starting `name` would execute. If `name` has a slash, it is a path
+/// relative to `dir`. Otherwise it is the first executable file in the directories of `path`, which
+/// has the form of `PATH`. If the file is a script, its interpreter must exist too.
 ///
 /// # Errors
 ///
-/// What is wrong with the file found, or where none was found.
+/// Fails if no file is found, or if the file cannot be executed.
 pub fn find_executable(
     name: &str,
     path: Option<&OsStr>,
@@ -88,7 +88,7 @@ pub fn find_executable(
     }
     let mut looked = Vec::new();
     let mut refused = None;
-    // What the system takes when there is no `PATH`.
+    // The system uses this default if there is no `PATH`.
     let path = path.unwrap_or(OsStr::new("/bin:/usr/bin"));
     for place in std::env::split_paths(path) {
         match check(&dir.join(&place).join(name)) {
@@ -100,7 +100,7 @@ pub fn find_executable(
     Err(refused.unwrap_or_else(|| ExecutableError::NotFound { name: name.to_owned(), looked }))
 }
 
-/// The path itself if it can be executed, `None` if there is nothing.
+/// Returns the path if it can be executed. `None` if it does not exist.
 fn check(path: &Path) -> Result<Option<PathBuf>, ExecutableError> {
     let path = path.to_owned();
     let metadata = match fs::metadata(&path) {
@@ -112,14 +112,14 @@ fn check(path: &Path) -> Result<Option<PathBuf>, ExecutableError> {
         let what = if metadata.is_dir() { "directory" } else { "special file" };
         return Err(ExecutableError::NoFile { path, what });
     }
-    // For root too: it may execute only what somebody may.
+    // Root, too, can execute a file only if it is executable for at least one user.
     let allowed = metadata.permissions().mode() & 0o111 != 0
         && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
     if allowed { Ok(Some(path)) } else { Err(ExecutableError::NotExecutable { path }) }
 }
 
 fn with_interpreter(path: PathBuf, dir: &Path) -> Result<PathBuf, ExecutableError> {
-    // A script that may be executed but not read is left to the system.
+    // If a script is executable but not readable, the system decides.
     match interpreter(&path).ok().flatten() {
         Some(interpreter) if matches!(dir.join(&interpreter).try_exists(), Ok(false)) => {
             let interpreter = interpreter.to_string_lossy().into_owned();
@@ -129,8 +129,9 @@ fn with_interpreter(path: PathBuf, dir: &Path) -> Result<PathBuf, ExecutableErro
     }
 }
 
-/// The program that the first line of a script names; `None` if the file is no script. As the
-/// system reads it: it ends at a space, a tab, the end of the line or that of the system's buffer.
+/// Returns the interpreter in the first line of a script. `None` if the file is not a script. Like
+/// the system, it reads up to a space, a tab, the end of the line, or the end of the system's
+/// buffer.
 fn interpreter(path: &Path) -> io::Result<Option<OsString>> {
     let mut start = Vec::new();
     File::open(path)?.take(BUFFER).read_to_end(&mut start)?;
@@ -141,7 +142,7 @@ fn interpreter(path: &Path) -> io::Result<Option<OsString>> {
     Ok(name.map(|name| OsStr::from_bytes(name).to_owned()))
 }
 
-/// Why the system has refused to execute `name`, which it does not say as exactly.
+/// Explains more exactly than the system why it has refused to execute `name`.
 pub(super) fn explain(
     name: &str,
     definition: &ProcessDefinition,
@@ -153,9 +154,9 @@ pub(super) fn explain(
         Err(why @ ExecutableError::NoInterpreter { .. }) => why.to_string(),
         Ok(found) if error.kind() == io::ErrorKind::NotFound => {
             let found = found.display();
-            format!("{name:?} cannot be started: {error}, but {found} is there: its loader is not")
+            format!("cannot start {name:?}: {error}, but {found} exists: its loader does not")
         }
-        Ok(_) | Err(_) => format!("{name:?} cannot be started: {error}"),
+        Ok(_) | Err(_) => format!("cannot start {name:?}: {error}"),
     }
 }
 
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_executable_is_told_with_where_it_was_looked_for() {
+    fn the_error_of_a_missing_executable_has_the_paths_that_were_tried() {
         let error = find_executable("x", Some(OsStr::new("/a:/b")), Path::new("/")).unwrap_err();
         let expected = "the executable \"x\" is not found; looked in /a, /b";
         assert_eq!(error.to_string(), expected);
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_executable_is_told_with_what_helps() {
+    fn the_error_of_a_file_that_is_not_executable_has_the_command_that_helps() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x");
         fs::write(&file, "").unwrap();
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_no_executable() {
+    fn a_directory_is_not_an_executable() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("x")).unwrap();
         let at = dir.path().join("x");
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_interpreter_is_named() {
+    fn the_error_of_a_missing_interpreter_names_it() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("x");
         let at = at.display();
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_executed_by_an_interpreter_that_is_there_or_is_left_to_the_system() {
+    fn a_script_is_accepted_if_its_interpreter_exists_or_is_not_given() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("x");
         for text in ["#!/bin/sh\n", "#! /bin/sh -e\n", "#!./x\n", "#!\n", "#!", "", "echo\n"] {

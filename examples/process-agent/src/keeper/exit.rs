@@ -8,38 +8,38 @@ use crate::stamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Exit {
-    /// It ran.
+    /// It ran and has ended.
     Ended(Ended),
     /// It could not be started.
     NotStarted(NotStarted),
 }
 
-/// The end of a workload that ran.
+/// How a workload ended that had been started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// The exit code, or 128 plus the signal.
+    /// The exit code, or 128 plus the number of the signal.
     pub code: i32,
-    /// The signal that ended it, if one did.
+    /// The signal that killed it, if any.
     pub signal: Option<i32>,
-    /// When it was started.
+    /// When the workload was started.
     #[serde(with = "stamp")]
     pub started: UtcDateTime,
-    /// When it had ended.
+    /// When the workload had ended.
     #[serde(with = "stamp")]
     pub finished: UtcDateTime,
-    /// What had been done to it.
+    /// What the keeper had done to the workload.
     pub by: By,
 }
 
-/// What the keeper had done to a workload by the time it ended.
+/// What the keeper had done to a workload before it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
-    /// Nothing: it ended by itself.
+    /// Nothing. The workload ended by itself.
     Exit,
-    /// It had been sent its stop signal.
+    /// Sent the stop signal.
     Stop,
-    /// It had been sent `KILL`, on request or because its grace had passed.
+    /// Sent `KILL`, on request or after the grace.
     Kill,
 }
 
@@ -47,27 +47,24 @@ pub enum By {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{spawn_error}")]
 pub struct NotStarted {
-    /// What was tried and what the system said.
+    /// The failed step, and the error of the system.
     pub spawn_error: String,
-    /// The system's error number, where there was one.
+    /// The system's error number, if there is one.
     pub errno: Option<i32>,
 }
 
 impl NotStarted {
-    /// Whether a start can succeed later, because the system had too little of
-    /// something.
+    /// Whether a start may succeed later, because a resource of the system was exhausted.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.errno.is_some_and(is_scarce)
     }
 }
 
-/// Whether an error number stands for something that passes without a change of the task:
-/// descriptors, processes, memory and room on a disk are given back, and a file that is being
-/// written is closed.
+/// Whether an error number means a temporary lack of a resource. Descriptors, processes, memory and
+/// disk space become free again, and a file that is being written is closed.
 ///
-/// `EIO` is not among them. A disk that cannot be read is not better a second later, and a person
-/// has to look at it.
+/// `EIO` is not among them. A broken disk does not recover by itself; a person has to look at it.
 pub(super) fn is_scarce(errno: i32) -> bool {
     const PASSING: [Errno; 9] = [
         Errno::MFILE,

@@ -20,10 +20,10 @@ pub(super) const KEEPER: &str = "keeper.json";
 pub(super) const SOCKET: &str = "control.sock";
 pub(super) const EXIT: &str = "exit.json";
 pub(super) const ERRORS: &str = "keeper.err";
-/// The working directory of a workload whose definition names none.
+/// The working directory of a workload whose definition has none.
 pub(super) const WORK: &str = "work";
 
-/// Bytes of `exit.json`, reserved before the workload is started.
+/// Size of `exit.json` in bytes. Its disk space is reserved before the workload starts.
 const EXIT_SIZE: usize = 4096;
 
 /// The content of `spec.json`.
@@ -33,26 +33,26 @@ pub(super) struct Spec {
     pub(super) definition: ProcessDefinition,
 }
 
-/// The content of `keeper.json`: that a keeper took charge, and which processes it has.
+/// The content of `keeper.json`: the keeper that runs the task, and its processes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct KeeperRecord {
     pub(super) keeper: Process,
-    /// `None` until the workload has been started.
+    /// `None` until the workload was started.
     pub(super) workload: Option<Process>,
-    /// The directory of the workload's cgroup. There before the cgroup is, so that none is
-    /// forgotten.
+    /// The directory of the workload's cgroup. Recorded before the cgroup is created, so that it is
+    /// never lost.
     #[serde(default)]
     pub(super) cgroup: Option<PathBuf>,
-    /// How the workload's processes are found; `None` until it has been started.
+    /// How the keeper finds the workload's processes. `None` until the workload was started.
     #[serde(default)]
     pub(super) tracking: Option<Tracking>,
-    /// From `/proc/sys/kernel/random/boot_id`: process numbers mean nothing in another.
+    /// From `/proc/sys/kernel/random/boot_id`. Process ids are valid only for the same boot.
     pub(super) boot_id: String,
     #[serde(with = "stamp")]
     pub(super) started_at: UtcDateTime,
 }
 
-/// Reads a JSON file; `None` if there is none.
+/// Reads a JSON file. `None` if it does not exist.
 pub(super) fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> io::Result<Option<T>> {
     let path = dir.join(name);
     let bytes = match fs::read(&path) {
@@ -65,7 +65,7 @@ pub(super) fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> io::Result<Op
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Replaces a JSON file as a whole, so that a crash leaves the old one or the new one.
+/// Replaces a JSON file atomically. After a crash, either the old or the new file exists.
 pub(super) fn write<T: Serialize>(dir: &Path, name: &str, content: &T) -> io::Result<()> {
     let new = dir.join(format!("{name}.new"));
     let mut text = serde_json::to_vec(content)?;
@@ -78,9 +78,9 @@ pub(super) fn write<T: Serialize>(dir: &Path, name: &str, content: &T) -> io::Re
     File::open(dir)?.sync_all()
 }
 
-/// Reserves the space of `exit.json`. Written out, not only allocated, since not every
-/// file system can allocate, and overwriting written blocks needs the least of it. A record of a
-/// start that was refused is lost by it.
+/// Reserves the disk space of `exit.json` by writing blanks. Not every file system can allocate
+/// space, and overwriting existing blocks needs the least new space. It erases the record of a
+/// refused start.
 ///
 /// A file system that never overwrites in place (btrfs, ZFS) can still run out of space.
 pub(super) fn reserve_exit(dir: &Path) -> io::Result<()> {
@@ -94,13 +94,13 @@ pub(super) fn reserve_exit(dir: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Opens the reserved file for [`write_exit`]; early, so that nothing but the write itself can
-/// fail later.
+/// Opens the reserved file for [`write_exit`]. Open it early, so that only the write can fail
+/// later.
 pub(super) fn open_exit(dir: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(dir.join(EXIT))
 }
 
-/// Writes the record over the reserved space, and returns when it is on the disk.
+/// Writes the record over the reserved space, and returns when it is on disk.
 pub(super) fn write_exit(file: &File, exit: &Exit) -> io::Result<()> {
     let mut text = serde_json::to_vec(exit)?;
     if let (Exit::NotStarted(refused), true) = (exit, text.len() >= EXIT_SIZE) {
@@ -109,15 +109,15 @@ pub(super) fn write_exit(file: &File, exit: &Exit) -> io::Result<()> {
     if text.len() >= EXIT_SIZE {
         return Err(io::Error::other("the exit record is larger than its file"));
     }
-    // The newline comes last and makes the record complete.
+    // The newline is written last. It makes the record complete.
     text.resize(EXIT_SIZE - 1, b' ');
     text.push(b'\n');
     file.write_all_at(&text, 0)?;
     file.sync_all()
 }
 
-/// The record with as much of its text as its file has room for: most of a reason is better than
-/// none. Counted as written, since a character can take six bytes in JSON.
+/// Cuts the text of a record to the size of its file. The size is that of the written JSON, where a
+/// character can take six bytes.
 fn cut(refused: &NotStarted) -> io::Result<NotStarted> {
     let none = NotStarted { spawn_error: "…".to_owned(), errno: refused.errno };
     let mut room = EXIT_SIZE - 1 - serde_json::to_vec(&none)?.len();
@@ -134,7 +134,7 @@ fn cut(refused: &NotStarted) -> io::Result<NotStarted> {
     Ok(NotStarted { spawn_error, ..none })
 }
 
-/// The exit record, if it is there as a whole.
+/// Reads the exit record, if it is complete.
 pub(super) fn read_exit(dir: &Path) -> io::Result<Option<Exit>> {
     match fs::read(dir.join(EXIT)) {
         Ok(text) if text.ends_with(b"\n") => Ok(serde_json::from_slice(&text).ok()),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_exit_file_is_no_record() {
+    fn a_reserved_exit_file_has_no_record() {
         let dir = tempfile::tempdir().unwrap();
         reserve_exit(dir.path()).unwrap();
         assert_eq!(read_exit(dir.path()).unwrap(), None);
@@ -193,21 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_is_too_long_is_cut_to_what_its_file_has_room_for() {
+    fn a_reason_that_is_too_long_is_cut_to_the_size_of_the_file() {
         for piece in ["x", "\u{1}", "ü", "\"\\", "x\u{1}🦀"] {
             check_cut(piece);
         }
     }
 
     #[test]
-    fn an_exit_record_without_its_newline_is_none() {
+    fn an_exit_record_without_its_newline_is_not_complete() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(EXIT), serde_json::to_vec(&exit()).unwrap()).unwrap();
         assert_eq!(read_exit(dir.path()).unwrap(), None);
     }
 
     #[test]
-    fn a_missing_file_is_none_and_a_broken_one_an_error() {
+    fn a_missing_file_is_none_and_a_broken_file_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         assert!(read::<Spec>(dir.path(), SPEC).unwrap().is_none());
         fs::write(dir.path().join(SPEC), "{").unwrap();

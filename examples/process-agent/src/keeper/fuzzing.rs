@@ -1,4 +1,4 @@
-//! The parsers of what a keeper reads, for the targets in `fuzz/`. Not a part of the interface.
+//! The parsers of a keeper, for the fuzz targets in `fuzz/`. Not part of the public interface.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -10,7 +10,7 @@ use super::{
     state::Report,
 };
 
-/// What a text is read as.
+/// The format that a text is parsed as.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `spec.json`.
@@ -21,20 +21,20 @@ pub enum Kind {
     Exit,
     /// A request to a keeper.
     Request,
-    /// What a keeper reports.
+    /// A report of a keeper to its clients.
     Report,
-    /// What a keeper reports to its launcher.
+    /// A report of a keeper to its launcher.
     Launched,
 }
 
 impl Kind {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 6] =
         [Self::Spec, Self::Keeper, Self::Exit, Self::Request, Self::Report, Self::Launched];
 }
 
-/// Whether what is read of a text can be written and is then read as the same. `None` if the text is
-/// refused.
+/// Parses a text, writes the value, and parses that. Returns whether both values are equal. `None`
+/// if the text is refused.
 #[must_use]
 pub fn survives(kind: Kind, text: &[u8]) -> Option<bool> {
     match kind {

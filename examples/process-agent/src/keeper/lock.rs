@@ -7,10 +7,10 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-/// Locks a task's directory for its only writer. `None` if there is another writer, or a reader.
+/// Locks a task's directory for its only writer. `None` if there is another writer or a reader.
 ///
-/// The lock is that of the open directory: it goes with a descriptor that is handed to another
-/// process, and is released when the last copy of the descriptor is closed.
+/// The lock belongs to the open directory. It can be passed to another process with the descriptor,
+/// and is released when the last copy of the descriptor is closed.
 pub(crate) fn try_lock(dir: &Path) -> io::Result<Option<File>> {
     try_with(dir, File::try_lock)
 }
@@ -28,7 +28,7 @@ fn try_with(
         let opened = open(dir)?;
         match lock(&opened) {
             Ok(()) if is_at(&opened, dir)? => return Ok(Some(opened)),
-            // It was removed, or renamed, after it was opened.
+            // The directory was removed or renamed after it was opened.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
@@ -36,7 +36,7 @@ fn try_with(
     }
 }
 
-/// Whether an open directory is the one that has this path now.
+/// Whether this path still leads to the open directory.
 pub(super) fn is_at(opened: &File, dir: &Path) -> io::Result<bool> {
     let identity = |found: Metadata| (found.dev(), found.ino());
     Ok(identity(opened.metadata()?) == identity(dir.metadata()?))
@@ -54,7 +54,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_directory_has_one_writer_at_a_time_or_some_readers() {
+    fn a_directory_has_one_writer_or_several_readers() {
         let dir = tempfile::tempdir().unwrap();
         let writer = try_lock(dir.path()).unwrap().unwrap();
         assert!(try_lock(dir.path()).unwrap().is_none());
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_goes_with_the_directory_and_not_with_its_path() {
+    fn the_lock_belongs_to_the_directory_and_not_to_its_path() {
         let home = tempfile::tempdir().unwrap();
         let (dir, moved) = (home.path().join("task"), home.path().join("moved"));
         fs::create_dir(&dir).unwrap();

@@ -1,4 +1,4 @@
-//! Everything that belongs to a workload: how its processes are found, signalled and killed.
+//! The processes of a workload: finds, signals and kills them.
 
 use std::{collections::BTreeSet, fmt, fs::File, io, path::Path};
 
@@ -12,21 +12,21 @@ use super::{
     sweep::descendants,
 };
 
-/// How often the processes are listed for the stop signal, until no other one is found: some were
-/// started, or lost their parents, while they were listed.
+/// How many times the processes are listed for the stop signal, until no new one is found. A
+/// process may start, or lose its parent, while they are listed.
 const MAX_PASSES: usize = 8;
 
-/// How a keeper finds the processes of its workload. Chosen once per keeper: the first of these
-/// that is possible.
+/// How a keeper finds the processes of its workload. It uses the first of these that is possible,
+/// and keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tracking {
-    /// The workload has a cgroup (v2) of its own.
+    /// The workload has its own cgroup (v2).
     Cgroup,
     /// The kernel lists the children of each process (`CONFIG_PROC_CHILDREN`).
     Children,
-    /// All processes of the machine are looked at, when some are left that have not ended by
-    /// themselves.
+    /// The keeper reads all processes of the machine, if some processes of the task are left after
+    /// a signal to its group.
     Scan,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Tracking {
     }
 }
 
-/// The choice of a [`Tracking`] before the workload is started.
+/// The chosen [`Tracking`] before the workload is started.
 #[derive(Debug)]
 pub(super) enum Choice {
     Cgroup(Place),
@@ -52,7 +52,7 @@ impl Choice {
         Place::find(token).map_or(Self::Tree, Self::Cgroup)
     }
 
-    /// The path of the cgroup that [`start_in`](Self::start_in) will make.
+    /// Returns the path of the cgroup that [`start_in`](Self::start_in) will create.
     pub(super) fn cgroup(&self) -> Option<&Path> {
         match self {
             Self::Cgroup(place) => Some(&place.path),
@@ -60,8 +60,8 @@ impl Choice {
         }
     }
 
-    /// Starts a workload so that its processes can be found. A cgroup that cannot be made, for
-    /// example because its file system is mounted read-only, is no reason not to start.
+    /// Starts a workload so that its processes can be found. If the cgroup cannot be created, for
+    /// example on a read-only file system, the workload starts without one.
     pub(super) fn start_in<T>(self, mut start: impl FnMut() -> T) -> (T, Members) {
         let cgroup = match self {
             Self::Cgroup(place) => Cgroup::start_in(place, &mut start),
@@ -96,12 +96,12 @@ impl Members {
         }
     }
 
-    /// Whether finding the processes costs more the more processes others have.
+    /// Whether the cost of a search grows with the number of processes on the machine.
     pub(super) fn is_costly(&self) -> bool {
         matches!(self, Self::Scan)
     }
 
-    /// The file to be polled for `PRI`, which becomes ready when no process is left.
+    /// Returns the file to poll for `PRI`. It is ready when no process is left.
     pub(super) fn events(&self) -> Option<&File> {
         match self {
             Self::Cgroup(cgroup) => Some(cgroup.events()),
@@ -109,8 +109,8 @@ impl Members {
         }
     }
 
-    /// Whether a process lives that is no descendant of this one: one that was put into the cgroup
-    /// from outside.
+    /// Whether a living process is not a descendant of this one. It was put into the cgroup from
+    /// outside.
     pub(super) fn has_strangers(&self) -> bool {
         match self {
             Self::Cgroup(cgroup) => cgroup.is_empty().is_ok_and(|empty| !empty),
@@ -118,13 +118,13 @@ impl Members {
         }
     }
 
-    /// The processes, those too that have just ended.
+    /// Lists the processes, including those that have just ended.
     fn list(&self) -> io::Result<Vec<Stat>> {
         Ok(match self {
             Self::Cgroup(cgroup) => {
                 let pids = cgroup.pids()?;
                 let found: Vec<Stat> = pids.into_iter().filter_map(Stat::read).collect();
-                // A number that is still in the cgroup has not gone to another process.
+                // A process id that is still in the cgroup does not belong to a new process.
                 let still: BTreeSet<i32> = cgroup.pids()?.into_iter().collect();
                 found.into_iter().filter(|stat| still.contains(&stat.process.pid)).collect()
             }
@@ -133,15 +133,15 @@ impl Members {
         })
     }
 
-    /// Sends a signal to each process once, but not to those in the process group that was sent
-    /// it already.
+    /// Sends a signal once to each process, except for those in a process group that has already
+    /// got it.
     pub(super) fn signal(&self, signal: Signal, but_group: Option<Pid>) {
         let but_group = but_group.map(|group| group.as_raw_nonzero().get());
         let mut seen: BTreeSet<i32> = BTreeSet::new();
         for _ in 0..MAX_PASSES {
             let found = match self.list() {
                 Ok(found) => found,
-                Err(error) => return complain(&format!("processes cannot be listed: {error}")),
+                Err(error) => return complain(&format!("cannot list the processes: {error}")),
             };
             let known = seen.len();
             for stat in found {
@@ -153,28 +153,29 @@ impl Members {
                     complain(&error.to_string());
                 }
             }
-            // A process whose parent ends while the lists are read may be in none of them. It is
-            // in the next one, and its parent was in this one.
+            // If the parent of a process ends during the search, the process may be in no list. The
+            // next pass finds it, because this pass has found its parent.
             if known > 0 && seen.len() == known {
                 return;
             }
         }
     }
 
-    /// Kills all processes that can be killed without a look at each. `false` if that is none.
+    /// Kills all processes that can be killed without a search. Returns `false` if there is no such
+    /// way.
     pub(super) fn kill_at_once(&self) -> bool {
         let Self::Cgroup(cgroup) = self else {
             return false;
         };
         let killed = cgroup.kill();
         if let Err(error) = &killed {
-            complain(&format!("the cgroup cannot be killed: {error}"));
+            complain(&format!("cannot kill the cgroup: {error}"));
         }
         killed.is_ok()
     }
 
-    /// Kills all descendants of this process once, wherever they are. `false` if some live and
-    /// none of them may be killed, for example because they are of another user.
+    /// Kills all descendants of this process once. Returns `false` if some are alive and none of
+    /// them may be killed, for example because they belong to another user.
     pub(super) fn kill_tree(&self) -> io::Result<bool> {
         let me = getpid().as_raw_nonzero().get();
         let mut found = match self {
@@ -186,12 +187,12 @@ impl Members {
         let is_refused = |killed: &io::Result<()>| {
             killed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
         };
-        // All are tried, before it is counted.
+        // Try all of them before counting.
         let refused = killed.filter(is_refused).count();
         Ok(refused == 0 || refused < found.len())
     }
 
-    /// Removes what was made to find them. There must be none left.
+    /// Removes the cgroup, if there is one. It must be empty.
     pub(super) fn remove(&self) {
         if let Self::Cgroup(cgroup) = self {
             cgroup.remove();

@@ -1,4 +1,4 @@
-//! Reading the workload's two pipes.
+//! Copies the workload's two output pipes to its log.
 
 mod lines;
 
@@ -24,11 +24,11 @@ use lines::{Moment, Output};
 /// Bytes read at a time.
 const PIECE: usize = 16 * 1024;
 
-/// Copies the workload's output to its log, in a thread of its own, until `ended` is
-/// closed at its other end; then what is in the pipes at that moment.
+/// Copies the workload's output to its log, in a thread of its own, until the other end of `ended`
+/// is closed. Then it copies what is in the pipes at that moment.
 ///
-/// It does not wait for the end of the pipes: a process that is none of the task's
-/// can have been given one.
+/// It does not wait for the end of the pipes, because a process outside of the task may hold them
+/// open.
 pub(super) fn copy(
     stdout: ChildStdout,
     stderr: ChildStderr,
@@ -65,8 +65,8 @@ impl Copy {
             if self.wait(ended, due) {
                 break;
             }
-            // One read of each that is ready, then the next wait: so what is ready first is read
-            // first. What is ready together has the same time.
+            // Read each ready pipe once, then wait again. So the pipe that is ready first is read
+            // first. Pipes that are ready together get the same time.
             let now = Moment::now();
             for source in &mut self.sources {
                 if source.is_ready {
@@ -82,15 +82,14 @@ impl Copy {
         self.shared.log_error(self.output.error());
     }
 
-    /// Waits until there is something to read, or something is due. `true` if the workload has
-    /// ended.
+    /// Waits until there is output, or until `due`. Returns `true` if the workload has ended.
     fn wait(&mut self, ended: &PipeReader, due: Option<Instant>) -> bool {
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         let pipes = self.sources.iter().filter_map(|source| source.pipe.as_ref());
         let mut fds = vec![PollFd::new(ended, PollFlags::IN)];
         fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        let polled = poll(&mut fds, left.as_ref()).is_ok(); // or interrupted
+        let polled = poll(&mut fds, left.as_ref()).is_ok(); // false if interrupted
         let ready: Vec<_> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
         let mut ready = ready.into_iter();
         let has_ended = ready.next().unwrap_or(false);
@@ -103,20 +102,20 @@ impl Copy {
 
 /// One of the two pipes.
 struct Source {
-    /// `None` after its end.
+    /// `None` after the end of the pipe.
     pipe: Option<File>,
     stream: Stream,
     is_ready: bool,
 }
 
 impl Source {
-    /// The flag is that of our end only: the workload's writes block as they should.
+    /// Only this end becomes non-blocking. The workload's writes still block.
     fn new(pipe: OwnedFd, stream: Stream) -> io::Result<Self> {
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
         Ok(Self { pipe: Some(pipe.into()), stream, is_ready: false })
     }
 
-    /// Reads once. Returns how many bytes there were.
+    /// Reads once. Returns the number of bytes.
     fn read(&mut self, buffer: &mut [u8], output: &mut Output, now: Moment) -> usize {
         let Some(pipe) = &mut self.pipe else { return 0 };
         match pipe.read(buffer) {
@@ -135,7 +134,8 @@ impl Source {
         0
     }
 
-    /// Reads what is in the pipe now. Not more: whoever else has the pipe could write forever.
+    /// Reads what is in the pipe now, and no more: another process with the pipe could write
+    /// forever.
     fn read_rest(&mut self, buffer: &mut [u8], output: &mut Output, now: Moment) {
         let there = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok());
         let mut left = there.and_then(|there| usize::try_from(there).ok()).unwrap_or(0);

@@ -11,24 +11,24 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A process that cannot be mistaken for another one of the same boot: process numbers are
-/// used again, start times go on.
+/// Identifies a process for one boot. Process ids are reused, but a start time belongs to one
+/// process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
     pub(super) pid: i32,
-    /// Clock ticks since boot, field 22 of `/proc/<pid>/stat`.
+    /// The start time in clock ticks since boot: field 22 of `/proc/<pid>/stat`.
     pub(super) start_time: u64,
 }
 
 impl Process {
-    /// The process that has this number now.
+    /// Identifies the process that has this id now.
     pub(super) fn of(pid: Pid) -> io::Result<Self> {
         let pid = pid.as_raw_nonzero().get();
         let stat = Stat::read(pid).ok_or(io::ErrorKind::NotFound)?;
         Ok(stat.process)
     }
 
-    /// Whether it still runs. A zombie does not.
+    /// Whether the process is still running. A zombie is not.
     pub(super) fn is_alive(self) -> bool {
         Stat::read(self.pid).is_some_and(|stat| stat.process == self && !stat.is_dead())
     }
@@ -37,10 +37,10 @@ impl Process {
         Pid::from_raw(self.pid)
     }
 
-    /// Sends a signal, unless it has ended.
+    /// Sends a signal, unless the process has ended.
     ///
-    /// The descriptor is taken first and the process looked at again then: should the number
-    /// have gone to another process in between, the start time tells.
+    /// It opens a pidfd first, and then checks the start time again. So if the id was given to
+    /// another process in between, that process gets no signal.
     pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
         let Some(pid) = self.pid() else {
             return Ok(());
@@ -52,13 +52,13 @@ impl Process {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(io::Error::new(
                 io::Error::from(error).kind(),
-                format!("process {} cannot be sent {signal:?}: {error}", self.pid),
+                format!("cannot send {signal:?} to process {}: {error}", self.pid),
             )),
         }
     }
 }
 
-/// What `/proc/<pid>/stat` says.
+/// The content of `/proc/<pid>/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) process: Process,
@@ -69,12 +69,13 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    /// `None` if there is no such process any more.
+    /// Reads the file. `None` if the process does not exist.
     pub(super) fn read(pid: i32) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name in parentheses can have any bytes, so fields are counted behind its end.
+    /// Parses the file. The name in parentheses can contain any bytes, so it counts the fields
+    /// after its end.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let (pid, rest) = text.split_once(' ')?;
@@ -89,19 +90,20 @@ impl Stat {
         })
     }
 
-    /// Whether it has ended, and at most waits for its parent to ask for its status.
+    /// Whether the process has ended. It may still be a zombie.
     pub(super) fn is_dead(self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 }
 
-/// How often all processes are looked at, until each has a parent among them.
+/// How many times all processes are read, until each has a parent among them.
 const MAX_PASSES: usize = 8;
 
-/// All processes there are.
+/// Reads all processes of the machine.
 ///
-/// They are looked at one after the other. If one has a parent that is not found, that parent ended
-/// meanwhile, and it is not known whose descendant the process is. Then all are looked at again.
+/// They are read one after the other. If the parent of a process is not among them, the parent has
+/// ended during the search, and the ancestors of the process are unknown. Then all processes are
+/// read again.
 pub(super) fn all() -> io::Result<Vec<Stat>> {
     let mut all = look()?;
     for _ in 1..MAX_PASSES {
@@ -113,7 +115,8 @@ pub(super) fn all() -> io::Result<Vec<Stat>> {
     Ok(all)
 }
 
-/// Whether each process has a parent among them. The system's first processes have the parent 0.
+/// Whether each process has a parent among them. The first processes of the system have the parent
+/// 0.
 fn is_whole(all: &[Stat]) -> bool {
     let pids: BTreeSet<i32> = all.iter().map(|stat| stat.process.pid).collect();
     all.iter().all(|stat| stat.parent == 0 || pids.contains(&stat.parent))
@@ -135,13 +138,13 @@ pub(super) fn lists_children() -> bool {
     Path::new("/proc/thread-self/children").exists()
 }
 
-/// The descendants of a process, zombies too, from the kernel's lists of children.
+/// Returns the descendants of a process, including zombies, from the kernel's lists of children.
 pub(super) fn listed_descendants(pid: i32) -> Vec<Stat> {
     let mut found: Vec<Stat> = Vec::new();
     let mut parents = vec![pid];
     while let Some(parent) = parents.pop() {
         for child in listed_children(parent) {
-            // A process that moves up while this goes on would be found twice.
+            // A process that gets a new parent during the search would be found twice.
             if found.iter().all(|known| known.process.pid != child) {
                 found.extend(Stat::read(child));
                 parents.push(child);
@@ -160,9 +163,9 @@ fn listed_children(pid: i32) -> Vec<i32> {
     lists.flat_map(children).collect()
 }
 
-/// The keepers and launchers that live and were started for this directory, which must be absolute. Known by
-/// their arguments, so that they are found when the directory is not; and by their mounts, since
-/// the same path is another directory in another container.
+/// Finds the living keepers and launchers that were started for this directory. `dir` must be
+/// absolute. They are found by their arguments, so the directory may be gone. They must have the
+/// same mount namespace, because the path may mean another directory in another container.
 pub(super) fn keepers(dir: &Path) -> io::Result<Vec<Process>> {
     let mounts = fs::read_link("/proc/self/ns/mnt")?;
     let mut all = all()?;
@@ -174,8 +177,8 @@ pub(super) fn keepers(dir: &Path) -> io::Result<Vec<Process>> {
     Ok(all.into_iter().map(|stat| stat.process).collect())
 }
 
-/// The directory that a keeper or its launcher was started for; `None` if the process is neither.
-/// A zombie is neither: it has no arguments.
+/// Returns the directory that a keeper or launcher was started for. `None` for any other process,
+/// and for a zombie, which has no arguments.
 pub(super) fn keeper_argument(pid: i32) -> Option<PathBuf> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = line.split(|byte| *byte == 0).skip(1);
@@ -184,7 +187,7 @@ pub(super) fn keeper_argument(pid: i32) -> Option<PathBuf> {
     is_keeper.then(|| std::ffi::OsStr::from_bytes(dir).into())
 }
 
-/// Whether the environment of a process has this entry. `false` where it may not be read.
+/// Whether the environment of a process has this entry. `false` if the environment cannot be read.
 pub(super) fn has_variable(pid: i32, entry: &str) -> bool {
     let path = PathBuf::from(format!("/proc/{pid}/environ"));
     fs::read(path).is_ok_and(|environment| {
@@ -192,12 +195,12 @@ pub(super) fn has_variable(pid: i32, entry: &str) -> bool {
     })
 }
 
-/// An identifier of the time since the machine was started.
+/// Returns an id of the current boot.
 pub(super) fn boot_id() -> io::Result<String> {
     read_line("/proc/sys/kernel/random/boot_id")
 }
 
-/// A new random identifier.
+/// Returns a new random id.
 pub(super) fn random_id() -> io::Result<String> {
     read_line("/proc/sys/kernel/random/uuid")
 }
@@ -214,7 +217,7 @@ pub(super) mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_and_spaces_is_no_field() {
+    fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let mut text = b"7 (a) Z 1 (b) R 42 17 ".to_vec();
         text.extend_from_slice("0 ".repeat(16).as_bytes());
         text.extend_from_slice(b"99 0 0");
@@ -224,22 +227,22 @@ pub(super) mod tests {
         assert!(!stat.is_dead());
     }
 
-    /// A process in the state `state`, with its number and that of its parent.
+    /// Makes the entry of a process with this state, id and parent.
     pub(in crate::keeper) fn stat(state: &str, pid: i32, parent: i32) -> Stat {
         let text = format!("{pid} (x) {state} {parent} {pid} {}1 0", "0 ".repeat(16));
         Stat::parse(text.as_bytes()).unwrap()
     }
 
     #[test]
-    fn a_process_whose_parent_is_missing_was_looked_at_before_its_parent_ended() {
+    fn a_list_is_complete_if_it_has_the_parent_of_each_process() {
         assert!(is_whole(&[stat("S", 1, 0), stat("S", 7, 1), stat("S", 9, 7)]));
         assert!(!is_whole(&[stat("S", 1, 0), stat("S", 9, 7)]));
     }
 
     #[test]
-    fn a_kernel_that_lists_children_lists_those_of_this_process() {
+    fn the_kernel_lists_the_children_of_this_process() {
         if !lists_children() {
-            // Not by `eprintln`, which is shown for tests that fail only.
+            // The output of `eprintln` is shown only for failed tests.
             let why = "the kernel has no CONFIG_PROC_CHILDREN";
             let test = "a_kernel_that_lists_children_lists_those_of_this_process";
             writeln!(io::stderr(), "skipped: {test} ({why})").unwrap();
@@ -268,7 +271,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn this_process_is_alive_and_an_older_one_of_its_number_is_not() {
+    fn this_process_is_alive_and_an_older_one_with_its_id_is_not() {
         let mut me = Process::of(rustix::process::getpid()).unwrap();
         assert!(me.is_alive());
         me.start_time -= 1;

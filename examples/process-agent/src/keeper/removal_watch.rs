@@ -1,4 +1,4 @@
-//! Whether a task's directory is still there.
+//! Detects that a task's directory was removed.
 
 use std::{
     fs::File,
@@ -14,17 +14,18 @@ use rustix::{
 
 use super::files;
 
-/// Time between the first two looks, and between two looks later on: it is doubled each time, so
-/// that thousands of keepers that wait cost nothing.
+/// Time until the first check. It is doubled for each later check, so that thousands of waiting
+/// keepers cost almost nothing.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How much later it looks while an agent is connected. The agent looks then, in one process for
-/// all of its tasks: see [`Keeper::wait`](super::Keeper::wait). This is for an agent that is stopped.
+/// How much later the keeper checks while an agent is connected. The agent checks instead, in one
+/// process for all of its tasks: see [`Keeper::wait`](super::Keeper::wait). The keeper's check is
+/// for an agent that is stopped by a signal.
 const DELAY: Duration = Duration::from_secs(600);
 
-/// Looks again and again. It looks at the directory that is held open, so that neither a rename
-/// nor another directory in its place is taken for a removal.
+/// Checks repeatedly whether a directory was removed. It uses the open directory, so a renamed
+/// directory does not count as removed.
 #[derive(Debug)]
 pub(super) struct RemovalWatch {
     dir: File,
@@ -38,18 +39,19 @@ impl RemovalWatch {
         Ok(Self { dir, pause: FIRST_PAUSE, look: Instant::now() + FIRST_PAUSE })
     }
 
-    /// When to call [`is_removed`](Self::is_removed) again.
+    /// Returns when to call [`is_removed`](Self::is_removed) again.
     pub(super) fn wakes_at(&self, has_clients: bool) -> Instant {
         if has_clients { self.look + DELAY } else { self.look }
     }
 
-    /// Looks at once when asked next, and more often for a while.
+    /// Makes the next call of [`is_removed`](Self::is_removed) check at once. Later checks are more
+    /// frequent for a while.
     pub(super) fn hurry(&mut self) {
         self.pause = FIRST_PAUSE;
         self.look = Instant::now();
     }
 
-    /// Whether it is gone, if it is time for a look.
+    /// Whether the directory was removed. Checks only if it is time.
     pub(super) fn is_removed(&mut self) -> bool {
         let now = Instant::now();
         if now < self.look {
@@ -57,7 +59,7 @@ impl RemovalWatch {
         }
         self.look = now + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        // Only this error means that it is gone; a disk that fails means nothing.
+        // Only this error means a removal. An error of the disk does not.
         let found = statat(&self.dir, files::KEEPER, AtFlags::SYMLINK_NOFOLLOW);
         matches!(found, Err(Errno::NOENT))
     }

@@ -27,37 +27,37 @@ use super::{
 use crate::process_state::{self, Inherited};
 use session::Session;
 
-/// Which part of a keeper's start a process is.
+/// The role of a process during a keeper's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
-    /// Starts the keeper, waits until it can be talked to, and exits. So the keeper is nobody's
-    /// child who would have to wait for it: neither the agent nor, after the
-    /// agent's death, the next one. The system's process 1 waits for it; where the agent is
+    /// Starts the keeper, waits until its socket is ready, and exits. So the keeper is not a child
+    /// of an agent, which would have to reap it. Process 1 of the system reaps it. If the agent is
     /// process 1, see [`init`](crate::init).
     Launch,
-    /// Is the keeper.
+    /// Runs as the keeper.
     Keep,
 }
 
-/// What a keeper tells its launcher, and the launcher tells the agent.
+/// The report of a keeper to its launcher, which passes it to the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Launched {
-    /// The workload was started, or it is written down why not.
+    /// The workload was started, or its exit record says why not.
     Started,
-    /// It could not come to a start; nothing was started.
+    /// The keeper failed, and started nothing.
     Failed {
         reason: String,
-        /// The system's error number, if it was the system that refused.
+        /// The system's error number, if the system refused the start.
         errno: Option<i32>,
     },
 }
 
-/// Runs the keeper or its launcher, if the arguments of the program ask for it: the hidden
-/// subcommand `keeper DIR`, and `keeper --keep DIR`, by which the launcher runs the same program as
-/// the keeper itself. They are read without a parser, which would take memory for as long as the
-/// keeper lives. Standard input is the task's directory, locked.
+/// Runs the keeper or its launcher, if the arguments of the program ask for it. The launcher is the
+/// hidden subcommand `keeper DIR`. It runs the same program as `keeper --keep DIR`. A parser for
+/// the arguments would take memory for as long as the keeper lives, so there is none. Standard
+/// input must be the task's directory, locked.
 ///
+/// Call it while the process has one thread, before any runtime is created.
 /// Must be called while the process has one thread, before any runtime is made.
 #[must_use]
 pub fn run_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
@@ -71,9 +71,9 @@ pub fn run_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Exi
     Some(run(Path::new(&dir), stage))
 }
 
-/// Returns when the workload has ended and nothing of it is left.
+/// Returns when no process of the workload is left.
 fn run(dir: &Path, stage: Stage) -> ExitCode {
-    // Both are started as `/proc/self/exe`, and would be called `exe` in a list of processes.
+    // Both run as `/proc/self/exe`, so their name would be `exe`.
     let _ = set_name(c"process-agent");
     let own = process_state::take_over();
     let of_agent =
@@ -94,38 +94,37 @@ fn run(dir: &Path, stage: Stage) -> ExitCode {
 }
 
 fn keep(dir: &Path, inherited: &Inherited) -> io::Result<()> {
-    let _ = setsid(); // refused to whom is a leader already
+    let _ = setsid(); // fails if it is a session leader already
     set_child_subreaper(Some(getpid()))?;
     let (dir, _lock) = take_lock(dir)?;
-    // So that no directory of the agent's is in use because of a task.
+    // The current directory must not keep a directory of the agent in use.
     env::set_current_dir("/")?;
     if dir.join(files::KEEPER).try_exists()? {
-        let started = format!("a keeper has been in {} already", dir.display());
+        let started = format!("{} was already used by a keeper", dir.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, started));
     }
     let spec: Spec = files::read(&dir, files::SPEC)?.ok_or_else(|| {
-        let missing = format!("{} is not prepared: it has no spec.json", dir.display());
+        let missing = format!("{} is not prepared: spec.json is missing", dir.display());
         io::Error::new(io::ErrorKind::NotFound, missing)
     })?;
     Session::open(&dir, spec, inherited)?.run()
 }
 
-/// Takes the lock from standard input, which has been handed down from the agent, so that there
-/// was no moment at which another writer could have had it. Returns the directory's path without
-/// symbolic links, and the lock.
+/// Takes the lock from standard input. The agent has passed it on, so no other writer could get it
+/// in between. Returns the directory's path without symbolic links, and the lock.
 fn take_lock(dir: &Path) -> io::Result<(PathBuf, File)> {
     let lock = File::from(fcntl_dupfd_cloexec(stdin(), 3)?);
     dup2_stdin(File::open("/dev/null")?)?;
     let dir = dir.canonicalize()?;
-    // It is held by this descriptor already, unless somebody else has started this process.
+    // The descriptor already has the lock, unless another program has started this process.
     if !lock::is_at(&lock, &dir)? || lock.try_lock().is_err() {
-        let not_it = format!("standard input is not {} with its lock", dir.display());
+        let not_it = format!("standard input is not the locked directory {}", dir.display());
         return Err(io::Error::other(not_it));
     }
     Ok((dir, lock))
 }
 
-/// Tells the launcher, which reads one line only and may be gone.
+/// Reports to the launcher, which reads one line only and may be gone.
 fn tell(what: &Launched) {
     if let Ok(line) = serde_json::to_string(what) {
         let _ = writeln!(io::stdout(), "{line}");

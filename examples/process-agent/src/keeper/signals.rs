@@ -1,4 +1,4 @@
-//! The signals of a keeper, as a descriptor that can be polled.
+//! The signals of a keeper, as a descriptor for `poll`.
 
 use std::{
     io::{self, Read as _},
@@ -16,8 +16,9 @@ use signal_hook::{
     low_level::pipe,
 };
 
-/// `TERM` and `INT` mean stop, and `CONT` that the keeper has been woken; `HUP` means nothing. They
-/// are handled, not ignored: a handler is not handed down to the workload.
+/// Handles the keeper's signals. `TERM` and `INT` stop the workload, `CONT` wakes the keeper, and
+/// `HUP` has no effect. They are handled and not ignored, because a workload would inherit an
+/// ignored signal.
 #[derive(Debug)]
 pub(super) struct Signals {
     woken: UnixStream,
@@ -34,7 +35,7 @@ impl Signals {
             flag::register(signal, Arc::clone(&stop))?;
         }
         flag::register(SIGCONT, Arc::clone(&continued))?;
-        // After the flags: actions are done in the order in which they were registered.
+        // After the flags, because actions run in the order of their registration.
         for signal in [SIGTERM, SIGINT, SIGCONT, SIGCHLD, SIGHUP] {
             pipe::register(signal, wakes.try_clone()?)?;
         }
@@ -45,13 +46,13 @@ impl Signals {
         PollFd::new(&self.woken, PollFlags::IN)
     }
 
-    /// Makes the descriptor wait for the next signal. Before the signals are asked for.
+    /// Makes the descriptor wait for the next signal. Call it before reading the signals.
     pub(super) fn clear(&self) {
         let mut bytes = [0; 64];
         while (&self.woken).read(&mut bytes).is_ok_and(|length| length > 0) {}
     }
 
-    /// Whether the keeper was told to stop the workload since the last call.
+    /// Whether a signal to stop the workload has arrived since the last call.
     pub(super) fn stop(&self) -> bool {
         self.stop.swap(false, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What a keeper reports to its clients.
+//! The reports of a keeper to its clients.
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
@@ -15,7 +15,7 @@ use time::UtcDateTime;
 use super::{exit::Exit, members::Tracking};
 use crate::stamp;
 
-/// What a keeper reports: one line of JSON at once, and one at each change.
+/// A report of a keeper: one line of JSON after the connection, and one at each change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Report {
     #[serde(flatten)]
@@ -30,25 +30,26 @@ pub(super) struct Report {
 pub(super) enum Reported {
     /// The workload is about to be started.
     Starting,
-    /// The workload runs, or what it has left behind does.
+    /// The workload is running, or its remaining processes are being ended.
     Running {
         pid: i32,
         #[serde(with = "stamp")]
         since: UtcDateTime,
-        /// How its processes are found; `None` from a keeper of an older version.
+        /// How the keeper finds the workload's processes. `None` if the keeper has an older
+        /// version.
         #[serde(default)]
         tracking: Option<Tracking>,
     },
-    /// All has ended and is written down.
+    /// The workload and all its processes have ended, and the end is recorded.
     Exited { exit: Exit },
 }
 
-/// What the thread that copies the output has for the thread that has the clients. Dropped at its
-/// end.
+/// The sending half of the state that the output thread shares with the main thread. The output
+/// thread drops it at its end.
 #[derive(Debug)]
 pub(super) struct Shared {
     log_error: Arc<Mutex<Option<String>>>,
-    /// Written to at each change.
+    /// A byte is written at each change.
     changed: PipeWriter,
 }
 
@@ -62,18 +63,18 @@ impl Shared {
         Ok((Self { log_error, changed }, state))
     }
 
-    /// Reports why lines of the log are being lost, or that none are.
+    /// Reports why lines of the log are being lost. `None`: no lines are being lost.
     pub(super) fn log_error(&self, error: Option<&str>) {
         let mut known = self.log_error.lock().unwrap_or_else(PoisonError::into_inner);
         if known.as_deref() != error {
             *known = error.map(ToOwned::to_owned);
-            // A full pipe has enough in it to wake the other thread.
+            // If the pipe is full, it already wakes the other thread.
             let _ = (&self.changed).write(&[0]);
         }
     }
 }
 
-/// The other end of [`Shared`].
+/// The receiving half of [`Shared`].
 #[derive(Debug)]
 pub(super) struct OutputState {
     log_error: Arc<Mutex<Option<String>>>,
@@ -91,7 +92,7 @@ impl OutputState {
         self.changes.is_none()
     }
 
-    /// Why lines of the log are being lost now, if they are.
+    /// Returns why lines of the log are being lost, if they are.
     pub(super) fn log_error(&mut self) -> Option<String> {
         let mut bytes = [0; 64];
         while let Some(changes) = &mut self.changes {

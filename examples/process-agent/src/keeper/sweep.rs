@@ -1,4 +1,4 @@
-//! What a keeper that was killed has left, and what descends from one that lives.
+//! Finds and kills the processes of a killed keeper, and the descendants of a living one.
 
 use std::{collections::BTreeSet, io, path::Path};
 
@@ -10,7 +10,7 @@ use super::{
     procfs::{self, Process, Stat},
 };
 
-/// What may be left of a task whose keeper is gone.
+/// The remaining processes of a task whose keeper was killed.
 pub(super) struct Remains<'a> {
     cgroup: Option<Cgroup>,
     token: &'a str,
@@ -18,8 +18,8 @@ pub(super) struct Remains<'a> {
 }
 
 impl<'a> Remains<'a> {
-    /// Without its cgroup, because it had none or it is not to be seen from here, a task's
-    /// processes are known by the token in their environment.
+    /// Finds the cgroup of the task. Without a visible cgroup, its processes are found by the token
+    /// in their environment.
     pub(super) fn of(
         token: &'a str,
         cgroup: Option<&Path>,
@@ -32,11 +32,12 @@ impl<'a> Remains<'a> {
         Ok(Self { cgroup, token, workload })
     }
 
-    /// Kills once what is left, and returns which processes were found alive; `None` when nothing
-    /// is left. To be repeated until then: a process can start another while it is looked for.
+    /// Kills the remaining processes once. Returns those that were alive; `None` if there are none.
+    /// Repeat it until it returns `None`, because a process can start another one during the
+    /// search.
     ///
-    /// Their user does not matter: a workload that changed its user is still the task's, and
-    /// nobody else can know the token.
+    /// It kills processes of any user. A process that has changed its user still belongs to the
+    /// task, and no other process can know the token.
     pub(super) fn kill_once(&self) -> io::Result<Option<Vec<Process>>> {
         if let Some(cgroup) = &self.cgroup {
             if cgroup.is_empty()? {
@@ -60,19 +61,19 @@ impl<'a> Remains<'a> {
     }
 }
 
-/// The descendants of a process that live, among `all`.
+/// Returns the living descendants of a process, among `all`.
 pub(super) fn descendants(all: Vec<Stat>, pid: i32) -> Vec<Stat> {
     with_descendants(all, |stat| stat.parent == pid)
 }
 
-/// Kills once what descends from a keeper that lives.
+/// Kills the descendants of a living keeper once.
 pub(super) fn kill_family(keeper: i32) -> io::Result<()> {
     kill(&descendants(procfs::all()?, keeper))
 }
 
-/// The processes among `all` that live and for which `is_of_task` holds, and their descendants. A
-/// descendant may have been looked at just before its parent ended, so parents that have ended
-/// count.
+/// Returns the living processes for which `is_of_task` holds, and their living descendants, among
+/// `all`. It follows parents that have ended, because a child may have been read just before its
+/// parent ended.
 fn with_descendants(mut all: Vec<Stat>, is_of_task: impl Fn(&Stat) -> bool) -> Vec<Stat> {
     let of_task = all.iter().filter(|stat| is_of_task(stat));
     let mut pids: BTreeSet<i32> = of_task.map(|stat| stat.process.pid).collect();
@@ -89,7 +90,7 @@ fn with_descendants(mut all: Vec<Stat>, is_of_task: impl Fn(&Stat) -> bool) -> V
     all
 }
 
-/// All of them, before the first that could not be killed is reported.
+/// Kills all of them, and returns the first error.
 fn kill(found: &[Stat]) -> io::Result<()> {
     let mut killed = Ok(());
     for stat in found {
@@ -104,7 +105,7 @@ mod tests {
     use crate::keeper::procfs::tests::stat;
 
     #[test]
-    fn a_descendant_is_found_though_its_parent_has_just_ended() {
+    fn a_descendant_is_found_if_its_parent_has_just_ended() {
         let all = vec![stat("S", 1, 0), stat("S", 5, 1), stat("S", 6, 8), stat("Z", 8, 5)];
         let found: Vec<i32> =
             descendants(all, 5).into_iter().map(|stat| stat.process.pid).collect();

@@ -1,4 +1,4 @@
-//! The start of a workload, and its exit code.
+//! Starts a workload, and returns its exit code.
 
 use std::{
     os::unix::process::CommandExt as _,
@@ -11,7 +11,7 @@ use rustix::process::WaitStatus;
 use super::{environment::TOKEN_VARIABLE, executable::explain, exit::NotStarted, files::Spec};
 use crate::process_state::INHERITED_VARIABLE;
 
-/// Starts the workload in a process group of its own.
+/// Starts the workload in its own process group.
 pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
     let definition = &spec.definition;
     let work_dir = definition.dir.as_deref().unwrap_or(dir);
@@ -31,11 +31,12 @@ pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
         .process_group(0)
         .spawn();
     spawned.map_err(|error| {
-        // The system does not say whether the directory or the executable was meant.
+        // The error of the system does not show whether it is about the directory or the
+        // executable.
         let spawn_error = match work_dir.metadata() {
             Err(error) => format!("the working directory {}: {error}", work_dir.display()),
             Ok(found) if !found.is_dir() => {
-                format!("the working directory {} is no directory", work_dir.display())
+                format!("the working directory {} is not a directory", work_dir.display())
             }
             Ok(_) => explain(executable, definition, work_dir, &error),
         };
@@ -43,7 +44,8 @@ pub(super) fn start(dir: &Path, spec: &Spec) -> Result<Child, NotStarted> {
     })
 }
 
-/// The exit code and the signal: 128 plus the signal is what a shell would say.
+/// Returns the exit code and the signal. For a signal, the code is 128 plus its number, as in a
+/// shell.
 pub(super) fn code(status: WaitStatus) -> (i32, Option<i32>) {
     let signal = status.terminating_signal();
     let code = signal.map_or_else(|| status.exit_status().unwrap_or(255), |n| 128 + n);

@@ -1,4 +1,4 @@
-//! Encoding and decoding of records.
+//! Encodes and decodes records.
 
 use std::io::Write as _;
 
@@ -7,15 +7,15 @@ use time::UtcDateTime;
 use super::record::{Head, Record, Stream};
 use crate::stamp;
 
-/// The most bytes of output that one record holds; longer lines are cut.
+/// The largest number of output bytes in a record. Longer lines are split.
 pub const MAX_RECORD: usize = 16 * 1024;
 
-/// The longest line of a file that can be a record, without its newline: the text takes at most four
-/// bytes for each byte of output.
+/// The longest line of a file that can be a record, without its newline. The text takes at most
+/// four bytes for each byte of output.
 pub(super) const MAX_LINE: usize = stamp::LENGTH + 32 + 4 * MAX_RECORD;
 
 impl Record {
-    /// The record as a line of a log file, with its newline.
+    /// Encodes the record as a line of a log file, with its newline.
     #[must_use]
     pub fn to_line(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(self.bytes.len() + 64);
@@ -23,7 +23,7 @@ impl Record {
         line
     }
 
-    /// Reads a line of a log file, without its newline. `None` if it is no record.
+    /// Decodes a line of a log file, without its newline. `None` if it is not a record.
     #[must_use]
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let (head, text) = decode(line)?;
@@ -33,14 +33,15 @@ impl Record {
     }
 }
 
-/// Writes records as lines. It keeps the last time as text, since many records have the same one.
+/// Encodes records as lines. It caches the text of the last time, because many records have the
+/// same time.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     stamp: Option<(UtcDateTime, String)>,
 }
 
 impl Encoder {
-    /// Appends the record, with its newline, to `lines`.
+    /// Appends the encoded record, with its newline, to `lines`.
     pub(super) fn encode(&mut self, head: Head, bytes: &[u8], lines: &mut Vec<u8>) {
         let stamp = match self.stamp.take() {
             Some((at, text)) if at == head.at => text,
@@ -54,7 +55,7 @@ impl Encoder {
         for chunk in bytes.utf8_chunks() {
             escape(chunk.valid().as_bytes(), lines);
             for byte in chunk.invalid() {
-                let _ = write!(lines, "\\x{byte:02x}"); // a Vec takes everything
+                let _ = write!(lines, "\\x{byte:02x}"); // never fails for a Vec
             }
         }
         lines.push(b'\n');
@@ -70,8 +71,8 @@ fn escape(mut text: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(text);
 }
 
-/// Reads what a line of a file, without its newline, has before its text, and the text as it is
-/// written there. `None` if it is no record.
+/// Decodes the head of a line without its newline. Also returns the text, which is still escaped.
+/// `None` if the line is not a record.
 pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
     if line.len() > MAX_LINE {
         return None;
@@ -87,9 +88,9 @@ pub(super) fn decode(line: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { at: stamp::parse(time)?, stream, continues, partial }, text))
 }
 
-/// Reads the lines of a block one after the other. What a line has before its text is often the same
-/// as in the line before it, and then it is compared only. A block without a backslash is searched
-/// for one only once.
+/// Decodes the lines of a block one after the other. The head of a line is often the same as in the
+/// line before, and then it is only compared. A block without a backslash is searched for one only
+/// once.
 #[derive(Debug)]
 pub(super) struct Decoder<'a> {
     last: Option<(Head, &'a [u8])>,
@@ -101,7 +102,7 @@ impl<'a> Decoder<'a> {
         Self { last: None, is_plain: memchr::memchr(b'\\', block).is_none() }
     }
 
-    /// See [`unescape`]. The text is from this block.
+    /// Works like [`unescape`]. The text must be from this block.
     pub(super) fn unescape(&self, text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
         if !self.is_plain || text.len() > MAX_RECORD {
             return unescape(text, bytes);
@@ -110,7 +111,7 @@ impl<'a> Decoder<'a> {
         Some(())
     }
 
-    /// See [`decode`].
+    /// Works like [`decode`].
     pub(super) fn decode(&mut self, line: &'a [u8]) -> Option<(Head, &'a [u8])> {
         if let Some((head, prefix)) = self.last
             && line.len() <= MAX_LINE
@@ -124,13 +125,13 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Whether `line` begins with `mark`, and what is behind it.
+/// Returns whether `line` begins with `mark`, and the rest.
 fn after<'a>(line: &'a [u8], mark: &[u8]) -> (bool, &'a [u8]) {
     line.strip_prefix(mark).map_or((false, line), |rest| (true, rest))
 }
 
-/// Appends the bytes of output that a text stands for. `None` if no record has this text; what was
-/// appended by then is to be cut off.
+/// Decodes an escaped text and appends it to `bytes`. `None` if the text is not valid. Then the
+/// caller must remove what was appended.
 pub(super) fn unescape(mut text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     let before = bytes.len();
     while let Some((plain, _, rest)) = split(text, memchr::memchr(b'\\', text)) {
@@ -152,7 +153,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// What is before `at`, the byte there, and what is behind it.
+/// Splits a text into the part before `at`, the byte there, and the rest.
 fn split(text: &[u8], at: Option<usize>) -> Option<(&[u8], u8, &[u8])> {
     let (plain, rest) = text.split_at_checked(at?)?;
     let (special, rest) = rest.split_first()?;
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn text_stands_for_itself() {
+    fn ordinary_text_is_not_escaped() {
         check(stderr("a  b ü\t".as_bytes()), "stderr a  b ü\t");
     }
 
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_not_taken_for_one() {
+    fn a_line_that_is_not_a_record_is_refused() {
         let time = "1970-01-01T00:00:00.000000000Z";
         for end in ["stdin x", "stdout", "stdout++ x", "stdout a\\q", "stdout \\x+f", "stdout \\x1"]
         {
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_more_output_than_a_record_holds_is_none() {
+    fn a_line_with_too_much_output_is_not_a_record() {
         let mut record = stderr(&[0xff; MAX_RECORD]);
         let text = |record: &Record| record.to_line().strip_suffix(b"\n").unwrap().to_vec();
         assert_eq!(Record::from_line(&text(&record)), Some(record.clone()));
@@ -251,7 +252,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_can_be_tried(bytes: Vec<u8>) {
+        fn any_bytes_can_be_decoded_without_a_panic(bytes: Vec<u8>) {
             let time = b"1970-01-01T00:00:00.000000000Z stdout ";
             let _ = Record::from_line(&bytes);
             let _ = Record::from_line(&[time, &bytes[..]].concat());

@@ -1,4 +1,4 @@
-//! The reading end of a log.
+//! Reads a log, and follows it while it is written and rotated.
 
 mod chain;
 mod cursor;
@@ -19,17 +19,17 @@ use cursor::{Batch, Cursor};
 pub use error::LogError;
 pub use options::{Follow, Options};
 
-/// Time between two looks at a log that is followed.
+/// Time between two checks of a followed log.
 ///
-/// Looking is chosen over inotify: it needs no watch to be moved at each rotation, works
-/// on every file system, cannot miss an event, and costs two `stat` calls.
+/// It does not use inotify. Checking works on every file system, cannot miss an event, needs no new
+/// watch at each rotation, and costs two `stat` calls.
 const POLL: Duration = Duration::from_millis(100);
 
-/// The records of the log in `dir`, oldest first, while it is being written and rotated.
+/// Reads the records of the log in `dir`, oldest first, while it is written and rotated.
 ///
-/// None is repeated, and none is skipped as long as the reader is not slower than
-/// the rotation deletes files: it holds those open that it still has to read. Where one may have
-/// been, a [`Stream::Note`](crate::log::Stream::Note) says so.
+/// No record is repeated. No record is skipped unless the rotation deletes files faster than the
+/// reader opens them: the reader holds the files open that it still has to read. If a record may
+/// have been skipped, the reader inserts a [`Stream::Note`](crate::log::Stream::Note).
 #[must_use]
 pub fn records(dir: &Path, options: Options) -> Records {
     Records {
@@ -41,34 +41,34 @@ pub fn records(dir: &Path, options: Options) -> Records {
     }
 }
 
-/// See [`records`].
+/// The reader that [`records`] returns.
 #[derive(Debug)]
 pub struct Records {
     dir: PathBuf,
     follow: Follow,
     ready: vec::IntoIter<Result<Record, LogError>>,
-    /// Where reading goes on; away while `reading`, and gone after the end.
+    /// The position in the log. `None` while `reading`, and after the end.
     cursor: Option<Box<Cursor>>,
     reading: Option<JoinHandle<(Box<Cursor>, Batch)>>,
 }
 
 impl Records {
-    /// The next record, or `None` at the end. Must be called on a Tokio runtime with time.
+    /// Returns the next record, or `None` at the end. Must be called on a Tokio runtime with time.
     ///
     /// # Errors
     ///
-    /// [`LogError::NoRecord`] for a line that is none, after which the next call goes on;
-    /// [`LogError::Read`] when the system refuses, which is the end.
+    /// [`LogError::NoRecord`] for a line that is not a record; the next call continues after it.
+    /// [`LogError::Read`] if the log cannot be read; then the reader ends.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no record.
+    /// If you drop the future, no record is lost.
     pub async fn next(&mut self) -> Option<Result<Record, LogError>> {
         loop {
             if let Some(record) = self.ready.next() {
                 return Some(record);
             }
-            // Asked before reading: what was written before the end was told is then read.
+            // Check this before reading, so that everything written before the end is read.
             let last = self.reading.is_none() && self.is_ended();
             let batch = self.read(last).await?;
             let at_end = batch.at_end;
@@ -77,7 +77,7 @@ impl Records {
             if at_end && last {
                 self.cursor = None;
             } else if !at_end {
-                // While these records are taken.
+                // Read the next block while the caller takes these records.
                 self.start(self.is_ended());
             } else if self.ready.len() == 0 {
                 self.wait().await;
@@ -93,8 +93,8 @@ impl Records {
         }
     }
 
-    /// Reads on in a thread for blocking work. What is under way survives a drop of the
-    /// future, in `self.reading`.
+    /// Reads the next block in a thread for blocking work. If the future is dropped, the read
+    /// continues in `self.reading`.
     async fn read(&mut self, last: bool) -> Option<Batch> {
         self.start(last);
         let joined = self.reading.as_mut()?.await;
@@ -115,7 +115,7 @@ impl Records {
         }
     }
 
-    /// Begins to read on, unless that is under way.
+    /// Starts to read the next block, unless a read is already running.
     fn start(&mut self, last: bool) {
         if let Some(mut cursor) = self.cursor.take() {
             self.reading = Some(tokio::task::spawn_blocking(move || {

@@ -1,17 +1,17 @@
-//! What a log has: records, each with a head and bytes of output.
+//! A record of a log: a head, and a line of output or a part of one.
 
 use time::UtcDateTime;
 
-/// One line of output, or a piece of one.
+/// One line of output, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// When the keeper read the last of these bytes.
     pub at: UtcDateTime,
-    /// Where the line was written to.
+    /// The stream that the line was written to.
     pub stream: Stream,
-    /// Whether these bytes continue the line of the stream's record before this one.
+    /// Whether these bytes continue the line of the stream's previous record.
     pub continues: bool,
-    /// Whether there is no newline behind these bytes.
+    /// Whether these bytes are not followed by a newline.
     pub partial: bool,
     /// The line without its newline, at most [`MAX_RECORD`](super::MAX_RECORD) bytes.
     pub bytes: Vec<u8>,
@@ -29,7 +29,7 @@ impl Record {
     }
 }
 
-/// What a [`Record`] has before its text.
+/// The head of a [`Record`]: everything except its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     /// See [`Record::at`].
@@ -42,19 +42,19 @@ pub(crate) struct Head {
     pub(crate) partial: bool,
 }
 
-/// Where a line came from.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// The workload's standard output.
     Stdout,
     /// The workload's standard error.
     Stderr,
-    /// The keeper, about the log itself.
+    /// The keeper's notes about the log itself.
     Note,
 }
 
 impl Stream {
-    /// The word that stands for the stream in a file.
+    /// Returns the name of the stream in a log file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Stream {
     }
 }
 
-/// A value for each stream.
+/// One value for each stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PerStream<T> {
     pub(super) stdout: T,
@@ -83,7 +83,7 @@ impl<T> PerStream<T> {
     }
 }
 
-/// The name of the `n`th rotated file, or of the current one for 0.
+/// Returns the name of the `n`th rotated file, or of the current one for 0.
 pub(super) fn file_name(n: u32) -> String {
     match n {
         0 => "log".to_owned(),

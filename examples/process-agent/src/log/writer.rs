@@ -1,4 +1,4 @@
-//! The writing end of a log: appends records, rotates the files, and counts what a full disk loses.
+//! Writes a log: appends records, rotates the files, and counts lines lost on a full disk.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -14,41 +14,41 @@ use super::{
     record::{Head, PerStream, Record, Stream, file_name},
 };
 
-/// How many bytes of records are kept for the next write at most.
+/// The most bytes of records that are held for the next write.
 const BATCH: usize = 64 * 1024;
 
-/// The mode of every file of a log, whatever the umask.
+/// The mode of every log file, whatever the umask is.
 const MODE: u32 = 0o600;
 
-/// Appends records to a task's log, rotates it, and goes on when the disk is full.
+/// Appends records to a task's log, and rotates it. On a full disk, it counts the lost lines and
+/// continues later.
 ///
-/// There may be one writer a directory at a time.
+/// A directory must have only one writer at a time.
 #[derive(Debug)]
 pub struct LogWriter {
     dir: PathBuf,
     max_size: u64,
     files: u32,
-    /// The current file, opened for appending. `None` after a rotation that could not
-    /// create a new one.
+    /// The current file, opened for appending. `None` if a rotation could not create it.
     file: Option<File>,
     encoder: Encoder,
-    /// Whole records that are to be written.
+    /// Complete records that are not written yet.
     batch: Vec<u8>,
     losses: Losses,
     error: Option<String>,
-    /// Where the file is to be cut, because a part of a record is behind it.
+    /// The length to cut the file to, because it ends with an incomplete record.
     torn: Option<u64>,
 }
 
 impl LogWriter {
-    /// Opens `log` in `dir`, and creates it if there is none. Before it passes `max_size` bytes it
-    /// is rotated, and `files` rotated files are kept.
+    /// Opens `log` in `dir`, or creates it. The file is rotated before it exceeds `max_size` bytes,
+    /// and `files` rotated files are kept.
     ///
-    /// A torn last line, as a crash leaves it, is cut off.
+    /// An incomplete last line of an earlier crash is deleted.
     ///
     /// # Errors
     ///
-    /// When `log` cannot be opened, read or cut.
+    /// Fails if `log` cannot be opened, read or cut.
     pub fn open(dir: &Path, max_size: u64, files: u32) -> io::Result<Self> {
         let mut file = open(dir)?;
         let len = whole_records(&mut file)?;
@@ -68,13 +68,13 @@ impl LogWriter {
 
     /// Writes one record.
     ///
-    /// It never fails: a record that cannot be written is counted, and a [`Stream::Note`] with the
-    /// number of lost lines is written as soon as one can be.
+    /// It never fails. If a record cannot be written, the writer counts the lost lines. As soon as
+    /// it can, it writes a [`Stream::Note`] with their number.
     pub fn append(&mut self, record: &Record) {
         self.append_all(std::slice::from_ref(record));
     }
 
-    /// Writes records as [`append`](Self::append) does, many at once.
+    /// Writes many records at once, in the same way as [`append`](Self::append).
     pub fn append_all(&mut self, records: &[Record]) {
         for record in records {
             self.push(record.head(), &record.bytes);
@@ -84,8 +84,8 @@ impl LogWriter {
         }
     }
 
-    /// Takes one record, of at most [`MAX_RECORD`](super::MAX_RECORD) bytes, for the next
-    /// [`flush`](Self::flush).
+    /// Adds one record of at most [`MAX_RECORD`](super::MAX_RECORD) bytes. The next
+    /// [`flush`](Self::flush) writes it.
     pub(crate) fn push(&mut self, head: Head, bytes: &[u8]) {
         self.encoder.encode(head, bytes, &mut self.batch);
         if self.batch.len() >= BATCH {
@@ -93,8 +93,8 @@ impl LogWriter {
         }
     }
 
-    /// Writes the records that were pushed, at once if one file has room for them, and a note about
-    /// earlier losses before them. Without such records it tries again to write the note.
+    /// Writes the added records, with one write if they fit into one file. If lines were lost
+    /// before, it first writes a note about them, even if there are no added records.
     pub(crate) fn flush(&mut self, now: UtcDateTime) {
         if self.batch.is_empty() && self.losses.lines == 0 {
             return;
@@ -110,8 +110,8 @@ impl LogWriter {
         self.batch = batch;
     }
 
-    /// Writes what is still to be written, notes losses if that is possible by now, and syncs the
-    /// file to the disk.
+    /// Writes the added records and a note about lost lines, if possible. Then syncs the file to
+    /// disk.
     pub fn finish(&mut self, now: UtcDateTime) {
         self.flush(now);
         let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
@@ -120,7 +120,7 @@ impl LogWriter {
         }
     }
 
-    /// Why lines are being lost; `None` if the last write succeeded.
+    /// Returns why lines are being lost. `None` if the last write succeeded.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
@@ -142,7 +142,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Adds to `written` the bytes of the whole records that it has written.
+    /// Writes a batch. Adds the number of bytes of completely written records to `written`.
     fn write(&mut self, batch: &[u8], written: &mut usize) -> io::Result<()> {
         while let Some(rest) = batch.get(*written..).filter(|rest| !rest.is_empty()) {
             *written += self.write_some(rest)?;
@@ -150,7 +150,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Writes records from the front of `rest`, at least one. Returns their length.
+    /// Writes at least one record from the front of `rest`. Returns the number of bytes.
     fn write_some(&mut self, rest: &[u8]) -> io::Result<usize> {
         let mut len = self.current_len()?;
         let mut part = fitting(rest, self.max_size.saturating_sub(len));
@@ -160,7 +160,7 @@ impl LogWriter {
                     len = self.current_len()?;
                     part = fitting(rest, self.max_size);
                 }
-                // Better a log that grows beyond its size than lost lines.
+                // A log that is too large is better than lost lines.
                 Err(_) => part = rest,
             }
         }
@@ -172,7 +172,7 @@ impl LogWriter {
         let whole = whole_lines(part, length, memchr::memrchr).len();
         if whole < length {
             self.torn = Some(len + whole as u64);
-            let _ = self.take_back(); // tried again before the next write
+            let _ = self.take_back(); // repeated before the next write
         }
         match result {
             Err(error) if whole == 0 => Err(error),
@@ -180,8 +180,9 @@ impl LogWriter {
         }
     }
 
-    /// The length of the current file, which is opened if it is not. A file that was removed is left,
-    /// since nobody could read it, and one that was cut is written to from where it was cut.
+    /// Returns the length of the current file. Opens it if necessary. If the file was deleted, a
+    /// new one is created, because nobody could read the old one. If it was cut, writing continues
+    /// at its new end.
     fn current_len(&mut self) -> io::Result<u64> {
         if self.torn.is_some() {
             self.take_back()?;
@@ -196,7 +197,7 @@ impl LogWriter {
         Ok(file.metadata()?.len())
     }
 
-    /// Cuts a torn record off, so that the next one does not continue it.
+    /// Cuts off an incomplete record, so that the next one does not continue it.
     fn take_back(&mut self) -> io::Result<()> {
         if let (Some(file), Some(len)) = (&self.file, self.torn)
             && file.metadata()?.len() > len
@@ -207,11 +208,11 @@ impl LogWriter {
         Ok(())
     }
 
-    /// `log.1` becomes `log.2` and so on, then `log` becomes `log.1`. A step that fails
-    /// leaves every file under some name, and the next write tries again.
+    /// Rotates the files: `log.1` becomes `log.2` and so on, then `log` becomes `log.1`. If a step
+    /// fails, every file still has some name, and the next write tries again.
     ///
-    /// Only what is there is renamed, up to the first number that is free: how many files there
-    /// may be says nothing of how many there are.
+    /// Only existing files are renamed, up to the first free number. So the cost does not depend on
+    /// the largest number of files.
     fn rotate(&mut self) -> io::Result<()> {
         let path = |n| self.dir.join(file_name(n));
         let step = |done: io::Result<()>| match done {
@@ -233,12 +234,12 @@ impl LogWriter {
     }
 }
 
-/// What could not be written since the last note.
+/// The lines that were lost since the last note.
 #[derive(Debug, Default)]
 struct Losses {
-    /// Lines of which at least a piece is lost.
+    /// The number of lines with at least one lost record.
     lines: u64,
-    /// Whether a piece of the line that has begun is lost, so that the line is counted.
+    /// Whether a record of the stream's current line is lost, so that the line is already counted.
     open: PerStream<bool>,
 }
 
@@ -255,13 +256,13 @@ impl Losses {
     }
 }
 
-/// The longest part of `lines` with whole lines only that has at most `room` bytes.
+/// Returns the longest part of `lines` that has only whole lines and at most `room` bytes.
 fn fitting(lines: &[u8], room: u64) -> &[u8] {
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     whole_lines(lines, room, memchr::memrchr)
 }
 
-/// What the first `length` bytes have up to behind the newline that `find` finds in them.
+/// Returns the first `length` bytes up to and including the newline that `find` finds in them.
 fn whole_lines(
     bytes: &[u8],
     length: usize,
@@ -271,7 +272,8 @@ fn whole_lines(
     bytes.get(..find(b'\n', bytes).map_or(0, |at| at + 1)).unwrap_or_default()
 }
 
-/// Writes until all is written or an error comes, and returns how many bytes were written too.
+/// Writes all bytes, or as many as possible before an error. Also returns the number of written
+/// bytes.
 fn write_counted(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
@@ -288,12 +290,12 @@ fn write_counted(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
 fn open(dir: &Path) -> io::Result<File> {
     let path = dir.join(file_name(0));
     let file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(path)?;
-    // The umask takes bits away from the mode of a new file.
+    // The umask removes bits from the mode of a new file.
     file.set_permissions(Permissions::from_mode(MODE))?;
     Ok(file)
 }
 
-/// The length of `file` up to behind its last newline.
+/// Returns the length of `file` up to and including its last newline.
 fn whole_records(file: &mut File) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut block = [0; 4096];

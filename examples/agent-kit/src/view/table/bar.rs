@@ -1,14 +1,14 @@
-//! How far a task has come, as a bar, and what colour that has.
+//! The progress bar of a task, and the color of its state.
 
 use onward::lifecycle::TaskState;
 use ratatui::style::{Color, Style};
 use ratatui::text::Span;
 
-/// How many cells a bar has: one for each step from `assigned` to `complete`.
+/// The number of cells of a bar: one for each step from `assigned` to `complete`.
 pub(super) const CELLS: u16 = 6;
 
-/// How many steps a task in this state has behind it; an end that can come at any time tells
-/// only the least.
+/// Returns how many steps a task in this state has completed. A final state that can follow several
+/// states returns the smallest number.
 pub(super) fn steps(state: TaskState) -> u16 {
     match state {
         TaskState::New
@@ -21,17 +21,17 @@ pub(super) fn steps(state: TaskState) -> u16 {
         TaskState::Accepted => 1,
         TaskState::Preparing => 2,
         TaskState::Ready => 3,
-        // Up to there, failure is a rejection.
+        // In earlier states, a failure is a rejection.
         TaskState::Starting | TaskState::Failed => 4,
         TaskState::Running => 5,
         TaskState::Complete => CELLS,
     }
 }
 
-/// The colour of a state. All are of the terminal's own sixteen, which its owner has chosen to
-/// be read on its background; what matters little is dim instead of grey for the same reason.
-pub(super) fn style(state: TaskState, coloured: bool) -> Style {
-    let colour = match state {
+/// Returns the color of a state. It is one of the terminal's 16 colors, which the user has chosen
+/// to be readable. For the same reason, unimportant text is dim and not gray.
+pub(super) fn style(state: TaskState, colored: bool) -> Style {
+    let color = match state {
         TaskState::New | TaskState::Pending | TaskState::Shutdown | TaskState::Remove => {
             return Style::new().dim();
         }
@@ -44,10 +44,10 @@ pub(super) fn style(state: TaskState, coloured: bool) -> Style {
         TaskState::Complete => Color::Green,
         TaskState::Failed | TaskState::Rejected | TaskState::Orphaned => Color::Red,
     };
-    if coloured { Style::new().fg(colour) } else { Style::new() }
+    if colored { Style::new().fg(color) } else { Style::new() }
 }
 
-/// The bar of a task that came so many steps far.
+/// Draws the bar of a task with this many completed steps.
 pub(super) fn bar(steps: u16, style: Style) -> Vec<Span<'static>> {
     let full = usize::from(steps.min(CELLS));
     let empty = usize::from(CELLS).saturating_sub(full);

@@ -1,28 +1,28 @@
-//! Which columns there is room for.
+//! The columns of the table, and their widths.
 
 use onward::lifecycle::TaskState;
 
 use super::super::text::width;
 use super::bar;
 
-/// A column of the table, from left to right.
+/// A column of the table. The variants are in the order from left to right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Column {
-    /// The task.
+    /// The name of the task.
     Name,
-    /// How far it has come, as a picture.
+    /// The progress bar.
     Bar,
-    /// Its state, in a word.
+    /// The name of the state.
     State,
-    /// How long it has been in its state.
+    /// The time since the task entered its state.
     Time,
-    /// How often it has been tried.
+    /// The number of attempts.
     Tries,
-    /// The workload's process.
+    /// The process id of the workload.
     Pid,
-    /// The progress of the operation in flight, or the last step.
+    /// The progress of the running operation, or the last step.
     Message,
-    /// What went wrong. It takes what the others leave.
+    /// The error. It gets the remaining width.
     Error,
 }
 
@@ -38,8 +38,8 @@ impl Column {
         Self::Error,
     ];
 
-    /// Those that can be missed, first the one that is missed least. The bar tells as much as
-    /// the word in fewer cells, so in the narrowest terminals it is the bar that remains.
+    /// The optional columns, the most important first. The bar shows as much as the state in fewer
+    /// cells, so the narrowest tables keep the bar.
     const DISPENSABLE: [Self; 6] =
         [Self::Message, Self::Tries, Self::Pid, Self::Error, Self::Time, Self::State];
 
@@ -56,12 +56,12 @@ impl Column {
         }
     }
 
-    /// Numbers that are compared stand below each other.
+    /// Whether the column is right-aligned, so that numbers can be compared.
     pub(super) fn right_aligned(self) -> bool {
         matches!(self, Self::Time | Self::Pid)
     }
 
-    /// The most cells that the column gets of so many.
+    /// Returns the largest width of the column if it wants this many cells.
     fn most(self, cells: u16) -> u16 {
         match self {
             Self::Name => (cells / 4).clamp(6, 24),
@@ -70,28 +70,28 @@ impl Column {
         }
     }
 
-    /// The cells without which the column is not worth showing.
+    /// Returns the smallest useful width of the column.
     fn least(self, wanted: u16) -> u16 {
         if self == Self::Error { wanted.min(16) } else { wanted }
     }
 
-    /// The empty cells before it.
+    /// Returns the number of empty cells before the column.
     fn gap(self) -> u16 {
         match self {
             Self::Name => 0,
-            Self::State => 1, // the word belongs to its bar
+            Self::State => 1, // the state belongs to the bar before it
             Self::Bar | Self::Time | Self::Tries | Self::Pid | Self::Message | Self::Error => 2,
         }
     }
 }
 
-/// How wide each column wants to be; one that wants nothing is not shown.
+/// The wanted width of each column. A column with width 0 is not shown.
 ///
-/// It only grows, so that the table does not jump to and fro.
+/// A width only grows, so that the columns do not move back and forth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Widths([u16; Column::ALL.len()]);
 
-/// A column's place in a line.
+/// The position of a column in a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     pub(super) column: Column,
@@ -100,7 +100,7 @@ pub(super) struct Place {
 }
 
 impl Widths {
-    /// With the room, from the start, for what comes in every life.
+    /// Makes the initial widths, with space for values that every task has.
     pub(super) fn at_first() -> Self {
         let mut widths = Self::default();
         widths.want(Column::Bar, bar::CELLS);
@@ -122,7 +122,7 @@ impl Widths {
         self.0.get(column as usize).copied().unwrap_or(0)
     }
 
-    /// The places of the columns that fit into so many cells.
+    /// Computes the positions of the columns that fit into this many cells.
     pub(super) fn places(mut self, cells: u16) -> Vec<Place> {
         for (wanted, column) in self.0.iter_mut().zip(Column::ALL) {
             *wanted = (*wanted).min(column.most(cells));
@@ -134,7 +134,7 @@ impl Widths {
             }
             shown.retain(|&column| column != missed);
         }
-        // Whatever is still missing is missing from the name.
+        // If it still does not fit, the name is cut.
         let mut excess = self.least(&shown).saturating_sub(cells);
         let mut x = 0;
         let mut places = Vec::new();
@@ -150,7 +150,7 @@ impl Widths {
         places
     }
 
-    /// The least cells that these columns take together.
+    /// Returns the smallest total width of these columns.
     fn least(self, shown: &[Column]) -> u16 {
         let cells = shown.iter().map(|&c| c.gap().saturating_add(c.least(self.of(c))));
         cells.fold(0, u16::saturating_add)

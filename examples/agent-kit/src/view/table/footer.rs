@@ -1,4 +1,4 @@
-//! The table's last line: how many tasks there are in which state, and what can be done.
+//! The last line of the table: the number of tasks in each state, and the hint.
 
 use onward::lifecycle::TaskState;
 use ratatui::buffer::Buffer;
@@ -10,19 +10,19 @@ use super::super::text::{cut, one_line, width};
 use super::bar;
 use crate::board::Row;
 
-/// Draws the totals, and the hint where there is room for it.
+/// Draws the totals, and the hint if it fits.
 pub(super) fn draw(
     rows: &[Row],
     hidden: usize,
     hint: &str,
-    coloured: bool,
+    colored: bool,
     area: Rect,
     canvas: &mut Buffer,
 ) {
     let mut x = area.x;
-    let mut spans = totals(rows, hidden, coloured).into_iter().peekable();
+    let mut spans = totals(rows, hidden, colored).into_iter().peekable();
     while let Some(span) = spans.next() {
-        // A cell is kept for the mark that the rest is missing.
+        // Keep one cell for the mark that something is missing.
         let kept = u16::from(spans.peek().is_some());
         let room = area.right().saturating_sub(x);
         if width(&span.content) > room.saturating_sub(kept) {
@@ -43,8 +43,8 @@ pub(super) fn draw(
     }
 }
 
-/// `9 tasks: 3 running, 4 complete, 2 failed`, each state in its colour.
-fn totals(rows: &[Row], hidden: usize, coloured: bool) -> Vec<Span<'static>> {
+/// Formats `9 tasks: 3 running, 4 complete, 2 failed`, each state in its color.
+fn totals(rows: &[Row], hidden: usize, colored: bool) -> Vec<Span<'static>> {
     let tasks = if rows.len() == 1 { "task" } else { "tasks" };
     let mut spans = vec![Span::styled(format!("{} {tasks}", rows.len()), Style::new().bold())];
     if hidden > 0 {
@@ -55,7 +55,7 @@ fn totals(rows: &[Row], hidden: usize, coloured: bool) -> Vec<Span<'static>> {
         let count = rows.iter().filter(|row| row.status.state == state).count();
         if count > 0 {
             spans.push(Span::raw(before));
-            spans.push(Span::styled(format!("{count} {state}"), bar::style(state, coloured)));
+            spans.push(Span::styled(format!("{count} {state}"), bar::style(state, colored)));
             before = ", ";
         }
     }

@@ -1,4 +1,4 @@
-//! Where the cgroup of a workload can be made: below that of its keeper.
+//! Finds the place for the cgroup of a workload, below the cgroup of its keeper.
 
 use std::{
     ffi::OsString,
@@ -9,19 +9,19 @@ use std::{
 
 use super::{is_cgroup2, name, open_dir_at_path};
 
-/// Where a workload's cgroup can be made.
+/// The place for a workload's cgroup.
 #[derive(Debug)]
 pub(in crate::keeper) struct Place {
     /// The keeper's own cgroup.
     pub(super) own: OwnedFd,
     pub(super) name: String,
-    /// The whole path of the new directory.
+    /// The absolute path of the new directory.
     pub(in crate::keeper) path: PathBuf,
 }
 
 impl Place {
-    /// The place in this process's own cgroup. `None` where there is no cgroup v2, or where the
-    /// own one cannot be seen from here, as in some containers.
+    /// Finds the place in this process's own cgroup. `None` if there is no cgroup v2, or if the own
+    /// cgroup is not visible, as in some containers.
     pub(in crate::keeper) fn find(token: &str) -> Option<Self> {
         let mounts = fs::read("/proc/self/mountinfo").ok()?;
         let own = own_cgroup().ok()??;
@@ -29,13 +29,13 @@ impl Place {
         let name = name(token);
         let path = own.join(&name);
         let own = open_dir_at_path(&own).ok()?;
-        // The record of it is JSON.
+        // The path must be UTF-8, because it is recorded as JSON.
         (is_cgroup2(&own) && path.to_str().is_some()).then_some(Self { own, name, path })
     }
 }
 
-/// This process's path in the hierarchy of cgroup v2, as its cgroup namespace shows it. `None`
-/// where there is only cgroup v1.
+/// Returns this process's path in the hierarchy of cgroup v2, relative to its cgroup namespace.
+/// `None` if there is only cgroup v1.
 pub(super) fn own_cgroup() -> io::Result<Option<PathBuf>> {
     let text = fs::read("/proc/self/cgroup")?;
     let mut lines = text.split(|byte| *byte == b'\n');
@@ -43,14 +43,14 @@ pub(super) fn own_cgroup() -> io::Result<Option<PathBuf>> {
     Ok(path.map(|path| PathBuf::from(OsString::from_vec(path.to_vec()))))
 }
 
-/// The directory of a cgroup, from the text of `mountinfo`.
+/// Returns the directory of a cgroup. `mounts` is the content of `mountinfo`.
 fn directory_of(mounts: &[u8], cgroup: &Path) -> Option<PathBuf> {
     let mut lines = mounts.split(|byte| *byte == b'\n');
     lines.find_map(|line| {
         let mut fields = line.split(|byte| *byte == b' ');
         let root = unescape(fields.nth(3)?);
         let mount_point = unescape(fields.next()?);
-        // Optional fields end with a dash; the type is behind it.
+        // A dash ends the optional fields. The type follows.
         if fields.find(|field| *field == b"-").and_then(|_| fields.next())? != b"cgroup2" {
             return None;
         }
@@ -58,8 +58,8 @@ fn directory_of(mounts: &[u8], cgroup: &Path) -> Option<PathBuf> {
     })
 }
 
-/// A path in `mountinfo`, where space, tab, newline and backslash are written as `\` and three
-/// octal digits.
+/// Decodes a path in `mountinfo`. There, space, tab, newline and backslash are written as `\` and
+/// three octal digits.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_of_a_cgroup_is_found_where_its_hierarchy_is_mounted() {
+    fn the_directory_of_a_cgroup_is_below_the_mount_point_of_cgroup2() {
         let only = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
         check(only, "/", Some("/sys/fs/cgroup/"));
         check(only, "/system.slice/a.service", Some("/sys/fs/cgroup/system.slice/a.service"));
@@ -95,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_the_hierarchy_that_is_mounted_has_only_the_cgroups_below_it() {
+    fn a_mount_of_a_part_has_only_the_cgroups_of_that_part() {
         let part = "31 23 0:28 /a/b /sys/fs/my\\040cgroup rw - cgroup2 none rw\n";
         check(part, "/a/b/c", Some("/sys/fs/my cgroup/c"));
         check(part, "/a/bc", None);
         check(part, "/", None);
-        // What is outside of the own cgroup namespace.
+        // The own cgroup namespace does not show this one.
         let outside = "31 23 0:28 /../.. /sys/fs/cgroup rw - cgroup2 none rw\n";
         check(outside, "/", None);
     }

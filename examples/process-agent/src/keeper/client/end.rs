@@ -13,31 +13,32 @@ use crate::keeper::{
     sweep::kill_family,
 };
 
-/// The longest time between two looks at a keeper whose directory is not there.
+/// The longest time between two checks of a keeper whose directory is gone.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Keeper {
-    /// Ends the task, whatever its state, and returns when nothing of it is left: stops it, or
-    /// with `force` kills it; sweeps what a lost keeper has left. A task that has not been
-    /// started cannot be started any more.
+    /// Ends the task in any state, and returns when no process of it is left. It stops the task, or
+    /// kills it with `force`. If the keeper is lost, it kills the remaining processes. A task that
+    /// was not started can no longer be started.
     ///
-    /// A keeper that does not answer is woken with `CONT`, and so is a launcher; if that does not
-    /// help, `force` kills it and sweeps.
+    /// A keeper or launcher that does not answer is woken with `CONT`. If that does not help,
+    /// `force` kills it and the remaining processes.
     ///
     /// If the task's directory was removed, moved or replaced, this call finds the keeper by the
-    /// path it was started for, asks it to stop the workload, and waits for its end. It does not
-    /// find a keeper of another user, or in another PID or mount namespace. It does not find a
-    /// keeper that was started for another path to the directory, such as a symbolic link. If the
-    /// keeper was killed too, nothing is found: a directory that was removed looks like one that
-    /// never was.
+    /// path in its arguments. It asks the keeper to stop the workload, and waits for its end. It
+    /// does not find a keeper of another user, or in another PID or mount namespace. It does not
+    /// find a keeper that was started with another path to the directory, such as a symbolic link.
+    /// If the keeper was killed too, it finds nothing: a removed directory looks like one that
+    /// never existed.
     ///
     /// # Errors
     ///
-    /// Those of [`state`](Self::state), [`stop`](Self::stop) and [`sweep`](Self::sweep).
+    /// The errors of [`state`](Self::state), [`stop`](Self::stop) and [`sweep`](Self::sweep).
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the task still ends if it was asked to. Can be called again.
+    /// If you drop the future, a task that was already asked to end still ends. You can call it
+    /// again.
     pub async fn end(&self, force: bool) -> Result<(), KeeperError> {
         let mut silences = 0;
         loop {
@@ -57,7 +58,7 @@ impl Keeper {
         }
     }
 
-    /// One step towards the end. `true` if it is reached.
+    /// Makes one step towards the end. Returns `true` when the task has ended.
     async fn come_closer(&self, force: bool) -> Result<bool, KeeperError> {
         match self.state().await? {
             State::Exited(Exit::NotStarted(refused)) if refused.is_temporary() => self.bar(),
@@ -69,13 +70,14 @@ impl Keeper {
             }
             State::Starting | State::Running { .. } => {
                 match self.ask(Request { stop: !force, kill: force }).await {
-                    // It has changed since; another look says how.
+                    // The state has changed since. Look again.
                     Err(KeeperError::Lost { .. } | KeeperError::NotStarted { .. }) => {
                         return Ok(false);
                     }
                     asked => asked?,
                 }
-                // Not for ever: the keeper may be stopped by now, or its directory be gone.
+                // Wait only for a limited time, because the keeper may be stopped or its directory
+                // removed.
                 match timeout(PATIENCE, self.wait()).await {
                     Ok(_) | Err(_) => Ok(false),
                 }
@@ -83,7 +85,7 @@ impl Keeper {
         }
     }
 
-    /// Ends the keepers of this path whose directory is not there, and waits for them.
+    /// Ends the keepers of this path whose directory is gone, and waits for them.
     async fn end_keepers(&self, force: bool) -> Result<(), KeeperError> {
         let end = async {
             loop {
@@ -95,7 +97,7 @@ impl Keeper {
             }
         };
         if !force {
-            // As long as the grace allows.
+            // The grace limits the time.
             return end.await;
         }
         timeout(PATIENCE, end).await.unwrap_or_else(|_| Err(self.silent()))
@@ -109,10 +111,10 @@ impl Keeper {
                 let ended = if force {
                     kill_family(keeper.pid)
                 } else {
-                    // For a keeper, that is the request to stop its workload.
+                    // For a keeper, this is the request to stop its workload.
                     keeper.signal(Signal::TERM)
                 };
-                // One that is stopped does not act on anything else.
+                // A stopped process reacts to no other signal.
                 ended
                     .and_then(|()| keeper.signal(Signal::CONT))
                     .map_err(|error| self.file("", error))?;
@@ -123,8 +125,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// The keepers that live and were started for this path. In a thread for blocking work: it
-    /// looks at all processes.
+    /// Returns the living keepers that were started for this path. Runs in a thread for blocking
+    /// work, because it reads all processes.
     async fn keepers(&self) -> Result<Vec<Process>, KeeperError> {
         let dir = std::path::absolute(&self.dir);
         let found = tokio::task::spawn_blocking(move || procfs::keepers(&dir?)).await;
@@ -132,26 +134,26 @@ impl Keeper {
         found.map_err(|error| self.file("", error))
     }
 
-    /// Sends a signal to whatever may have the lock: the keeper of the record, and the keepers and
-    /// launchers that were started for this path.
+    /// Sends a signal to each process that may have the lock: the keeper in the record, and all
+    /// keepers and launchers that were started for this path.
     async fn signal_keepers(&self, signal: Signal) -> Result<(), KeeperError> {
         let mut keepers = self.keepers().await?;
         if let Some(record) = self.read::<KeeperRecord>(files::KEEPER)? {
             let boot_id = procfs::boot_id().map_err(|error| self.file("/proc", error))?;
-            // Whoever has barred the task is in the record too, and is no keeper.
+            // The record may also name the process that barred the task, which is not a keeper.
             let is_keeper =
                 record.boot_id == boot_id && procfs::keeper_argument(record.keeper.pid).is_some();
             keepers.extend(is_keeper.then_some(record.keeper));
         }
         for keeper in keepers {
-            // Its start time is compared there.
+            // `signal` compares the start time.
             keeper.signal(signal).map_err(|error| self.file(files::KEEPER, error))?;
         }
         Ok(())
     }
 
-    /// Takes the place of the keeper if none has been there and none is on its way, so that none
-    /// can start any more. `false` if there is a keeper in the meantime.
+    /// Bars the task from starting, if it has no keeper and none is starting. Returns `false` if
+    /// there is a keeper by now.
     fn bar(&self) -> Result<bool, KeeperError> {
         let locked = match lock::try_lock(&self.dir) {
             Ok(Some(locked)) => locked,
@@ -160,7 +162,7 @@ impl Keeper {
             Err(error) => return Err(self.file("", error)),
         };
         if !self.has(files::SPEC)? {
-            // Nothing is prepared that could be started.
+            // The task is not prepared, so it cannot be started.
             return Ok(true);
         }
         if self.has(files::KEEPER)? {
@@ -170,7 +172,7 @@ impl Keeper {
                 return Ok(false);
             }
         }
-        let spawn_error = "it was ended before it was started".to_owned();
+        let spawn_error = "the task was ended before it was started".to_owned();
         let exit = Exit::NotStarted(NotStarted { spawn_error, errno: None });
         files::open_exit(&self.dir)
             .and_then(|file| files::write_exit(&file, &exit))

@@ -6,45 +6,45 @@ use serde::de::DeserializeOwned;
 use super::Keeper;
 use crate::keeper::{ExecutableError, exit::is_scarce, files};
 
-/// Why a task could not be prepared, started, looked at or ended.
+/// Why a task could not be prepared, started, inspected or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
     /// The command cannot be executed.
     #[error(transparent)]
     Executable(#[from] ExecutableError),
-    /// The working directory is not there.
-    #[error("the working directory {} cannot be used: {error}; create it or change `dir`", path.display())]
+    /// The working directory cannot be used.
+    #[error("cannot use the working directory {}: {error}; create it or change `dir`", path.display())]
     WorkingDirectory {
         /// The definition's `dir`.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// The task's directory has been started in, and a task is started at most once.
+    /// A task was already started in this directory. A task starts at most once.
     #[error("{} has been started already; prepare a new task in a directory of its own", dir.display())]
     AlreadyStarted {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// There is no keeper to be asked.
+    /// The task was not started, so there is no keeper.
     #[error("{} has not been started; spawn its keeper first", dir.display())]
     NotStarted {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// There is nothing of a task that was started.
+    /// The task's directory is gone.
     #[error("the directory {} was removed, moved or replaced, and with it what is known of the task", dir.display())]
     Gone {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The caller of a preparation has gone, so it was not done.
+    /// The caller of a preparation was dropped, so the preparation stopped.
     #[error("the preparation of {} was given up", dir.display())]
     GivenUp {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The keeper could not come to the start of the workload.
+    /// The keeper failed before the start of the workload.
     #[error(
         "the keeper of {} could not start: {reason}{}",
         dir.display(), limit_hint(*errno).unwrap_or_default()
@@ -52,9 +52,9 @@ pub enum KeeperError {
     Launch {
         /// The task's directory.
         dir: PathBuf,
-        /// What it said.
+        /// The keeper's error.
         reason: String,
-        /// The system's error number, if it was the system that refused.
+        /// The system's error number, if the system refused the start.
         errno: Option<i32>,
     },
     /// The keeper was killed.
@@ -63,45 +63,44 @@ pub enum KeeperError {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The keeper lives, so sweeping is not for this task.
-    #[error("the keeper of {} lives; stop or kill the task instead of sweeping it", dir.display())]
+    /// The keeper is alive, so the task cannot be swept.
+    #[error("the keeper of {} is alive; stop or kill the task instead of sweeping it", dir.display())]
     StillRunning {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// The keeper, or another process that writes the directory, has its lock and does not answer
-    /// or release it.
+    /// The keeper, or another writer, has locked the directory and neither answers nor unlocks it.
     #[error("the keeper of {} does not answer; it may be stopped, and then needs a CONT signal", dir.display())]
     Silent {
         /// The task's directory.
         dir: PathBuf,
     },
-    /// A file or directory of the task could not be made, read or written.
+    /// A file or directory of the task cannot be created, read or written.
     #[error("{}: {error}{}", path.display(), hint(error))]
     File {
-        /// Which one.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "most have nothing that helps")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "most errors have no hint")]
 fn hint(error: &io::Error) -> &'static str {
     if let Some(hint) = limit_hint(error.raw_os_error()) {
         return hint;
     }
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
-        io::ErrorKind::PermissionDenied => "; the agent's user needs the permission",
-        io::ErrorKind::NotFound => "; create what is missing on the way to it",
-        io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written to",
+        io::ErrorKind::PermissionDenied => "; give the agent's user the permission",
+        io::ErrorKind::NotFound => "; create the missing directory",
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a writable directory",
         io::ErrorKind::InvalidData => "; it was not written by a keeper of this version",
         _ => "",
     }
 }
 
-/// What helps if a limit is too low.
+/// Returns a hint if a limit is too low.
 fn limit_hint(errno: Option<i32>) -> Option<&'static str> {
     match Errno::from_raw_os_error(errno?) {
         Errno::MFILE => {
@@ -114,7 +113,7 @@ fn limit_hint(errno: Option<i32>) -> Option<&'static str> {
 }
 
 impl KeeperError {
-    /// The system's error number, if it was the system that refused.
+    /// Returns the system's error number, if there is one.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         match self {
@@ -133,8 +132,8 @@ impl KeeperError {
         }
     }
 
-    /// Whether the same call can succeed later: the system has too little of something
-    /// for the moment, or it is not known what runs.
+    /// Whether the same call may succeed later. Either a resource of the system is exhausted for
+    /// the moment, or the state of the task is not known yet.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Silent { .. }) || self.errno().is_some_and(is_scarce)

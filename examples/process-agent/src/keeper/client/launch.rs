@@ -19,33 +19,35 @@ use crate::{
     turns::TURNS,
 };
 
-/// How long a launch may take before its outcome is looked for: many can be under way at once.
+/// How long a launch may take before its result is read from the directory. Many launches can run
+/// at once.
 const LAUNCH_TAKES: Duration = Duration::from_secs(60);
 
 impl Keeper {
-    /// Starts the keeper, and returns when the workload runs or has ended. A workload that
-    /// could not be started has ended with [`Exit::NotStarted`]. If the reason for that is
+    /// Starts the keeper, and returns when the workload is running or has ended. A workload that
+    /// could not be started has ended with [`Exit::NotStarted`]. If the reason is
     /// [temporary](super::super::NotStarted::is_temporary), another call tries again.
     ///
-    /// What the launcher reports is not relied on if it is not good news: it may have been killed
-    /// after it had started the keeper. The directory's lock and the keeper's records then decide.
+    /// If the launcher reports a failure, that may be wrong: it may have been killed after it
+    /// started the keeper. So the directory's lock and the keeper's records decide.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::Launch`] if nothing runs and nothing will start. [`KeeperError::Lost`] if a
-    /// keeper was here and was killed. [`KeeperError::Silent`] if it is not known what runs: the
-    /// call is to be repeated.
+    /// [`KeeperError::Launch`] if nothing runs and nothing will start. [`KeeperError::Lost`] if the
+    /// keeper was killed. [`KeeperError::Silent`] if it is not known whether the workload runs;
+    /// then call it again.
     ///
     /// # Cancel safety
     ///
-    /// A dropped call may or may not have started the keeper. Called again, it finds the same
-    /// one: a workload is started at most once.
+    /// If you drop the future, the keeper may or may not have started. Call it again to find out. A
+    /// workload is started at most once.
     pub async fn spawn(&self) -> Result<Spawned, KeeperError> {
         loop {
             if let Some(found) = self.already(true).await? {
                 return Ok(found);
             }
-            // Locked when it has its turn: others wait for the lock only so long.
+            // Take the lock when it is this call's turn: others wait for the lock only for a
+            // limited time.
             let launched = TURNS.run(async {
                 let Some(locked) = self.lock_for_launch()? else { return Ok(None) };
                 Ok::<_, KeeperError>(Some(self.launch(locked).await))
@@ -59,8 +61,8 @@ impl Keeper {
         }
     }
 
-    /// What a call of [`spawn`](Self::spawn) finds that did not start the keeper itself. `None` if
-    /// a launch is due: nothing was started, or, `again`, the start was refused for the moment.
+    /// Returns the result if no launch is needed. `None` if the task was not started. With `again`,
+    /// also `None` if its start was refused for a temporary reason.
     async fn already(&self, again: bool) -> Result<Option<Spawned>, KeeperError> {
         let found = async {
             loop {
@@ -79,8 +81,8 @@ impl Keeper {
         timeout(PATIENCE, found).await.unwrap_or_else(|_| Err(self.silent()))
     }
 
-    /// The directory, locked and as it was prepared; `None` if it has another writer or a keeper
-    /// has been there in the meantime.
+    /// Locks the directory and restores its state after the preparation. `None` if it has another
+    /// writer, or if a keeper has run there since.
     fn lock_for_launch(&self) -> Result<Option<File>, KeeperError> {
         let locked = lock::try_lock(&self.dir).map_err(|error| self.file("", error))?;
         let Some(locked) = locked else { return Ok(None) };
@@ -94,17 +96,19 @@ impl Keeper {
             }
             fs::remove_file(keeper).map_err(file(files::KEEPER))?;
         }
-        // Only after `keeper.json` is gone: what has one and no exit record is lost.
+        // Blank `exit.json` only after `keeper.json` is removed. Otherwise the task would look
+        // lost.
         if exit.is_some() {
             files::reserve_exit(&self.dir).map_err(file(files::EXIT))?;
         }
         Ok(Some(locked))
     }
 
-    /// In a process group of its own, so that the terminal's `Ctrl-C` is not for it.
+    /// Starts the launcher in its own process group, so that Ctrl-C in the terminal does not reach
+    /// it.
     ///
-    /// The locked directory is its standard input. No copy of it is kept here: if the launcher and
-    /// the keeper have both ended, the lock is free.
+    /// The locked directory is its standard input. This process keeps no copy. So the lock is free
+    /// when the launcher and the keeper have both ended.
     async fn launch(&self, locked: File) -> Result<(), KeeperError> {
         let errors = OpenOptions::new()
             .append(true)
@@ -112,7 +116,7 @@ impl Keeper {
             .mode(0o600)
             .open(self.dir.join(files::ERRORS))
             .map_err(|error| self.file(files::ERRORS, error))?;
-        // Absolute, so that the keeper is known by it: see `procfs::keepers`.
+        // The path is absolute, so that `procfs::keepers` can find the keeper by it.
         let dir = std::path::absolute(&self.dir).map_err(|error| self.file("", error))?;
         let mut command = Command::new(&self.program);
         command.arg0("process-agent").arg("keeper").arg(&dir);
@@ -124,7 +128,7 @@ impl Keeper {
         drop(command);
         let mut launcher = started.map_err(|error| {
             let program = self.program.display();
-            let reason = format!("{program} cannot be started: {error}");
+            let reason = format!("cannot start {program}: {error}");
             self.not_launched(reason, error.raw_os_error())
         })?;
         let reading = async {
@@ -133,7 +137,7 @@ impl Keeper {
                 Some(stdout) => stdout.read_to_end(&mut said).await.map(drop),
                 None => Ok(()),
             };
-            // Its status says nothing. The system may not have kept it, if it was told to.
+            // The exit status is of no use. It may even be lost, if SIGCHLD is ignored.
             let _ = launcher.wait().await;
             read.map(|()| said)
         };

@@ -12,20 +12,20 @@ use tokio::{
 use super::{Keeper, KeeperError, PATIENCE, POLL, Reported, Request, State, files};
 use crate::keeper::{control, lock, state::Report};
 
-/// Bytes for a report at a time. Small, since the agent waits for each of its tasks with one.
+/// Buffer size for a report in bytes. It is small, because the agent has one for each of its tasks.
 const REPORT_SIZE: usize = 512;
 
-/// One look at a task's directory.
+/// The result of one look at a task's directory.
 pub(super) enum Look {
-    /// It has no writer: what is written there is true until one comes.
+    /// The directory is not locked by a writer, so its records show the state.
     Free(State),
-    /// It has a writer that cannot be connected to: it is being prepared or removed, or its keeper
-    /// is starting or ending.
+    /// A writer has locked the directory, but has no socket. The task is being prepared or removed,
+    /// or its keeper is starting or ending.
     Busy,
     Connected(Lines<BufReader<OwnedReadHalf>>, OwnedWriteHalf),
 }
 
-/// `None` when the keeper has closed the connection, as it does when it ends.
+/// Reads a report. `None` if the keeper has closed the connection, as it does at its end.
 pub(super) async fn next_report(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> Option<Report> {
     let line = lines.next_line().await.ok()??;
     serde_json::from_str(&line).ok()
@@ -38,7 +38,7 @@ impl Keeper {
             let reader = BufReader::with_capacity(REPORT_SIZE, reader);
             return Ok(Look::Connected(reader.lines(), writer));
         }
-        // While the lock is held here, no writer changes the records.
+        // No writer changes the records while this process holds the lock.
         let locked = match lock::try_lock_shared(&self.dir) {
             Ok(Some(locked)) => locked,
             Ok(None) => return Ok(Look::Busy),
@@ -78,7 +78,7 @@ impl Keeper {
                     Look::Connected(mut lines, mut writer) => {
                         let mut line = serde_json::to_vec(&request).unwrap_or_default();
                         line.push(b'\n');
-                        // Having an answer first, it is known that the keeper will read this.
+                        // After a report, the keeper is certain to read this request.
                         if next_report(&mut lines).await.is_some()
                             && writer.write_all(&line).await.is_ok()
                         {

@@ -18,9 +18,8 @@ use crate::{
 };
 
 impl Keeper {
-    /// [`prepare`](Self::prepare), given up when nobody waits for it any more: as soon as
-    /// `is_wanted` returns `false`, nothing more is written. A directory that was made for it is
-    /// removed again, as the task may have been removed in the meantime.
+    /// Like [`prepare`](Self::prepare), but stops when `is_wanted` returns `false`. If it has
+    /// created the directory, it removes it again, because the task may have been removed since.
     pub(crate) fn prepare_while(
         &self,
         definition: &ProcessDefinition,
@@ -30,7 +29,7 @@ impl Keeper {
         prepare(&self.dir, definition)
     }
 
-    /// Makes the directory if there is none, and locks it.
+    /// Creates the directory if it does not exist, and locks it.
     fn lock_for_preparation(&self, is_wanted: impl Fn() -> bool) -> Result<File, KeeperError> {
         let given_up = Instant::now() + PATIENCE;
         let mut is_made = false;
@@ -52,13 +51,13 @@ impl Keeper {
                 }
                 Ok(None) if Instant::now() > given_up => return Err(self.silent()),
                 Ok(None) => thread::sleep(POLL),
-                // Its removal has come first.
+                // A removal of the directory came first.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(self.file("", error)),
             }
         }
         if is_made {
-            // Not if there is something in it by now.
+            // `remove_dir` fails if the directory is not empty by now.
             _ = fs::remove_dir(&self.dir);
         }
         let dir = self.dir.clone();
@@ -66,7 +65,7 @@ impl Keeper {
     }
 }
 
-/// Writes all that a start needs into a directory that is locked.
+/// Writes all files for a start into a locked directory.
 fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError> {
     let file = |name: &'static str| {
         let path = dir.join(name);
@@ -74,7 +73,7 @@ fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError
     };
     let dir = &dir.canonicalize().map_err(file(""))?;
     let work_dir = if let Some(given) = &definition.dir {
-        // Whoever reads it later may be somewhere else.
+        // A later reader may have another working directory.
         std::path::absolute(given)
             .and_then(is_directory)
             .map_err(|error| KeeperError::WorkingDirectory { path: given.clone(), error })?
@@ -90,7 +89,7 @@ fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError
         None => std::env::var_os("PATH"),
     };
     find_executable(executable, path.as_deref(), &work_dir)?;
-    // Kept when there is one, so that preparing again changes nothing.
+    // Keep an existing token, so that another preparation changes nothing.
     let token = match files::read::<Spec>(dir, files::SPEC).map_err(file(files::SPEC))? {
         Some(spec) => spec.token,
         None => procfs::random_id().map_err(file(files::SPEC))?,
@@ -98,19 +97,19 @@ fn prepare(dir: &Path, definition: &ProcessDefinition) -> Result<(), KeeperError
     let spec = Spec { token, definition };
     files::reserve_exit(dir).map_err(file(files::EXIT))?;
     create(&dir.join("log")).map_err(file("log"))?;
-    // Last: a directory with a specification has the rest too.
+    // Write the specification last: if it exists, all other files exist too.
     files::write(dir, files::SPEC, &spec).map_err(file(files::SPEC))
 }
 
-/// Makes a directory, and returns whether there was none. It is for its owner only, whatever it was
-/// before: the socket in it obeys whoever can reach it.
+/// Creates a directory. Returns whether it is new. Only its owner can open it, because its socket
+/// obeys every process that can connect.
 fn make(dir: &Path) -> io::Result<bool> {
     let is_made = match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         made => made.map(|()| true)?,
     };
     match fs::set_permissions(dir, fs::Permissions::from_mode(0o700)) {
-        // It was removed at once.
+        // It was removed again at once.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(is_made),
         set => set.map(|()| is_made),
     }

@@ -1,4 +1,4 @@
-//! The workload's output on its way to the log: lines, pieces of lines, and when they are written.
+//! Splits the workload's output into lines and partial lines, and decides when to write them.
 
 use std::time::{Duration, Instant};
 
@@ -6,18 +6,18 @@ use time::UtcDateTime;
 
 use crate::log::{Head, LogWriter, MAX_RECORD, Stream};
 
-/// How long the begin of a line waits for the rest before it is written as a piece.
+/// How long the beginning of a line waits for the rest, before it is written as a partial line.
 const HOLD: Duration = Duration::from_millis(250);
 
-/// The time between two tries to write a note about lost lines, if there is no output.
+/// Time between two attempts to write a note about lost lines, if there is no output.
 const NOTE_AGAIN: Duration = Duration::from_secs(1);
 
-/// A moment, by the clock and by the time that never jumps.
+/// A moment, by the system clock and by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    /// What records are stamped with.
+    /// The time for records.
     pub(super) clock: UtcDateTime,
-    /// What waits are measured with.
+    /// The time for timeouts.
     pub(super) instant: Instant,
 }
 
@@ -27,33 +27,33 @@ impl Moment {
     }
 }
 
-/// Makes records of what was read from the workload's pipes, and writes them.
+/// Makes records of the workload's output, and writes them to the log.
 ///
-/// It does not read or wait. Its caller calls [`take`](Self::take) with what each read returned,
-/// [`flush_due`](Self::flush_due) before each wait, and [`finish`](Self::finish) at the end. If a
-/// wait ends with both pipes ready, their reads are of the same moment, since nobody knows which
-/// came first.
+/// It does not read or wait. The caller calls [`take`](Self::take) with the result of each read,
+/// [`flush_due`](Self::flush_due) before each wait, and [`finish`](Self::finish) at the end. If
+/// both pipes are ready after a wait, pass the same moment for both, because their order is not
+/// known.
 ///
-/// Whole lines are written before `take` returns. The begin of a line is held for at most [`HOLD`],
-/// and only until there is later output of the other stream: so records are in the order of the
+/// Whole lines are written before `take` returns. The beginning of a line is held for at most
+/// [`HOLD`], and only until the other stream has later output. So records are in the order of the
 /// reads.
 #[derive(Debug)]
 pub(super) struct Output {
     log: LogWriter,
     stdout: OpenLine,
     stderr: OpenLine,
-    /// When the note about lost lines is tried again.
+    /// When to try again to write the note about lost lines.
     note_at: Option<Instant>,
 }
 
-/// The line of a stream that has begun and has no newline yet.
+/// The current line of a stream, which has no newline yet.
 #[derive(Debug, Default)]
 struct OpenLine {
-    /// What is not written yet.
+    /// The bytes that are not written yet.
     held: Vec<u8>,
     /// When the first and the last of these bytes were read.
     read: Option<(Instant, Moment)>,
-    /// Whether a piece of the line is written.
+    /// Whether a part of the line is already written.
     continues: bool,
 }
 
@@ -62,7 +62,7 @@ impl Output {
         Self { log, stdout: OpenLine::default(), stderr: OpenLine::default(), note_at: None }
     }
 
-    /// Takes what one read of a stream has returned.
+    /// Takes the result of a read.
     pub(super) fn take(&mut self, stream: Stream, bytes: &[u8], now: Moment) {
         let (line, other) = match stream {
             Stream::Stdout => (&mut self.stdout, (&mut self.stderr, Stream::Stderr)),
@@ -81,8 +81,8 @@ impl Output {
         self.flush(now);
     }
 
-    /// Writes what has been held for long enough. Returns when to call this again, unless `take` is
-    /// called before.
+    /// Writes beginnings of lines that were held for long enough. Returns when to call this again
+    /// if `take` is not called before.
     pub(super) fn flush_due(&mut self, now: Moment) -> Option<Instant> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now.instant);
         let (out, err) = (is_due(self.stdout.due()), is_due(self.stderr.due()));
@@ -98,14 +98,14 @@ impl Output {
         [self.stdout.due(), self.stderr.due(), self.note_at].into_iter().flatten().min()
     }
 
-    /// Writes everything that is held, and syncs the log to the disk.
+    /// Writes all held bytes, and syncs the log to disk.
     pub(super) fn finish(&mut self, now: Moment) {
         self.stdout.write_held(Stream::Stdout, &mut self.log);
         self.stderr.write_held(Stream::Stderr, &mut self.log);
         self.log.finish(now.clock);
     }
 
-    /// Why lines are being lost; `None` if the last write succeeded.
+    /// Returns why lines are being lost. `None` if the last write succeeded.
     pub(super) fn error(&self) -> Option<&str> {
         self.log.error()
     }
@@ -121,7 +121,7 @@ impl OpenLine {
         self.read.and_then(|(first, _)| first.checked_add(HOLD))
     }
 
-    /// Takes text with a newline behind it.
+    /// Takes text that ends with a newline.
     fn end(&mut self, stream: Stream, text: &[u8], now: Moment, log: &mut LogWriter) {
         let rest = self.write_full(stream, text, now, log);
         let bytes = if self.held.is_empty() {
@@ -137,7 +137,7 @@ impl OpenLine {
         self.continues = false;
     }
 
-    /// Takes text without a newline behind it.
+    /// Takes text without a newline at its end.
     fn hold(&mut self, stream: Stream, text: &[u8], now: Moment, log: &mut LogWriter) {
         let rest = self.write_full(stream, text, now, log);
         self.held.extend_from_slice(rest);
@@ -145,7 +145,7 @@ impl OpenLine {
         self.read = Some((first, now));
     }
 
-    /// Writes pieces as long as there is more than a record holds. Returns the rest of `text`.
+    /// Writes partial lines while there is more text than a record can hold. Returns the rest.
     fn write_full<'a>(
         &mut self,
         stream: Stream,
@@ -163,7 +163,7 @@ impl OpenLine {
         text
     }
 
-    /// Writes what is held as a piece of the line.
+    /// Writes the held bytes as a partial line.
     fn write_held(&mut self, stream: Stream, log: &mut LogWriter) {
         if let Some((_, last)) = self.read.take() {
             let at = last.clock;
@@ -174,7 +174,7 @@ impl OpenLine {
     }
 }
 
-/// Where to cut a text of which at most `most` bytes are wanted: not within a character.
+/// Returns where to cut a text to at most `most` bytes without splitting a character.
 fn cut(text: &[u8], most: usize) -> usize {
     let is_inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
     (0..4).map(|back| most.saturating_sub(back)).find(|at| !is_inside(at)).unwrap_or(most)
@@ -222,13 +222,13 @@ mod tests {
             self
         }
 
-        /// Flushes what is due. Returns when it is to be called again, in milliseconds.
+        /// Flushes what is due. Returns the time of the next call in milliseconds.
         fn flush_due(&mut self) -> Option<u128> {
             let due = self.output.flush_due(self.moment())?;
             Some(due.duration_since(self.begin).as_millis())
         }
 
-        /// What is in the file, each time as seconds.
+        /// Returns the lines of the file, with times in seconds.
         fn lines(&self) -> Vec<String> {
             let text = std::fs::read_to_string(self.dir.path().join("log")).unwrap();
             let lines = text.lines().map(|line| line.strip_prefix("1970-01-01T00:00:").unwrap());
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_begin_of_a_line_waits_a_moment_for_the_rest() {
+    fn the_beginning_of_a_line_waits_for_the_rest() {
         let mut test = Test::new();
         test.out("one\nt");
         assert_eq!(test.at(10).flush_due(), Some(250));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_without_a_newline_is_written_as_a_piece_and_then_continued() {
+    fn output_without_a_newline_is_written_as_a_partial_line_and_continued() {
         let mut test = Test::new();
         test.out("waiting").at(100).out(" ");
         assert_eq!(test.at(250).flush_due(), None);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_that_comes_late_ends_the_line() {
+    fn a_late_newline_ends_the_line() {
         let mut test = Test::new();
         test.out("$ ").at(300).flush_due();
         test.out("\n");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn output_of_the_other_stream_comes_behind_what_was_read_before() {
+    fn output_of_the_other_stream_comes_after_earlier_output() {
         let mut test = Test::new();
         test.out("name: ").at(1).err("warning\n").at(2).out("x\n");
         let expected = ["00.000 stdout+ name: ", "00.001 stderr warning", "00.002 +stdout x"];
@@ -289,14 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_together_is_in_the_order_that_needs_no_pieces() {
+    fn output_that_was_read_together_is_ordered_without_partial_lines() {
         let mut test = Test::new();
         test.out("name: ").err("welcome\n").at(1).out("x\n");
         assert_eq!(test.lines(), ["00.000 stderr welcome", "00.001 stdout name: x"]);
     }
 
     #[test]
-    fn at_the_end_what_has_no_newline_is_written() {
+    fn at_the_end_a_line_without_a_newline_is_written() {
         let mut test = Test::new();
         test.out("end");
         test.output.finish(test.moment());
@@ -304,20 +304,20 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_written_in_pieces_that_do_not_cut_a_character() {
+    fn a_long_line_is_split_between_characters() {
         let mut test = Test::new();
         test.out(&"x".repeat(MAX_RECORD - 1)).out("üy\n");
         let lines = test.lines();
         assert_eq!(lines[0].len(), "00.000 stdout+ ".len() + MAX_RECORD - 1);
         assert_eq!(lines[1..], ["00.000 +stdout üy"]);
-        // Nor does it wait for the end of a character that never comes.
+        // It does not wait for the end of an incomplete character.
         test.output.take(Stream::Stderr, &vec![0x80; MAX_RECORD + 1], test.moment());
         assert!(test.lines()[2].ends_with("\\x80"));
         assert_eq!(test.lines()[2].len(), "00.000 stderr+ ".len() + 4 * MAX_RECORD);
     }
 
     #[test]
-    fn a_log_that_cannot_be_written_is_tried_again_without_more_output() {
+    fn a_failed_write_is_repeated_without_more_output() {
         let mut test = Test::new();
         test.out("one\n");
         let log = test.dir.path().join("log");

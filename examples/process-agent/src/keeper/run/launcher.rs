@@ -20,25 +20,25 @@ use crate::{
 /// The number of standard output.
 const STDOUT: i32 = 1;
 
-/// Starts the keeper, and passes on what it reports first.
+/// Starts the keeper, and passes on its first report.
 pub(super) fn launch(dir: &Path, inherited: &Inherited) -> io::Result<()> {
     let (told, telling) = io::pipe()?;
     start_keeper(dir, inherited, &telling)?;
-    // The keeper's end is the end of the pipe, and of the lock.
+    // The keeper's copy is the last one, so its end closes the pipe and the lock.
     drop(telling);
     dup2_stdin(File::open("/dev/null")?)?;
     let mut line = String::new();
     BufReader::new(told).read_line(&mut line)?;
     if line.is_empty() {
-        return Err(io::Error::other("the keeper died at its start"));
+        return Err(io::Error::other("the keeper ended during its start"));
     }
-    let _ = io::stdout().write_all(line.as_bytes()); // the agent may be gone
+    let _ = io::stdout().write_all(line.as_bytes()); // fails if the agent is gone
     Ok(())
 }
 
-/// Starts the keeper with the default disposition of every signal, none blocked, the agent's own
-/// variables removed, and three descriptors: the task's directory, which is locked and is this
-/// process' standard input too; `telling`; and `keeper.err`.
+/// Starts the keeper with the default disposition of every signal, no blocked signals, and without
+/// the agent's own variables. It gets three descriptors: the locked directory of the task, which is
+/// this process' standard input too; `telling`; and `keeper.err`.
 fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::Result<()> {
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigdefault(&SigSet::all())?;
@@ -62,7 +62,7 @@ fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::
     let inherited = (INHERITED_VARIABLE.into(), inherited.to_string().into());
     let environment = environment::of_task().chain([inherited]);
     let environment = environment.map(variable).collect::<Result<Vec<_>, _>>()?;
-    // Not the path of the program: it may have been replaced by another version.
+    // The file at the program's path may have been replaced by another version.
     posix_spawn(c"/proc/self/exe", &descriptors, &attributes, &arguments, &environment)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The start of a keeper's workload, and the record of its end.
+//! Starts a keeper's workload, and records its end.
 
 use std::{fs::File, io, path::Path, process::Child};
 
@@ -25,7 +25,7 @@ use crate::{
     process_state::{self, Inherited},
 };
 
-/// Everything that had to succeed before the workload may be started.
+/// Everything that must succeed before the workload is started.
 pub(super) struct Session<'a> {
     dir: &'a Path,
     spec: Spec,
@@ -40,7 +40,7 @@ impl<'a> Session<'a> {
     pub(super) fn open(dir: &'a Path, spec: Spec, inherited: &'a Inherited) -> io::Result<Self> {
         let definition = &spec.definition;
         let exit = files::open_exit(dir)?;
-        // A log that may not grow further is rotated.
+        // Rotate the log before it reaches the limit on the size of files.
         let log_max_size = definition.log_max_size.min(process_state::largest_file());
         let log = LogWriter::open(dir, log_max_size, definition.log_files)?;
         let server = Server::bind(dir)?;
@@ -56,13 +56,13 @@ impl<'a> Session<'a> {
         Ok(Self { dir, spec, supervisor, record, exit, log, inherited })
     }
 
-    /// Starts the workload and returns when all is over and reported.
+    /// Starts the workload. Returns when it has ended and the end is reported.
     pub(super) fn run(mut self) -> io::Result<()> {
         let (end, ended) = io::pipe()?;
         let (shared, output) = Shared::new()?;
         let choice = Choice::of(&self.spec.token);
         self.record.cgroup = choice.cgroup().map(Path::to_owned);
-        // From here on the start counts: it is not tried again.
+        // From here on the task counts as started, and is never started again.
         files::write(self.dir, files::KEEPER, &self.record)?;
         let started = UtcDateTime::now();
         let start = || self.inherited.give_to(|| workload::start(self.dir, &self.spec));
@@ -83,8 +83,8 @@ impl<'a> Session<'a> {
                 let (signal, grace) = (definition.stop_signal.signal(), definition.stop_grace);
                 let mut ending = Ending::new(members, leader, signal, grace);
                 if let Err(error) = copy_output(child, self.log, end, shared) {
-                    // Without its output being read, it would block sooner or later.
-                    complain(&format!("the output cannot be read: {error}"));
+                    // If nothing read its output, the workload would block sooner or later.
+                    complain(&format!("cannot read the output of the workload: {error}"));
                     ending.kill();
                 }
                 let end = self.supervisor.attend(&mut ending, output, ended);
@@ -101,7 +101,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Not having it is no reason to end: the token finds the workload too.
+    /// Records the process of the workload. An error is not fatal, because the token identifies the
+    /// workload too.
     fn record_workload(&mut self, pid: Pid, members: &Members) {
         self.record.workload = Process::of(pid).ok();
         self.record.tracking = Some(members.tracking());
@@ -109,7 +110,7 @@ impl<'a> Session<'a> {
             self.record.cgroup = None;
         }
         if let Err(error) = files::write(self.dir, files::KEEPER, &self.record) {
-            complain(&format!("keeper.json cannot be written: {error}"));
+            complain(&format!("cannot write keeper.json: {error}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The loop of a keeper: signals, clients, the end of processes and deadlines, in one thread.
+//! The event loop of a keeper: signals, clients, ends of processes and deadlines, in one thread.
 
 use std::{io::PipeWriter, time::Instant};
 
@@ -13,7 +13,7 @@ use crate::keeper::{
     state::{OutputState, Report, Reported},
 };
 
-/// What a keeper waits for, beside its workload.
+/// The events of a keeper that do not come from its workload.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     server: Server,
@@ -30,14 +30,14 @@ impl Supervisor {
         supervisor
     }
 
-    /// Tells the clients a new state.
+    /// Reports a new state to the clients.
     pub(super) fn report(&mut self, state: Reported) {
         self.report.state = state;
         self.server.publish(&self.report);
     }
 
-    /// Returns when nothing of the workload is left and its output is written. `ended` is closed
-    /// in between: it lets the output end.
+    /// Runs until no process of the workload is left and its output is written. Closes `ended` in
+    /// between, so that the output ends.
     pub(super) fn attend(
         &mut self,
         ending: &mut Ending,
@@ -62,7 +62,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits until each client has been told the last state, or does not read.
+    /// Waits until each client has received the last state, or does not read.
     pub(super) fn finish(mut self) {
         self.server.finish();
     }
@@ -81,17 +81,18 @@ impl Supervisor {
         if self.signals.stop() {
             ending.stop();
         }
-        // Who leaves may have removed the directory, and who wakes the keeper may have found none.
+        // A client that disconnects may have removed the directory. A process that wakes the keeper
+        // may have found none.
         if self.signals.continued() || served.left || has_requests {
             self.watch.hurry();
         }
         if ending.runs() && self.watch.is_removed() {
-            complain("the task's directory is gone, so the task is stopped");
+            complain("the task's directory was removed: stopping the task");
             ending.stop();
         }
     }
 
-    /// Waits until there is something to do.
+    /// Waits for the next event.
     fn wait(&self, ending: &Ending, output: &OutputState, is_over: bool) {
         let mut fds = vec![self.signals.poll_fd()];
         fds.extend(self.server.poll_fds());
@@ -104,7 +105,7 @@ impl Supervisor {
         let wakes_at = wakes_at.into_iter().flatten().min();
         let left = wakes_at.map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        // An interrupted poll is taken for readiness: nothing that follows blocks.
+        // An interrupted poll counts as ready, because no later call blocks.
         let _ = poll(&mut fds, timeout.as_ref());
     }
 }

@@ -1,4 +1,4 @@
-//! The files of a log.
+//! Finds and opens the files of a log.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -10,16 +10,16 @@ use std::{
 
 use crate::log::record::file_name;
 
-/// How often a log is opened anew when it was rotated while it was opened.
+/// How often to repeat if the log is rotated while its files are opened.
 const TRIES: usize = 100;
 
-/// All files of a log, oldest first, as they were at one moment. Under a writer that leaves no such
-/// moment, as they were opened: those that came later are found behind the last of them.
+/// Opens all files of a log as they were at one moment, oldest first. If the log is rotated all the
+/// time, returns the files as they were opened; newer files are found after the last of them.
 pub(super) fn chain(dir: &Path) -> io::Result<VecDeque<File>> {
     chain_while(dir, || {})
 }
 
-/// With what happens between the opening of the files and the look whether that was one moment.
+/// Like [`chain`], but calls `between` after opening the files and before checking for a rotation.
 fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<File>> {
     let mut tries = 0;
     loop {
@@ -31,7 +31,7 @@ fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<Fil
             match File::open(dir.join(file_name(*n))) {
                 Ok(file) => {
                     let id = Some(identity(&file.metadata()?));
-                    // Met again under a higher number after a rotation in between.
+                    // A rotation in between can move an open file to a higher number.
                     if !ids.contains(&id) {
                         files.push_front(file);
                     }
@@ -42,8 +42,8 @@ fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<Fil
             }
         }
         between();
-        // A rotation in between has moved at least one file to a higher number, where it
-        // is met here; the open files keep their inodes from being used again.
+        // A rotation in between has moved at least one file to a higher number. This check finds
+        // it, because the inode of an open file is not reused.
         let mut same = self::numbers(dir)? == numbers;
         for (n, id) in numbers.iter().zip(&ids) {
             same = same && at_path(dir, *n)? == *id;
@@ -54,9 +54,9 @@ fn chain_while(dir: &Path, mut between: impl FnMut()) -> io::Result<VecDeque<Fil
     }
 }
 
-/// The numbers that files may have: 0, those of the rotated ones, and the next one to each, since
-/// a rotation that is under way leaves one of them free, and fills it. Not all below the highest:
-/// anybody can have put a file there whose number is high.
+/// Returns the numbers that files may have: 0, those of the rotated files, and the number after
+/// each of them. A rotation in progress can leave one number free and fill it next. Numbers are not
+/// simply counted up, because a user may have created a file with a high number.
 fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
     let mut numbers = BTreeSet::from([0]);
     let entries = match fs::read_dir(dir) {
@@ -73,15 +73,15 @@ fn numbers(dir: &Path) -> io::Result<BTreeSet<u32>> {
     Ok(numbers)
 }
 
-/// A file is known by its inode, since its name changes at each rotation, and the inode of a file that
-/// is held open is not given to another.
+/// Identifies a file by its inode, because its name changes at each rotation. The inode of an open
+/// file is not reused.
 pub(super) type Identity = (u64, u64);
 
 pub(super) fn identity(metadata: &fs::Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// Which file has this number; `None` if there is none.
+/// Returns the identity of the file with this number. `None` if it does not exist.
 pub(super) fn at_path(dir: &Path, n: u32) -> io::Result<Option<Identity>> {
     match fs::metadata(dir.join(file_name(n))) {
         Ok(metadata) => Ok(Some(identity(&metadata))),
@@ -98,7 +98,7 @@ mod tests {
     use time::UtcDateTime;
 
     #[test]
-    fn a_number_that_a_rotation_under_way_has_left_free_is_looked_at() {
+    fn a_number_that_a_rotation_has_left_free_is_checked() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["log.1", "log.3", "log.99"] {
             File::create(dir.path().join(name)).unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_rotates_all_the_time_does_not_hold_up_a_reader() {
+    fn a_writer_that_rotates_all_the_time_does_not_block_a_reader() {
         let dir = tempfile::tempdir().unwrap();
         let record = Record {
             at: UtcDateTime::now(),

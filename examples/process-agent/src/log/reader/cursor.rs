@@ -1,4 +1,4 @@
-//! Reading a log forward, across rotations.
+//! The position in a log: reads it forward, across rotations.
 
 use std::{
     collections::VecDeque,
@@ -26,44 +26,44 @@ use crate::log::{
 const BLOCK: usize = 256 * 1024;
 const _: () = assert!(BLOCK > MAX_LINE);
 
-/// By how much the time of a file can be behind the time of its last record: the system's clock for
-/// files is coarse.
+/// How far the modification time of a file can be behind the time of its last record, because the
+/// system's clock for files is coarse.
 const COARSE: Duration = Duration::from_secs(1);
 
 const ROTATED: &str = "lines may be missing: the log was rotated faster than it was read";
 const CUT: &str = "lines may be missing: the log was cut";
 
-/// Where a reader is in a log. Everything here blocks.
+/// The position of a reader in a log. All methods block.
 #[derive(Debug)]
 pub(super) struct Cursor {
     dir: PathBuf,
     options: Options,
-    /// Files still to be read, oldest first; the first of them is being read.
+    /// The files that are still to be read, oldest first. The first one is being read.
     files: VecDeque<File>,
-    /// How many files have been read.
+    /// The number of files that were read completely.
     passed: usize,
-    /// Bytes of the first file that have been read: always whole lines. A line without its
-    /// newline is read again, since its writer may take it back.
+    /// The number of bytes of the first file that were read. They are whole lines. A line without
+    /// its newline is read again, because its writer may delete it.
     offset: u64,
     /// Whether `offset` is inside a line that is too long for a record.
     inside: bool,
-    /// How many of the last lines are wanted, until the log was opened or found empty.
+    /// The number of last lines to read. `None` once the log was opened or found empty.
     tail: Option<usize>,
-    /// Where the wanted records of each stream begin.
+    /// The start of the wanted records of each stream.
     from: Option<PerStream<Position>>,
-    /// What a block is read into; empty between the end of the log and the next look.
+    /// The buffer for a block. Empty between the end of the log and the next check.
     buffer: Vec<u8>,
 }
 
-/// What one call of [`Cursor::read`] found.
+/// The result of one call of [`Cursor::read`].
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) records: Vec<Result<Record, LogError>>,
-    /// Nothing more was there.
+    /// The end of the log was reached.
     pub(super) at_end: bool,
-    /// The reader had been told that this end would be the last.
+    /// The reader had been told that no more records follow.
     pub(super) last: bool,
-    /// The cursor is of no more use.
+    /// The cursor can no longer be used.
     pub(super) failed: bool,
 }
 
@@ -82,7 +82,7 @@ impl Cursor {
         }
     }
 
-    /// Reads on, until there is a record or the end.
+    /// Reads until there is a record or the end.
     pub(super) fn read(&mut self, last: bool) -> Batch {
         let mut batch = Batch { last, ..Batch::default() };
         while batch.records.is_empty() && !batch.at_end {
@@ -99,7 +99,7 @@ impl Cursor {
     }
 
     fn step(&mut self, batch: &mut Batch) -> io::Result<()> {
-        // Asked before reading: a file that is not the current one any more is complete.
+        // Check this before reading. A file that is no longer the current one is complete.
         let complete = self.files.len() > 1 || !self.is_current()?;
         let mut buffer = mem::take(&mut self.buffer);
         if buffer.is_empty() {
@@ -109,7 +109,7 @@ impl Cursor {
             self.buffer = buffer;
             return Ok(());
         }
-        // A log that is followed is looked at again and again, and mostly has nothing new.
+        // A followed log is checked again and again, and usually has nothing new.
         drop(buffer);
         if complete && self.go_on(batch)? {
             return Ok(());
@@ -119,7 +119,7 @@ impl Cursor {
         Ok(())
     }
 
-    /// Reads some lines of the first file. `false` if it has no more whole ones.
+    /// Reads some lines of the first file. Returns `false` if it has no more whole lines.
     fn read_block(&mut self, buffer: &mut [u8], batch: &mut Batch) -> io::Result<bool> {
         let Some(file) = self.files.front() else {
             return Ok(false);
@@ -142,7 +142,7 @@ impl Cursor {
         let block = buffer.get(..length).unwrap_or_default();
         let Some(end) = memchr::memrchr(b'\n', block) else {
             if length == BLOCK {
-                // Not ours: no record is that long. Passed by, to get behind it some time.
+                // A line of this length is not a record. Skip it to reach the lines after it.
                 if !self.inside {
                     self.refuse(block, batch);
                 }
@@ -200,7 +200,7 @@ impl Cursor {
         batch.records.push(Err(LogError::NoRecord { dir: self.dir.clone(), line }));
     }
 
-    /// Whether the file being read is the one that the writer appends to.
+    /// Whether the file that is being read is the one that the writer appends to.
     fn is_current(&self) -> io::Result<bool> {
         let Some(file) = self.files.front() else {
             return Ok(false);
@@ -209,7 +209,7 @@ impl Cursor {
         Ok(at_path(&self.dir, 0)?.is_none_or(|current| current == held))
     }
 
-    /// Leaves a file that is read to its end. `false` if there is none behind it.
+    /// Moves on to the next file at the end of a file. Returns `false` if there is none.
     fn go_on(&mut self, batch: &mut Batch) -> io::Result<bool> {
         let Some(left) = self.files.front() else {
             self.files = chain(&self.dir)?;
@@ -222,8 +222,8 @@ impl Cursor {
             for file in &chain {
                 ids.push(identity(&file.metadata()?));
             }
-            // A file that is gone was older than all that are there, and others may have been
-            // between.
+            // If the file is gone, it was older than all existing files. There may have been others
+            // in between.
             let at = ids.iter().position(|id| *id == left);
             let newer = chain.split_off(at.map_or(0, |at| at + 1));
             if newer.is_empty() {
@@ -245,7 +245,7 @@ impl Cursor {
         self.inside = false;
     }
 
-    /// Goes to the first of the files and the lines that are wanted. `false` if there is no file.
+    /// Opens the files, and moves to the first wanted line. Returns `false` if there is no file.
     fn begin(&mut self) -> io::Result<bool> {
         while self.files.len() > 1 && self.is_older()? {
             self.leave();
@@ -267,7 +267,7 @@ impl Cursor {
         Ok(!self.files.is_empty())
     }
 
-    /// Whether the first file was last written before the time that is asked for.
+    /// Whether the first file was last written before `since`.
     fn is_older(&self) -> io::Result<bool> {
         let (Some(file), Some(since)) = (self.files.front(), self.options.since) else {
             return Ok(false);
@@ -277,7 +277,8 @@ impl Cursor {
     }
 }
 
-/// Appends a whole line to a record of whole lines. `false` if it has no place there.
+/// Appends a whole line to a record of whole lines. Returns `false` if the record has no space for
+/// it.
 fn join(last: &mut Record, head: Head, text: &[u8], decoder: &Decoder<'_>) -> bool {
     let is_alike = last.head() == head && !head.continues && !head.partial;
     let length = last.bytes.len();

@@ -1,23 +1,23 @@
 use std::path::PathBuf;
 
-/// Why a log could not be read.
+/// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The system refused.
-    #[error("the log in {} cannot be read: {error}", dir.display())]
+    /// The system refused to read a file.
+    #[error("cannot read the log in {}: {error}", dir.display())]
     Read {
         /// The task's directory.
         dir: PathBuf,
-        /// What it said.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// A line was not written by a [`LogWriter`](crate::log::LogWriter); reading can go on
-    /// behind it.
-    #[error("a line of the log in {} is no record: {line:?}; it should begin with a time and a stream", dir.display())]
+    /// A line was not written by a [`LogWriter`](crate::log::LogWriter). The reader can continue
+    /// after it.
+    #[error("a line of the log in {} is not a record: {line:?}; it should begin with a time and a stream", dir.display())]
     NoRecord {
         /// The task's directory.
         dir: PathBuf,
-        /// The line, at most its first 80 characters.
+        /// The first 80 characters of the line.
         line: String,
     },
 }

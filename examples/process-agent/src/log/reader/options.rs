@@ -3,29 +3,29 @@ use tokio::sync::watch;
 
 use crate::log::record::{Head, Stream};
 
-/// What is wanted of a log.
+/// Selects the records of a log to read.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether standard output is wanted.
+    /// Whether to read standard output.
     pub stdout: bool,
-    /// Whether standard error is wanted.
+    /// Whether to read standard error.
     pub stderr: bool,
-    /// Begin with the last so many lines of what is there; with all if `None`. Only lines that are
-    /// wanted count, and a line of several records counts as one. A note counts as a line.
+    /// Start with this many last lines. `None`: start with all lines. Only selected streams count.
+    /// A line of several records counts once. A note counts as a line.
     pub tail: Option<usize>,
-    /// Only records of this time or later. A rotated file that was last written before it is not
-    /// read.
+    /// Read only records of this time or later. A rotated file that was last written before this
+    /// time is skipped.
     pub since: Option<UtcDateTime>,
-    /// Whether whole lines of the same stream and time come as one record, with newlines between
-    /// them, as long as it has at most [`MAX_RECORD`](crate::log::MAX_RECORD) bytes. Reading is several
-    /// times as fast.
+    /// Whether to join whole lines of the same stream and time into one record, with newlines
+    /// between them. A joined record has at most [`MAX_RECORD`](crate::log::MAX_RECORD) bytes. This
+    /// makes reading several times as fast.
     pub joined: bool,
     /// What to do at the end of the log.
     pub follow: Follow,
 }
 
 impl Default for Options {
-    /// All that is there, of both streams.
+    /// Reads all existing records of both streams, without joining them.
     fn default() -> Self {
         let follow = Follow::No;
         Self { stdout: true, stderr: true, tail: None, since: None, joined: false, follow }
@@ -33,7 +33,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Notes belong to neither stream and are always wanted: they tell what is missing.
+    /// Notes do not belong to a stream and are always read, because they report missing lines.
     pub(super) fn wants(&self, head: &Head) -> bool {
         let stream = match head.stream {
             Stream::Stdout => self.stdout,
@@ -47,11 +47,11 @@ impl Options {
 /// What to do at the end of a log.
 #[derive(Clone, Debug)]
 pub enum Follow {
-    /// End there.
+    /// Stop.
     No,
     /// Wait for more until the [`Records`](super::Records) are dropped.
     Forever,
-    /// Wait for more until the value is `true`, or its sender is gone; then read what is
-    /// there and end.
+    /// Wait for more until the value is `true` or its sender is dropped. Then read the remaining
+    /// records and stop.
     UntilEnded(watch::Receiver<bool>),
 }

@@ -1,4 +1,4 @@
-//! Finding the last lines of a log from its end.
+//! Finds the last lines of a log, reading backward.
 
 use std::{collections::VecDeque, fs::File, io, ops::ControlFlow, os::unix::fs::FileExt as _};
 
@@ -7,17 +7,17 @@ use crate::log::{
     record::{Head, PerStream},
 };
 
-/// A place in a log.
+/// A position in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
-    /// Which file, counted from the oldest one.
+    /// The number of the file, counted from the oldest one.
     pub(super) file: usize,
-    /// Which byte of it.
+    /// The offset in the file, in bytes.
     pub(super) offset: u64,
 }
 
 impl PerStream<Position> {
-    /// The first of the three.
+    /// Returns the first of the three positions.
     pub(super) fn first(&self) -> Position {
         self.stdout.min(self.stderr).min(self.note)
     }
@@ -27,13 +27,14 @@ impl PerStream<Position> {
     }
 }
 
-/// Where the records of each stream begin that are the pieces of the last `lines` lines.
+/// Finds the last `lines` lines. For each stream, returns the position of its first record that
+/// belongs to one of them.
 ///
-/// A line counts where its last piece is. Between the pieces of a line there can be lines of the
-/// other stream that are not among the last ones, hence a place for each stream.
+/// A line counts at the position of its last record. There can be lines of the other stream between
+/// the records of a line that are not among the last ones. So each stream has its own position.
 ///
-/// Reads blocks of `block` bytes backward from the end of the last file, and no more of them than it
-/// takes to find the lines.
+/// It reads blocks of `block` bytes backward from the end of the last file, and stops when it has
+/// found the lines.
 pub(super) fn find(
     files: &VecDeque<File>,
     lines: usize,
@@ -63,21 +64,21 @@ pub(super) fn find(
     Ok(search.from)
 }
 
-/// What was found on the way back.
+/// The state of a backward search.
 struct Search {
-    /// How many lines are still to be found.
+    /// The number of lines that are still missing.
     missing: usize,
-    /// Whether the first piece of the stream's first line is still to be found.
+    /// Whether the first record of the stream's first line is still missing.
     open: PerStream<bool>,
-    /// The first piece that was found.
+    /// The first record that was found.
     from: PerStream<Position>,
 }
 
 impl Search {
-    /// Takes the record before those that it has taken. Breaks when all is found.
+    /// Takes the record before those that it has already taken. Breaks when all lines are found.
     fn take(&mut self, head: Head, position: Position) -> ControlFlow<()> {
         let open = self.open.of(head.stream);
-        // Whether its line goes on in the records that were taken.
+        // Whether the line of this record continues in records that were already taken.
         let goes_on = head.partial && *open;
         *open = head.continues && (goes_on || self.missing > 0);
         if goes_on || self.missing > 0 {
@@ -94,8 +95,8 @@ impl Search {
     }
 }
 
-/// Calls `visit` with each line of a file and its place, the last one first. Lines of `block` bytes
-/// or more are passed by, and so is one at the end without its newline.
+/// Calls `visit` with each line of a file and its offset, the last one first. It skips lines of
+/// `block` or more bytes, and a last line without its newline.
 fn lines_backward(
     file: &File,
     block: usize,
