@@ -123,7 +123,7 @@ fn instructions() -> BTreeMap<String, f64> {
 fn the_instructions_are_what_they_were() {
     let counts = instructions();
     if counts.is_empty() {
-        // Not by `eprintln`, which is shown for tests that fail only.
+        // The output of `eprintln` is shown only for failed tests.
         let why = "skipped: the_instructions_are_what_they_were (no valgrind to count them)\n";
         return io::stderr().write_all(why.as_bytes()).unwrap();
     }

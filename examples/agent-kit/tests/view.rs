@@ -1,6 +1,6 @@
-//! What is shown of the tasks while they live, in either form.
+//! Both forms of the view: the table and plain lines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/rows.rs"]
 mod rows;
@@ -34,7 +34,7 @@ fn changed(rows: &[Row]) -> Changed {
 }
 
 #[test]
-fn what_a_program_says_cannot_steer_the_terminal() {
+fn the_output_of_a_program_cannot_control_the_terminal() {
     let now = Instant::now() + seconds(1000.0);
     let said = status(TaskState::Failed, "a\nb", "\x1b[2J\u{7}日本");
     let rows = [row(now, "evil\r", 0.0, said)];
@@ -62,7 +62,7 @@ fn a_task_that_has_ended_is_shown_without_a_process() {
 }
 
 #[test]
-fn plain_lines_tell_a_life_once() {
+fn plain_lines_show_each_event_of_a_task_once() {
     use TaskState::{Accepted, Complete, Failed, Preparing, Running};
     let start = Instant::now();
     let mut plain = Plain::new(start);
@@ -73,7 +73,7 @@ fn plain_lines_tell_a_life_once() {
     let mut told = String::new();
     let mut look = |rows: &[Row], at: f64| {
         told += &plain.look(&changed(rows), &[], start + seconds(at));
-        assert_eq!(plain.look(&changed(rows), &[], start + seconds(at)), "", "said twice");
+        assert_eq!(plain.look(&changed(rows), &[], start + seconds(at)), "", "printed twice");
     };
     look(&rows, 0.0);
     rows[0].status = container(status(Running, "started", ""), 4711, 0);
@@ -114,7 +114,7 @@ fn plain_lines_tell_a_life_once() {
 }
 
 #[test]
-fn a_first_failure_that_comes_with_its_state_is_told_after_it() {
+fn a_failure_that_comes_with_its_state_is_printed_after_the_state() {
     let now = Instant::now() + seconds(1000.0);
     let mut row = row(now, "a", 0.0, status(TaskState::Starting, "starting", "busy"));
     (row.attempt, row.retry_at) = (Some(1), Some(now + seconds(1.0)));
@@ -124,7 +124,7 @@ fn a_first_failure_that_comes_with_its_state_is_told_after_it() {
     );
 }
 
-/// What is written while a task comes to its end and the view is then told that this was all.
+/// Returns the output of a view when a task ends and the view is closed right after it.
 async fn shown(form: Form) -> String {
     let board = Arc::new(Board::new(vec![Row::new("a", TaskStatus::new(TaskState::Running))]));
     let (end, ended) = oneshot::channel::<()>();
@@ -141,7 +141,7 @@ async fn shown(form: Form) -> String {
 }
 
 #[tokio::test]
-async fn the_end_is_shown_though_it_comes_with_the_view_s_own() {
+async fn a_final_state_is_shown_if_the_view_ends_at_the_same_time() {
     let lines = shown(Form::Plain).await;
     let states: Vec<_> = lines.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
     assert_eq!(states, ["running", "complete"]);
@@ -149,11 +149,11 @@ async fn the_end_is_shown_though_it_comes_with_the_view_s_own() {
     let table = shown(Form::Table { colored: false, size: || Size::new(60, 20) }).await;
     let (before, last) = table.split_at(table.find("complete").unwrap());
     assert!(before.contains("running") && before.contains(HINT), "{table:?}");
-    assert!(last.ends_with("\r\n"), "the prompt has no line of its own: {table:?}");
+    assert!(last.ends_with("\r\n"), "no empty line for the prompt: {table:?}");
 }
 
 #[tokio::test]
-async fn a_view_that_nobody_reads_waits_for_the_end_and_is_no_error() {
+async fn a_view_with_a_closed_output_waits_for_the_end_without_an_error() {
     for form in [Form::Plain, Form::Table { colored: true, size: || Size::new(80, 24) }] {
         let (reader, out) = io::pipe().unwrap();
         drop(reader);

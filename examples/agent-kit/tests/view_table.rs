@@ -1,6 +1,6 @@
 //! The table of tasks, in terminals of all sizes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/rows.rs"]
 mod rows;
@@ -27,7 +27,7 @@ fn picture(table: &mut Table, rows: &[Row], now: Instant, width: u16, height: u1
     terminal.backend().clone()
 }
 
-/// Draws the board with one of each, where the task that failed was seen running.
+/// Draws the board with rows in different states. The failed task was seen running before.
 #[track_caller]
 fn check(width: u16, height: u16, expected: &[&str]) {
     let now = Instant::now() + seconds(1000.0);
@@ -41,13 +41,13 @@ fn check(width: u16, height: u16, expected: &[&str]) {
     assert_eq!(lines, expected, "\n{text}");
 }
 
-/// Like [`rows`], many more of them.
+/// Returns many more [`rows`].
 fn many(now: Instant, count: usize) -> Vec<Row> {
     rows(now).into_iter().cycle().take(count).collect()
 }
 
 #[test]
-fn a_wide_terminal_has_all_columns() {
+fn a_wide_terminal_shows_all_columns() {
     check(
         120,
         8,
@@ -65,7 +65,7 @@ fn a_wide_terminal_has_all_columns() {
 }
 
 #[test]
-fn at_80_columns_the_error_matters_more_than_the_message() {
+fn at_80_columns_the_error_has_priority_over_the_message() {
     check(
         80,
         8,
@@ -83,7 +83,7 @@ fn at_80_columns_the_error_matters_more_than_the_message() {
 }
 
 #[test]
-fn at_40_columns_there_are_states_and_clocks() {
+fn at_40_columns_states_and_times_are_shown() {
     check(
         40,
         8,
@@ -101,7 +101,7 @@ fn at_40_columns_there_are_states_and_clocks() {
 }
 
 #[test]
-fn at_12_columns_there_are_bars() {
+fn at_12_columns_bars_are_shown() {
     check(
         12,
         8,
@@ -119,7 +119,7 @@ fn at_12_columns_there_are_bars() {
 }
 
 #[test]
-fn where_lines_are_missing_those_that_go_on_are_shown_first_and_then_the_bad_ones() {
+fn running_tasks_are_shown_before_failed_ones_if_not_all_fit() {
     check(
         80,
         6,
@@ -135,7 +135,7 @@ fn where_lines_are_missing_those_that_go_on_are_shown_first_and_then_the_bad_one
 }
 
 #[test]
-fn the_footer_is_what_remains() {
+fn the_footer_is_shown_in_the_smallest_terminal() {
     check(
         80,
         2,
@@ -165,7 +165,7 @@ fn no_size_panics() {
 }
 
 #[test]
-fn an_end_that_was_seen_first_fills_what_it_proves() {
+fn the_bar_of_a_final_state_shows_the_steps_that_it_proves() {
     let now = Instant::now() + seconds(1000.0);
     let check = |state, bar: &str| {
         let rows = [row(now, "t", 0.0, TaskStatus::new(state))];
@@ -179,7 +179,7 @@ fn an_end_that_was_seen_first_fills_what_it_proves() {
 }
 
 #[test]
-fn a_state_has_its_color_and_none_without_colors() {
+fn each_state_has_its_color_and_without_colors_none_has() {
     let now = Instant::now() + seconds(1000.0);
     let colors = |colored| {
         let picture = picture(&mut Table::new(colored), &rows(now), now, 80, 8);

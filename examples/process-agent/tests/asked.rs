@@ -1,6 +1,6 @@
-//! Who asks an agent gets an answer, whatever becomes of the agent.
+//! Clients of an agent get an answer, even if the agent ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -34,7 +34,7 @@ fn a_client_that_closes_its_writing_half_gets_all_of_its_answer() {
 }
 
 #[test]
-fn a_socket_that_was_removed_is_made_again_and_until_then_ps_says_so() {
+fn a_deleted_socket_is_created_again_and_until_then_ps_reports_it() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.signal(Signal::STOP);
@@ -49,7 +49,7 @@ fn a_socket_that_was_removed_is_made_again_and_until_then_ps_says_so() {
 }
 
 #[test]
-fn who_follows_a_task_that_runs_is_told_that_the_agent_has_ended() {
+fn a_client_that_follows_a_log_gets_an_error_when_the_agent_ends() {
     for signal in [Signal::TERM, Signal::KILL] {
         let mut home = Home::new(&task("web", &format!("echo hello; {RUNS}")));
         home.up(&[]);
@@ -71,7 +71,7 @@ fn who_follows_a_task_that_runs_is_told_that_the_agent_has_ended() {
     }
 }
 
-/// Each way in which a task ends before it has run.
+/// Returns a task for each way to end without running.
 fn tasks_that_never_run() -> String {
     let failing = "command = ['true']\nprepare = ['sh', '-c', 'echo no; exit 3']\n";
     let killed = "command = ['true']\nprepare = ['sh', '-c', 'kill -9 $$']\n";
@@ -83,7 +83,7 @@ fn tasks_that_never_run() -> String {
 }
 
 #[test]
-fn the_logs_of_a_task_that_never_ran_have_an_end() {
+fn following_the_log_of_a_task_that_never_ran_ends() {
     let mut home = Home::new(&tasks_that_never_run());
     home.up(&[]);
     for name in ["failing", "killed", "missing", "unready"] {
@@ -96,7 +96,7 @@ fn the_logs_of_a_task_that_never_ran_have_an_end() {
 }
 
 #[test]
-fn a_line_as_json_has_its_task_its_time_and_its_stream() {
+fn a_line_as_json_has_its_task_time_and_stream() {
     let mut home =
         Home::new(&task("web", "echo '\\\"a\\\"'; printf '\\\\033]0;x\\\\n' >&2; exit 3"));
     home.up(&[]);
@@ -119,8 +119,11 @@ fn a_line_as_json_has_its_task_its_time_and_its_stream() {
 }
 
 #[test]
-fn another_user_is_told_whose_agent_it_is() {
-    let Some(mut nobody) = as_nobody("another_user_is_told_whose_agent_it_is") else { return };
+fn another_user_gets_an_error_with_the_owner_of_the_agent() {
+    let Some(mut nobody) = as_nobody("another_user_gets_an_error_with_the_owner_of_the_agent")
+    else {
+        return;
+    };
     let mut home = Home::new("task = []");
     let program = home.path("process-agent");
     fs::copy(env!("CARGO_BIN_EXE_process-agent"), &program).unwrap();
@@ -133,7 +136,7 @@ fn another_user_is_told_whose_agent_it_is() {
     assert!(error.contains("belongs to user 0; only that user can talk to it"), "{error}");
     home.kill();
 
-    // Root, who may open everything, asks somebody else's agent.
+    // Root can open every socket, and asks the agent of another user.
     let mut nobody = as_nobody("").unwrap();
     fs::remove_dir_all(home.path("state")).unwrap();
     let own = home.path("own");
@@ -151,7 +154,7 @@ fn another_user_is_told_whose_agent_it_is() {
     );
 }
 
-/// What the agent answers to a request.
+/// Returns the agent's answer to a request.
 fn answer(mut client: UnixStream, request: &str) -> String {
     writeln!(client, r#"{{"version":1,"request":{request}}}"#).unwrap();
     let mut answer = String::new();
@@ -159,7 +162,8 @@ fn answer(mut client: UnixStream, request: &str) -> String {
     answer
 }
 
-/// Asked for on an open connection, since a new program would come too late to see the difference.
+/// The request is sent on an open connection, because a new program would be too slow to see the
+/// difference.
 #[test]
 fn a_stop_that_waits_returns_when_the_exit_code_is_known() {
     let names: Vec<_> = (0..20).map(|index| format!("t{index}")).collect();

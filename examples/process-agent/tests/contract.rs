@@ -1,6 +1,6 @@
-//! The library's contract kit, held against real processes.
+//! The library's contract kit, run against real processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 use std::fs;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use process_agent::controller::ProcessExecutor;
 use process_agent::definition::ProcessDefinition;
 use tempfile::TempDir;
 
-/// Variables of a workload that an update changes.
+/// The variables of a workload that an update changes.
 const SETTINGS: [&str; 2] = ["FIRST", "SECOND"];
 
-/// Tasks in a directory of their own; what they start leaves a line beside it.
+/// Tasks in their own directory. Each start writes a line to a file beside it.
 struct Processes {
     tasks: TempDir,
     marks: TempDir,
@@ -31,13 +31,13 @@ impl Processes {
         Self { tasks, marks, executor }
     }
 
-    /// The file in which a workload leaves a line when it starts. Its processes have the path in
-    /// their environment.
+    /// Returns the file to which a workload writes a line when it starts. The path is in the
+    /// environment of its processes.
     fn mark(&self, id: &str) -> String {
         self.marks.path().join(id).display().to_string()
     }
 
-    /// The environment of the workload's process, if there is one.
+    /// Returns the environment of the workload's process, if there is one.
     fn environment(&self, id: &str) -> Option<Vec<String>> {
         let mark = format!("MARK={}", self.mark(id));
         let processes = fs::read_dir("/proc").unwrap();
@@ -49,7 +49,7 @@ impl Processes {
         environments.find(|entries| entries.contains(&mark))
     }
 
-    /// The definition with two variables that an update changes.
+    /// Returns the definition with two changed variables.
     fn changed(&self, id: &str, workload: Workload) -> Option<ProcessDefinition> {
         let mut definition = self.definition(id, workload)?;
         for name in SETTINGS {
@@ -124,7 +124,7 @@ impl Subject for Processes {
             }
         });
         let starts = fs::read_to_string(self.mark(id)).unwrap_or_default().lines().count();
-        // While a task is removed, its directory has another name.
+        // During a removal, the directory of the task has another name.
         let mut dirs = fs::read_dir(self.tasks.path()).unwrap();
         let remains = dirs.any(|dir| dir.unwrap().file_name().to_string_lossy().contains(id));
         Observation::default()
@@ -136,7 +136,7 @@ impl Subject for Processes {
 }
 
 #[tokio::test]
-async fn the_controller_of_processes_keeps_the_contract() {
+async fn the_controller_of_processes_fulfills_the_contract() {
     let report = Contract::new(Arc::new(TokioRuntime::current())).check(&Processes::new()).await;
     report.assert_all_held();
     assert_eq!(report.held, Clause::ALL);

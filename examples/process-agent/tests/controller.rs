@@ -1,6 +1,6 @@
-//! The contract of a controller, held by that of real processes.
+//! The controller with real processes, driven step by step.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/life.rs"]
 mod life;
@@ -16,7 +16,7 @@ use onward::{Controller, Executor as _, Outcome, TaskState};
 use process_agent::controller::ProcessExecutor;
 use process_agent::definition::ProcessDefinition;
 
-/// Runs until a signal ends it.
+/// Runs until a signal kills it.
 const RUNS: &str = "echo >> $TEST_HOME/starts; while :; do sleep 0.05; done";
 const IGNORES_TERM: &str = "trap '' TERM; echo >> $TEST_HOME/starts; while :; do sleep 0.05; done";
 
@@ -36,7 +36,7 @@ async fn a_process_that_exits_with_0_completes() {
 }
 
 #[tokio::test]
-async fn a_running_process_tells_its_pid_and_its_ports_and_an_ended_one_its_exit_code() {
+async fn the_status_has_the_pid_and_ports_of_a_running_process_and_the_exit_code_of_an_ended_one() {
     let ports = "ports = [{ name = 'http', target = 80, published = 8080 }]";
     let mut life = Life::of(definition("echo $$ > $TEST_HOME/pid; read x < $TEST_HOME/go", ports));
     let go = life.path("go");
@@ -74,12 +74,12 @@ async fn a_process_that_exits_with_3_has_failed() {
 }
 
 #[tokio::test]
-async fn a_process_that_a_signal_ends_has_failed_with_128_and_its_number() {
+async fn a_process_that_is_killed_by_a_signal_has_failed_with_128_plus_its_number() {
     check_failure("kill -SEGV $$", 139, "was ended by signal 11 (SIGSEGV)").await;
 }
 
 #[tokio::test]
-async fn a_missing_executable_is_rejected_before_anything_is_started() {
+async fn a_missing_executable_is_rejected_before_the_start() {
     let mut life = Life::new(&["no-such-program"]);
     let status = life.end(TaskState::Running).await;
     assert_eq!((status.state, &*status.message), (TaskState::Rejected, "preparing"));
@@ -88,7 +88,7 @@ async fn a_missing_executable_is_rejected_before_anything_is_started() {
 }
 
 #[tokio::test]
-async fn an_executable_that_is_gone_at_the_start_fails_the_task() {
+async fn an_executable_that_is_missing_at_the_start_fails_the_task() {
     let mut life = Life::new(&["./program"]);
     let work = life.path("work");
     std::fs::create_dir(&work).unwrap();
@@ -104,7 +104,7 @@ async fn an_executable_that_is_gone_at_the_start_fails_the_task() {
 }
 
 #[tokio::test]
-async fn a_shutdown_asks_the_process_with_its_stop_signal() {
+async fn a_shutdown_sends_the_stop_signal() {
     let script = "trap 'echo bye > $TEST_HOME/bye; exit' HUP; echo > $TEST_HOME/up; while :; do sleep 0.05; done";
     let mut life = Life::of(definition(script, "stop_signal = 'HUP'"));
     life.reach(TaskState::Running).await;
@@ -116,7 +116,7 @@ async fn a_shutdown_asks_the_process_with_its_stop_signal() {
 }
 
 #[tokio::test]
-async fn a_shutdown_kills_the_process_when_its_grace_is_over() {
+async fn a_shutdown_kills_the_process_after_the_grace() {
     let mut life = Life::of(definition(IGNORES_TERM, "stop_grace = '100ms'"));
     life.reach(TaskState::Running).await;
     life.made("starts").await;
@@ -135,7 +135,7 @@ async fn terminate_does_not_wait_for_the_grace() {
 }
 
 #[tokio::test]
-async fn what_never_started_is_shut_down_terminated_and_removed_all_the_same() {
+async fn a_task_that_never_started_can_be_shut_down_terminated_and_removed() {
     for state in [TaskState::Accepted, TaskState::Ready] {
         let mut life = Life::shell(RUNS);
         life.reach(state).await;
@@ -159,7 +159,7 @@ async fn remove_without_shutdown_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_prepare_that_is_dropped_at_any_point_goes_on_and_is_done_once() {
+async fn a_prepare_command_runs_once_if_prepare_is_dropped_at_any_point() {
     let more = "prepare = ['sh', '-c', 'echo >> $TEST_HOME/prepared; sleep 0.1']";
     let mut life = Life::of(definition("exit 0", more));
     life.reach(TaskState::Preparing).await;
@@ -186,14 +186,14 @@ async fn a_start_that_is_dropped_at_any_point_starts_the_process_once() {
 }
 
 #[tokio::test]
-async fn a_shutdown_after_a_dropped_start_leaves_nothing_running() {
+async fn a_shutdown_after_a_dropped_start_leaves_no_process() {
     for microseconds in [0, 100, 300, 1000, 2000, 3000, 5000] {
         let mut life = Life::shell(RUNS);
         life.reach(TaskState::Starting).await;
         let start = life.controller.start();
         _ = tokio::time::timeout(Duration::from_micros(microseconds), start).await;
         assert_eq!(life.end(TaskState::Shutdown).await.state, TaskState::Shutdown);
-        // A keeper that comes late finds that it is too late; so does another start.
+        // A keeper that starts late finds the task barred, and so does another start.
         assert!(!life.controller.wait().await.unwrap_err().is_temporary());
         _ = life.controller.start().await;
         assert_eq!(life.alive(), [""; 0]);
@@ -201,18 +201,18 @@ async fn a_shutdown_after_a_dropped_start_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_dropped_is_asked_again_and_answers_the_same() {
+async fn a_wait_after_a_dropped_one_returns_the_same_result() {
     let mut life = Life::shell("exit 3");
     life.reach(TaskState::Running).await;
     for _ in 0..3 {
-        // Dropped after one poll, whatever that came to.
+        // Drop it after one poll, even if that was its end.
         _ = poll!(pin!(life.controller.wait()));
         assert_eq!(life.controller.wait().await.unwrap_err().exit_code(), Some(3));
     }
 }
 
 #[tokio::test]
-async fn a_start_that_lacks_descriptors_is_tried_again() {
+async fn a_start_without_free_descriptors_is_retried() {
     use onward::{Assignment, Executor};
     use process_agent::controller::ProcessExecutor;
     use std::os::unix::fs::PermissionsExt as _;
@@ -241,7 +241,7 @@ async fn a_start_that_lacks_descriptors_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_being_written_is_started_when_it_is_closed() {
+async fn a_program_that_is_being_written_is_started_after_it_is_closed() {
     let mut life = Life::new(&["./program"]);
     let work = life.path("work");
     std::fs::create_dir(&work).unwrap();
@@ -267,7 +267,7 @@ async fn a_program_that_is_being_written_is_started_when_it_is_closed() {
 }
 
 #[tokio::test]
-async fn a_start_that_was_refused_for_the_moment_is_not_done_after_a_shutdown() {
+async fn a_temporarily_refused_start_is_not_repeated_after_a_shutdown() {
     let mut life = Life::new(&["./program"]);
     let work = life.path("work");
     std::fs::create_dir(&work).unwrap();
@@ -286,7 +286,7 @@ async fn a_start_that_was_refused_for_the_moment_is_not_done_after_a_shutdown() 
     assert_eq!(life.lines("starts"), [""; 0]);
 }
 
-/// What is done to the directory of a task that runs, while no agent is there.
+/// Changes the directory of a running task while no agent runs, and checks the end.
 async fn check_gone(script: &str, change: impl FnOnce(&Life)) {
     let mut life = Life::shell(script);
     life.reach(TaskState::Running).await;
@@ -295,7 +295,7 @@ async fn check_gone(script: &str, change: impl FnOnce(&Life)) {
     change(&life);
     life.restart();
     let ended = tokio::time::timeout(Duration::from_secs(60), life.end(TaskState::Running));
-    let status = ended.await.expect("its end is not seen within 60 s");
+    let status = ended.await.expect("the end was not noticed within 60 s");
     assert_eq!(status.state, TaskState::Failed);
     let dir = dir.display();
     let err = format!(
@@ -308,17 +308,17 @@ async fn check_gone(script: &str, change: impl FnOnce(&Life)) {
 }
 
 #[tokio::test]
-async fn a_task_whose_directory_was_removed_has_failed_and_nothing_of_it_runs() {
+async fn a_task_whose_directory_was_removed_fails_and_its_processes_end() {
     check_gone(RUNS, |life| std::fs::remove_dir_all(life.path("task")).unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_task_whose_directory_was_moved_has_failed_and_nothing_of_it_runs() {
+async fn a_task_whose_directory_was_moved_fails_and_its_processes_end() {
     check_gone(RUNS, |life| std::fs::rename(life.path("task"), life.path("moved")).unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_task_whose_directory_was_replaced_has_failed_and_nothing_of_it_runs() {
+async fn a_task_whose_directory_was_replaced_fails_and_its_processes_end() {
     check_gone(RUNS, |life| {
         std::fs::rename(life.path("task"), life.path("moved")).unwrap();
         std::fs::create_dir(life.path("task")).unwrap();
@@ -327,13 +327,13 @@ async fn a_task_whose_directory_was_replaced_has_failed_and_nothing_of_it_runs()
 }
 
 #[tokio::test]
-async fn a_task_whose_prepare_command_has_lost_its_directory_is_rejected() {
-    // Its keeper has written all that it writes at the start.
+async fn a_task_whose_prepare_command_lost_its_directory_is_rejected() {
+    // The keeper has already written all the files of its start.
     let removes = "until grep -q workload.:{ keeper.json; do sleep 0.01; done; rm -r ../prepare";
     let more = format!("prepare = ['sh', '-c', 'cd ../prepare; {removes}; sleep 1000']");
     let mut life = Life::of(definition("exit 0", &more));
     let ended = tokio::time::timeout(Duration::from_secs(60), life.end(TaskState::Running));
-    let status = ended.await.expect("its end is not seen within 60 s");
+    let status = ended.await.expect("the end was not noticed within 60 s");
     assert_eq!(status.state, TaskState::Rejected);
     assert_eq!(life.alive(), [""; 0]);
 }
@@ -358,7 +358,7 @@ async fn the_lines_of_a_prepare_command_are_reported_as_progress() {
 }
 
 #[tokio::test]
-async fn a_prepare_command_that_asks_for_it_is_tried_again() {
+async fn a_prepare_command_that_exits_with_75_is_retried() {
     let more = "prepare = ['sh', '-c', 'echo >> tries; test $(wc -l < tries) -ge 3 || { echo busy >&2; exit 75; }']";
     let mut life = Life::of(definition("exit 0", more));
     life.reach(TaskState::Preparing).await;
@@ -398,7 +398,7 @@ async fn a_shutdown_ends_a_prepare_command() {
 }
 
 #[tokio::test]
-async fn a_process_is_running_when_its_command_says_that_it_is_ready() {
+async fn a_process_is_running_when_its_readiness_command_succeeds() {
     let more = "ready = { command = ['test', '-e', 'up'], interval = '10ms' }";
     let script = "while ! test -e $TEST_HOME/go; do sleep 0.01; done; touch up; sleep 1000";
     let mut life = Life::of(definition(script, more));
@@ -413,7 +413,7 @@ async fn a_process_is_running_when_its_command_says_that_it_is_ready() {
 }
 
 #[tokio::test]
-async fn a_process_is_running_when_its_port_answers() {
+async fn a_process_is_running_when_its_port_accepts_a_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let more = format!("ready = {{ tcp = '{address}', interval = '10ms' }}");
@@ -427,7 +427,7 @@ async fn a_process_is_running_when_its_port_answers() {
     assert_eq!(status.state, TaskState::Failed);
     let err = format!("not ready within 50ms: {address}: Connection refused (os error 111)");
     assert_eq!(status.err.as_deref(), Some(&*err));
-    assert_eq!(life.alive(), [""; 0], "what does not get ready is stopped");
+    assert_eq!(life.alive(), [""; 0], "the process was not stopped");
 }
 
 #[tokio::test]
@@ -444,7 +444,7 @@ async fn a_process_that_ends_before_it_is_ready_has_failed_with_its_exit_code() 
 }
 
 #[tokio::test]
-async fn another_instance_takes_up_a_task_wherever_it_is() {
+async fn another_instance_continues_a_task_in_any_state() {
     let mut life = Life::shell("echo >> $TEST_HOME/starts; read x < $TEST_HOME/go; exit 5");
     let go = life.path("go");
     assert!(std::process::Command::new("mkfifo").arg(&go).status().unwrap().success());
@@ -452,12 +452,12 @@ async fn another_instance_takes_up_a_task_wherever_it_is() {
         life.reach(state).await;
         life.restart();
     }
-    // It starts nothing twice, whatever is asked of it.
+    // It starts nothing twice, whichever operation is called.
     life.controller.start().await.unwrap();
     let prepared = life.controller.prepare().await.unwrap_err();
     assert_eq!(prepared.kind(), ErrorKind::AlreadyPrepared);
     std::fs::write(&go, "x\n").unwrap();
-    // Nobody watched when it ended; its exit code is known.
+    // No instance was waiting when it ended, but its exit code is known.
     let status = life.end(TaskState::Running).await;
     assert_eq!(
         (status.state, status.container_status.unwrap().exit_code),
@@ -467,7 +467,7 @@ async fn another_instance_takes_up_a_task_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn the_exit_code_of_a_process_whose_keeper_was_killed_is_unknown_and_nothing_is_left() {
+async fn the_exit_code_of_a_process_whose_keeper_was_killed_is_unknown_and_no_process_is_left() {
     let mut life = Life::shell(&format!("setsid sleep 1000 & {RUNS}"));
     life.reach(TaskState::Running).await;
     life.made("starts").await;
@@ -485,7 +485,7 @@ async fn the_exit_code_of_a_process_whose_keeper_was_killed_is_unknown_and_nothi
 }
 
 #[tokio::test]
-async fn after_close_every_operation_says_that_it_is_closed() {
+async fn after_close_every_operation_fails() {
     let mut life = Life::shell("exit 0");
     life.reach(TaskState::Running).await;
     let controller = &mut life.controller;
@@ -503,7 +503,7 @@ async fn after_close_every_operation_says_that_it_is_closed() {
     for answer in answers {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Closed);
     }
-    // The workload is another instance's, if there is one.
+    // The workload may belong to another instance by now.
     life.restart();
     assert_eq!(life.end(TaskState::Running).await.state, TaskState::Complete);
 }
@@ -521,7 +521,7 @@ async fn a_definition_can_be_changed_until_the_process_has_started() {
     assert_eq!(life.end(TaskState::Running).await.state, TaskState::Complete);
 }
 
-/// What is read of a task's logs with these options.
+/// Reads a task's log with these options.
 async fn read(life: &Life, options: LogSubscriptionOptions) -> Vec<LogMessage> {
     let mut messages = Vec::new();
     let publisher = |message: LogMessage| {
@@ -532,7 +532,7 @@ async fn read(life: &Life, options: LogSubscriptionOptions) -> Vec<LogMessage> {
     messages
 }
 
-/// The lines. A message has those that were read at once.
+/// Returns the lines. A message contains the lines that were read at once.
 fn texts(messages: &[LogMessage]) -> Vec<String> {
     let lines = messages.iter().flat_map(|message| message.data.split_inclusive(|b| *b == b'\n'));
     lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
@@ -568,7 +568,7 @@ async fn logs_are_read_from_the_end_from_a_time_and_by_stream() {
     let go = life.path("go");
     assert!(std::process::Command::new("mkfifo").arg(&go).status().unwrap().success());
     life.reach(TaskState::Running).await;
-    // What is read together has the same time.
+    // Lines that are read together have the same time.
     let are_read = async {
         while texts(&read(&life, LogSubscriptionOptions::default()).await).len() < 5 {
             tokio::task::yield_now().await;
@@ -576,7 +576,7 @@ async fn logs_are_read_from_the_end_from_a_time_and_by_stream() {
     };
     tokio::time::timeout(Duration::from_secs(60), are_read)
         .await
-        .expect("five lines are not in the log");
+        .expect("the log does not have five lines within the limit");
     std::fs::write(&go, "x\n").unwrap();
     life.end(TaskState::Running).await;
     let all = read(&life, LogSubscriptionOptions::default()).await;
@@ -594,7 +594,7 @@ async fn logs_are_read_from_the_end_from_a_time_and_by_stream() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_directorys_name_is_refused() {
+async fn an_id_that_cannot_be_the_name_of_a_directory_is_refused() {
     use onward::{Assignment, Executor};
     use process_agent::controller::ProcessExecutor;
     for id in ["../up", "", "a/b", "."] {
@@ -605,7 +605,7 @@ async fn an_id_that_is_no_directorys_name_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_there_of_tasks_is_found_and_can_be_ended_by_name_alone() {
+async fn tasks_that_are_left_are_listed_and_can_be_ended_by_name_alone() {
     let mut life = Life::shell(IGNORES_TERM);
     life.reach(TaskState::Running).await;
     std::fs::create_dir(life.path(".half-removed.removing")).unwrap();

@@ -1,8 +1,9 @@
-//! An agent that is killed again and again, at any moment.
+//! An agent that is killed at random moments, again and again.
 //!
-//! `ONWARD_KILLS` says how often, and `ONWARD_SEED` which moments; a failure tells the seed.
+//! `ONWARD_KILLS` is the number of kills, and `ONWARD_SEED` selects the moments. A failure shows
+//! the seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -18,16 +19,16 @@ use agent::{Home, task};
 use dice::{Dice, number};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// What a test without orders does.
+/// The number of kills in a test without `ONWARD_KILLS`.
 const KILLS: u64 = 5;
 
-/// How many tasks the file has at most: then the oldest are left out.
+/// The most tasks in the file. The oldest ones are removed first.
 const MOST: usize = 20;
 
-/// How a task is expected to end; `None` if it runs until it is stopped.
+/// The expected exit code of a task. `None` if it runs until it is stopped.
 type Code = Option<u64>;
 
-/// A task that says when it starts and when it ends, and how it is to end.
+/// Returns a task that records its start and its end, and its expected end.
 fn random_task(name: &str, dice: &mut Dice) -> (String, Code) {
     let code = dice.roll(5);
     let lasts = dice.roll(500);
@@ -42,13 +43,13 @@ fn random_task(name: &str, dice: &mut Dice) -> (String, Code) {
         text += "prepare = ['sh', '-c', 'sleep 0.05; echo >> $TEST_HOME/prepared']\n";
     }
     if dice.roll(4) == 0 {
-        // It may end before it is ready, which is no good end whatever its code is.
+        // It may end before it is ready, and then it fails with any exit code.
         text += "ready = { command = ['true'], interval = '10ms' }\n";
     }
     (text, code)
 }
 
-/// The keepers that have not come to the point from which their start counts.
+/// Returns the keepers that have not started their workload yet.
 fn on_their_way(home: &Home) -> Vec<i32> {
     let tasks = home.path("state/tasks");
     let mut found = Vec::new();
@@ -66,13 +67,13 @@ fn on_their_way(home: &Home) -> Vec<i32> {
     found
 }
 
-/// One that has ended by now needs none.
+/// Ignores a process that has ended.
 fn signal(pid: i32, signal: Signal) {
     _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
 
 #[test]
-fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothing() {
+fn an_agent_that_is_killed_at_any_moment_starts_no_task_twice_and_forgets_none() {
     let kills = number("ONWARD_KILLS").unwrap_or(KILLS);
     let seed = number("ONWARD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("ONWARD_KILLS={kills} ONWARD_SEED={seed}");
@@ -82,7 +83,7 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
     let mut all: BTreeMap<String, Code> = BTreeMap::new();
     let mut held = Vec::new();
     for round in 0..=kills {
-        // Something is always just being started, and something removed.
+        // At any moment, some tasks are being started, and some removed.
         for index in 0..=dice.roll(8) {
             let name = format!("t{round}-{index}");
             let (text, code) = random_task(&name, &mut dice);
@@ -101,8 +102,8 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
         }
         let moment = Instant::now() + Duration::from_millis(dice.roll(400));
         if held.is_empty() && dice.roll(2) == 0 {
-            // The worst moment: a keeper is on its way, the next agent sees nothing of it, and
-            // it goes on when that one is at work.
+            // The worst moment: a keeper is starting, the next agent does not see it, and it
+            // continues when that agent is running.
             while held.is_empty() && Instant::now() < moment {
                 held = on_their_way(&home);
             }
@@ -146,7 +147,7 @@ fn an_agent_that_is_killed_at_any_moment_starts_nothing_twice_and_forgets_nothin
     for name in all.keys() {
         assert!(home.starts(name) <= 1, "{name} was started {} times", home.starts(name));
     }
-    // What is no longer in the file is gone, and what is has its directory.
+    // Removed tasks have no directory, and all others have one.
     let mut dirs: Vec<_> = std::fs::read_dir(home.path("state/tasks"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,9 +1,9 @@
-//! An agent that is killed or asked to end, again and again, while the same few names are used
-//! for one task after the other.
+//! An agent that is killed or stopped, again and again, while a few names are used for many tasks.
 //!
-//! `ONWARD_KILLS` says how often, and `ONWARD_SEED` which moments; a failure tells the seed.
+//! `ONWARD_KILLS` is the number of rounds, and `ONWARD_SEED` selects the moments. A failure shows
+//! the seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -19,23 +19,23 @@ use dice::{Dice, number};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// What a test without orders does.
+/// The number of rounds in a test without `ONWARD_KILLS`.
 const ROUNDS: u64 = 5;
 
-/// The names, each of which many tasks have, one after the other.
+/// The names. Each is used for many tasks, one after the other.
 const NAMES: [&str; 5] = ["ant", "bee", "cat", "dog", "elk"];
 
-/// After how many rounds the agent is let alone, and everything is looked at.
+/// After this many rounds, the agent may settle, and everything is checked.
 const LOOK: u64 = 10;
 
-/// The definition that a name has in the file, by its number: no two are alike.
+/// The number of the definition that each name has in the file. No two definitions are equal.
 type File = BTreeMap<&'static str, (u64, String)>;
 
-/// A definition. Its process holds a lock, so that a second one of the same name is noticed
-/// whatever becomes of the first, and writes down its number.
+/// Returns a definition. Its process records its number, and holds a lock so that a second process
+/// of the same name is detected in any case.
 fn definition(name: &str, number: u64, dice: &mut Dice) -> String {
     let work = match dice.roll(5) {
-        // It is asked in vain to end.
+        // It ignores the stop signal.
         0 => "trap '' TERM; while :; do sleep 0.05; done".to_owned(),
         1 => format!("sleep 0.{:03}; exit {}", dice.roll(500), dice.roll(3)),
         _ => "while :; do sleep 0.05; done".to_owned(),
@@ -57,20 +57,20 @@ fn definition(name: &str, number: u64, dice: &mut Dice) -> String {
 }
 
 fn save(home: &Home, file: &File) {
-    // As a whole: what is half written would be another file.
+    // Replace the file as a whole, because half a file would be another set of tasks.
     let text: String = file.values().map(|(_, text)| text.as_str()).collect();
     std::fs::write(home.path("new"), if text.is_empty() { "task = []" } else { &text }).unwrap();
     std::fs::rename(home.path("new"), home.path("tasks.toml")).unwrap();
 }
 
-/// The number of the definition that a listed task has.
+/// Returns the number of a listed task's definition.
 fn shown(task: &Value) -> u64 {
     let script = task["Spec"]["ContainerSpec"]["Command"][2].as_str().unwrap();
     let number = script.split("; echo ").nth(1).unwrap().split(' ').next().unwrap();
     number.parse().unwrap()
 }
 
-/// Waits until nothing is on its way any more, and returns the tasks.
+/// Waits until no task is changing any more, and returns the tasks.
 #[track_caller]
 fn settled(home: &Home, file: &File) -> Vec<Value> {
     let mut tasks = Vec::new();
@@ -88,7 +88,7 @@ fn settled(home: &Home, file: &File) -> Vec<Value> {
     tasks
 }
 
-/// What must be true whenever the agent was let alone.
+/// Checks what must be true when the agent has settled.
 fn check(home: &Home, file: &File, stopped: &BTreeSet<&str>, again: &BTreeMap<u64, u64>) {
     let tasks = settled(home, file);
     assert_eq!(home.read("twice"), "", "two processes of one name at the same time");
@@ -107,13 +107,13 @@ fn check(home: &Home, file: &File, stopped: &BTreeSet<&str>, again: &BTreeMap<u6
         }
         for (number, count) in counts {
             let most = 1 + again.get(&number).copied().unwrap_or_default();
-            assert!(count <= most, "{name}: definition {number} began {count} times");
+            assert!(count <= most, "{name}: definition {number} was started {count} times");
         }
     }
 }
 
 #[test]
-fn a_name_that_is_used_again_and_again_has_one_process_at_most_and_the_one_that_is_shown() {
+fn a_reused_name_has_at_most_one_process_which_is_the_one_that_is_shown() {
     let rounds = number("ONWARD_KILLS").unwrap_or(ROUNDS);
     let seed = number("ONWARD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("ONWARD_KILLS={rounds} ONWARD_SEED={seed}");
@@ -121,9 +121,10 @@ fn a_name_that_is_used_again_and_again_has_one_process_at_most_and_the_one_that_
     let mut home = Home::new("task = []\n");
     let mut file = File::new();
     let mut next = 0;
-    // The names for which `stop` has returned that they are stopped.
+    // The names for which `stop` has returned.
     let mut stopped = BTreeSet::new();
-    // How often an agent has stopped a definition since it ended itself: as often it begins anew.
+    // How often an agent has stopped a definition because the agent ended. Each time, the
+    // definition is started again.
     let mut again = BTreeMap::<u64, u64>::new();
     for round in 1..=rounds {
         let is_stopping = dice.roll(3) == 0;
@@ -155,7 +156,7 @@ fn a_name_that_is_used_again_and_again_has_one_process_at_most_and_the_one_that_
         }
         if dice.roll(3) == 0 {
             home.signal(Signal::TERM);
-            // A second one must not leave anything behind either.
+            // A second agent must not leave anything behind either.
             if dice.roll(4) == 0 {
                 std::thread::sleep(Duration::from_millis(dice.roll(100)));
                 home.signal(Signal::KILL);
@@ -176,7 +177,7 @@ fn a_name_that_is_used_again_and_again_has_one_process_at_most_and_the_one_that_
     for (name, (number, _)) in &file {
         let task = home.task(name).unwrap();
         let is_shown = shown(&task) == *number;
-        // A task that had begun before its definition was changed goes on as it was.
+        // A task that had started before its definition changed keeps running with the old one.
         assert!(is_shown || home.starts(name) > 0, "{name} was lost: {task:#}");
     }
     save(&home, &File::new());

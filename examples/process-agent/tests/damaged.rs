@@ -1,6 +1,6 @@
-//! A store that is damaged: the agent names it and leaves it as it is, and the tasks go on.
+//! A damaged store: the agent reports it and does not change it, and the tasks keep running.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -12,8 +12,8 @@ use redb::{Database, TableDefinition};
 
 const STORE: &str = "state/tasks.redb";
 
-/// Two tasks, whose agent was killed. Then the store is damaged, which an agent refuses for this
-/// reason. When the store is put back, an agent has the same tasks as before.
+/// Kills the agent of two tasks and damages the store. Checks that an agent refuses it for this
+/// reason. When the store is restored, an agent finds the same tasks as before.
 #[track_caller]
 fn check(damage: impl Fn(&Home), reason: &str) {
     let tasks = [task("web", RUNS), task("done", "exit 7")].concat();
@@ -48,27 +48,27 @@ fn cut(home: &Home, length: impl Fn(u64) -> u64) {
 }
 
 #[test]
-fn a_store_that_was_emptied_is_refused() {
+fn an_empty_store_is_refused() {
     check(|home| cut(home, |_| 0), "the store is empty, but there are tasks");
 }
 
 #[test]
-fn a_store_that_was_cut_to_its_first_bytes_is_refused() {
+fn a_store_with_only_its_first_bytes_is_refused() {
     check(|home| cut(home, |_| 100), "damaged");
 }
 
 #[test]
-fn a_store_that_was_cut_in_the_middle_is_refused() {
+fn a_store_with_only_its_first_half_is_refused() {
     check(|home| cut(home, |length| length / 2), "damaged");
 }
 
 #[test]
-fn a_store_that_was_replaced_by_something_else_is_refused() {
+fn a_file_that_is_not_a_store_is_refused() {
     check(|home| fs::write(home.path(STORE), "task = []\n").unwrap(), "this is no store of tasks");
 }
 
 #[test]
-fn a_store_of_which_a_part_was_overwritten_is_refused() {
+fn a_partly_overwritten_store_is_refused() {
     let overwrite = |home: &Home| {
         let mut bytes = fs::read(home.path(STORE)).unwrap();
         for byte in &mut bytes[4096..] {

@@ -1,6 +1,6 @@
-//! An agent that may have fewer descriptors than its tasks need.
+//! An agent with fewer descriptors than its tasks need.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -11,14 +11,15 @@ use agent::{Home, RUNS, task};
 
 const TASKS: usize = 30;
 
-/// Descriptors that the agent may have: some twenty for itself, and one for each running task.
+/// The limit on descriptors. The agent needs about twenty for itself, and one for each running
+/// task.
 const LIMIT: u32 = 40;
 
 fn tasks(range: std::ops::Range<usize>) -> String {
     range.map(|index| task(&format!("t{index:02}"), RUNS)).collect()
 }
 
-/// An agent that a shell has started, after `ulimit` with these flags.
+/// Starts an agent in a shell, after `ulimit` with these flags.
 fn limited(flags: &str) -> Home {
     let mut home = Home::new(&tasks(0..TASKS));
     let agent = home.command(&["run", "tasks.toml"]);
@@ -44,7 +45,7 @@ fn a_soft_limit_that_is_too_low_is_raised() {
 }
 
 #[test]
-fn tasks_that_have_no_descriptors_wait_for_them_and_say_which_limit_to_raise() {
+fn tasks_without_descriptors_wait_for_them_and_name_the_limit_to_raise() {
     let mut home = limited("");
     let names = |home: &Home| (0..TASKS).filter(|i| home.starts(&format!("t{i:02}")) > 0).count();
     home.wait(|home| {
@@ -53,7 +54,7 @@ fn tasks_that_have_no_descriptors_wait_for_them_and_say_which_limit_to_raise() {
             && told.contains("raise the agent's limit on open files")
     });
     assert!(names(&home) < TASKS, "the limit is too high for this test");
-    // The others make room.
+    // The others free their descriptors.
     home.save(&tasks(TASKS - 5..TASKS));
     home.wait(|home| running(home) == 5 && home.ps().unwrap_or_default().len() == 5);
     for index in TASKS - 5..TASKS {

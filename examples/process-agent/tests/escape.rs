@@ -1,6 +1,6 @@
-//! Nothing of a task is left behind it, with its keeper or without.
+//! No process of a task survives it, with its keeper or without.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -13,8 +13,8 @@ use process_agent::keeper::{By, End, KeeperError, State};
 use rustix::process::Signal;
 use task::Task;
 
-/// Starts a daemon in a session of its own, whose parent has gone, that ignores what it can and
-/// has a child of its own; says `ready` when it is there.
+/// Starts a daemon without a parent in its own session. It ignores signals and has a child. Prints
+/// `ready` when it is running.
 const DAEMON: &str = "
     setsid sh -c '
         trap \"\" TERM HUP INT
@@ -26,7 +26,7 @@ const DAEMON: &str = "
     echo ready
 ";
 
-/// With a grace that is over soon: the daemon ignores the stop signal.
+/// With a short grace, because the daemon ignores the stop signal.
 fn impatient(script: &str) -> Task {
     Task::shell_with(script, |definition| definition.stop_grace = Duration::from_millis(100))
 }
@@ -51,7 +51,7 @@ async fn a_daemon_does_not_survive_a_stop() {
 }
 
 #[tokio::test]
-async fn who_clears_the_environment_does_not_survive_either() {
+async fn a_daemon_with_a_cleared_environment_does_not_survive() {
     let script = "
         (setsid env -i sh -c 'echo $$; exec sleep 1000' > \"$TEST_HOME/pid\" &)
         while ! test -s \"$TEST_HOME/pid\"; do sleep 0.01; done
@@ -64,7 +64,7 @@ async fn who_clears_the_environment_does_not_survive_either() {
 }
 
 #[tokio::test]
-async fn orphans_that_end_during_the_task_are_waited_for() {
+async fn orphans_that_end_during_the_task_are_reaped() {
     let script = "
         (sh -c 'echo $$ > \"$TEST_HOME/pid\"' &)
         while ! test -s \"$TEST_HOME/pid\"; do sleep 0.01; done
@@ -76,7 +76,7 @@ async fn orphans_that_end_during_the_task_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_killed_keeper_is_lost_and_what_it_held_is_swept() {
+async fn a_killed_keeper_is_lost_and_its_processes_are_swept() {
     let task = Task::shell(&format!("trap '' PIPE; ({DAEMON}); while :; do sleep 0.05; done"));
     task.start().await;
     task.says("ready").await;
@@ -88,7 +88,7 @@ async fn a_killed_keeper_is_lost_and_what_it_held_is_swept() {
     assert_eq!(task.keeper.state().await.unwrap(), State::Lost);
     let error = task.keeper.spawn().await.unwrap_err();
     assert!(matches!(error, KeeperError::Lost { .. }), "{error}");
-    assert!(!task.alive().is_empty(), "the workload has outlived its keeper");
+    assert!(!task.alive().is_empty(), "the workload did not outlive its keeper");
     assert!(task.keeper.sweep().await.unwrap() >= 3);
     assert_eq!(task.alive(), Vec::<String>::new());
     assert!(!is_running(pid));
@@ -101,6 +101,6 @@ fn is_running(pid: i32) -> bool {
 }
 
 #[test]
-fn the_same_holds_without_a_cgroup() {
-    without_cgroup::run_again("the_same_holds_without_a_cgroup");
+fn all_tests_pass_without_a_cgroup() {
+    without_cgroup::run_again("all_tests_pass_without_a_cgroup");
 }

@@ -1,6 +1,6 @@
-//! Another user at every path of a state: the agent refuses it by name, and nothing is lost.
+//! Files of another user in a state: the agent refuses each by its path, and loses nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -12,7 +12,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use agent::{Home, RUNS, task};
 use rustix::process::geteuid;
 
-/// The directories above the state, the state, and all that the agent and a keeper have in it.
+/// The directories above the state, the state, and all files of the agent and a keeper in it.
 const PATHS: [&str; 13] = [
     "above",
     "above/between",
@@ -31,7 +31,7 @@ const PATHS: [&str; 13] = [
 
 const RUN: [&str; 4] = ["run", "tasks.toml", "--state", "above/between/state"];
 
-/// A state whose agent was killed, and the process of its task, which runs.
+/// Returns a state whose agent was killed, and the running process of its task.
 fn left() -> (Home, i32) {
     let mut home = Home::new(&task("web", RUNS));
     for dir in ["above", "above/between"] {
@@ -45,7 +45,7 @@ fn left() -> (Home, i32) {
     (home, pid)
 }
 
-/// The process of the task, if it runs and an agent is there to tell.
+/// Returns the process of the task, if it runs and an agent answers.
 fn pid(home: &Home) -> Option<i32> {
     let output = home.output(&["ps", "--json", "--state", "above/between/state"]);
     let tasks: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
@@ -53,7 +53,7 @@ fn pid(home: &Home) -> Option<i32> {
     Some(pid.try_into().unwrap())
 }
 
-/// An agent takes the state up, and has the same process.
+/// Starts an agent on the state, and checks that the process is the same.
 fn goes_on(home: &mut Home, before: i32) {
     home.start(&["--state", "above/between/state"]);
     home.wait(|home| pid(home).is_some());
@@ -64,15 +64,16 @@ fn goes_on(home: &mut Home, before: i32) {
 fn refused(home: &Home, path: &str, problem: &str) {
     let error = home.refused(&RUN);
     assert!(error.contains(problem), "{path}: {error}");
-    // Each directory is named by the path that leads to it.
+    // The error has the path of each directory.
     assert!(error.contains(&format!("{path}: ")) || error.contains(&format!("{path} ")), "{error}");
 }
 
 #[test]
-fn whatever_belongs_to_another_user_is_refused_by_name() {
+fn a_file_that_belongs_to_another_user_is_refused_by_its_path() {
     if !geteuid().is_root() {
-        // Not by `eprintln`, which is shown for tests that fail only.
-        let why = b"skipped: whatever_belongs_to_another_user_is_refused_by_name (not root)\n";
+        // The output of `eprintln` is shown only for failed tests.
+        let why =
+            b"skipped: a_file_that_belongs_to_another_user_is_refused_by_its_path (not root)\n";
         return std::io::stderr().write_all(why).unwrap();
     }
     let (mut home, pid) = left();
@@ -85,7 +86,7 @@ fn whatever_belongs_to_another_user_is_refused_by_name() {
 }
 
 #[test]
-fn whatever_another_user_could_write_to_is_refused_by_name() {
+fn a_file_that_another_user_can_write_to_is_refused_by_its_path() {
     let (mut home, pid) = left();
     for path in PATHS {
         let before = fs::metadata(home.path(path)).unwrap().permissions();
@@ -100,7 +101,7 @@ fn whatever_another_user_could_write_to_is_refused_by_name() {
 }
 
 #[test]
-fn a_link_that_was_put_into_a_state_is_refused_and_not_followed() {
+fn a_symbolic_link_in_a_state_is_refused_and_not_followed() {
     let (mut home, pid) = left();
     fs::write(home.path("elsewhere"), "as it was").unwrap();
     for path in ["above/between/state/reserve", "above/between/state/tasks/web/log"] {
@@ -114,9 +115,9 @@ fn a_link_that_was_put_into_a_state_is_refused_and_not_followed() {
     goes_on(&mut home, pid);
 }
 
-/// What a task does in its own directory is no concern of the agent.
+/// A task may do what it likes in its own directory.
 #[test]
-fn a_working_directory_that_a_task_gives_away_is_no_obstacle() {
+fn a_working_directory_of_another_user_is_accepted() {
     let mut home =
         Home::new(&task("web", &format!("chmod 777 .; touch gift; chmod 666 gift; {RUNS}")));
     home.up(&[]);

@@ -1,6 +1,6 @@
-//! A disk without room: the exit code is kept, lost lines are counted.
+//! A full disk: the exit code is kept, and lost lines are counted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/small_disk.rs"]
 mod small_disk;
@@ -45,7 +45,7 @@ async fn a_full_disk_keeps_the_exit_code() {
     }
     std::fs::write(task.path("go"), "").unwrap();
     assert_eq!(task.code().await, (9, By::Exit));
-    // Not from the keeper's memory, but from the disk.
+    // Read it from the disk, not from the keeper's memory.
     let keeper = format!("/proc/{}/cmdline", task.keeper_pid());
     while std::fs::read(&keeper).is_ok_and(|command| !command.is_empty()) {
         tokio::task::yield_now().await;
@@ -54,9 +54,9 @@ async fn a_full_disk_keeps_the_exit_code() {
 }
 
 #[tokio::test]
-async fn lost_lines_are_noted_as_soon_as_there_is_room() {
+async fn lost_lines_are_noted_as_soon_as_there_is_space() {
     let mut task = Task::new();
-    let name = "lost_lines_are_noted_as_soon_as_there_is_room";
+    let name = "lost_lines_are_noted_as_soon_as_there_is_space";
     let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
         return;
     };
@@ -72,7 +72,7 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
     writer.append(&record("before"));
     let full = std::fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
     assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
-    // The page that the log has begun is written to until it is full.
+    // The last page of the log still has space.
     let long = "x".repeat(5000);
     writer.append(&record(&long));
     writer.append(&record(&long));
@@ -87,7 +87,7 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
         records.iter().map(text).collect()
     };
     assert_eq!(text(&lines), ["before", "after"]);
-    // A note is shorter than a line and may have found room between the two.
+    // A note is shorter than a line, so there may have been space for it between the two.
     let mut lost = 0;
     for note in text(&notes) {
         let (number, rest) = note.split_once(' ').unwrap();
@@ -98,9 +98,9 @@ async fn lost_lines_are_noted_as_soon_as_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_task_whose_disk_was_full_has_each_line_or_counts_it() {
+async fn each_line_of_a_task_on_a_full_disk_is_in_the_log_or_counted() {
     let mut task = Task::new();
-    let name = "a_task_whose_disk_was_full_has_each_line_or_counts_it";
+    let name = "each_line_of_a_task_on_a_full_disk_is_in_the_log_or_counted";
     let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
         return;
     };
@@ -125,11 +125,11 @@ async fn a_task_whose_disk_was_full_has_each_line_or_counts_it() {
             }
         };
         let changed = tokio::time::timeout(task::GUARD, changed).await;
-        changed.unwrap_or_else(|_| panic!("lines are not lost: {is_lost}"));
+        changed.unwrap_or_else(|_| panic!("is losing lines: expected {is_lost} within the limit"));
     };
     wait(true).await;
     std::fs::remove_file(disk.0.join("fill")).unwrap();
-    // The note is written although the task is silent.
+    // The note is written even if the task prints nothing.
     wait(false).await;
     std::fs::write(task.path("go"), "").unwrap();
     assert_eq!(task.code().await, (0, By::Exit));
@@ -142,7 +142,7 @@ async fn a_task_whose_disk_was_full_has_each_line_or_counts_it() {
             lost += number.parse::<i32>().unwrap();
         } else if let Some(number) = text.strip_prefix("line ") {
             let number = number.parse::<i32>().unwrap();
-            assert!(number > last, "{number} comes behind {last}");
+            assert!(number > last, "{number} comes after {last}");
             last = number;
             lines += 1;
         } else {
@@ -154,9 +154,9 @@ async fn a_task_whose_disk_was_full_has_each_line_or_counts_it() {
 }
 
 #[test]
-fn a_task_that_cannot_be_prepared_on_a_full_disk_says_so() {
+fn preparing_a_task_on_a_full_disk_fails_with_the_reason() {
     let mut task = Task::new();
-    let name = "a_task_that_cannot_be_prepared_on_a_full_disk_says_so";
+    let name = "preparing_a_task_on_a_full_disk_fails_with_the_reason";
     let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
         return;
     };

@@ -1,6 +1,6 @@
 //! A disk that is full for a while, with a task in each state.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -14,7 +14,7 @@ use agent::{Home, RUNS, task};
 use serde_json::Value;
 use small_disk::SmallDisk;
 
-/// A script that goes on when the test says so. It looks on a disk that has room.
+/// Returns a script that continues when the test creates a file on another disk.
 fn when_told(name: &str, then: &str) -> String {
     format!("until test -e $TEST_HOME/{name}.go; do sleep 0.02; done; {then}")
 }
@@ -31,7 +31,7 @@ fn state(home: &Home, name: &str) -> String {
 }
 
 #[test]
-fn a_disk_that_was_full_has_changed_nothing_in_the_end() {
+fn after_a_full_disk_every_task_continues_as_before() {
     let prepare = format!("prepare = ['sh', '-c', '{}']\n", when_told("prepared", "exit 0"));
     let ready =
         format!("ready = {{ command = ['sh', '-c', '{}'] }}\n", when_told("ready", "exit 0"));
@@ -46,7 +46,7 @@ fn a_disk_that_was_full_has_changed_nothing_in_the_end() {
     ];
     let gone = task("gone", RUNS);
     let mut home = Home::new(&(tasks.concat() + &gone));
-    let name = "a_disk_that_was_full_has_changed_nothing_in_the_end";
+    let name = "after_a_full_disk_every_task_continues_as_before";
     let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=12m,mode=700", name) else {
         return;
     };
@@ -70,11 +70,11 @@ fn a_disk_that_was_full_has_changed_nothing_in_the_end() {
     for name in ["ends", "prepared", "ready"] {
         fs::write(home.path(&format!("{name}.go")), "").unwrap();
     }
-    // One is added, which has no room, and one is left out.
+    // Add one task, for which there is no space, and remove one.
     tasks.push(task("new", RUNS));
     home.save(&tasks.concat());
     home.wait(|home| home.read("out").contains("make room there"));
-    // The agent in between is killed, too.
+    // Also kill the agent in between.
     home.kill();
     home.start(&start);
     let stopped = home.output(&["stop", "--state", "disk", "stops"]).status.success();

@@ -1,6 +1,6 @@
-//! A state on a disk without room, or on one that cannot be written to.
+//! A state on a full or read-only disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -12,9 +12,9 @@ use rustix::mount::{MountFlags, mount_remount};
 use small_disk::SmallDisk;
 
 #[test]
-fn assignments_without_room_are_told_and_taken_when_there_is_room() {
+fn assignments_without_space_are_reported_and_stored_when_there_is_space() {
     let mut home = Home::new(&task("web", RUNS));
-    let name = "assignments_without_room_are_told_and_taken_when_there_is_room";
+    let name = "assignments_without_space_are_reported_and_stored_when_there_is_space";
     let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
         return;
     };
@@ -22,7 +22,7 @@ fn assignments_without_room_are_told_and_taken_when_there_is_room() {
     home.wait(|home| home.output(&["ps", "--state", "disk"]).status.success());
     home.wait(|home| home.starts("web") == 1);
     _ = std::fs::write(disk.0.join("fill"), vec![0; 8 << 20]);
-    // More than the store has room for in its file.
+    // More tasks than the store has space for.
     let many: String = (0..60)
         .map(|index| {
             let name = format!("many{index}");
@@ -33,7 +33,8 @@ fn assignments_without_room_are_told_and_taken_when_there_is_room() {
     home.wait(|home| home.read("out").contains("make room there"));
     let table = home.ask(&["ps", "--state", "disk"]);
     assert!(table.contains("web") && !table.contains("many"), "{table}");
-    // There is room for all of them, for they may be taken before the file is read again.
+    // There is space for all of them, because the old ones may still be stored when the file is
+    // read again.
     mount_remount(&disk.0, MountFlags::empty(), "size=64m,mode=700").unwrap();
     home.save(&[task("web", RUNS), task("one", RUNS)].concat());
     home.wait(|home| home.starts("one") == 1);
@@ -48,9 +49,9 @@ fn assignments_without_room_are_told_and_taken_when_there_is_room() {
 }
 
 #[test]
-fn a_state_that_cannot_be_written_to_is_told() {
+fn a_read_only_state_is_reported() {
     let home = Home::new(&task("web", RUNS));
-    let name = "a_state_that_cannot_be_written_to_is_told";
+    let name = "a_read_only_state_is_reported";
     let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
         return;
     };
@@ -60,7 +61,7 @@ fn a_state_that_cannot_be_written_to_is_told() {
     assert!(error.starts_with("process-agent: disk"), "{error}");
 }
 
-/// The store itself has filled the disk, and nothing else can be taken away.
+/// The store has filled the disk, and no other file can be deleted.
 #[test]
 fn a_store_that_has_filled_its_disk_can_be_emptied() {
     let many: String = (0..40)
@@ -82,7 +83,7 @@ fn a_store_that_has_filled_its_disk_can_be_emptied() {
         let ended = |task: &&serde_json::Value| task["Status"]["State"] == "complete";
         tasks.iter().filter(ended).count() == 40
     });
-    // Everything but what the agent keeps for this.
+    // All except the reserve of the agent.
     let mut fill = std::fs::File::create(disk.0.join("fill")).unwrap();
     while std::io::Write::write_all(&mut fill, &[0; 512]).is_ok() {}
     home.save("task = []\n");

@@ -1,6 +1,6 @@
-//! Everything that belongs to a task gets the stop signal and the grace, and nothing outlives them.
+//! All processes of a task get the stop signal and the grace, and none survives them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -19,8 +19,8 @@ use rustix::process::Signal;
 use task::{GUARD, Task};
 use without_cgroup::{child, is_without_cgroup, run_again, skip};
 
-/// `server NAME`: writes `NAME.up`, then waits. At each `TERM` it writes a line to `NAME.term`, and
-/// after a while, in which it starts other processes, it leaves `NAME.drained` and ends.
+/// `server NAME`: creates `NAME.up`, then waits. At each `TERM` it appends a line to `NAME.term`.
+/// After a while, in which it starts other processes, it creates `NAME.drained` and exits.
 const SERVER: &str = r#"
     cat > "$TEST_HOME/server" <<'end'
         cd "$TEST_HOME"
@@ -45,10 +45,10 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         }
     };
     let waited = tokio::time::timeout(GUARD, waiting).await;
-    waited.unwrap_or_else(|_| panic!("not within {GUARD:?}: {what}"));
+    waited.unwrap_or_else(|_| panic!("condition not met within {GUARD:?}: {what}"));
 }
 
-/// The server got the signal once, and was not killed before it was done.
+/// Checks that the server got the signal once, and finished before it was killed.
 fn check_drained(task: &Task, name: &str) {
     assert!(task.path(&format!("{name}.drained")).exists(), "{name} has not drained");
     let signals = fs::read_to_string(task.path(&format!("{name}.term"))).unwrap();
@@ -56,7 +56,7 @@ fn check_drained(task: &Task, name: &str) {
 }
 
 #[tokio::test]
-async fn what_a_shell_runs_has_the_whole_grace_though_the_shell_ends_at_once() {
+async fn a_child_of_a_shell_has_the_whole_grace_if_the_shell_ends_at_once() {
     let task = served("(server a) & up a; echo ready; wait");
     task.start().await;
     task.says("ready").await;
@@ -99,7 +99,7 @@ async fn a_daemon_gets_the_stop_signal_and_the_grace() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_has_cleared_its_environment_gets_them_too() {
+async fn a_daemon_with_a_cleared_environment_gets_the_stop_signal_and_the_grace() {
     let task = served(
         "(setsid env -i TEST_HOME=\"$TEST_HOME\" PATH=\"$PATH\" sh \"$TEST_HOME/server\" a &)
         up a; echo ready; sleep 1000",
@@ -112,7 +112,7 @@ async fn a_daemon_that_has_cleared_its_environment_gets_them_too() {
 }
 
 #[tokio::test]
-async fn what_a_leader_leaves_behind_that_ends_by_itself_gets_the_signal_and_the_grace() {
+async fn the_children_of_a_leader_that_exits_by_itself_get_the_signal_and_the_grace() {
     let task = served("(server a) & setsid sh \"$TEST_HOME/server\" b & up a; up b; exit 6");
     task.start().await;
     assert_eq!(task.code().await, (6, By::Exit));
@@ -121,7 +121,7 @@ async fn what_a_leader_leaves_behind_that_ends_by_itself_gets_the_signal_and_the
 }
 
 #[tokio::test]
-async fn the_state_is_running_until_what_is_left_has_ended() {
+async fn the_state_is_running_until_no_process_is_left() {
     let task = served("(server a) & up a; exit 6");
     task.start().await;
     until("a process gets the stop signal", || task.path("a.term").exists()).await;
@@ -134,7 +134,7 @@ async fn the_state_is_running_until_what_is_left_has_ended() {
 const STUBBORN: &str = "trap '' TERM; setsid sh -c 'echo ready; while :; do sleep 0.05; done' &";
 
 #[tokio::test]
-async fn what_is_left_behind_and_ignores_the_signal_is_killed_after_the_grace() {
+async fn a_remaining_process_that_ignores_the_signal_is_killed_after_the_grace() {
     let task = Task::shell_with(&format!("{STUBBORN} exit 6"), |definition| {
         definition.stop_grace = Duration::from_millis(100);
     });
@@ -144,7 +144,7 @@ async fn what_is_left_behind_and_ignores_the_signal_is_killed_after_the_grace() 
 }
 
 #[tokio::test]
-async fn a_kill_ends_the_grace_of_what_is_left_behind() {
+async fn a_kill_ends_the_grace_of_remaining_processes() {
     let task = Task::shell_with(&format!("{STUBBORN} exit 6"), |definition| {
         definition.stop_grace = Duration::from_secs(100_000);
     });
@@ -152,7 +152,7 @@ async fn a_kill_ends_the_grace_of_what_is_left_behind() {
     task.says("ready").await;
     task.keeper.kill().await.unwrap();
     let (code, by) = task.code().await;
-    // It may have been killed before it had ended by itself.
+    // The process may have been killed before it ended by itself.
     assert!([(6, By::Exit), (137, By::Kill)].contains(&(code, by)), "{code} {by:?}");
     assert_eq!(task.alive(), Vec::<String>::new());
 }
@@ -174,7 +174,8 @@ fn record(task: &Task) -> serde_json::Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The directory of a running task's cgroup. `None` where it has none, which is reported.
+/// Returns the directory of a running task's cgroup. `None` if it has none; then the skipped test
+/// is reported.
 fn cgroup(task: &Task, test: &str) -> Option<PathBuf> {
     let cgroup = record(task)["cgroup"].as_str().map(PathBuf::from);
     if cgroup.is_none() {
@@ -184,7 +185,7 @@ fn cgroup(task: &Task, test: &str) -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn how_processes_are_found_is_recorded_and_reported() {
+async fn the_tracking_is_recorded_and_reported() {
     let task = Task::shell("echo ready; sleep 1000");
     task.start().await;
     task.says("ready").await;
@@ -199,12 +200,12 @@ async fn how_processes_are_found_is_recorded_and_reported() {
         assert_ne!(tracking, Tracking::Cgroup);
     }
     let own = fs::read_to_string(format!("/proc/{}/cgroup", task.keeper_pid())).unwrap();
-    assert!(!own.contains("/onward-"), "the keeper is not in it: {own}");
+    assert!(!own.contains("/onward-"), "the keeper is in the cgroup of the workload: {own}");
 }
 
 #[tokio::test]
-async fn a_cgroup_and_those_that_the_workload_made_in_it_are_removed_with_the_task() {
-    let test = "a_cgroup_and_those_that_the_workload_made_in_it_are_removed_with_the_task";
+async fn a_cgroup_and_its_sub_cgroups_are_removed_with_the_task() {
+    let test = "a_cgroup_and_its_sub_cgroups_are_removed_with_the_task";
     let task =
         Task::shell_with("while ! test -e \"$TEST_HOME/go\"; do sleep 0.01; done; exit 5", |d| {
             d.stop_grace = Duration::from_millis(100);
@@ -225,9 +226,9 @@ async fn processes_in_a_sub_cgroup_of_the_workload_get_the_signal_and_the_grace(
     task.says("ready").await;
     let Some(cgroup) = cgroup(&task, test) else { return };
     fs::create_dir_all(cgroup.join("a/b")).unwrap();
-    // The workload itself and the shell which is the server.
+    // Both the workload and the shell that runs the server.
     for pid in fs::read_to_string(cgroup.join("cgroup.procs")).unwrap().lines() {
-        // One of the short-lived may be gone.
+        // A short-lived process may have ended.
         let _ = fs::write(cgroup.join("a/b/cgroup.procs"), pid);
     }
     task.keeper.stop().await.unwrap();
@@ -257,7 +258,7 @@ async fn a_frozen_workload_is_killed_after_the_grace() {
     assert_eq!(task.alive(), Vec::<String>::new());
 }
 
-/// Has a daemon without a parent or a token that ignores `TERM`, and waits.
+/// Starts a daemon without a parent and without a token that ignores `TERM`, and waits.
 const HIDDEN: &str = r#"
     (setsid env -i PATH="$PATH" sh -c 'trap "" TERM; echo $$ > "$1.new"; mv "$1.new" "$1"; while :; do sleep 0.05; done' sh "$TEST_HOME/hidden" &)
     while ! test -e "$TEST_HOME/hidden"; do sleep 0.01; done
@@ -271,8 +272,8 @@ fn is_running(pid: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_sweep_of_a_cgroup_finds_what_has_neither_parent_nor_token() {
-    let test = "a_sweep_of_a_cgroup_finds_what_has_neither_parent_nor_token";
+async fn a_sweep_of_a_cgroup_finds_a_process_without_parent_and_token() {
+    let test = "a_sweep_of_a_cgroup_finds_a_process_without_parent_and_token";
     let task = Task::shell(&format!("trap '' PIPE; {HIDDEN}"));
     task.start().await;
     task.says("ready").await;
@@ -283,7 +284,7 @@ async fn a_sweep_of_a_cgroup_finds_what_has_neither_parent_nor_token() {
     fs::write(cgroup.join("a/cgroup.freeze"), "1").unwrap();
     Task::signal(task.keeper_pid(), Signal::KILL);
     assert_eq!(task.end().await, End::Lost);
-    assert!(is_running(&hidden), "it has outlived its keeper");
+    assert!(is_running(&hidden), "the process did not outlive its keeper");
     assert!(task.keeper.sweep().await.unwrap() >= 2);
     assert!(!is_running(&hidden));
     assert!(!cgroup.exists());
@@ -304,11 +305,11 @@ async fn a_process_that_was_put_into_the_cgroup_ends_with_the_task() {
     fs::write(task.path("go"), "").unwrap();
     assert_eq!(task.code().await, (5, By::Exit));
     let status = child::ended(stranger).status;
-    assert_eq!(status.signal(), Some(15), "it was asked to end");
+    assert_eq!(status.signal(), Some(15), "it was not ended by TERM");
     assert!(!cgroup.exists());
 }
 
 #[test]
-fn the_same_holds_without_a_cgroup() {
-    run_again("the_same_holds_without_a_cgroup");
+fn all_tests_pass_without_a_cgroup() {
+    run_again("all_tests_pass_without_a_cgroup");
 }

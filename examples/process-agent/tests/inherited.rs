@@ -1,10 +1,10 @@
-//! What the agent inherits makes no difference for it, its keepers and its tasks: signals that are
-//! ignored or blocked, open and closed descriptors, limits, the umask, the environment, and being
+//! Inherited state makes no difference for the agent, its keepers and its tasks: ignored and
+//! blocked signals, open and closed descriptors, limits, the umask, the environment, and being
 //! process 1.
 //!
 //! With `ONWARD_SIGNALS=each`, every signal is also tried on its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use agent::Home;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Shows what a task has, and runs until it is stopped.
+/// Prints the inherited state of a task, and runs until it is stopped.
 const SHOW: &str = r"
     grep -E '^(SigPnd|SigBlk|SigIgn|SigCgt|Umask):' /proc/self/status
     printf 'descriptors: '; ls -m /proc/$$/fd
@@ -44,12 +44,12 @@ ready = { command = ['true'], interval = '10ms' }
 command = ['sh', '-c', '''SHOW''']
 ";
 
-/// An agent that a shell has started, after it has done `setup`.
+/// Starts an agent in a shell, after the commands in `setup`.
 fn start(setup: &str) -> Home {
     start_as(&["sh", "-c", &format!("{setup}\nexec \"$@\""), "sh"])
 }
 
-/// An agent that is started by the program `by`, which gets the agent's command as arguments.
+/// Starts an agent by the program `by`, which gets the agent's command as arguments.
 fn start_as(by: &[&str]) -> Home {
     let mut home = Home::new(&TASKS.replace("SHOW", SHOW));
     let agent = home.command(&["run", "tasks.toml"]);
@@ -65,7 +65,7 @@ fn start_as(by: &[&str]) -> Home {
 
 type Shown = BTreeMap<String, String>;
 
-/// Takes the tasks through their lives, and returns what the one that shows it has.
+/// Runs the tasks to their ends, and returns the inherited state that one of them has printed.
 #[track_caller]
 fn lives(home: &Home) -> Shown {
     home.wait(|home| home.ps().is_some());
@@ -80,16 +80,17 @@ fn lives(home: &Home) -> Shown {
     home.ask(&["stop", "--wait", "show"]);
     let stopped = home.task("show").unwrap();
     assert_eq!(stopped["Status"]["State"], "shutdown", "{stopped:#}");
-    // By the stop signal, whose disposition is the default: not by a KILL after the grace.
+    // They end by the stop signal, which has its default disposition, and not by a KILL after the
+    // grace.
     assert_eq!(stopped["Status"]["ContainerStatus"]["ExitCode"], 143, "{stopped:#}");
     shown
 }
 
-/// What tasks have under an agent that was started as in a test without further ado.
+/// Returns the state of a task under an agent that was started without changes.
 fn usual() -> Shown {
     let shown = lives(&start(""));
     assert_eq!(shown["SigBlk"], "0000000000000000");
-    // The two that glibc uses itself are no concern of anybody else.
+    // glibc uses these two signals itself.
     let ignored = u64::from_str_radix(&shown["SigIgn"], 16).unwrap();
     assert_eq!(ignored & !(0b11 << 31), 0, "{shown:?}");
     assert_eq!(shown["descriptors"], "0, 1, 2");
@@ -110,21 +111,21 @@ fn with(usual: &Shown, name: &str, value: &str) -> Shown {
     shown
 }
 
-/// Whether `env` of the GNU core utilities is there, which can ignore and block signals.
+/// Whether `env` of the GNU core utilities exists, which can ignore and block signals.
 fn can_change_signals(test: &str) -> bool {
     let tried = Command::new("env").args(["--ignore-signal=USR1", "true"]).output();
     tried.is_ok_and(|tried| tried.status.success()) || skipped(test, "env cannot ignore signals")
 }
 
 fn skipped(test: &str, why: &str) -> bool {
-    // Not by `eprintln`, which is shown for tests that fail only.
+    // The output of `eprintln` is shown only for failed tests.
     std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
     false
 }
 
 #[test]
-fn ignored_and_blocked_signals_reach_no_task() {
-    if !can_change_signals("ignored_and_blocked_signals_reach_no_task") {
+fn ignored_and_blocked_signals_are_not_inherited_by_a_task() {
+    if !can_change_signals("ignored_and_blocked_signals_are_not_inherited_by_a_task") {
         return;
     }
     let usual = usual();
@@ -145,7 +146,7 @@ fn ignored_and_blocked_signals_reach_no_task() {
 }
 
 #[test]
-fn descriptors_of_the_starter_reach_no_keeper_and_no_task() {
+fn open_descriptors_are_not_inherited_by_a_keeper_or_a_task() {
     let usual = usual();
     let mut home = start("exec 3<tasks.toml 9>>held; flock 9 || exit");
     check("open descriptors", &home, &usual);
@@ -154,7 +155,7 @@ fn descriptors_of_the_starter_reach_no_keeper_and_no_task() {
     );
     home.until("more", "running");
     home.kill();
-    // Its task runs, and nothing holds the lock.
+    // The task runs, and no process holds the lock.
     assert!(home.alive().iter().any(|(_, line)| line.starts_with("sleep 1000")));
     fs::File::open(home.path("held")).unwrap().try_lock().unwrap();
 }
@@ -170,16 +171,16 @@ fn closed_standard_descriptors_make_no_difference() {
 }
 
 #[test]
-fn low_limits_are_those_of_the_tasks_and_not_of_the_agent() {
+fn low_limits_are_inherited_by_the_tasks_and_raised_for_the_agent() {
     let usual = usual();
     check("soft", &start("ulimit -S -n 32"), &with(&usual, "open files", "32"));
     check("hard", &start("ulimit -n 64"), &with(&usual, "open files", "64"));
-    // Below the size of the agent's store. In units of 512 or 1024 bytes.
+    // Smaller than the agent's store. In units of 512 or 1024 bytes.
     check("sizes", &start("ulimit -S -f 10"), &with(&usual, "file size", "10"));
 }
 
 #[test]
-fn a_umask_is_that_of_the_tasks_and_not_of_the_agent() {
+fn the_umask_is_inherited_by_the_tasks_and_not_used_by_the_agent() {
     let usual = usual();
     for mask in ["0000", "0077", "0777"] {
         let home = start(&format!("umask {mask}"));
@@ -190,7 +191,7 @@ fn a_umask_is_that_of_the_tasks_and_not_of_the_agent() {
 }
 
 #[test]
-fn the_environment_lacks_what_was_meant_for_the_agent() {
+fn the_environment_lacks_the_variables_for_the_agent() {
     let usual = usual();
     let names: Vec<&str> = usual["variables"].split(' ').collect();
     assert!(names.contains(&"ONWARD_TASK") && names.contains(&"PATH"), "{names:?}");
@@ -203,7 +204,7 @@ fn the_environment_lacks_what_was_meant_for_the_agent() {
     check("no HOME", &start("unset HOME"), &with(&usual, "variables", &without.join(" ")));
 }
 
-/// Process numbers as this test sees them: of the first child of a process.
+/// Returns the first child of a process, with ids of the test's PID namespace.
 fn child_of(parent: i32) -> Option<i32> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
     children.split(' ').next()?.parse().ok()
@@ -218,7 +219,7 @@ fn zombies_of(parent: i32) -> usize {
 }
 
 #[test]
-fn as_process_1_the_agent_leaves_no_zombies_and_passes_signals_on() {
+fn as_process_1_the_agent_leaves_no_zombies_and_forwards_signals() {
     let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let tried = Command::new(unshare[0]).args(&unshare[1..]).arg("true").output();
     if !tried.is_ok_and(|tried| tried.status.success()) {
@@ -230,7 +231,7 @@ fn as_process_1_the_agent_leaves_no_zombies_and_passes_signals_on() {
     check("process 1", &home, &usual);
     let unshared = Pid::from_child(home.agent.as_ref().unwrap()).as_raw_pid();
     let process_1 = child_of(unshared).unwrap();
-    // It has one child, the agent, and all that have lost their parents.
+    // It has one child, the agent, and all orphans.
     home.wait(|_| zombies_of(process_1) == 0);
     let agent = child_of(process_1).unwrap();
     assert_eq!(zombies_of(agent), 0);

@@ -1,6 +1,6 @@
-//! Keepers and real workloads: how they start, are stopped and end.
+//! Keepers with real workloads: start, stop and end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -17,7 +17,7 @@ use process_agent::keeper::{By, Exit, Spawned, State};
 use rustix::process::Signal;
 use task::{GUARD, Task};
 
-/// Says `ready` when it can be signalled, and then runs until a signal ends it.
+/// Prints `ready` when it can be signalled, and then runs until a signal kills it.
 const RUNS: &str = "echo ready; while :; do sleep 0.05; done";
 const IGNORES_TERM: &str = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
 
@@ -42,7 +42,7 @@ async fn exit_code_3_is_kept() {
 }
 
 #[tokio::test]
-async fn a_signal_is_kept_and_gives_128_and_its_number() {
+async fn a_signal_is_kept_and_the_code_is_128_plus_its_number() {
     check_code("kill -USR1 $$", 138, Some(10)).await;
 }
 
@@ -56,7 +56,7 @@ async fn a_stop_sends_the_stop_signal() {
 }
 
 #[tokio::test]
-async fn a_stop_signal_of_ones_own_is_sent_and_can_be_answered_with_a_code() {
+async fn a_custom_stop_signal_is_sent_and_the_exit_code_is_kept() {
     let script = "trap 'exit 7' USR2; echo ready; while :; do sleep 0.05; done";
     let task = Task::shell_with(script, |definition| {
         definition.stop_signal = "SIGUSR2".parse().unwrap();
@@ -68,7 +68,7 @@ async fn a_stop_signal_of_ones_own_is_sent_and_can_be_answered_with_a_code() {
 }
 
 #[tokio::test]
-async fn who_ignores_the_stop_signal_is_killed_after_the_grace() {
+async fn a_workload_that_ignores_the_stop_signal_is_killed_after_the_grace() {
     let task = Task::shell_with(IGNORES_TERM, |definition| {
         definition.stop_grace = Duration::from_millis(100);
     });
@@ -92,7 +92,7 @@ async fn a_kill_does_not_wait_for_the_grace() {
 }
 
 #[tokio::test]
-async fn a_term_to_the_keeper_stops_the_task_and_a_hup_does_nothing() {
+async fn a_term_to_the_keeper_stops_the_task_and_a_hup_does_not() {
     let task = Task::shell(RUNS);
     task.start().await;
     task.says("ready").await;
@@ -102,7 +102,7 @@ async fn a_term_to_the_keeper_stops_the_task_and_a_hup_does_nothing() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_hold_nothing_up_and_half_closed_ones_are_told_the_end() {
+async fn clients_that_do_not_read_block_nothing_and_half_closed_ones_get_the_last_report() {
     let task = Task::shell(RUNS);
     task.start().await;
     task.says("ready").await;
@@ -122,7 +122,7 @@ async fn clients_that_do_not_read_hold_nothing_up_and_half_closed_ones_are_told_
 }
 
 #[tokio::test]
-async fn a_request_of_a_client_that_has_closed_its_connection_is_taken() {
+async fn a_request_of_a_client_that_has_disconnected_is_carried_out() {
     let task = Task::shell(RUNS);
     task.start().await;
     task.says("ready").await;
@@ -145,7 +145,7 @@ async fn a_keeper_has_at_most_two_threads() {
 }
 
 #[tokio::test]
-async fn stopping_what_has_ended_changes_nothing() {
+async fn stopping_an_ended_task_changes_nothing() {
     let task = Task::shell("exit 4");
     task.start().await;
     assert_eq!(task.code().await, (4, By::Exit));
@@ -214,7 +214,7 @@ async fn a_spawn_dropped_at_any_point_and_called_again_starts_the_workload_once(
     }
 }
 
-/// Polls once and lets the runtime go on for a moment.
+/// Polls once and lets the runtime work for a moment.
 async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     let polled = std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
@@ -228,7 +228,7 @@ async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Ou
 }
 
 #[tokio::test]
-async fn a_keeper_is_called_by_its_name_in_a_list_of_processes() {
+async fn a_keeper_has_the_name_of_the_program_in_a_list_of_processes() {
     let task = Task::shell(RUNS);
     task.start().await;
     let name = fs::read_to_string(format!("/proc/{}/comm", task.keeper_pid())).unwrap();
@@ -238,7 +238,7 @@ async fn a_keeper_is_called_by_its_name_in_a_list_of_processes() {
 }
 
 #[tokio::test]
-async fn the_agent_has_no_child_left_and_the_keeper_is_in_a_session_of_its_own() {
+async fn the_agent_has_no_children_and_the_keeper_has_its_own_session() {
     let task = Task::shell(RUNS);
     task.start().await;
     let stat = fs::read_to_string(format!("/proc/{}/stat", task.keeper_pid())).unwrap();

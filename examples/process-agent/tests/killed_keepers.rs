@@ -1,10 +1,10 @@
-//! Keepers and their launchers that are killed and stopped at any moment, also under an agent that
+//! Keepers and launchers that are killed and stopped at random moments, also under an agent that
 //! was started with `SIGCHLD` ignored.
 //!
 //! `ONWARD_KEEPERS` is the number of rounds, and `ONWARD_SEED` selects the moments. A failure shows
 //! both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -22,17 +22,17 @@ use agent::{Home, task};
 use dice::{Dice, number};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The rounds of a test without orders.
+/// The number of rounds in a test without `ONWARD_KEEPERS`.
 const ROUNDS: u64 = 12;
 
-/// How many tasks a round starts at most.
+/// The most tasks that a round starts.
 const TASKS: u64 = 5;
 
-/// A task that leaves a line when it starts, and whose processes can be told from all others.
+/// Returns a task that records its start. Its processes have a variable with its name.
 fn marked_task(name: &str, dice: &mut Dice) -> String {
     let script = match dice.roll(3) {
         0 => "sleep 0.2; exit 3",
-        // Its child is in a session of its own.
+        // The child is in its own session.
         1 => "setsid sleep 1000 & while :; do sleep 0.05; done",
         _ => agent::RUNS,
     };
@@ -47,7 +47,7 @@ fn marked_task(name: &str, dice: &mut Dice) -> String {
     text
 }
 
-/// The processes of the agent's keepers (with `--keep`) or of their launchers.
+/// Returns the processes of the agent's keepers (with `--keep`) or of their launchers.
 fn keepers(home: &Home, keep: bool) -> Vec<i32> {
     let alive = home.alive();
     let is_one = |line: &str| {
@@ -57,7 +57,7 @@ fn keepers(home: &Home, keep: bool) -> Vec<i32> {
     alive.into_iter().filter(|(_, line)| is_one(line)).map(|(pid, _)| pid).collect()
 }
 
-/// The processes of each task's workload, by the variable that only they have.
+/// Returns the processes of each task's workload, by the variable that only they have.
 fn workloads(home: &Home) -> BTreeMap<String, Vec<i32>> {
     let mut found = BTreeMap::<_, Vec<_>>::new();
     for (pid, _) in home.alive() {
@@ -72,12 +72,12 @@ fn workloads(home: &Home) -> BTreeMap<String, Vec<i32>> {
     found
 }
 
-/// One that has ended by now needs none.
+/// Ignores a process that has ended.
 fn signal(pid: i32, signal: Signal) {
     _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
 
-/// Starts an agent; its signals have the dispositions that `env` gives them.
+/// Starts an agent whose signals get the dispositions of `env` arguments.
 fn start(home: &mut Home, dispositions: &[&str]) {
     let agent = home.command(&["run", "tasks.toml"]);
     let mut command = Command::new("env");
@@ -94,7 +94,7 @@ fn start(home: &mut Home, dispositions: &[&str]) {
 
 const ENDED: [&str; 5] = ["complete", "failed", "rejected", "shutdown", "remove"];
 
-/// No task has ended while something of it runs, and none was started twice.
+/// Checks that no ended task has a process, and that no task was started twice.
 #[track_caller]
 fn check(home: &Home, names: &[String]) {
     let Some(listed) = home.ps() else { return };
@@ -112,7 +112,7 @@ fn check(home: &Home, names: &[String]) {
 }
 
 #[test]
-fn whatever_is_killed_or_stopped_no_task_ends_while_it_runs_and_none_is_started_twice() {
+fn with_killed_and_stopped_keepers_no_task_ends_while_it_runs_and_none_starts_twice() {
     let rounds = number("ONWARD_KEEPERS").unwrap_or(ROUNDS);
     let seed = number("ONWARD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("ONWARD_KEEPERS={rounds} ONWARD_SEED={seed}");
@@ -121,7 +121,7 @@ fn whatever_is_killed_or_stopped_no_task_ends_while_it_runs_and_none_is_started_
     let mut names = Vec::new();
     for round in 0..rounds {
         if round % 4 == 0 {
-            // Another agent takes over, which may not be able to wait for its children.
+            // Start another agent. It may be unable to wait for its children.
             if home.agent.is_some() {
                 home.kill();
             }
@@ -141,7 +141,7 @@ fn whatever_is_killed_or_stopped_no_task_ends_while_it_runs_and_none_is_started_
         for _ in 0..hits {
             let moment = Instant::now() + Duration::from_millis(dice.roll(120));
             let launcher = dice.roll(2) == 0;
-            // A launcher lives for a moment only.
+            // A launcher lives only for a moment.
             let mut found = Vec::new();
             while found.is_empty() && Instant::now() < moment + Duration::from_millis(200) {
                 found = keepers(&home, !launcher);
@@ -163,7 +163,7 @@ fn whatever_is_killed_or_stopped_no_task_ends_while_it_runs_and_none_is_started_
             check(&home, &names);
             std::thread::sleep(Duration::from_millis(dice.roll(60)));
         }
-        // Those that stay stopped are woken by the end of their task, which takes ten seconds.
+        // The end of a task wakes its stopped keeper, after ten seconds.
         let stay = if rounds > ROUNDS { 2 } else { 1 };
         stopped
             .into_iter()
@@ -181,7 +181,7 @@ fn whatever_is_killed_or_stopped_no_task_ends_while_it_runs_and_none_is_started_
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// The agent's only child is a launcher, which is killed as soon as it is there.
+/// The agent's only child is a launcher. It is killed as soon as it exists.
 #[test]
 fn a_task_whose_launcher_is_killed_runs_or_was_never_started() {
     let mut home = Home::new("task = []\n");

@@ -1,6 +1,6 @@
-//! A log that is read while it is written, rotated, torn and ended.
+//! A log that is read while it is written, rotated, damaged and ended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 use std::{fs, io::Write as _, path::Path, time::Duration};
 
@@ -13,7 +13,7 @@ fn at(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
 }
 
-/// A line `n` that was written at second `n`; the even ones to standard error.
+/// A record with line `n` of second `n`. Even lines are standard error.
 fn record(n: i64) -> Record {
     Record {
         at: at(n),
@@ -24,7 +24,7 @@ fn record(n: i64) -> Record {
     }
 }
 
-/// A log of lines `1..=last`, in files of about three lines.
+/// A log with the lines `1..=last`, in files of about three lines.
 fn log(last: i64, files: u32) -> (TempDir, LogWriter) {
     let dir = TempDir::new().unwrap();
     let mut writer = LogWriter::open(dir.path(), 120, files).unwrap();
@@ -34,7 +34,7 @@ fn log(last: i64, files: u32) -> (TempDir, LogWriter) {
 
 async fn next(records: &mut Records) -> Option<i64> {
     let next = tokio::time::timeout(Duration::from_secs(60), records.next()).await;
-    let record = next.expect("no record comes")?.unwrap();
+    let record = next.expect("no record within the limit")?.unwrap();
     Some(String::from_utf8(record.bytes).unwrap().parse().unwrap())
 }
 
@@ -58,37 +58,37 @@ async fn all_files_are_read_oldest_first() {
 }
 
 #[tokio::test]
-async fn one_stream_can_be_asked_for() {
+async fn one_stream_can_be_selected() {
     let options = Options { stdout: false, ..Options::default() };
     check(options, (2..=20).step_by(2)).await;
 }
 
 #[tokio::test]
-async fn the_last_can_be_asked_for_across_files() {
+async fn the_last_lines_are_found_across_files() {
     let options = Options { tail: Some(7), ..Options::default() };
     check(options, 14..=20).await;
 }
 
 #[tokio::test]
-async fn the_last_none_and_the_last_thousand_are_what_they_say() {
+async fn a_tail_of_zero_is_empty_and_a_tail_of_a_thousand_is_everything() {
     check(Options { tail: Some(0), ..Options::default() }, []).await;
     check(Options { tail: Some(1000), ..Options::default() }, 1..=20).await;
 }
 
 #[tokio::test]
-async fn the_last_are_counted_among_those_wanted() {
+async fn a_tail_counts_only_selected_lines() {
     let options = Options { tail: Some(2), stdout: false, ..Options::default() };
     check(options, [18, 20]).await;
 }
 
 #[tokio::test]
-async fn a_time_to_begin_with_can_be_given() {
+async fn since_skips_earlier_records() {
     let options = Options { since: Some(at(18)), ..Options::default() };
     check(options, 18..=20).await;
 }
 
 #[tokio::test]
-async fn a_follower_of_the_last_goes_on_with_what_is_written() {
+async fn a_follower_of_the_last_lines_continues_with_new_ones() {
     let (dir, mut writer) = log(20, 100);
     let (ended, flag) = watch::channel(false);
     let options = Options {
@@ -107,7 +107,7 @@ async fn a_follower_of_the_last_goes_on_with_what_is_written() {
 }
 
 #[tokio::test]
-async fn a_follower_can_come_before_the_log() {
+async fn a_follower_can_start_before_the_log_exists() {
     let dir = TempDir::new().unwrap();
     let options = Options { follow: Follow::Forever, ..Options::default() };
     let mut following = records(dir.path(), options);
@@ -120,7 +120,7 @@ async fn a_follower_can_come_before_the_log() {
 }
 
 #[tokio::test]
-async fn a_dropped_wait_loses_nothing() {
+async fn a_dropped_next_loses_no_record() {
     let (dir, mut writer) = log(1, 100);
     let (ended, flag) = watch::channel(false);
     let follow = Follow::UntilEnded(flag);
@@ -140,7 +140,7 @@ async fn a_dropped_wait_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_follower_ends_when_nobody_can_tell_the_end_any_more() {
+async fn a_follower_ends_when_the_sender_of_the_end_is_dropped() {
     let (dir, _writer) = log(5, 100);
     let follow = Follow::UntilEnded(watch::channel(false).1);
     let following = records(dir.path(), Options { follow, ..Options::default() });
@@ -148,7 +148,7 @@ async fn a_follower_ends_when_nobody_can_tell_the_end_any_more() {
 }
 
 #[tokio::test]
-async fn a_follower_that_rotation_has_overtaken_reads_what_is_there_without_repeating() {
+async fn a_follower_overtaken_by_rotation_reads_the_rest_without_repeating() {
     let (dir, mut writer) = log(3, 1);
     let (ended, flag) = watch::channel(false);
     let follow = Follow::UntilEnded(flag);
@@ -168,8 +168,8 @@ async fn a_follower_that_rotation_has_overtaken_reads_what_is_there_without_repe
     }
     assert!(read.is_sorted_by(|a, b| a < b), "{read:?}");
     assert_eq!((read.first(), read.last()), (Some(&2), Some(&30)));
-    // Told where they are missing: behind a file that was held open. Which one depends on how far
-    // the reader was.
+    // The note is at the gap: after a file that was held open. Which file depends on how far the
+    // reader was.
     let missing = "lines may be missing: the log was rotated faster than it was read";
     assert!(notes.iter().all(|(_, text)| text == missing), "{notes:?}");
     let gaps = (1..read.len()).filter(|place| read[*place] > read[*place - 1] + 1);
@@ -181,7 +181,7 @@ async fn a_follower_that_rotation_has_overtaken_reads_what_is_there_without_repe
 }
 
 #[tokio::test]
-async fn as_many_files_may_be_kept_as_can_be_counted() {
+async fn any_number_of_files_may_be_kept() {
     let (dir, _writer) = log(20, u32::MAX);
     assert_eq!(rest(records(dir.path(), Options::default())).await, (1..=20).collect::<Vec<_>>());
 }
@@ -195,7 +195,7 @@ async fn a_stray_file_with_a_high_number_is_read_first_and_costs_nothing() {
 }
 
 #[test]
-fn no_more_files_are_kept_than_asked_for() {
+fn no_more_than_the_given_number_of_files_is_kept() {
     for files in 0..4 {
         let (dir, _writer) = log(50, files);
         let mut names: Vec<_> = fs::read_dir(dir.path())
@@ -220,7 +220,7 @@ fn a_log_that_cannot_be_rotated_grows() {
 }
 
 #[tokio::test]
-async fn records_that_are_written_at_once_are_rotated_as_if_one_by_one() {
+async fn records_that_are_written_at_once_are_rotated_like_single_ones() {
     let (one_by_one, _writer) = log(20, 100);
     let at_once = TempDir::new().unwrap();
     let mut writer = LogWriter::open(at_once.path(), 120, 100).unwrap();
@@ -233,7 +233,7 @@ async fn records_that_are_written_at_once_are_rotated_as_if_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_removed_is_begun_anew() {
+async fn a_log_that_was_removed_is_created_again() {
     let (dir, mut writer) = log(2, 3);
     let (ended, flag) = watch::channel(false);
     let follow = Follow::UntilEnded(flag);
@@ -243,7 +243,7 @@ async fn a_log_that_was_removed_is_begun_anew() {
     fs::remove_file(dir.path().join("log")).unwrap();
     writer.append(&record(3));
     assert_eq!(rest(records(dir.path(), Options::default())).await, [3]);
-    // A follower cannot know that nothing was between.
+    // A follower cannot know whether there was another file in between.
     let note = following.next().await.unwrap().unwrap();
     assert_eq!(note.stream, Stream::Note);
     ended.send(true).unwrap();
@@ -251,7 +251,7 @@ async fn a_log_that_was_removed_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_emptied_is_written_from_its_begin() {
+async fn a_log_that_was_emptied_is_written_from_its_beginning() {
     let (dir, mut writer) = log(2, 3);
     let (ended, flag) = watch::channel(false);
     let follow = Follow::UntilEnded(flag);
@@ -273,14 +273,14 @@ fn tear(dir: &Path) {
 }
 
 #[tokio::test]
-async fn a_torn_last_line_is_not_read() {
+async fn an_incomplete_last_line_is_not_read() {
     let (dir, _writer) = log(2, 3);
     tear(dir.path());
     assert_eq!(rest(records(dir.path(), Options::default())).await, [1, 2]);
 }
 
 #[tokio::test]
-async fn a_torn_last_line_is_cut_off_by_the_next_writer() {
+async fn an_incomplete_last_line_is_deleted_by_the_next_writer() {
     let (dir, writer) = log(2, 3);
     drop(writer);
     tear(dir.path());
@@ -290,7 +290,7 @@ async fn a_torn_last_line_is_cut_off_by_the_next_writer() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_record_is_told_and_passed() {
+async fn a_line_that_is_not_a_record_is_reported_and_skipped() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("log"), "hello\n").unwrap();
     let mut writer = LogWriter::open(dir.path(), 1000, 3).unwrap();
@@ -302,7 +302,7 @@ async fn a_line_that_is_no_record_is_told_and_passed() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_there_yet_is_empty_and_can_be_followed() {
+async fn a_log_that_does_not_exist_is_empty_and_can_be_followed() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("task");
     assert!(records(&dir, Options::default()).next().await.is_none());
@@ -316,7 +316,7 @@ async fn a_log_that_is_not_there_yet_is_empty_and_can_be_followed() {
 }
 
 #[tokio::test]
-async fn a_log_in_something_that_is_no_directory_is_an_error() {
+async fn a_log_in_a_file_instead_of_a_directory_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut records = records(file.path(), Options::default());
     let error = records.next().await.unwrap().unwrap_err();

@@ -1,7 +1,7 @@
-//! Logs of any records and any bytes: nothing is lost, repeated or put in another order, and the
-//! last lines are those of the whole.
+//! Logs of random records and random bytes: nothing is lost, repeated or reordered, and a tail is
+//! the end of the whole.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use time::UtcDateTime;
 use tokio::sync::watch;
 
-/// A net under a test that hangs; nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
 fn at(second: i64) -> UtcDateTime {
@@ -22,8 +22,8 @@ fn stream() -> impl Strategy<Value = Stream> {
     prop_oneof![4 => Just(Stream::Stdout), 4 => Just(Stream::Stderr), 1 => Just(Stream::Note)]
 }
 
-/// Pieces of lines in any order, so also such as a keeper would not write: a line that is not
-/// continued, a piece without a begin.
+/// Parts of lines in any order, including orders that a keeper would not write, such as a line that
+/// is not continued, or a continuation without a beginning.
 fn record() -> impl Strategy<Value = Record> {
     (0..6_i64, stream(), any::<bool>(), any::<bool>(), vec(any::<u8>(), 0..20)).prop_map(
         |(second, stream, continues, partial, bytes)| {
@@ -33,7 +33,7 @@ fn record() -> impl Strategy<Value = Record> {
     )
 }
 
-/// What may be wanted of a log.
+/// Random options for a reader.
 fn options() -> impl Strategy<Value = Options> {
     let tail = prop::option::of(0..12_usize);
     let since = prop::option::of((0..6_i64).prop_map(at));
@@ -46,7 +46,7 @@ fn options() -> impl Strategy<Value = Options> {
     })
 }
 
-/// Cuts `all` into parts at these places.
+/// Cuts `all` at these places.
 fn parts<'a, T>(all: &'a [T], cuts: &[Index]) -> Vec<&'a [T]> {
     let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(all.len() + 1)).collect();
     cuts.extend([0, all.len()]);
@@ -57,7 +57,9 @@ fn parts<'a, T>(all: &'a [T], cuts: &[Index]) -> Vec<&'a [T]> {
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let guarded = async { tokio::time::timeout(GUARD, future).await };
-    runtime.block_on(guarded).unwrap_or_else(|_| panic!("the log is not read to its end"))
+    runtime
+        .block_on(guarded)
+        .unwrap_or_else(|_| panic!("the log was not read to its end within the limit"))
 }
 
 fn read(dir: &Path, options: Options) -> Vec<Result<Record, LogError>> {
@@ -75,7 +77,7 @@ fn read_records(dir: &Path, options: Options) -> Vec<Record> {
     read(dir, options).into_iter().filter_map(Result::ok).collect()
 }
 
-/// What is wanted of these records, found the plain way.
+/// Selects the wanted records with a simple algorithm.
 fn wanted(all: &[Record], options: &Options) -> Vec<Record> {
     let wants = |record: &&Record| match record.stream {
         Stream::Stdout => options.stdout,
@@ -85,7 +87,7 @@ fn wanted(all: &[Record], options: &Options) -> Vec<Record> {
     let recent = |record: &&Record| options.since.is_none_or(|since| record.at >= since);
     let all: Vec<_> = all.iter().filter(wants).filter(recent).cloned().collect();
     let Some(tail) = options.tail else { return all };
-    // The line that each record belongs to, named by the place of its last piece.
+    // The line of each record, identified by the place of its last part.
     let mut last_of_line = Vec::new();
     let mut open: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, record) in all.iter().enumerate() {
@@ -111,7 +113,7 @@ fn wanted(all: &[Record], options: &Options) -> Vec<Record> {
     all.into_iter().zip(last_of_line).filter_map(is_last).collect()
 }
 
-/// The output of each stream, and the places of its lines' ends.
+/// Returns the output of each stream, and the offsets of its line ends.
 fn output(records: &[Record]) -> BTreeMap<&'static str, Vec<u8>> {
     let mut output: BTreeMap<_, Vec<u8>> = BTreeMap::new();
     for record in records {
@@ -123,11 +125,11 @@ fn output(records: &[Record]) -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 proptest! {
-    // Found cases become tests of their own.
+    // Failing cases become tests of their own.
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn what_is_written_is_read_and_the_last_lines_are_those_of_the_whole(
+    fn records_are_read_as_written_and_a_tail_is_the_end_of_the_whole(
         all in vec(record(), 0..40),
         cuts in vec(any::<Index>(), 0..5),
         max_size in 1..1000_u64,
@@ -147,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_and_the_last_lines_are_those_of_the_whole(
+    fn any_bytes_can_be_read_and_a_tail_is_the_end_of_the_whole(
         files in vec(any_file(), 1..4),
         options in options(),
     ) {
@@ -163,7 +165,7 @@ proptest! {
         }
         let expected = wanted(&all, &options);
         prop_assert_eq!(read_records(dir.path(), options), expected);
-        // A writer begins a line of its own, whatever is there.
+        // A writer starts a new line, whatever the file contains.
         let mut writer = LogWriter::open(dir.path(), u64::MAX, 1000).unwrap();
         let (at, stream) = (UtcDateTime::UNIX_EPOCH, Stream::Stdout);
         let new = Record { at, stream, continues: false, partial: false, bytes: b"new".to_vec() };
@@ -173,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn a_follower_reads_what_is_written_while_it_is_rotated(
+    fn a_follower_reads_all_records_during_rotation(
         first in vec(record(), 0..10),
         then in vec(record(), 0..50),
         cuts in vec(any::<Index>(), 0..20),
@@ -182,12 +184,12 @@ proptest! {
         options in options(),
     ) {
         let dir = TempDir::new().unwrap();
-        // Always wanted, and the last of what is there when the follower comes.
+        // Always selected, and the last record when the follower starts.
         let (at, stream, bytes) = (at(9), Stream::Note, b"opened".to_vec());
         let opened = Record { at, stream, continues: false, partial: false, bytes };
         let first = [first, vec![opened.clone()]].concat();
         let options = Options { tail: options.tail.map(|lines| lines + 1), ..options };
-        // In one file, so that no file is left that the second writer does not know.
+        // In one file, so that the second writer knows all files.
         LogWriter::open(dir.path(), u64::MAX, 0).unwrap().append_all(&first);
         let mut writer = LogWriter::open(dir.path(), max_size, files).unwrap();
         let (ended, flag) = watch::channel(false);
@@ -218,7 +220,7 @@ proptest! {
             prop_assert_eq!(read, expected);
             return Ok(());
         }
-        // What is missing is missing at the note: all else is there, in its order.
+        // Lines are missing only at the note. All others are there, in their order.
         let mut rest = expected.iter();
         for record in read.iter().filter(|record| !is_gap(record)) {
             prop_assert!(rest.any(|expected| expected == record), "{:?} in {:?}", record, read);
@@ -226,7 +228,7 @@ proptest! {
     }
 }
 
-/// Lines, whole or torn, some of which are records.
+/// Lines, complete or not. Some of them are records.
 fn any_file() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         4 => record().prop_map(|record| record.to_line()),
@@ -246,9 +248,9 @@ fn any_file() -> impl Strategy<Value = Vec<u8>> {
     vec(line, 0..12).prop_map(|lines| lines.concat())
 }
 
-/// A line longer than what a reader holds.
+/// A line that is longer than the reader's buffer.
 #[test]
-fn an_endless_line_is_passed_by_in_both_directions() {
+fn a_very_long_line_is_skipped_in_both_directions() {
     for length in [65_000, 131_072, 262_143, 262_144, 262_145, 524_288, 1_000_000] {
         let dir = TempDir::new().unwrap();
         let record = |second| Record {

@@ -1,6 +1,7 @@
-//! The mode of a log's files. In a file of its own, since the umask is that of the process.
+//! The mode of a log's files. It has its own test program, because the umask belongs to the
+//! process.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
-#![allow(missing_docs)] // a test's name says what it is
+#![allow(missing_docs)] // the name of a test describes it
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use time::UtcDateTime;
 
 #[test]
-fn the_files_of_a_log_are_their_owners_only_whatever_the_umask() {
+fn the_files_of_a_log_have_mode_600_with_any_umask() {
     for mask in [0o000, 0o077, 0o777] {
         let dir = TempDir::new().unwrap();
         let before = umask(Mode::from_raw_mode(mask));

@@ -1,7 +1,7 @@
-//! The metrics and the health of an agent, as a client of HTTP gets them.
+//! The metrics and the health of an agent, read over HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::float_cmp)] // the numbers are whole
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -21,13 +21,13 @@ use prometheus::{ask, connect, scrape, try_ask};
 use rustix::mount::{MountFlags, mount_remount};
 use small_disk::SmallDisk;
 
-/// Nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
-/// Time between two looks.
+/// Time between two checks.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Where an agent serves its metrics, as it says on standard error.
+/// Returns the address of the metrics, which the agent prints on standard error.
 fn address(home: &Home) -> SocketAddr {
     let said = "process-agent: serving metrics at http://";
     home.wait(|home| home.read("err").contains("/metrics\n"));
@@ -36,7 +36,7 @@ fn address(home: &Home) -> SocketAddr {
     line.strip_suffix("/metrics").unwrap().parse().unwrap()
 }
 
-/// An agent with these tasks, and where it serves its metrics.
+/// Starts an agent with these tasks. Returns the address of its metrics, too.
 fn up(tasks: &str) -> (Home, SocketAddr) {
     let mut home = Home::new(tasks);
     home.up(&["--metrics", "127.0.0.1:0"]);
@@ -62,7 +62,7 @@ fn wait_for(address: SocketAddr, expected: &[(&str, f64)]) {
     }
 }
 
-/// Replaces the file of tasks as a whole. A file that is being written can be read before its end.
+/// Replaces the task file as a whole, so that the agent cannot read half of it.
 fn replace(home: &Home, tasks: &str) {
     std::fs::write(home.path("new.toml"), tasks).unwrap();
     std::fs::rename(home.path("new.toml"), home.path("tasks.toml")).unwrap();
@@ -70,7 +70,7 @@ fn replace(home: &Home, tasks: &str) {
 
 const DURATIONS: &str = "onward_operation_duration_seconds_count";
 
-/// Five tasks: each takes another course.
+/// Five tasks, each with another life.
 fn courses() -> String {
     let retried = "prepare = ['sh', '-c', 'test -e $TEST_HOME/once || { touch $TEST_HOME/once; exit 75; }']\n\
                    policy = { retry_initial = '10ms' }\n";
@@ -87,7 +87,7 @@ fn courses() -> String {
 }
 
 #[test]
-fn after_a_known_course_of_tasks_the_metrics_have_exact_values() {
+fn after_known_lives_of_tasks_the_metrics_have_exact_values() {
     let (home, address) = up(&courses());
     let none = scrape(address);
     for state in ["new", "assigned", "ready", "running", "complete", "orphaned", "remove"] {
@@ -172,7 +172,7 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
     home.wait(|home| home.starts("web") == 1);
     assert_eq!(ask(address, "GET", "/healthz").status, 200);
     _ = std::fs::write(disk.0.join("fill"), vec![0; 8 << 20]);
-    // More than the store has room for in its file.
+    // More than the store has space for.
     let many: String = (0..60)
         .map(|index| {
             let long = format!("env = {{ LONG = '{}' }}\n", "x".repeat(60_000));
@@ -196,7 +196,7 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
 }
 
 #[test]
-fn every_other_request_is_told_what_there_is() {
+fn every_other_request_gets_an_error_with_the_valid_ones() {
     let (_home, address) = up("task = []");
     for path in ["/", "/metrics/", "/metric", "/healthz2", "/..%2f"] {
         let answer = ask(address, "GET", path);
@@ -207,12 +207,12 @@ fn every_other_request_is_told_what_there_is() {
         let answer = ask(address, method, "/metrics");
         assert_eq!(answer.status, 405, "{method}");
         assert!(answer.head.contains("allow: get, head"), "{answer:?}");
-        assert!(answer.body.contains("there are /metrics and /healthz"), "{answer:?}");
+        assert!(answer.body.contains("only GET and HEAD"), "{answer:?}");
     }
     let head = ask(address, "HEAD", "/metrics");
     assert_eq!((head.status, &*head.body), (200, ""));
     assert_eq!(ask(address, "GET", "/metrics?name=x").status, 200);
-    // As `nc -N` asks.
+    // `nc -N` sends a request like this.
     let mut client = connect(address);
     client.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -222,7 +222,7 @@ fn every_other_request_is_told_what_there_is() {
 }
 
 #[test]
-fn slow_clients_and_garbage_hold_up_nobody_though_descriptors_are_scarce() {
+fn slow_and_invalid_clients_block_no_other_client_even_with_few_descriptors() {
     let mut home = Home::new(&task("web", RUNS));
     let mut command = home.command(&["run", "tasks.toml", "--metrics", "127.0.0.1:0"]);
     command.env("RUST_LOG", "agent_kit=warn");
@@ -236,14 +236,14 @@ fn slow_clients_and_garbage_hold_up_nobody_though_descriptors_are_scarce() {
     let long = "a".repeat(65_536);
     let garbage =
         ["GET /metrics HT", "\0\u{ff}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*long];
-    // The others are silent.
+    // The other clients send nothing.
     for (client, text) in clients.iter_mut().zip(garbage) {
         _ = client.write_all(text.as_bytes());
     }
     home.wait(|home| home.state("web") == "running");
     home.wait(|_| try_ask(address, "GET", "/metrics").is_some_and(|answer| answer.status == 200));
     home.wait(|home| home.read("err").contains("cannot accept a metrics client"));
-    // A client that sends nothing more has no connection for ever.
+    // A client that sends nothing more is disconnected after a while.
     let mut slow = connect(address);
     slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
     assert_eq!(slow.read(&mut [0]).unwrap_or(0), 0);
@@ -255,11 +255,11 @@ fn slow_clients_and_garbage_hold_up_nobody_though_descriptors_are_scarce() {
     home.kill();
 }
 
-/// Descriptors that the agent may have. It has about twenty of its own, and there may be sixteen
-/// clients.
+/// The limit on descriptors of the agent. It needs about twenty of its own, and there may be
+/// sixteen clients.
 const LIMIT: u32 = 34;
 
-/// The same command, with so many descriptors at most.
+/// Returns the same command with a limit on descriptors.
 fn limited(command: &Command, most: u32) -> Command {
     let mut shell = Command::new("sh");
     let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
@@ -272,7 +272,7 @@ fn limited(command: &Command, most: u32) -> Command {
 }
 
 #[test]
-fn an_address_that_is_in_use_is_an_error_before_anything_is_begun() {
+fn an_address_in_use_is_an_error_before_any_task_starts() {
     let home = Home::new(&task("web", RUNS));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -291,7 +291,7 @@ fn an_address_that_is_in_use_is_an_error_before_anything_is_begun() {
 }
 
 #[test]
-fn a_log_and_the_metrics_do_not_change_each_other() {
+fn the_log_and_the_metrics_do_not_affect_each_other() {
     for (filter, is_logged) in [("onward=debug", true), ("off", false)] {
         let mut home = Home::new(&task("done", "exit 0"));
         let mut command = home.command(&["run", "tasks.toml", "--metrics", "127.0.0.1:0"]);

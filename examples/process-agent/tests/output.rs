@@ -1,6 +1,6 @@
-//! What a workload says, as its keeper writes it down.
+//! The output of a workload, as its keeper logs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -13,7 +13,7 @@ use task::{GUARD, Task};
 use tokio::sync::watch;
 
 #[tokio::test]
-async fn both_streams_come_in_their_order_with_stamps() {
+async fn both_streams_are_logged_in_their_order_with_times() {
     let task = Task::shell("for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done");
     task.start().await;
     let ended = task.ended().await;
@@ -54,7 +54,7 @@ async fn a_last_line_without_a_newline_and_a_very_long_line_are_partial() {
 }
 
 #[tokio::test]
-async fn what_stands_without_a_newline_is_in_the_log_while_the_task_waits() {
+async fn output_without_a_newline_is_in_the_log_while_the_task_waits() {
     let script = "printf 'name: '; while ! test -e \"$TEST_HOME/go\"; do sleep 0.01; done
         printf x; echo y; echo z";
     let task = Task::shell(script);
@@ -62,7 +62,7 @@ async fn what_stands_without_a_newline_is_in_the_log_while_the_task_waits() {
     let mut following = records(task.keeper.dir(), options);
     task.start().await;
     let first = tokio::time::timeout(GUARD, following.next()).await;
-    let first = first.expect("the prompt is not in the log").unwrap().unwrap();
+    let first = first.expect("the prompt is not in the log within the limit").unwrap().unwrap();
     assert_eq!((&first.bytes[..], first.continues, first.partial), (&b"name: "[..], false, true));
     std::fs::write(task.path("go"), "").unwrap();
     task.end().await;
@@ -75,7 +75,7 @@ async fn what_stands_without_a_newline_is_in_the_log_while_the_task_waits() {
         text.extend((!record.partial).then_some(b'\n'));
     }
     assert_eq!(String::from_utf8(text).unwrap(), "name: xy\nz\n");
-    // The pieces are one line.
+    // The parts are one line.
     let options = Options { tail: Some(2), ..Options::default() };
     assert_eq!(task.records_with(options).await, records);
     let options = Options { tail: Some(1), ..Options::default() };
@@ -83,7 +83,7 @@ async fn what_stands_without_a_newline_is_in_the_log_while_the_task_waits() {
 }
 
 #[tokio::test]
-async fn the_last_lines_are_lines_however_long() {
+async fn a_tail_counts_long_lines_once() {
     let line = "head -c 100000 /dev/zero | tr '\\0' x; echo";
     let task = Task::shell(&format!("echo first; {line}; echo last"));
     task.start().await;
@@ -101,13 +101,13 @@ async fn the_last_lines_are_lines_however_long() {
 }
 
 #[tokio::test]
-async fn a_stranger_that_writes_into_the_pipe_forever_does_not_hold_up_the_end() {
+async fn another_process_that_writes_into_the_pipe_forever_does_not_delay_the_end() {
     let script =
         "echo $$ > \"$TEST_HOME/pid\"; while ! test -e \"$TEST_HOME/go\"; do sleep 0.01; done";
     let task = Task::shell(script);
     task.start().await;
     let pid = task.pid().await;
-    // A child of the test and not of the task.
+    // A child of the test, not of the task.
     let pipe = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/1")).unwrap();
     let mut stranger = std::process::Command::new("yes").stdout(pipe).spawn().unwrap();
     task.says("y").await;
@@ -115,7 +115,7 @@ async fn a_stranger_that_writes_into_the_pipe_forever_does_not_hold_up_the_end()
     let ended = tokio::time::timeout(GUARD, task.keeper.wait()).await;
     stranger.kill().unwrap();
     stranger.wait().unwrap();
-    ended.expect("the keeper does not end").unwrap();
+    ended.expect("the keeper did not end within the limit").unwrap();
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_follower_sees_every_line_through_all_rotations() {
 }
 
 #[tokio::test]
-async fn the_output_of_a_daemon_is_there_when_its_task_has_ended() {
+async fn the_output_of_a_daemon_is_in_the_log_when_its_task_has_ended() {
     let script = "
         (setsid sh -c 'echo from the daemon; echo > \"$TEST_HOME/x\"; sleep 1000' &)
         while ! test -e \"$TEST_HOME/x\"; do sleep 0.01; done

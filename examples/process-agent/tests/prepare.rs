@@ -1,6 +1,6 @@
-//! What a workload is started with, and what is told when it cannot be.
+//! The start conditions of a workload, and the errors if it cannot start.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -14,7 +14,7 @@ use process_agent::{
 use task::{GUARD, Task};
 
 #[tokio::test]
-async fn the_environment_and_the_directory_are_those_of_the_definition() {
+async fn the_environment_and_the_directory_come_from_the_definition() {
     let home = tempfile::tempdir().unwrap();
     let script = "echo \"$GIVEN $PWD\"; test -n \"$PATH\" && test -n \"$ONWARD_TASK\"";
     let task = Task::shell_with(script, |definition| {
@@ -27,7 +27,7 @@ async fn the_environment_and_the_directory_are_those_of_the_definition() {
 }
 
 #[tokio::test]
-async fn the_directory_is_the_tasks_own_unless_given() {
+async fn the_default_directory_is_the_tasks_own() {
     let task = Task::shell("pwd");
     task.start().await;
     task.end().await;
@@ -35,7 +35,7 @@ async fn the_directory_is_the_tasks_own_unless_given() {
 }
 
 #[tokio::test]
-async fn a_long_path_is_no_obstacle() {
+async fn a_long_path_works() {
     let mut task = Task::new();
     let deep = task.path(&["x".repeat(100), "y".repeat(100)].join("/"));
     fs::create_dir_all(&deep).unwrap();
@@ -46,7 +46,7 @@ async fn a_long_path_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn preparing_again_is_fine_until_a_keeper_has_started() {
+async fn a_task_can_be_prepared_again_until_its_keeper_has_started() {
     let task = Task::shell("exit 0");
     let mut definition = ProcessDefinition::new(["sh", "-c", "exit 5"]);
     task.keeper.prepare(&definition).unwrap();
@@ -59,7 +59,7 @@ async fn preparing_again_is_fine_until_a_keeper_has_started() {
 }
 
 #[tokio::test]
-async fn the_directory_is_for_its_owner_only() {
+async fn the_directory_is_accessible_only_to_its_owner() {
     let task = Task::shell("exit 0");
     let mode = fs::metadata(task.keeper.dir()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -74,7 +74,7 @@ fn check_prepare(change: impl FnOnce(&mut ProcessDefinition), expected: &str) {
 }
 
 #[test]
-fn a_missing_executable_is_found_missing_beforehand() {
+fn a_missing_executable_is_an_error_of_the_preparation() {
     check_prepare(
         |definition| {
             definition.command = vec!["no-such".to_owned()];
@@ -85,7 +85,7 @@ fn a_missing_executable_is_found_missing_beforehand() {
 }
 
 #[test]
-fn a_relative_executable_is_looked_for_in_the_working_directory() {
+fn a_relative_executable_is_looked_up_in_the_working_directory() {
     check_prepare(
         |definition| definition.command = vec!["./x".to_owned()],
         "the executable \"./x\" is not found; looked in HOME/task/work/./x",
@@ -93,7 +93,7 @@ fn a_relative_executable_is_looked_for_in_the_working_directory() {
 }
 
 #[test]
-fn a_missing_working_directory_is_found_missing_beforehand() {
+fn a_missing_working_directory_is_an_error_of_the_preparation() {
     check_prepare(
         |definition| definition.dir = Some("/no/such".into()),
         "cannot use the working directory /no/such: No such file or directory (os error 2); \
@@ -102,7 +102,7 @@ fn a_missing_working_directory_is_found_missing_beforehand() {
 }
 
 #[test]
-fn a_file_is_no_working_directory() {
+fn a_file_is_not_a_working_directory() {
     check_prepare(
         |definition| definition.dir = Some("/proc/version".into()),
         "cannot use the working directory /proc/version: not a directory; \
@@ -111,7 +111,7 @@ fn a_file_is_no_working_directory() {
 }
 
 #[test]
-fn a_task_directory_that_cannot_be_made_is_told_with_what_helps() {
+fn the_error_of_a_task_directory_that_cannot_be_created_has_a_hint() {
     let keeper = task::keeper("/no/such/task".into());
     let error = keeper.prepare(&ProcessDefinition::new(["true"])).unwrap_err();
     assert_eq!(
@@ -121,7 +121,7 @@ fn a_task_directory_that_cannot_be_made_is_told_with_what_helps() {
     );
 }
 
-/// Prepares a task whose executable is `run` in its home, and changes that afterwards.
+/// Prepares a task whose executable is `run` in its home, and then changes that file.
 async fn check_spawn_error(change: impl FnOnce(&Task), errno: i32, expected: &str) {
     let task = Task::new();
     let run = task.path("work/run");
@@ -139,7 +139,7 @@ async fn check_spawn_error(change: impl FnOnce(&Task), errno: i32, expected: &st
 }
 
 #[tokio::test]
-async fn an_executable_that_has_vanished_is_in_the_exit_record() {
+async fn a_deleted_executable_is_reported_in_the_exit_record() {
     check_spawn_error(
         |task| fs::remove_file(task.path("work/run")).unwrap(),
         2,
@@ -149,7 +149,7 @@ async fn an_executable_that_has_vanished_is_in_the_exit_record() {
 }
 
 #[tokio::test]
-async fn a_permission_that_has_vanished_is_in_the_exit_record() {
+async fn a_removed_permission_is_reported_in_the_exit_record() {
     let mode = fs::Permissions::from_mode(0o644);
     check_spawn_error(
         |task| fs::set_permissions(task.path("work/run"), mode).unwrap(),
@@ -160,7 +160,7 @@ async fn a_permission_that_has_vanished_is_in_the_exit_record() {
 }
 
 #[tokio::test]
-async fn a_working_directory_that_has_vanished_is_in_the_exit_record() {
+async fn a_deleted_working_directory_is_reported_in_the_exit_record() {
     check_spawn_error(
         |task| fs::remove_dir_all(task.path("work")).unwrap(),
         2,
@@ -170,7 +170,7 @@ async fn a_working_directory_that_has_vanished_is_in_the_exit_record() {
 }
 
 #[tokio::test]
-async fn an_interpreter_that_has_vanished_is_in_the_exit_record() {
+async fn a_deleted_interpreter_is_reported_in_the_exit_record() {
     let script = |text| move |task: &Task| fs::write(task.path("work/run"), text).unwrap();
     check_spawn_error(
         script("#!/no/such/sh\n"),
@@ -189,7 +189,7 @@ async fn an_interpreter_that_has_vanished_is_in_the_exit_record() {
 }
 
 #[tokio::test]
-async fn a_keeper_that_cannot_start_says_why() {
+async fn a_keeper_that_cannot_start_reports_the_reason() {
     let task = Task::new();
     fs::create_dir(task.keeper.dir()).unwrap();
     let error = tokio::time::timeout(GUARD, task.keeper.spawn()).await.unwrap().unwrap_err();

@@ -1,6 +1,6 @@
-//! The program, as its user runs it.
+//! The program, run as a user runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/child.rs"]
 mod child;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// A folder for one run: its file of tasks, its temporary files, and what its tasks write.
+/// A directory for one run: its task file, its temporary files, and the files of its tasks.
 struct Run {
     home: TempDir,
 }
@@ -38,8 +38,8 @@ impl Run {
         child::output(&mut self.command(arguments))
     }
 
-    /// What is left of the run when it is over: processes, and files of the agent's own. A keeper
-    /// that has told all may need a moment to exit.
+    /// Returns the processes and the agent's own files that are left after the run. A keeper may
+    /// need a moment to exit after its last report.
     fn left(&self) -> (Vec<String>, Vec<String>) {
         let given_up = Instant::now() + Duration::from_secs(10);
         loop {
@@ -75,7 +75,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The end of each task, as the plain view tells it: everything but the time.
+/// Returns the end of each task as the plain view prints it, without the time.
 fn ends(output: &Output) -> Vec<String> {
     let lines = text(&output.stdout);
     let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
@@ -108,7 +108,7 @@ stop_after = "300ms"
 "#;
 
 #[test]
-fn run_takes_every_task_to_its_end_and_leaves_nothing() {
+fn run_runs_every_task_to_its_end_and_leaves_nothing() {
     let run = Run::new(MIXED);
     let output = run.output(&["tasks.toml"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -132,7 +132,7 @@ fn strict_exits_with_1_if_a_task_has_failed_or_was_rejected() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_exits_with_2_and_says_what_is_wrong_and_where() {
+fn an_invalid_file_exits_with_2_and_reports_the_problem_and_its_place() {
     let run = Run::new("[[task]]\nname = 'x'\ncommand = ['true']\ncolor = 'red'\n");
     let output = run.output(&["tasks.toml"]);
     assert_eq!(output.status.code(), Some(2));
@@ -151,14 +151,14 @@ fn a_file_that_cannot_be_used_exits_with_2_and_says_what_is_wrong_and_where() {
 }
 
 #[test]
-fn logs_shows_what_the_tasks_say() {
+fn logs_shows_the_output_of_the_tasks() {
     let run = Run::new("[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo hello; printf bye']\n");
     let output = text(&run.output(&["--logs", "tasks.toml"]).stdout);
     let said: Vec<_> = output.lines().filter(|line| line.starts_with("x | ")).collect();
     assert_eq!(said, ["x | hello", "x | bye"]);
 }
 
-/// A task that says so when it runs, and does not listen to `TERM`.
+/// A task that creates a file when it runs, and ignores `TERM`.
 const STUBBORN: &str = r#"
 [[task]]
 name = "stubborn"
@@ -181,7 +181,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-fn a_first_signal_asks_and_a_second_one_kills() {
+fn a_first_signal_stops_the_tasks_and_a_second_one_kills_them() {
     for signal_ in [Signal::INT, Signal::TERM, Signal::HUP] {
         let run = Run::new(STUBBORN);
         let child = run.command(&["tasks.toml"]).spawn().unwrap();
@@ -199,7 +199,7 @@ fn a_first_signal_asks_and_a_second_one_kills() {
 }
 
 #[test]
-fn a_closed_output_does_not_stop_the_tasks_nor_panic() {
+fn a_closed_output_does_not_stop_the_tasks_and_does_not_panic() {
     let run = Run::new("[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo up; sleep 0.2']\n");
     let mut child = run.command(&["--logs", "tasks.toml"]).spawn().unwrap();
     let mut line = String::new();
@@ -210,7 +210,7 @@ fn a_closed_output_does_not_stop_the_tasks_nor_panic() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_is_told() {
+fn a_read_only_temporary_directory_is_reported() {
     let run = Run::new(MIXED);
     let output = child::output(run.command(&["tasks.toml"]).env("TMPDIR", "/no/such"));
     assert_eq!(output.status.code(), Some(2));
@@ -219,7 +219,7 @@ fn a_place_that_cannot_be_written_to_is_told() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_does_not_stop_the_tasks() {
+fn a_blocked_log_does_not_stop_the_tasks() {
     let run = Run::new(MIXED);
     let mut child = run.command(&["tasks.toml"]).env("RUST_LOG", "debug").spawn().unwrap();
     drop(child.stderr.take());
@@ -229,17 +229,18 @@ fn a_log_that_nobody_reads_does_not_stop_the_tasks() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_stops_neither_signals_nor_the_end() {
+fn a_blocked_output_delays_neither_signals_nor_the_end() {
     let chatty = "command = ['sh', '-c', 'echo up > $TEST_HOME/up; exec yes some line']\n";
     let tasks = ["a", "b", "c"].map(|name| format!("[[task]]\nname = '{name}'\n{chatty}"));
     let run = Run::new(&tasks.concat());
     let mut child = run.command(&["--logs", "tasks.toml"]).spawn().unwrap();
     wait_for(&run.home.path().join("up"));
     signal(&child, Signal::INT);
-    // Until it has taken the first; a second one that comes too early would be the same one.
+    // Wait until it has handled the first signal. A second one that comes too early would be merged
+    // with it.
     let given_up = Instant::now() + Duration::from_secs(60);
     while child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < given_up, "the agent does not end");
+        assert!(Instant::now() < given_up, "the agent did not end within the limit");
         signal(&child, Signal::INT);
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -248,7 +249,7 @@ fn an_output_that_nobody_reads_stops_neither_signals_nor_the_end() {
 }
 
 #[test]
-fn a_signal_ends_the_reading_of_a_file_that_never_comes() {
+fn a_signal_ends_a_read_of_a_file_that_never_ends() {
     use std::os::unix::process::ExitStatusExt as _;
     let run = Run::new("");
     let fifo = run.home.path().join("fifo");
@@ -261,7 +262,7 @@ fn a_signal_ends_the_reading_of_a_file_that_never_comes() {
 }
 
 #[test]
-fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let run = Run::new(
         "[[task]]\nname = 'x'\ncommand = ['sh', '-c', 'echo up > $TEST_HOME/up; read x < $TEST_HOME/go']\n",
     );

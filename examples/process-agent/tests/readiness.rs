@@ -1,6 +1,6 @@
-//! Readiness probes: what they say, and that nothing of them is left.
+//! Readiness probes: their errors, and that no process of theirs is left.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/life.rs"]
 mod life;
@@ -12,7 +12,7 @@ use life::Life;
 use onward::{Controller, TaskState};
 use process_agent::definition::ProcessDefinition;
 
-/// A task that runs and never ends, with this probe.
+/// A task with this probe that runs forever.
 fn life(probe: &str, more: &str) -> Life {
     let probe = toml::Value::String(probe.to_owned());
     let ready = format!("ready = {{ command = ['sh', '-c', {probe}], interval = '10ms', {more} }}");
@@ -23,7 +23,7 @@ fn life(probe: &str, more: &str) -> Life {
 
 const WORKLOAD: &str = "sleep\x001000\x00";
 
-/// Starts the task and drops the start when the probe has made `probing`.
+/// Starts the task, and drops the start when the probe has created `probing`.
 async fn drop_a_start_that_probes(life: &mut Life) {
     life.reach(TaskState::Starting).await;
     let probing = life.path("probing");
@@ -35,7 +35,7 @@ async fn drop_a_start_that_probes(life: &mut Life) {
 }
 
 #[tokio::test]
-async fn nothing_that_a_probe_has_started_outlives_it() {
+async fn no_process_of_a_probe_outlives_it() {
     let mut life = life("sleep 7771 & setsid sleep 7772 & exit 0", "");
     life.reach(TaskState::Running).await;
     assert_eq!(life.alive(), [WORKLOAD]);
@@ -43,7 +43,7 @@ async fn nothing_that_a_probe_has_started_outlives_it() {
 }
 
 #[tokio::test]
-async fn nothing_that_a_probe_has_started_outlives_a_try_that_fails() {
+async fn no_process_of_a_probe_outlives_a_failed_try() {
     let probe = "
         echo >> $TEST_HOME/tries
         test $(wc -l < $TEST_HOME/tries) -ge 4 && exit 0
@@ -56,7 +56,7 @@ async fn nothing_that_a_probe_has_started_outlives_a_try_that_fails() {
 }
 
 #[tokio::test]
-async fn what_the_last_try_has_said_is_told() {
+async fn the_error_has_the_output_of_the_last_try() {
     let mut life = life("echo hello; echo no route >&2; exit 4", "timeout = '2s'");
     let status = life.end(TaskState::Running).await;
     assert_eq!(status.state, TaskState::Failed);
@@ -67,7 +67,7 @@ async fn what_the_last_try_has_said_is_told() {
 }
 
 #[tokio::test]
-async fn a_probe_that_cannot_be_started_says_why() {
+async fn a_probe_that_cannot_be_started_reports_the_reason() {
     let ready = "ready = { command = ['no-such-probe'], interval = '10ms', timeout = '100ms' }";
     let definition = toml::from_str(&format!("command = ['sleep', '1000']\n{ready}")).unwrap();
     let status = Life::of(definition).end(TaskState::Running).await;
@@ -78,7 +78,7 @@ async fn a_probe_that_cannot_be_started_says_why() {
 }
 
 #[tokio::test]
-async fn a_probe_does_not_outlive_its_time() {
+async fn a_probe_does_not_outlive_its_timeout() {
     let mut life =
         life("setsid sleep 7772 & echo > $TEST_HOME/probing; sleep 7771", "timeout = '1s'");
     let status = life.end(TaskState::Running).await;
@@ -92,7 +92,7 @@ const PROBES: &str = "setsid sleep 7772 & echo >> $TEST_HOME/probing; \
                       test -e $TEST_HOME/go || sleep 7771";
 
 #[tokio::test]
-async fn a_probe_does_not_outlive_the_task_when_the_start_was_dropped() {
+async fn a_probe_does_not_outlive_the_task_if_the_start_was_dropped() {
     for operation in ["shutdown", "terminate", "remove"] {
         let mut life = life(PROBES, "");
         drop_a_start_that_probes(&mut life).await;
@@ -119,7 +119,7 @@ async fn a_probe_does_not_outlive_a_process_that_ends_before_it_is_ready() {
 }
 
 #[tokio::test]
-async fn a_start_after_one_that_was_dropped_tries_the_probe_anew() {
+async fn a_start_after_a_dropped_one_tries_the_probe_again() {
     let mut life = life(PROBES, "");
     drop_a_start_that_probes(&mut life).await;
     std::fs::write(life.path("go"), "").unwrap();

@@ -1,6 +1,6 @@
-//! Directories that are removed, and those that do not let themselves be removed.
+//! Tasks whose directories are removed, and directories that resist their removal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/nobody.rs"]
 mod nobody;
@@ -21,7 +21,7 @@ fn is_running(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// A task that runs, its workload and its keeper.
+/// Starts a task. Returns its workload and its keeper, too.
 async fn running(script: &str, grace: Duration) -> (Task, i32, i32) {
     let task = Task::shell_with(script, |definition| definition.stop_grace = grace);
     task.start().await;
@@ -45,11 +45,11 @@ async fn a_task_whose_directory_is_removed_is_stopped() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(GUARD, gone).await.expect("the task goes on");
-    assert!(task.path("bye").exists(), "it is asked before it is killed");
+    tokio::time::timeout(GUARD, gone).await.expect("the task did not end within the limit");
+    assert!(task.path("bye").exists(), "the task was killed without the stop signal");
 }
 
-/// The keeper leaves the look to the agent then.
+/// While an agent is connected, the keeper leaves the check to it.
 #[tokio::test]
 async fn a_task_whose_directory_is_removed_while_an_agent_waits_for_it_is_stopped() {
     let (task, workload, keeper) = running("echo ready; sleep 1000", GUARD).await;
@@ -59,17 +59,19 @@ async fn a_task_whose_directory_is_removed_while_an_agent_waits_for_it_is_stoppe
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(GUARD, waits).await.expect("the agent does not wait");
+        tokio::time::timeout(GUARD, waits)
+            .await
+            .expect("the agent did not connect within the limit");
         fs::remove_dir_all(task.keeper.dir()).unwrap();
     };
     let (waited, ()) = tokio::join!(tokio::time::timeout(GUARD, task.keeper.wait()), removal);
-    let end = waited.expect("the task goes on").unwrap();
+    let end = waited.expect("the task did not end within the limit").unwrap();
     let End::Exited(Exit::Ended(ended)) = end else { panic!("{end:?}") };
     assert_eq!(ended.by, By::Stop);
     assert!(!is_running(workload));
 }
 
-/// Whether a keeper has a client: a second socket beside the one that it listens at.
+/// Whether a keeper has a client: a second socket, beside the listening one.
 fn is_connected(keeper: i32) -> bool {
     let files = fs::read_dir(format!("/proc/{keeper}/fd")).unwrap();
     let target = files.map(|file| fs::read_link(file.unwrap().path()));
@@ -77,20 +79,20 @@ fn is_connected(keeper: i32) -> bool {
 }
 
 #[tokio::test]
-async fn a_task_whose_directory_is_renamed_goes_on() {
+async fn a_task_whose_directory_is_renamed_keeps_running() {
     let (mut task, _, keeper) = running("echo ready; while :; do sleep 0.05; done", GUARD).await;
     fs::rename(task.keeper.dir(), task.path("moved")).unwrap();
-    // Nothing else wakes it: these are two of its looks.
+    // Nothing else wakes it: these are two of its checks.
     let before = wakeups(keeper);
     while wakeups(keeper) < before + 2 {
         tokio::task::yield_now().await;
     }
     task.keeper = task::keeper(task.path("moved"));
     task.keeper.end(true).await.unwrap();
-    assert_eq!(task.code().await, (137, By::Kill), "nobody has stopped it before");
+    assert_eq!(task.code().await, (137, By::Kill), "it was stopped before");
 }
 
-/// How often the threads of a process have woken up.
+/// Returns how often the threads of a process have woken up.
 fn wakeups(pid: i32) -> u64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let status = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")));
@@ -106,18 +108,18 @@ async fn check_end(script: &str, grace: Duration, force: bool) {
     let (task, workload, keeper) = running(script, grace).await;
     fs::remove_dir_all(task.keeper.dir()).unwrap();
     let ended = tokio::time::timeout(GUARD, task.keeper.end(force)).await;
-    ended.expect("the end does not come").unwrap();
+    ended.expect("the task did not end within the limit").unwrap();
     assert!(!is_running(workload));
     assert!(!is_running(keeper));
 }
 
 #[tokio::test]
-async fn the_end_of_a_task_whose_directory_is_removed_is_that_of_its_keeper() {
+async fn the_end_of_a_task_without_its_directory_waits_for_the_keeper() {
     check_end(IGNORES_TERM, Duration::from_millis(100), false).await;
 }
 
 #[tokio::test]
-async fn a_forced_end_of_a_task_whose_directory_is_removed_does_not_wait_for_the_grace() {
+async fn a_forced_end_of_a_task_without_its_directory_does_not_wait_for_the_grace() {
     check_end(IGNORES_TERM, Duration::from_secs(100_000), true).await;
 }
 
@@ -127,10 +129,10 @@ name = "protects"
 command = ["sh", "-c", "mkdir -p cache/deep; echo x > cache/deep/f; chmod 555 cache/deep cache; chmod 000 cache; chmod 500 . .."]
 "#;
 
-/// As an ordinary user: root may remove everything.
+/// As an ordinary user, because root can remove everything.
 #[test]
-fn what_a_workload_has_protected_is_removed_with_its_task() {
-    let test = "what_a_workload_has_protected_is_removed_with_its_task";
+fn files_that_a_workload_has_protected_are_removed_with_its_task() {
+    let test = "files_that_a_workload_has_protected_are_removed_with_its_task";
     let home = tempfile::tempdir().unwrap();
     let program = home.path().join("process-agent");
     fs::copy(env!("CARGO_BIN_EXE_process-agent"), &program).unwrap();
@@ -156,6 +158,6 @@ fn what_a_workload_has_protected_is_removed_with_its_task() {
 }
 
 #[test]
-fn the_same_holds_without_a_cgroup() {
-    without_cgroup::run_again("the_same_holds_without_a_cgroup");
+fn all_tests_pass_without_a_cgroup() {
+    without_cgroup::run_again("all_tests_pass_without_a_cgroup");
 }

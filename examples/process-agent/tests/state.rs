@@ -1,6 +1,6 @@
-//! An agent with a state: killed and started again, told things, and asked.
+//! An agent with a state: killed and restarted, with a changing task file, and asked by clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -14,7 +14,7 @@ use std::process::Stdio;
 use agent::{Home, RUNS, child, task, text};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Waits until somebody writes to this file, and exits with that.
+/// Waits for a line in this file, and exits with that code.
 fn exits_when_told(name: &str) -> String {
     task(name, &format!("while ! read x < $TEST_HOME/{name}.go; do sleep 0.01; done; exit $x"))
 }
@@ -26,7 +26,7 @@ fn tell(home: &Home, name: &str, code: i32) {
 }
 
 #[test]
-fn what_runs_when_the_agent_is_killed_is_found_again_and_what_has_ended_has_its_exit_code() {
+fn after_a_kill_running_tasks_are_found_again_and_ended_ones_have_their_exit_codes() {
     let tasks = [task("web", RUNS), exits_when_told("now"), exits_when_told("later")].concat();
     let mut home = Home::new(&tasks);
     home.up(&[]);
@@ -51,7 +51,7 @@ fn what_runs_when_the_agent_is_killed_is_found_again_and_what_has_ended_has_its_
 }
 
 #[test]
-fn an_exit_code_is_unknown_only_where_the_keeper_was_killed_too() {
+fn an_exit_code_is_unknown_only_if_the_keeper_was_killed_too() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.until("web", "running");
@@ -64,7 +64,7 @@ fn an_exit_code_is_unknown_only_where_the_keeper_was_killed_too() {
     let status = home.task("web").unwrap()["Status"].take();
     let error = status["Err"].to_string();
     assert!(error.contains("exit code is unknown"), "{error}");
-    // Nothing that is unknown is shown as 0.
+    // An unknown value is not shown as 0.
     assert_eq!(status["ContainerStatus"], serde_json::json!({ "ContainerID": "web" }));
     let table = home.ask(&["ps"]);
     let cells: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
@@ -85,7 +85,7 @@ fn the_file_is_read_again_when_it_changes() {
     home.until("waits", "ready");
     home.wait(|home| home.task("goes").is_none());
     assert_eq!(home.pid("stays"), pid);
-    // As an editor does it.
+    // As an editor saves a file.
     fs::write(home.path("new.toml"), task("stays", RUNS) + &task("waits", RUNS)).unwrap();
     fs::rename(home.path("new.toml"), home.path("tasks.toml")).unwrap();
     home.until("waits", "running");
@@ -97,14 +97,14 @@ fn the_file_is_read_again_when_it_changes() {
 }
 
 #[test]
-fn a_task_that_is_no_longer_in_the_file_is_asked_to_end_and_removed_then() {
+fn a_task_that_is_deleted_from_the_file_is_shut_down_and_removed() {
     let script = "trap 'echo > $TEST_HOME/asked; while ! test -e $TEST_HOME/go; do sleep 0.01; done; exit 0' TERM";
     let mut home = Home::new(&task("web", &format!("{script}; {RUNS}")));
     home.up(&[]);
     home.until("web", "running");
     home.save("task = []\n");
     home.wait(|home| home.path("asked").exists());
-    // In the file again, it is another task, which waits until the first is gone.
+    // Added again, it is a new task, which waits for the end of the first one.
     home.save(&[task("web", RUNS), task("other", RUNS)].concat());
     home.until("other", "running");
     assert_eq!(
@@ -118,7 +118,7 @@ fn a_task_that_is_no_longer_in_the_file_is_asked_to_end_and_removed_then() {
 }
 
 #[test]
-fn a_file_that_becomes_invalid_changes_nothing_and_is_told_until_it_is_valid() {
+fn an_invalid_file_changes_nothing_and_is_reported_until_it_is_valid() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.until("web", "running");
@@ -146,10 +146,10 @@ fn a_file_that_becomes_invalid_changes_nothing_and_is_told_until_it_is_valid() {
 }
 
 #[test]
-fn a_hangup_has_the_file_read_again() {
+fn a_hangup_makes_the_agent_read_the_file_again() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
-    // Somewhere else, of which the watch does not know.
+    // The agent does not check the time of this file.
     fs::write(home.path("other.toml"), task("other", RUNS)).unwrap();
     fs::remove_file(home.path("tasks.toml")).unwrap();
     home.wait(|home| home.read("out").contains("cannot read the task file"));
@@ -159,7 +159,7 @@ fn a_hangup_has_the_file_read_again() {
 }
 
 #[test]
-fn a_process_that_runs_is_not_changed_and_that_is_shown() {
+fn a_change_of_a_running_process_is_refused_and_shown() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.until("web", "running");
@@ -170,7 +170,7 @@ fn a_process_that_runs_is_not_changed_and_that_is_shown() {
 }
 
 #[test]
-fn a_second_agent_on_the_same_state_is_refused_and_the_first_goes_on() {
+fn a_second_agent_on_the_same_state_is_refused_and_the_first_keeps_running() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.until("web", "running");
@@ -180,14 +180,14 @@ fn a_second_agent_on_the_same_state_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
-fn who_asks_where_no_agent_runs_is_told_so() {
+fn a_client_gets_an_error_if_no_agent_runs() {
     let mut home = Home::new(&task("web", RUNS));
     let no_agent = "process-agent: no agent runs on state; start one with: \
                     process-agent run FILE --state state\n";
     assert_eq!(home.refused(&["ps"]), no_agent);
     home.up(&[]);
     home.kill();
-    assert!(home.path("state/agent.sock").exists(), "a killed agent leaves its socket");
+    assert!(home.path("state/agent.sock").exists(), "a killed agent did not leave its socket");
     assert_eq!(home.refused(&["stop", "web"]), no_agent);
     home.up(&[]);
     home.signal(Signal::TERM);
@@ -197,7 +197,7 @@ fn who_asks_where_no_agent_runs_is_told_so() {
 }
 
 #[test]
-fn the_state_is_for_its_owner_only() {
+fn the_state_is_accessible_only_to_its_owner() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     let mode = |name| fs::metadata(home.path(name)).unwrap().mode() & 0o777;
@@ -211,7 +211,7 @@ fn the_state_is_for_its_owner_only() {
 }
 
 #[test]
-fn a_state_can_have_a_path_that_is_longer_than_an_address() {
+fn a_state_can_have_a_path_that_is_longer_than_a_socket_address() {
     let mut home = Home::new(&task("web", RUNS));
     let dir = ["a-long-name"; 20].join("/");
     home.start(&["--state", &dir]);
@@ -241,7 +241,7 @@ fn a_table_has_a_line_for_each_task() {
     assert_eq!(lines.len(), 4);
 }
 
-/// How the keeper of a task finds the task's processes, as it has recorded that.
+/// Returns the tracking that the keeper of a task has recorded.
 fn tracking(home: &Home, name: &str) -> serde_json::Value {
     let record = home.read(&format!("state/tasks/{name}/keeper.json"));
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
@@ -250,7 +250,7 @@ fn tracking(home: &Home, name: &str) -> serde_json::Value {
 }
 
 #[test]
-fn the_json_is_that_of_the_engine_api() {
+fn the_json_has_the_form_of_the_engine_api() {
     let more = "env = { A = '1' }\nstop_signal = 'INT'\nstop_grace = '2s'\n";
     let mut home = Home::new(&(task("web", RUNS) + more));
     home.up(&[]);
@@ -282,7 +282,7 @@ fn the_json_is_that_of_the_engine_api() {
 }
 
 #[test]
-fn logs_are_shown_as_they_were_said() {
+fn logs_are_shown_as_they_were_written() {
     let script =
         "echo one; echo two >&2; printf 'thr\\\\377ee'; printf done > $TEST_HOME/said; exit 1";
     let mut home = Home::new(&(task("a", script) + &task("b", "echo from b")));
@@ -325,7 +325,7 @@ fn logs_are_followed_until_the_task_has_ended() {
 }
 
 #[test]
-fn logs_that_are_followed_end_with_the_agent_and_say_so() {
+fn followed_logs_end_with_an_error_when_the_agent_ends() {
     let mut home = Home::new(&task("web", &format!("echo up; {RUNS}")));
     home.up(&[]);
     let mut command = home.command(&["logs", "-f", "web"]);
@@ -335,11 +335,14 @@ fn logs_that_are_followed_end_with_the_agent_and_say_so() {
     home.kill();
     let output = child::ended(follower);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(text(&output.stderr), "process-agent: the agent on state has ended\n");
+    assert_eq!(
+        text(&output.stderr),
+        "process-agent: the agent on state ended before its answer was complete\n"
+    );
 }
 
 #[test]
-fn a_task_that_was_stopped_stays_so_whatever_the_file_says() {
+fn a_stopped_task_stays_stopped_with_any_file() {
     let mut home = Home::new(&[task("web", RUNS), task("other", RUNS)].concat());
     home.up(&[]);
     home.until("web", "running");
@@ -354,7 +357,7 @@ fn a_task_that_was_stopped_stays_so_whatever_the_file_says() {
     home.until("new", "running");
     assert_eq!((home.state("web").as_str(), home.starts("web")), ("shutdown", 1));
     assert!(!home.read("out").contains("lower"), "{}", home.read("out"));
-    // Left out for once, it begins anew.
+    // Deleted from the file and added again, it starts again.
     home.save(&task("new", RUNS));
     home.wait(|home| home.task("web").is_none());
     home.save(&[task("web", RUNS), task("new", RUNS)].concat());
@@ -363,7 +366,7 @@ fn a_task_that_was_stopped_stays_so_whatever_the_file_says() {
 }
 
 #[test]
-fn an_agent_that_is_asked_to_end_leaves_the_tasks() {
+fn an_agent_that_ends_leaves_the_tasks_running() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&["--strict"]);
     home.until("web", "running");
@@ -379,7 +382,7 @@ fn an_agent_that_is_asked_to_end_leaves_the_tasks() {
 }
 
 #[test]
-fn an_agent_that_is_asked_to_end_can_stop_the_tasks_and_the_next_one_begins_them_anew() {
+fn with_on_exit_stop_the_tasks_are_stopped_and_the_next_agent_starts_them_again() {
     let script = format!("trap 'echo > $TEST_HOME/asked; exit 0' TERM; {RUNS}");
     let mut home = Home::new(&[task("web", &script), task("job", "exit 4")].concat());
     home.up(&["--on-exit", "stop"]);
@@ -396,7 +399,7 @@ fn an_agent_that_is_asked_to_end_can_stop_the_tasks_and_the_next_one_begins_them
 }
 
 #[test]
-fn a_task_that_does_not_want_to_stop_is_killed_by_a_second_signal() {
+fn a_task_that_ignores_the_stop_is_killed_by_a_second_signal() {
     let script = format!("trap 'echo > $TEST_HOME/asked' TERM; {RUNS}");
     let mut home = Home::new(&(task("web", &script) + "stop_grace = '1h'\n"));
     home.up(&["--on-exit", "stop"]);
@@ -409,7 +412,7 @@ fn a_task_that_does_not_want_to_stop_is_killed_by_a_second_signal() {
 }
 
 #[test]
-fn the_time_after_which_a_task_is_stopped_goes_on_while_no_agent_is_there() {
+fn stop_after_continues_while_no_agent_runs() {
     let mut home = Home::new(&(task("web", RUNS) + "stop_after = '1s'\n"));
     home.up(&[]);
     home.until("web", "running");
@@ -422,14 +425,14 @@ fn the_time_after_which_a_task_is_stopped_goes_on_while_no_agent_is_there() {
 }
 
 #[test]
-fn what_nobody_has_assigned_is_ended() {
+fn a_process_that_is_not_assigned_is_ended() {
     let mut home = Home::new(&[task("web", RUNS), task("stray", RUNS)].concat());
     home.up(&[]);
     home.until("web", "running");
     home.until("stray", "running");
     let pid = home.pid("web");
     home.kill();
-    // The store is lost; what runs is not.
+    // The store is lost, but the process is still running.
     fs::remove_file(home.path("state/tasks.redb")).unwrap();
     home.save(&task("web", RUNS));
     home.up(&[]);
@@ -440,7 +443,7 @@ fn what_nobody_has_assigned_is_ended() {
 }
 
 #[test]
-fn a_store_that_cannot_be_used_is_told_and_left_as_it_is() {
+fn an_unusable_store_is_reported_and_not_changed() {
     let home = Home::new(&task("web", RUNS));
     fs::create_dir(home.path("state")).unwrap();
     fs::set_permissions(home.path("state"), Permissions::from_mode(0o700)).unwrap();
@@ -451,7 +454,7 @@ fn a_store_that_cannot_be_used_is_told_and_left_as_it_is() {
 }
 
 #[test]
-fn a_state_needs_a_file_and_an_option_for_a_state_needs_one() {
+fn a_state_needs_a_task_file_and_on_exit_needs_a_state() {
     let home = Home::new(&task("web", RUNS));
     let error = home.refused(&["run"]);
     assert!(error.contains("--state needs a task file; write: process-agent run FILE"), "{error}");
@@ -463,7 +466,7 @@ fn a_state_needs_a_file_and_an_option_for_a_state_needs_one() {
     assert!(text(&output.stderr).contains("--state"), "{output:?}");
 }
 
-/// What the agent answers to a line.
+/// Returns the agent's answer to a line.
 fn answer(home: &Home, line: &str) -> String {
     let mut socket = UnixStream::connect(home.path("state/agent.sock")).unwrap();
     writeln!(socket, "{line}").unwrap();
@@ -473,7 +476,7 @@ fn answer(home: &Home, line: &str) -> String {
 }
 
 #[test]
-fn who_does_not_speak_as_the_agent_does_is_told_how() {
+fn an_invalid_request_gets_an_error_with_a_valid_one() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     let told = answer(&home, r#"{"version":2,"request":"dance"}"#);
@@ -488,11 +491,10 @@ fn who_does_not_speak_as_the_agent_does_is_told_how() {
     assert!(answer(&home, r#"{"version":1,"request":"ps"}"#).contains("web"));
 }
 
-/// Ends only when `go` is there, after it was asked to.
+/// Ends only when it was asked to and the file `go` exists.
 const STUBBORN: &str = "trap 'while ! test -e $TEST_HOME/go; do sleep 0.01; done; exit 0' TERM; while :; do sleep 0.05; done";
 
-/// A task that ends slowly was taken out of the file and put in again, and waits for its
-/// predecessor's end.
+/// A slow task was deleted from the file and added again. It waits for the end of its predecessor.
 fn waits_for_its_predecessor(arguments: &[&str]) -> Home {
     let mut home = Home::new(&task("web", STUBBORN));
     home.up(arguments);
@@ -505,7 +507,7 @@ fn waits_for_its_predecessor(arguments: &[&str]) -> Home {
 }
 
 #[test]
-fn a_task_that_waits_for_its_predecessor_begins_after_a_restart_of_the_agent() {
+fn a_task_that_waits_for_its_predecessor_starts_after_a_restart_of_the_agent() {
     for signal in [Signal::KILL, Signal::TERM] {
         let mut home = waits_for_its_predecessor(&[]);
         home.signal(signal);
@@ -519,7 +521,7 @@ fn a_task_that_waits_for_its_predecessor_begins_after_a_restart_of_the_agent() {
 }
 
 #[test]
-fn a_stop_of_a_task_that_waits_for_its_predecessor_holds() {
+fn a_stopped_task_that_waits_for_its_predecessor_does_not_start() {
     let home = waits_for_its_predecessor(&[]);
     home.ask(&["stop", "web"]);
     fs::write(home.path("go"), "").unwrap();
@@ -528,7 +530,7 @@ fn a_stop_of_a_task_that_waits_for_its_predecessor_holds() {
 }
 
 #[test]
-fn a_change_of_a_task_that_has_ended_is_shown_to_have_no_effect() {
+fn a_change_of_an_ended_task_is_shown_to_have_no_effect() {
     let mut home = Home::new("task = [{ name = 'web', command = ['/bin/slep'] }]\n");
     home.up(&[]);
     home.until("web", "rejected");
@@ -537,7 +539,7 @@ fn a_change_of_a_task_that_has_ended_is_shown_to_have_no_effect() {
 }
 
 #[test]
-fn tasks_that_an_agent_has_stopped_and_not_forgotten_are_begun_anew() {
+fn tasks_that_an_agent_stopped_before_it_was_killed_start_again() {
     let mut home = Home::new(&[task("web", STUBBORN), task("other", RUNS)].concat());
     home.up(&["--on-exit", "stop"]);
     home.until("web", "running");

@@ -1,4 +1,4 @@
-//! What a task file may say, and the full text of what is said to one that may not.
+//! The format of a task file, and the full text of each error.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // a test fails by panicking
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(error.to_string(), expected);
 }
 
-/// A task with `command` and one more line, which is line 4.
+/// Checks a task with `command` and one more line, which is line 4.
 fn check_line(line: &str, expected: &str) {
     check(&format!("[[task]]\nname = \"web\"\ncommand = [\"true\"]\n{line}\n"), expected);
 }
@@ -71,7 +71,7 @@ fn a_file_is_read_with_its_defaults() {
 }
 
 #[test]
-fn a_file_without_tasks_says_so() {
+fn an_empty_file_is_refused_and_an_empty_list_is_not() {
     assert_eq!(parse("x", "task = []").unwrap().tasks, []);
     let emptied = "tasks.toml:1:1: there is no task in it; write [[task]] and its keys below, \
                    or task = [] if there is to be none";
@@ -80,7 +80,7 @@ fn a_file_without_tasks_says_so() {
 }
 
 #[test]
-fn a_syntax_error_is_placed() {
+fn a_syntax_error_has_its_place() {
     check_line(
         "stop_grace = ",
         "tasks.toml:4:14: string values must be quoted, expected literal string",
@@ -112,7 +112,7 @@ fn a_table_instead_of_a_list_is_refused() {
 }
 
 #[test]
-fn a_wrong_type_says_which_is_right() {
+fn a_wrong_type_names_the_right_one() {
     check_line("env = 3", "tasks.toml:4:7: task[0].env: invalid type: integer `3`, expected a map");
 }
 
@@ -157,7 +157,7 @@ fn an_empty_prepare_command_is_refused() {
 }
 
 #[test]
-fn a_name_used_twice_names_both_places() {
+fn the_error_of_a_repeated_name_has_both_places() {
     check(
         "[[task]]\nname = \"web\"\ncommand = [\"x\"]\n[[task]]\nname = \"web\"\ncommand = [\"x\"]\n",
         r#"tasks.toml:5:8: task[1].name: the name "web" is already used at tasks.toml:2:8; give each task a name of its own"#,
@@ -293,7 +293,7 @@ fn a_size_below_4_kib_or_beyond_1_eib_is_refused_however_it_is_written() {
 }
 
 #[test]
-fn a_number_that_no_type_holds_is_refused_like_any_other() {
+fn a_number_that_is_too_large_for_any_type_is_refused_like_any_other() {
     let huge = "99999999999999999999";
     check_line(
         &format!("log_max_size = {huge}"),
@@ -330,7 +330,7 @@ fn more_than_1000_log_files_and_less_than_none_are_refused() {
 }
 
 #[test]
-fn a_name_that_no_variable_can_have_is_refused() {
+fn an_invalid_name_of_a_variable_is_refused() {
     for (name, field, shown) in [
         (r#""""#, "env", r#""""#),
         (r#""A=B""#, "env.A=B", r#""A=B""#),
@@ -346,7 +346,7 @@ fn a_name_that_no_variable_can_have_is_refused() {
 }
 
 #[test]
-fn a_nul_byte_is_refused_wherever_it_would_be_handed_on() {
+fn a_nul_byte_is_refused_in_every_text_for_another_program() {
     let has_nul = r#""a\0" has a NUL byte, at which the system would cut it off; leave it out"#;
     check_line(r#"env = { A = "a\u0000" }"#, &format!("tasks.toml:4:13: task[0].env.A: {has_nul}"));
     check_line(r#"dir = "a\u0000""#, &format!("tasks.toml:4:7: task[0].dir: {has_nul}"));
@@ -411,7 +411,7 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn a_file_that_is_not_utf8_is_placed() {
+fn the_error_of_a_file_that_is_not_utf8_has_the_place() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tasks.toml");
     std::fs::write(&path, b"[[task]]\nname = \"w\xe4b\"\n").unwrap();

@@ -1,6 +1,6 @@
-//! What signals tell an agent, at any moment, and what it shows.
+//! Signals to an agent at any moment, and what the agent shows of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -14,7 +14,7 @@ use agent::{Home, RUNS, child, task, text};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// At whatever moment of its start: the signal ends it before anything has begun, or is obeyed.
+/// At any moment of the start, the signal ends the agent before a task starts, or is handled.
 #[test]
 fn a_signal_that_comes_while_the_agent_starts_leaves_nothing_behind() {
     let tasks: String = (0..20).map(|i| task(&format!("t{i}"), RUNS)).collect();
@@ -35,7 +35,7 @@ fn a_signal_that_comes_while_the_agent_starts_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_closed_terminal_is_told_to_whoever_asks_the_agent_that_goes_on() {
+fn an_agent_whose_terminal_was_closed_keeps_running_and_ps_reports_it() {
     let mut home = Home::new(&task("web", RUNS));
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&terminal).unwrap();
@@ -61,7 +61,7 @@ fn a_closed_terminal_is_told_to_whoever_asks_the_agent_that_goes_on() {
 }
 
 #[test]
-fn what_a_terminal_would_obey_is_escaped_wherever_it_comes_from() {
+fn control_characters_are_escaped_wherever_they_come_from() {
     let mut home = Home::new("[[task]]\nname = 'bad'\ncommand = ['/no\u{202e}where\u{9b}31m']\n");
     home.up(&[]);
     home.until("bad", "rejected");

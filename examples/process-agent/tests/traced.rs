@@ -1,6 +1,6 @@
-//! Tasks and keepers that are traced or stopped end all the same.
+//! Tasks and keepers that are traced or stopped by a signal end nevertheless.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/task.rs"]
 mod task;
@@ -14,11 +14,11 @@ use rustix::process::Signal;
 use task::{GUARD, Task};
 use without_cgroup::{run_again, skip};
 
-/// Says `ready` when it can be signalled, and then runs until a signal ends it.
+/// Prints `ready` when it can be signalled, and then runs until a signal kills it.
 const RUNS: &str = "echo ready; while :; do sleep 0.05; done";
 
-/// A task that runs `script` when the tracer is there as `$TEST_HOME/tracer`. `None` where it
-/// cannot be compiled.
+/// A task that runs `script`, with the tracer as `$TEST_HOME/tracer`. `None` if the tracer cannot
+/// be compiled.
 fn shell(script: &str, test: &str) -> Option<Task> {
     let task = Task::shell_with(script, |definition| {
         definition.stop_grace = Duration::from_millis(100);
@@ -32,7 +32,7 @@ fn shell(script: &str, test: &str) -> Option<Task> {
     None
 }
 
-/// Waits until the tracer has said how it went. `false` if it was refused.
+/// Waits for the result of the tracer. Returns `false` if the system refused it.
 async fn is_traced(task: &Task, test: &str) -> bool {
     while !task.path("traced").exists() {
         tokio::task::yield_now().await;
@@ -45,8 +45,8 @@ async fn is_traced(task: &Task, test: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_end() {
-    let test = "a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_end";
+async fn a_remaining_tracer_and_its_tracee_do_not_delay_the_end() {
+    let test = "a_remaining_tracer_and_its_tracee_do_not_delay_the_end";
     let script = "
         setsid sleep 1000 &
         setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $! &
@@ -61,8 +61,8 @@ async fn a_tracer_that_is_left_behind_with_what_it_traces_does_not_hold_up_the_e
     }
 }
 
-/// The tracer has left the group, so that the `KILL` for it does not reach it, and ignores the stop
-/// signal.
+/// The tracer has left the group, so that the group's `KILL` does not reach it, and ignores the
+/// stop signal.
 const TRACED: &str = "
     (trap '' TERM; exec setsid \"$TEST_HOME/tracer\" \"$TEST_HOME/traced\" $$) &
     while :; do sleep 0.05; done
@@ -99,7 +99,7 @@ async fn a_keeper_that_is_stopped_is_woken_to_end_its_task() {
     task.says("ready").await;
     Task::signal(task.keeper_pid(), Signal::STOP);
     let ended = tokio::time::timeout(GUARD, task.keeper.end(false)).await;
-    ended.expect("the task does not end").unwrap();
+    ended.expect("the task did not end within the limit").unwrap();
     assert_eq!(task.code().await, (143, By::Stop));
 }
 
@@ -116,7 +116,7 @@ async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
         .unwrap();
     if is_traced(&task, test).await {
         let ended = tokio::time::timeout(GUARD, task.keeper.end(true)).await;
-        ended.expect("the task does not end").unwrap();
+        ended.expect("the task did not end within the limit").unwrap();
         assert_eq!(task.keeper.state().await.unwrap(), State::Lost);
         assert_eq!(task.alive(), Vec::<String>::new());
     }
@@ -125,6 +125,6 @@ async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
 }
 
 #[test]
-fn the_same_holds_without_a_cgroup() {
-    run_again("the_same_holds_without_a_cgroup");
+fn all_tests_pass_without_a_cgroup() {
+    run_again("all_tests_pass_without_a_cgroup");
 }

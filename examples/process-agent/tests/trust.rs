@@ -1,6 +1,6 @@
-//! Where the state of an agent may be.
+//! The directories that can be the state of an agent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -28,11 +28,11 @@ fn a_state_that_others_could_replace_is_refused() {
     let error = home.refused(&["run", "tasks.toml", "--state", "open/between/state"]);
     assert!(error.contains("others could put another directory in its place"), "{error}");
     assert!(error.contains("open has the mode 777"), "{error}");
-    // By way of a link, too.
+    // Also through a symbolic link.
     symlink("open/between", home.path("link")).unwrap();
     let error = home.refused(&["run", "tasks.toml", "--state", "link/state"]);
     assert!(error.contains("open has the mode 777"), "{error}");
-    // A directory like /tmp protects what is in it.
+    // A sticky directory such as /tmp protects its entries.
     fs::set_permissions(home.path("open"), Permissions::from_mode(0o1777)).unwrap();
     let done = home.output(&["run", "tasks.toml", "--state", "open/between/state", "--help"]);
     assert!(done.status.success());
@@ -45,7 +45,7 @@ fn a_state_that_others_could_replace_is_refused() {
 }
 
 #[test]
-fn tasks_without_a_state_are_not_put_where_others_could_replace_them() {
+fn a_temporary_directory_that_others_could_replace_is_refused() {
     let home = Home::new(&task("web", RUNS));
     dir(&home, "open", 0o777);
     let mut command = home.command(&["run", "tasks.toml"]);
@@ -57,7 +57,7 @@ fn tasks_without_a_state_are_not_put_where_others_could_replace_them() {
     assert_eq!((home.starts("web"), fs::read_dir(home.path("open")).unwrap().count()), (0, 0));
 }
 
-/// `systemd-tmpfiles` leaves a directory alone that is locked like this.
+/// `systemd-tmpfiles` skips a directory with this lock.
 #[test]
 fn the_directory_of_the_tasks_is_locked_with_and_without_a_state() {
     let is_locked = |dir: File| flock(dir, FlockOperation::NonBlockingLockExclusive).is_err();
@@ -81,7 +81,7 @@ fn the_directory_of_the_tasks_is_locked_with_and_without_a_state() {
 }
 
 #[test]
-fn a_path_that_is_no_text_is_refused_before_anything_begins() {
+fn a_path_that_is_not_utf8_is_refused_before_the_start() {
     let home = Home::new(&task("web", RUNS));
     let mut command = home.command(&["run", "tasks.toml", "--state"]);
     let refused = child::output(command.arg(OsStr::from_bytes(b"st\xffte")));
@@ -91,7 +91,7 @@ fn a_path_that_is_no_text_is_refused_before_anything_begins() {
 }
 
 #[test]
-fn an_empty_store_is_refused_where_there_are_tasks() {
+fn an_empty_store_is_refused_if_there_are_tasks() {
     let mut home = Home::new(&task("web", RUNS));
     home.up(&[]);
     home.until("web", "running");
@@ -108,7 +108,7 @@ fn an_empty_store_is_refused_where_there_are_tasks() {
 }
 
 #[test]
-fn a_state_is_made_whatever_the_mask_says() {
+fn a_state_is_created_with_any_umask() {
     let home = Home::new("task = []");
     let script = "umask 0777; exec \"$@\"";
     let mut shell = std::process::Command::new("sh");

@@ -1,6 +1,6 @@
-//! The file of tasks is read again, however it changes.
+//! The task file is read again after each kind of change.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
 mod agent;
@@ -16,7 +16,7 @@ fn write(home: &Home, path: &str, names: &[&str]) {
     fs::write(home.path(path), tasks).unwrap();
 }
 
-/// An agent on `tasks.toml`, which is a link to this.
+/// Starts an agent on `tasks.toml`, which is a link to `target`.
 fn linked(target: &str) -> Home {
     let home = Home::new("");
     fs::remove_file(home.path("tasks.toml")).unwrap();
@@ -34,7 +34,7 @@ fn a_link_to_a_directory_on_the_way_is_changed() {
     symlink("..v1", home.path("..data")).unwrap();
     home.up(&[]);
     home.until("a", "running");
-    // As Kubernetes does it.
+    // Kubernetes updates files in this way.
     symlink("..v2", home.path("..new")).unwrap();
     fs::rename(home.path("..new"), home.path("..data")).unwrap();
     home.until("b", "running");
@@ -69,7 +69,7 @@ fn a_directory_is_replaced_and_the_file_is_written_in_the_new_one() {
 }
 
 #[test]
-fn a_change_that_leaves_length_and_times_as_they_were_is_seen() {
+fn a_change_that_keeps_length_and_times_is_detected() {
     let mut home = Home::new(&task("a", RUNS));
     home.up(&[]);
     home.until("a", "running");
@@ -86,7 +86,7 @@ fn a_change_that_leaves_length_and_times_as_they_were_is_seen() {
 }
 
 #[test]
-fn a_relative_path_is_relative_to_the_file_whoever_reads_it() {
+fn a_relative_path_is_relative_to_the_file_for_every_agent() {
     let entry =
         "[[task]]\nname = 'a'\ncommand = ['sh', '-c', 'pwd; exec sleep 1000']\ndir = 'srv'\n";
     let mut home = Home::new(entry);

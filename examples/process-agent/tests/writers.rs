@@ -1,6 +1,6 @@
-//! A task's directory has one writer at a time, and a writer whose caller has gone stops.
+//! A task's directory has one writer at a time, and a writer stops when its caller is gone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+#![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-/// Nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
-/// Long enough for a job to come to its wait for the lock; no test fails if it is not.
+/// Long enough for a job to reach its wait for the lock. If it is not, no test fails.
 const BEGINS: Duration = Duration::from_millis(100);
 
 struct Tasks {
@@ -41,13 +41,13 @@ impl Tasks {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// The controller of a task that prints `text`.
+    /// Makes the controller of a task that prints `text`.
     async fn controller(&self, text: &str) -> ProcessController {
         let definition = ProcessDefinition::new(["echo", text]);
         self.executor.controller(&Assignment::new("task", definition)).await.unwrap()
     }
 
-    /// What the task was prepared to print.
+    /// Returns the text that the task was prepared to print.
     fn prepared(&self) -> String {
         let spec = fs::read_to_string(self.dir().join("spec.json")).unwrap();
         let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
@@ -55,7 +55,7 @@ impl Tasks {
     }
 }
 
-/// The lock of a directory, as another writer has it.
+/// Locks a directory as another writer does.
 fn locked(dir: &Path) -> File {
     let lock = File::open(dir).unwrap();
     lock.try_lock().unwrap();
@@ -65,13 +65,15 @@ fn locked(dir: &Path) -> File {
 /// Runs a test, then waits until every job in a thread has ended.
 fn run(test: impl Future<Output = ()>) {
     let runtime = Runtime::new().unwrap();
-    runtime.block_on(async { timeout(GUARD, test).await.expect("the test hangs") });
-    // Without a limit: a job gives up by itself.
+    runtime.block_on(async {
+        timeout(GUARD, test).await.expect("the test did not end within the limit")
+    });
+    // No limit here: each job gives up by itself.
     drop(runtime);
 }
 
 #[test]
-fn a_preparation_that_is_dropped_makes_no_directory_after_the_removal() {
+fn a_dropped_preparation_creates_no_directory_after_the_removal() {
     let tasks = Tasks::new();
     run(async {
         fs::create_dir(tasks.dir()).unwrap();
@@ -86,7 +88,7 @@ fn a_preparation_that_is_dropped_makes_no_directory_after_the_removal() {
 }
 
 #[test]
-fn a_preparation_that_is_dropped_writes_nothing_under_the_next_task() {
+fn a_dropped_preparation_does_not_write_to_the_next_task() {
     for _ in 0..5 {
         let tasks = Tasks::new();
         run(async {
@@ -107,7 +109,7 @@ fn a_preparation_that_is_dropped_writes_nothing_under_the_next_task() {
 }
 
 #[test]
-fn a_removal_that_is_dropped_takes_nothing_from_the_next_task() {
+fn a_dropped_removal_does_not_delete_files_of_the_next_task() {
     let tasks = Tasks::new();
     run(async {
         let mut old = tasks.controller("old").await;
@@ -139,7 +141,7 @@ fn a_removal_waits_for_the_writer_of_the_directory() {
 }
 
 #[test]
-fn a_start_is_not_begun_while_the_directory_has_another_writer() {
+fn a_start_waits_while_the_directory_has_another_writer() {
     let tasks = Tasks::new();
     run(async {
         let mut controller = tasks.controller("x").await;

@@ -125,7 +125,7 @@ impl Server {
                 tracing::warn!("the agent's socket was deleted; created a new one");
             }
             Err(error) => {
-                tracing::warn!(%error, "the agent's socket was deleted; cannot create a new one")
+                tracing::warn!(%error, "the agent's socket was deleted; cannot create a new one");
             }
         }
     }

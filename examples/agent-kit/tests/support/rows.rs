@@ -1,4 +1,4 @@
-//! Rows for whoever shows them.
+//! Rows for the tests of the views.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ pub(crate) fn row(start: Instant, name: &str, age: f64, status: TaskStatus) -> R
     Row { since: start.checked_sub(seconds(age)).unwrap(), ..Row::new(name, status) }
 }
 
-/// A board with one of each.
+/// Returns rows in different states.
 pub(crate) fn rows(now: Instant) -> Vec<Row> {
     use TaskState::{Complete, Failed, Preparing, Rejected, Running, Shutdown};
     let failed = container(status(Failed, "started", "exited with code 3"), 0, 3);

@@ -244,7 +244,7 @@ pub(super) mod tests {
         if !lists_children() {
             // The output of `eprintln` is shown only for failed tests.
             let why = "the kernel has no CONFIG_PROC_CHILDREN";
-            let test = "a_kernel_that_lists_children_lists_those_of_this_process";
+            let test = "the_kernel_lists_the_children_of_this_process";
             writeln!(io::stderr(), "skipped: {test} ({why})").unwrap();
             return;
         }

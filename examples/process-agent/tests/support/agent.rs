@@ -1,4 +1,4 @@
-//! An agent with a state, which is killed and swept when the test is over.
+//! An agent with a state. It is killed, and its tasks are swept, at the end of the test.
 
 #[path = "child.rs"]
 pub(crate) mod child;
@@ -13,21 +13,21 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A net under a test that hangs; nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
-/// Time between two looks.
+/// Time between two checks.
 const POLL: Duration = Duration::from_millis(5);
 
 pub(crate) struct Home {
     home: TempDir,
-    /// The agent that runs, if one does.
+    /// The running agent, if there is one.
     pub(crate) agent: Option<Child>,
 }
 
 #[allow(dead_code)] // each test file uses some of it
 impl Home {
-    /// With these tasks in its file.
+    /// Makes a home with these tasks in its task file.
     pub(crate) fn new(tasks: &str) -> Self {
         let home = Self { home: TempDir::new().unwrap(), agent: None };
         home.save(tasks);
@@ -42,7 +42,7 @@ impl Home {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// Writes the file of tasks.
+    /// Writes the task file.
     pub(crate) fn save(&self, tasks: &str) {
         fs::write(self.path("tasks.toml"), tasks).unwrap();
     }
@@ -59,7 +59,7 @@ impl Home {
         child::output(&mut self.command(arguments))
     }
 
-    /// Runs a command of the program; says what it said.
+    /// Runs a command of the program, and returns its output.
     #[track_caller]
     pub(crate) fn ask(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
@@ -67,7 +67,7 @@ impl Home {
         text(&output.stdout)
     }
 
-    /// Runs a command of the program that is refused; says why.
+    /// Runs a command of the program that must fail with code 2, and returns its error.
     #[track_caller]
     pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
@@ -75,14 +75,14 @@ impl Home {
         text(&output.stderr)
     }
 
-    /// Starts an agent. What it says goes to `out` and `err`.
+    /// Starts an agent. Its output goes to the files `out` and `err`.
     pub(crate) fn start(&mut self, arguments: &[&str]) {
         let mut command = self.command(&["run", "tasks.toml"]);
         command.args(arguments);
         self.spawn(command);
     }
 
-    /// Starts an agent with this command. What it says goes to `out` and `err`.
+    /// Starts an agent with this command. Its output goes to the files `out` and `err`.
     pub(crate) fn spawn(&mut self, mut command: Command) {
         let file = |name| {
             let path = self.path(name);
@@ -92,7 +92,7 @@ impl Home {
         self.agent = Some(command.spawn().unwrap());
     }
 
-    /// Starts an agent, and waits until it can be asked.
+    /// Starts an agent, and waits until it answers.
     pub(crate) fn up(&mut self, arguments: &[&str]) {
         self.start(arguments);
         self.wait(|home| home.ps().is_some());
@@ -102,7 +102,7 @@ impl Home {
         kill_process(Pid::from_child(self.agent.as_ref().unwrap()), signal).unwrap();
     }
 
-    /// Waits for the agent's end; says its exit code.
+    /// Waits for the agent's end, and returns its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         child::ended(self.agent.take().unwrap()).status.code()
     }
@@ -113,7 +113,7 @@ impl Home {
         self.ended();
     }
 
-    /// The tasks, if an agent says which there are.
+    /// Returns the tasks, if an agent answers.
     pub(crate) fn ps(&self) -> Option<Vec<Value>> {
         let output = self.output(&["ps", "--json"]);
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
@@ -123,7 +123,7 @@ impl Home {
         self.ps()?.into_iter().find(|task| task["ID"] == name)
     }
 
-    /// The state of a task; empty where there is none.
+    /// Returns the state of a task, or an empty text if it does not exist.
     pub(crate) fn state(&self, name: &str) -> String {
         let task = self.task(name).unwrap_or_default();
         task["Status"]["State"].as_str().unwrap_or_default().to_owned()
@@ -147,16 +147,16 @@ impl Home {
 
     #[track_caller]
     pub(crate) fn until(&self, name: &str, state: &str) {
-        // A process is known a moment after it is started.
+        // The process id is known a moment after the start.
         self.wait(|home| home.state(name) == state && (state != "running" || home.pid(name) != 0));
     }
 
-    /// How often a task was started.
+    /// Returns how often a task was started.
     pub(crate) fn starts(&self, name: &str) -> usize {
         self.read(&format!("{name}.starts")).lines().count()
     }
 
-    /// The processes that know this home, but for the agent itself.
+    /// Returns the processes of this home, except for the agent.
     pub(crate) fn alive(&self) -> Vec<(i32, String)> {
         let agent = self.agent.as_ref().map(|agent| Pid::from_child(agent).as_raw_pid());
         let entry = format!("TEST_HOME={}", self.home.path().display());
@@ -177,7 +177,7 @@ impl Home {
 }
 
 impl Drop for Home {
-    /// Whatever the test came to, nothing of it is left.
+    /// Leaves nothing behind, even if the test has failed.
     fn drop(&mut self) {
         if let Some(mut agent) = self.agent.take() {
             _ = agent.kill();
@@ -214,7 +214,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A task that runs a script in a shell, after it has said that it starts.
+/// A task that records its start and then runs a script in a shell.
 #[allow(dead_code)] // each test file uses some of it
 pub(crate) fn task(name: &str, script: &str) -> String {
     let script = format!("echo $$ >> $TEST_HOME/{name}.starts; {script}");

@@ -1,4 +1,4 @@
-//! A child of a test: it has the default dispositions of signals, and each wait has a limit.
+//! Child processes of a test, with default signal dispositions and a limit on each wait.
 
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
-/// The signals that a program such as `nohup` starts a test with, ignored.
+/// The signals that are ignored if a program such as `nohup` starts the test.
 const SIGNALS: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
-/// A child would ignore what this process ignores. It does not inherit a handler.
+/// Installs handlers, because a child inherits ignored signals but no handlers.
 pub(crate) fn with_default_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -44,7 +44,7 @@ pub(crate) fn ended(child: Child) -> Output {
     thread::spawn(move || tell.send(child.wait_with_output()));
     let Ok(output) = told.recv_timeout(GUARD) else {
         _ = kill_process(pid, Signal::KILL);
-        panic!("process {} has not ended within {GUARD:?}", pid.as_raw_nonzero());
+        panic!("process {} did not end within {GUARD:?}", pid.as_raw_nonzero());
     };
     output.unwrap()
 }

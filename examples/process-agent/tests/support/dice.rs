@@ -1,15 +1,15 @@
-//! Numbers that are random, and the same for the same seed.
+//! Random numbers that depend only on a seed.
 
-/// The number in a variable of the environment, if it is set.
+/// Returns the number in an environment variable, if it is set.
 pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// The numbers of a linear congruential generator.
+/// A linear congruential generator.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    /// A number below `below`.
+    /// Returns a number below `below`.
     pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

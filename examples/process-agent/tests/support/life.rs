@@ -1,4 +1,4 @@
-//! One task in the hands of its controller, driven step by step; removed when the test is over.
+//! One task with its controller, driven step by step. It is removed at the end of the test.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(crate) struct Life {
 
 #[allow(dead_code)] // each test file uses some of it
 impl Life {
-    /// A task of this command.
+    /// A task with this command.
     pub(crate) fn new(command: &[&str]) -> Self {
         Self::of(ProcessDefinition::new(command.iter().copied()))
     }
@@ -45,7 +45,7 @@ impl Life {
         Self { task, controller, definition, executor, home }
     }
 
-    /// What an agent does that comes up again: another instance for the same task.
+    /// Replaces the controller with a new one for the same task, as a restarted agent does.
     pub(crate) fn restart(&mut self) {
         self.controller = hand_out(&self.executor, &self.definition);
     }
@@ -62,7 +62,7 @@ impl Life {
         }
     }
 
-    /// Steps to the end; says what it was.
+    /// Steps to the end, and returns the final status.
     pub(crate) async fn end(&mut self, desired: TaskState) -> TaskStatus {
         while self.step(desired).await == Outcome::Advanced {}
         self.task.status()
@@ -72,20 +72,20 @@ impl Life {
         self.home.path().join(name)
     }
 
-    /// Waits until the workload has made this file.
+    /// Waits until the workload has created this file.
     pub(crate) async fn made(&self, name: &str) {
         while !self.path(name).exists() {
             tokio::task::yield_now().await;
         }
     }
 
-    /// The lines of a file that the workload has written; none where there is none.
+    /// Returns the lines of a file of the workload. Empty if it does not exist.
     pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The processes that know this test's home.
+    /// Returns the processes of this test's home.
     pub(crate) fn alive(&self) -> Vec<String> {
         let entry = format!("TEST_HOME={}", self.home.path().display());
         let mut alive = Vec::new();
@@ -103,11 +103,11 @@ impl Life {
 fn hand_out(executor: &ProcessExecutor, definition: &ProcessDefinition) -> ProcessController {
     let assignment = Assignment::new("task", definition.clone());
     let controller = executor.controller(&assignment).now_or_never();
-    controller.expect("it does not wait").unwrap()
+    controller.expect("the executor did not return at once").unwrap()
 }
 
 impl Drop for Life {
-    /// Whatever the test came to, nothing of it is left.
+    /// Leaves nothing behind, even if the test has failed.
     fn drop(&mut self) {
         let mut controller = hand_out(&self.executor, &self.definition);
         let removed = std::thread::spawn(move || {

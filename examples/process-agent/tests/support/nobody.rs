@@ -1,10 +1,10 @@
-//! Programs that run as an ordinary user.
+//! Runs programs as an ordinary user.
 
 use std::io::Write as _;
 use std::process::Command;
 
-/// A command that runs another one, which is to be added, as the user 65534. If this process
-/// cannot become that user, reports that the test is skipped.
+/// Returns a command that runs another one, given as arguments, as the user 65534. If this process
+/// cannot become that user, it reports that the test is skipped.
 pub(crate) fn as_nobody(test: &str) -> Option<Command> {
     let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
     let mut command = Command::new("setpriv");
@@ -13,7 +13,7 @@ pub(crate) fn as_nobody(test: &str) -> Option<Command> {
     if tried.is_ok_and(|status| status.success()) {
         return Some(command);
     }
-    // Not by `eprintln`, which is shown for tests that fail only.
+    // The output of `eprintln` is shown only for failed tests.
     let why = format!("skipped: {test} (nobody can become an ordinary user here)\n");
     std::io::stderr().write_all(why.as_bytes()).unwrap();
     None

@@ -1,14 +1,14 @@
-//! A client of an agent's metrics, and a strict reader of Prometheus' text form.
+//! An HTTP client of an agent's metrics, and a strict parser of Prometheus' text format.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 const GUARD: Duration = Duration::from_secs(60);
 
-/// An answer of HTTP.
+/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// A connection whose reads and writes have a limit.
+/// A connection with a limit on reads and writes.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect_timeout(&address, GUARD).unwrap();
     client.set_read_timeout(Some(GUARD)).unwrap();
@@ -24,7 +24,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     client
 }
 
-/// Asks for a path. None if the connection was ended without an answer.
+/// Requests a path. `None` if the connection was closed without an answer.
 pub(crate) fn try_ask(address: SocketAddr, method: &str, path: &str) -> Option<Answer> {
     let mut client = connect(address);
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
@@ -37,10 +37,10 @@ pub(crate) fn try_ask(address: SocketAddr, method: &str, path: &str) -> Option<A
 }
 
 pub(crate) fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
-    try_ask(address, method, path).expect("the connection was ended without an answer")
+    try_ask(address, method, path).expect("the connection was closed without an answer")
 }
 
-/// The metrics, by their names and labels as they are written.
+/// Returns the samples, by their names and labels as written.
 pub(crate) fn scrape(address: SocketAddr) -> Samples {
     let answer = ask(address, "GET", "/metrics");
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -57,7 +57,7 @@ struct Family {
     kind: String,
 }
 
-/// Reads the whole text. Each sample must follow the HELP and the TYPE of its family, once.
+/// Parses the whole text. The samples of a family must follow its HELP and TYPE, which come once.
 #[track_caller]
 fn parse(text: &str) -> Samples {
     assert!(text.ends_with('\n'), "{text:?}");
@@ -100,7 +100,7 @@ fn is_name(name: &str) -> bool {
     name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
 }
 
-/// `a="b",c="d"}`, without an escape, which no label here needs.
+/// Checks labels such as `a="b",c="d"}`. No label here needs an escape.
 fn check_labels(labels: &str, line: &str) {
     let labels = labels.strip_suffix('}').unwrap_or_else(|| panic!("{line}"));
     for label in labels.split(',').filter(|label| !label.is_empty()) {
@@ -110,7 +110,7 @@ fn check_labels(labels: &str, line: &str) {
     }
 }
 
-/// The buckets of a histogram grow, and the last one has all.
+/// Checks that the buckets of each histogram grow, and that the last one has all samples.
 fn check_histograms(samples: &Samples) {
     let mut buckets: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for (sample, count) in samples {

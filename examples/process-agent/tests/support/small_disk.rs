@@ -1,4 +1,4 @@
-//! A small disk, for as long as it lives.
+//! A small disk that is mounted for a test.
 
 use std::ffi::CStr;
 use std::io::Write as _;
@@ -9,13 +9,13 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    /// A tmpfs with these options; says that this test is skipped where there can be none.
+    /// Mounts a tmpfs with these options. If that is impossible, reports that the test is skipped.
     pub(crate) fn mount(path: &Path, options: &CStr, test: &str) -> Option<Self> {
         std::fs::create_dir(path).unwrap();
         match mount("none", path, "tmpfs", MountFlags::empty(), options) {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
-                // Not by `eprintln`, which is shown for tests that fail only.
+                // The output of `eprintln` is shown only for failed tests.
                 let why = format!("skipped: {test} (a tmpfs cannot be mounted: {error})\n");
                 std::io::stderr().write_all(why.as_bytes()).unwrap();
                 None

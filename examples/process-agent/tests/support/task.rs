@@ -1,4 +1,4 @@
-//! One task in a directory of its own, which is killed and swept when the test is over.
+//! One task in its own directory. It is killed and swept at the end of the test.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use process_agent::{
 };
 use tempfile::TempDir;
 
-/// A net under a test that hangs; nothing is expected to take that long.
+/// The limit of each wait. No test is expected to reach it.
 pub(crate) const GUARD: Duration = Duration::from_secs(60);
 
 pub(crate) struct Task {
@@ -25,7 +25,7 @@ impl Task {
         Self { keeper, home }
     }
 
-    /// A task that runs `script` in a shell, prepared.
+    /// Prepares a task that runs `script` in a shell.
     pub(crate) fn shell(script: &str) -> Self {
         Self::shell_with(script, |_| {})
     }
@@ -50,7 +50,7 @@ impl Task {
 
     pub(crate) async fn end(&self) -> End {
         let waited = tokio::time::timeout(GUARD, self.keeper.wait()).await;
-        waited.expect("the task does not end").unwrap()
+        waited.expect("the task did not end within the limit").unwrap()
     }
 
     pub(crate) async fn ended(&self) -> Ended {
@@ -65,7 +65,7 @@ impl Task {
         error
     }
 
-    /// The code and what was done to the task.
+    /// Returns the exit code, and what was done to the task.
     pub(crate) async fn code(&self) -> (i32, By) {
         let ended = self.ended().await;
         (ended.code, ended.by)
@@ -77,7 +77,7 @@ impl Task {
         pid
     }
 
-    /// Waits until the task has written a line to its standard output that is `text`.
+    /// Waits until the task has written the line `text` to its standard output.
     pub(crate) async fn says(&self, text: &str) {
         let options = Options { follow: Follow::Forever, ..Options::default() };
         let mut records = records(self.keeper.dir(), options);
@@ -89,7 +89,7 @@ impl Task {
             }
         };
         let found = tokio::time::timeout(GUARD, found).await;
-        found.expect("the task does not say it");
+        found.expect("the task did not print the line within the limit");
     }
 
     pub(crate) async fn records(&self) -> Vec<Record> {
@@ -112,14 +112,14 @@ impl Task {
         all.into_iter().map(text).collect()
     }
 
-    /// The keeper's process number.
+    /// Returns the keeper's process id.
     pub(crate) fn keeper_pid(&self) -> i32 {
         let text = std::fs::read_to_string(self.keeper.dir().join("keeper.json")).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         json["keeper"]["pid"].as_i64().unwrap().try_into().unwrap()
     }
 
-    /// The processes that carry the task's token.
+    /// Returns the processes with the task's token.
     pub(crate) fn alive(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.keeper.dir().join("spec.json")).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -143,7 +143,7 @@ impl Task {
 }
 
 impl Drop for Task {
-    /// Whatever the test came to, nothing of it is left.
+    /// Leaves nothing behind, even if the test has failed.
     fn drop(&mut self) {
         let keeper = self.keeper.clone();
         let cleaned = std::thread::spawn(move || {

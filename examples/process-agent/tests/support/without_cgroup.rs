@@ -1,4 +1,4 @@
-//! All tests of a file once more, where no cgroup can be made.
+//! Runs all tests of a file again, where no cgroup can be created.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 #[path = "child.rs"]
 pub(crate) mod child;
 
-/// Set for the tests that run where the file systems of cgroups are read-only.
+/// Set for tests that run with read-only cgroup file systems.
 const MARK: &str = "TEST_WITHOUT_CGROUP";
 
 #[allow(dead_code)] // not each test file uses it
@@ -15,8 +15,8 @@ pub(crate) fn is_without_cgroup() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Runs this program's tests in a mount namespace of its own, with cgroups that cannot be written
-/// to. `test` is the name of the caller, which is left out.
+/// Runs this program's tests in a mount namespace with read-only cgroups. `test` is the name of the
+/// caller, which is skipped.
 pub(crate) fn run_again(test: &str) {
     if is_without_cgroup() {
         return;
@@ -44,6 +44,6 @@ pub(crate) fn run_again(test: &str) {
 }
 
 pub(crate) fn skip(test: &str, why: &str) {
-    // Not by `eprintln`, which is shown for tests that fail only.
+    // The output of `eprintln` is shown only for failed tests.
     std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
 }
