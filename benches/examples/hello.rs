@@ -1,4 +1,4 @@
-//! Nothing but the standard library: what every program here has.
+//! A program with only the standard library, as the baseline of the others.
 
 fn main() {
     println!("complete");

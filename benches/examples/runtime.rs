@@ -1,4 +1,4 @@
-//! A process on tokio, without onward: what is left of an agent without it.
+//! A process on tokio without onward, as the baseline of an agent.
 
 use std::time::Duration;
 use tokio::process::Command;

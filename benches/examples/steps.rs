@@ -1,4 +1,4 @@
-//! A process as a task, taken to its end by `step`.
+//! A process as a task that `step` runs to its end.
 
 use onward::exec::SystemClock;
 use onward::{AnyTask, Controller, ControllerError, Outcome, TaskState, TaskStatus, step};

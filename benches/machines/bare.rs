@@ -1,23 +1,23 @@
-//! A record of nothing: what a machine costs by itself.
+//! An empty record, to measure a machine by itself.
 #![allow(clippy::unused_self)] // it writes nothing
 
-/// When something happened.
+/// The time of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct At;
 
-/// What is said of a task.
+/// The record of a task.
 #[derive(Debug, Default)]
 pub struct Record(());
 
 impl Record {
-    /// A move that went well.
+    /// Records a successful transition.
     pub fn done(&mut self, _message: &'static str, _at: At) {}
 
-    /// A move that did not go well.
+    /// Records a failed transition.
     pub fn ended(&mut self, _err: &'static str, _at: At) {}
 }
 
-/// When everything happens.
+/// Returns the time of all events.
 pub fn at() -> At {
     At
 }

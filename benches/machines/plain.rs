@@ -1,8 +1,8 @@
-//! The life of a task with nothing but an enum and a `match`.
+//! The life of a task with an enum and a `match`.
 
 use super::record::{At, Record};
 
-/// Where a task is.
+/// The state of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     New,
@@ -21,7 +21,7 @@ pub enum State {
     Orphaned,
 }
 
-/// What happens to a task.
+/// An event of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     Allocated,
@@ -37,7 +37,7 @@ pub enum Event {
     Orphaned,
 }
 
-/// A task.
+/// A task with its record.
 #[derive(Debug)]
 pub struct Task {
     pub state: State,
@@ -49,7 +49,7 @@ impl Task {
         Self { state: State::New, record: Record::default() }
     }
 
-    /// Records an event; says whether the task has moved.
+    /// Applies an event. Returns whether the state has changed.
     pub fn apply(&mut self, event: Event, at: At) -> bool {
         use State::{
             Accepted, Assigned, Complete, Failed, New, Orphaned, Pending, Preparing, Ready,

@@ -1,4 +1,4 @@
-//! The life of a task with rust-fsm: its machine says what follows, and what to say of it.
+//! The life of a task with rust-fsm: its machine returns the next state and the message.
 
 use super::record::{At, Record};
 use rust_fsm::state_machine;
@@ -59,7 +59,7 @@ state_machine! {
 
 pub use life::{Input, Output};
 
-/// A task.
+/// A task with its record.
 #[derive(Debug)]
 pub struct Task {
     pub machine: life::StateMachine,
@@ -71,7 +71,7 @@ impl Task {
         Self { machine: life::StateMachine::new(), record: Record::default() }
     }
 
-    /// Records an event; says whether the task has moved.
+    /// Applies an event. Returns whether the state has changed.
     pub fn apply(&mut self, event: Input, at: At) -> bool {
         let Ok(Some(output)) = self.machine.consume(&event) else { return false };
         let message = match output {

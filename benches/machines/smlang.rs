@@ -1,5 +1,5 @@
-//! The life of a task with smlang: a table of transitions with an action each. (REMOVE, which
-//! no edge enters or leaves, cannot be said in it.)
+//! The life of a task with smlang: a table of transitions with an action each. It cannot express
+//! REMOVE, which no transition enters or leaves.
 
 use super::record::{At, Record};
 use smlang::statemachine;
@@ -25,11 +25,11 @@ statemachine! {
     }
 }
 
-/// A task.
+/// A task with its record.
 pub type Task = StateMachine<Record>;
 
-/// What each transition says.
-macro_rules! says {
+/// Defines the message of each transition.
+macro_rules! messages {
     ($($action:ident $message:literal)*) => {$(
         fn $action(&mut self, at: At) -> Result<(), ()> {
             self.done($message, at);
@@ -39,7 +39,7 @@ macro_rules! says {
 }
 
 impl StateMachineContext for Record {
-    says! {
+    messages! {
         allocated "pending task scheduling"
         assigned "scheduler assigned task to node"
         accepted "accepted"

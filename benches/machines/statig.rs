@@ -3,7 +3,7 @@
 use super::record::{At, Record};
 use statig::prelude::*;
 
-/// What happens to a task, and when.
+/// An event of a task, with its time.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     Allocated(At),
@@ -19,7 +19,7 @@ pub enum Event {
     Orphaned(At),
 }
 
-/// A task.
+/// A task with its record.
 #[derive(Debug, Default)]
 pub struct Task {
     pub record: Record,

@@ -1,5 +1,5 @@
 //! The life of a task with statum: its states are types. The record is boxed, as in `onward`,
-//! since a large one is moved with every transition.
+//! because each transition moves it.
 
 use super::record::{At, Record};
 use statum::{machine, state, transition};
@@ -213,7 +213,7 @@ impl Task<Running> {
     }
 }
 
-/// A task in any state, by hand: statum has none.
+/// A task in any state, written by hand: statum has no such type.
 pub enum AnyTask {
     New(Task<New>),
     Pending(Task<Pending>),
@@ -232,7 +232,7 @@ pub enum AnyTask {
 }
 
 impl AnyTask {
-    /// Records an event, or gives the task back as it was.
+    /// Applies an event, or returns the task unchanged.
     pub fn apply(self, event: super::plain::Event, at: At) -> Result<Self, Self> {
         use super::plain::Event;
         Ok(match (self, event) {

@@ -1,27 +1,27 @@
-//! The record that `onward` keeps of a task: message, error, time, and whether it has
-//! changed. (Its state is the machine's.)
+//! The record that `onward` keeps of a task: message, error, time, and whether it has changed. The
+//! machine has the state.
 
 use std::borrow::Cow;
 use time::UtcDateTime;
 
-/// When something happened.
+/// The time of an event.
 pub type At = UtcDateTime;
 
-/// What is said of a task.
+/// The record of a task.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// When it last changed.
+    /// When the record last changed.
     pub timestamp: Option<UtcDateTime>,
     /// The last step.
     pub message: Cow<'static, str>,
-    /// What went wrong.
+    /// The error.
     pub err: Cow<'static, str>,
-    /// Whether any of it has changed.
+    /// Whether the record has changed.
     pub changed: bool,
 }
 
 impl Record {
-    /// A move that went well.
+    /// Records a successful transition.
     pub fn done(&mut self, message: &'static str, at: At) {
         self.timestamp = Some(at);
         self.changed = true;
@@ -29,7 +29,7 @@ impl Record {
         self.err = Cow::Borrowed("");
     }
 
-    /// A move that did not go well.
+    /// Records a failed transition.
     pub fn ended(&mut self, err: &'static str, at: At) {
         self.timestamp = Some(at);
         self.changed = true;
@@ -37,7 +37,7 @@ impl Record {
     }
 }
 
-/// When everything happens.
+/// Returns the time of all events.
 pub fn at() -> At {
     At::UNIX_EPOCH
 }

@@ -1,4 +1,4 @@
-//! What it takes to build, and what is built.
+//! Build times, and sizes of programs.
 
 use crate::report::{Report, Table};
 use crate::rounds::{self, Measured};
@@ -13,15 +13,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A small program or library, as somebody would have it beside this workspace.
+/// A small package that uses a library, as a user would write it.
 struct Package {
     name: &'static str,
     dependencies: &'static str,
-    /// Its sources, by their paths.
+    /// The source files: path and content.
     files: &'static [(&'static str, &'static str)],
 }
 
-/// A library with a machine and its record.
+/// Makes a library with a state machine and its record.
 macro_rules! machine {
     ($name:literal, $dependencies:literal, $module:literal, $file:literal) => {
         Package {
@@ -96,7 +96,7 @@ const BUILT: &[Package] = &[
     },
 ];
 
-/// The `store.rs` of an agent whose tasks go with it.
+/// The `store.rs` of an agent with a store in memory.
 const IN_MEMORY: &str = "use onward::agent::MemoryStore;
 use std::convert::Infallible;
 pub(crate) async fn open() -> Result<MemoryStore<String>, Infallible> {
@@ -104,11 +104,11 @@ pub(crate) async fn open() -> Result<MemoryStore<String>, Infallible> {
 }
 ";
 
-/// How a program is made small.
+/// A profile for small programs.
 const SMALL: &str = "opt-level = \"s\"\nlto = true\ncodegen-units = 1\npanic = \"abort\"\n";
 
 impl Package {
-    /// Writes it into a directory, with the versions that this workspace has.
+    /// Writes the package into a directory, with the dependency versions of this workspace.
     fn write(&self, to: &Path, profile: &str) -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let path = format!("'{}'", root.display());
@@ -129,8 +129,8 @@ impl Package {
         Ok(())
     }
 
-    /// Has it checked, with all that it needs, in an empty directory. Gives how long it took,
-    /// and what took longest.
+    /// Runs `cargo check` for the package and its dependencies in an empty directory. Returns the
+    /// time, and the crates that took longest.
     fn check(&self) -> Result<(Duration, String)> {
         let place = tempfile::tempdir()?;
         self.write(place.path(), "")?;
@@ -140,7 +140,7 @@ impl Package {
         Ok((took, parts(&place)?))
     }
 
-    /// The size in bytes of the program, stripped.
+    /// Returns the size of the stripped program in bytes.
     fn size(&self, profile: &str) -> Result<u64> {
         let place = tempfile::tempdir()?;
         self.write(place.path(), profile)?;
@@ -161,7 +161,7 @@ fn cargo(place: &TempDir, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The crates that took longest, by cargo's own report.
+/// Returns the crates that took longest, from cargo's report.
 fn parts(place: &TempDir) -> Result<String> {
     let page = fs::read_to_string(place.path().join("target/cargo-timings/cargo-timing.html"))?;
     let (_, rest) = page.split_once("const UNIT_DATA = ").context("no timings")?;

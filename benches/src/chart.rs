@@ -1,4 +1,4 @@
-//! Curves.
+//! Charts of curves, as SVG.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::combinators::IntoLogRange as _;
@@ -7,18 +7,18 @@ use plotters::prelude::*;
 use std::fs;
 use std::path::Path;
 
-/// A curve or several, over a logarithmic axis.
+/// A chart of one or more curves. The x axis is logarithmic.
 #[derive(Debug)]
 pub(crate) struct Chart {
-    /// The name of its file.
+    /// The name of the file.
     pub name: &'static str,
-    /// What it shows.
+    /// The title.
     pub title: &'static str,
-    /// What is along, and what is up.
+    /// The labels of the x axis and the y axis.
     pub axes: (&'static str, &'static str),
-    /// Whether up is logarithmic too; if not, it begins at zero.
+    /// Whether the y axis is logarithmic too. If not, it starts at zero.
     pub is_log: bool,
-    /// The curves, each with its name.
+    /// The curves: name and points.
     pub curves: Vec<(&'static str, Vec<(f64, f64)>)>,
 }
 
@@ -26,7 +26,7 @@ const COLORS: [RGBColor; 4] =
     [RGBColor(0, 90, 160), RGBColor(200, 80, 0), RGBColor(0, 130, 80), RGBColor(130, 60, 150)];
 
 impl Chart {
-    /// Draws it as SVG into this directory.
+    /// Draws the chart as SVG into this directory.
     pub(crate) fn draw(&self, directory: &Path) -> Result<()> {
         fs::create_dir_all(directory)?;
         let path = directory.join(self.name).with_extension("svg");

@@ -1,9 +1,9 @@
-//! Parts of a measurement that need a process of their own: this program, run again.
+//! Runs parts of a measurement in a process of their own: this program, started again.
 
 use anyhow::{Context as _, Result, ensure};
 use std::process::Command;
 
-/// Has a part done in a process of its own, and gives the figures that it printed.
+/// Runs a part in its own process, and returns the figures that it printed.
 pub(crate) fn part(name: &str, tasks: u64) -> Result<Vec<f64>> {
     let output =
         Command::new(std::env::current_exe()?).args(["part", name, &tasks.to_string()]).output()?;

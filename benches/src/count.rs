@@ -1,14 +1,14 @@
-//! Instructions, counted by callgrind: the program runs itself under it.
+//! Counts instructions: runs this program under callgrind.
 
 use crate::workload::Workload;
 use anyhow::{Context as _, Result, ensure};
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
-/// How often a workload is done under callgrind.
+/// How many times a workload runs under callgrind.
 const TIMES: u64 = 500;
 
-/// Whether there is anything to count with.
+/// Whether callgrind is installed.
 pub(crate) fn is_there() -> Result<bool> {
     match Command::new("valgrind").arg("--version").stdout(Stdio::null()).status() {
         Ok(status) => Ok(status.success()),
@@ -17,15 +17,14 @@ pub(crate) fn is_there() -> Result<bool> {
     }
 }
 
-/// How many instructions one of what the workload counts takes: those of doing it, without
-/// those of getting ready.
+/// Returns the number of instructions per counted item of a workload, without its preparation.
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
 pub(crate) fn instructions(workload: &Workload) -> Result<f64> {
     let (live, rest) = (collected(workload, true)?, collected(workload, false)?);
     Ok(live.saturating_sub(rest) as f64 / (TIMES * u64::from(workload.each)) as f64)
 }
 
-/// All instructions of a process that does it, or only gets ready.
+/// Returns all instructions of a process that runs the workload, or that only prepares it.
 fn collected(workload: &Workload, live: bool) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -40,7 +39,7 @@ fn collected(workload: &Workload, live: bool) -> Result<u64> {
     Ok(number.trim().parse()?)
 }
 
-/// The same as the cell of a table.
+/// Formats the instructions as the cell of a table.
 pub(crate) fn text(workload: &Workload, is_there: bool) -> Result<String> {
     if is_there { Ok(format!("{:.1}", instructions(workload)?)) } else { Ok("skipped".into()) }
 }

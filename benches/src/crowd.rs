@@ -1,4 +1,4 @@
-//! What a running task holds under a worker, with a store in memory and with one in a file.
+//! The memory of a running task under a worker, with a store in memory and with one in a file.
 
 use crate::fleet::{id, runtime};
 use crate::memory::rss;
@@ -14,24 +14,24 @@ use onward::{TaskState, TaskStatus};
 use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
-/// The resident memory of each task, in bytes, with a store in memory.
+/// Returns the resident memory of each task in bytes, with a store in memory.
 pub(crate) fn in_memory(tasks: u64) -> Result<Vec<f64>> {
     runtime()?.block_on(async { Ok(vec![resident(tasks, MemoryStore::new()).await?]) })
 }
 
-/// The same with a store in a file.
+/// Returns the same with a store in a file.
 pub(crate) fn in_file(tasks: u64) -> Result<Vec<f64>> {
     let place = durable::place()?;
     runtime()?.block_on(async { Ok(vec![resident(tasks, durable::open(&place).await?).await?]) })
 }
 
-/// Tasks that are assigned in one full set, when the last has told that it runs.
+/// Assigns all tasks in one set, and measures when the last one is running.
 async fn resident(tasks: u64, store: impl Store<()> + 'static) -> Result<f64> {
     let before = rss()?;
     let (tell, mut told) = unbounded_channel();
     let sink = move |_: &str, status: TaskStatus| {
         if status.state == TaskState::Running {
-            // Nobody listens any more when the program ends.
+            // The receiver is gone when the program ends.
             _ = tell.send(());
         }
     };

@@ -1,4 +1,4 @@
-//! What to do next, decided by the library and by hand.
+//! The decision of the next operation, by the library and by hand.
 
 use crate::count;
 use crate::report::{Report, Table};
@@ -21,7 +21,7 @@ fn library(observed: TaskState, desired: TaskState) -> Decision {
     decide(observed, desired)
 }
 
-/// What one would write instead: a table, as a `match`.
+/// What a user would write instead: a table, as a `match`.
 #[inline(never)]
 fn by_hand(observed: TaskState, desired: TaskState) -> Decision {
     use TaskState::{
@@ -54,7 +54,7 @@ fn by_hand(observed: TaskState, desired: TaskState) -> Decision {
     }
 }
 
-/// Every pair of states.
+/// Decides for every pair of states.
 fn pairs(n: u64, live: bool, decide: impl Fn(TaskState, TaskState) -> Decision) -> Duration {
     let start = Instant::now();
     for _ in 0..if black_box(live) { n } else { 0 } {

@@ -1,4 +1,4 @@
-//! Statuses made durable: a flush for each, and a flush for all that wait.
+//! Durable statuses: one flush for each status, and one for all that are waiting.
 
 use crate::chart::Chart;
 use crate::fleet::{id, runtime};
@@ -19,14 +19,14 @@ use time::UtcDateTime;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-/// How many write at once.
+/// The numbers of concurrent writers.
 const WRITERS: [u32; 7] = [1, 4, 16, 64, 256, 1_000, 4_000];
 
-/// How many statuses are written in one measurement, at most, and how many commits are made.
+/// The most statuses and commits in one measurement.
 const WRITES: u32 = 20_000;
 const COMMITS: u32 = 60;
 
-/// A directory on the disk that the program is on: one in memory would flush nothing.
+/// Makes a directory on the disk of the program. A directory in memory would flush nothing.
 pub(crate) fn place() -> Result<TempDir> {
     let exe = std::env::current_exe()?;
     Ok(tempfile::tempdir_in(exe.parent().context("the program is in no directory")?)?)
@@ -37,7 +37,7 @@ pub(crate) async fn open(place: &TempDir) -> Result<RedbStore<()>> {
     Ok(RedbStore::open(place.path().join("tasks"), elsewhere).await?)
 }
 
-/// The statuses that as many writers have at once.
+/// Returns the statuses of this many concurrent writers.
 fn statuses(writers: u32) -> Vec<StoreChange<()>> {
     let mut status = TaskStatus::new(TaskState::Running);
     status.message = "started".into();
@@ -47,7 +47,7 @@ fn statuses(writers: u32) -> Vec<StoreChange<()>> {
     (0..u64::from(writers)).map(change).collect()
 }
 
-/// A store with a task for each of the writers.
+/// Makes a store with a task for each writer.
 async fn store(place: &TempDir) -> Result<RedbStore<()>> {
     let store = open(place).await?;
     let record =
@@ -57,12 +57,12 @@ async fn store(place: &TempDir) -> Result<RedbStore<()>> {
     Ok(store)
 }
 
-/// How many commits of so many statuses are measured at a time.
+/// Returns how many commits of this size are measured at once.
 fn commits(writers: u32) -> u32 {
     (WRITES / writers).clamp(1, COMMITS)
 }
 
-/// What one status takes.
+/// Returns the time for one status.
 fn write(runtime: &Runtime, store: &RedbStore<()>, changes: &[StoreChange<()>]) -> Duration {
     let writers = u32::try_from(changes.len()).unwrap_or(u32::MAX);
     let start = Instant::now();
@@ -119,7 +119,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     }))
 }
 
-/// How many changes were committed, in how many commits.
+/// The number of committed changes and of commits.
 #[derive(Clone, Default)]
 struct Counts(Arc<(AtomicU64, AtomicU64)>);
 
@@ -133,7 +133,7 @@ impl Counts {
     }
 }
 
-/// A store whose commits are counted.
+/// A store that counts its commits.
 struct Counting(RedbStore<()>, Counts);
 
 impl Store<()> for Counting {
@@ -149,7 +149,7 @@ impl Store<()> for Counting {
     }
 }
 
-/// So many whole lives, until the last is durable.
+/// Runs this many tasks to their ends, until the last status is durable.
 async fn worker(tasks: u64) -> Result<(Counts, Duration)> {
     let place = place()?;
     let counts = Counts::default();

@@ -1,4 +1,4 @@
-//! Many running tasks, each under its driver, on tokio with a worker for each of two cores.
+//! Many running tasks, each with its driver, on tokio with two worker threads.
 
 use anyhow::{Context as _, Result};
 use onward::agent::{Driver, DriverHandle, StatusSink, TokioRuntime};
@@ -11,18 +11,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// Two workers, as on a machine with two cores.
+/// Makes a runtime with two worker threads, as on a machine with two cores.
 pub(crate) fn runtime() -> Result<Runtime> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_time().build()?)
 }
 
-/// The id of a task: as long as one of SwarmKit's, and in no order, as those are.
+/// Returns the id of a task. It is as long as an id of SwarmKit, and the ids are in random order.
 pub(crate) fn id(number: u64) -> String {
-    // An odd factor: no two numbers get the same id.
+    // Multiplying by an odd factor gives each number its own id.
     format!("{:025}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// Runs until it is shut down, and tells when that was called. Its executor hands out copies.
+/// A workload that runs until it is shut down, and reports the time of that call. The executor
+/// hands out clones.
 #[derive(Clone, Debug)]
 struct Runs(Sender<Instant>);
 
@@ -47,26 +48,26 @@ impl Controller for Runs {
     }
 
     async fn shutdown(&mut self) -> Result<(), ControllerError> {
-        // Nobody listens any more when the program ends.
+        // The receiver is gone when the program ends.
         _ = self.0.send(Instant::now());
         Ok(())
     }
 }
 
-/// Tells of every task that runs.
+/// Reports each task that is running.
 #[derive(Clone)]
 struct Sink(Sender<()>);
 
 impl StatusSink for Sink {
     fn changed(&self, _: &str, status: TaskStatus) {
         if status.state == TaskState::Running {
-            // Nobody listens any more when the program ends.
+            // The receiver is gone when the program ends.
             _ = self.0.send(());
         }
     }
 }
 
-/// Tasks that run.
+/// Many running tasks.
 pub(crate) struct Fleet {
     runtime: Runtime,
     shared: Arc<TokioRuntime>,
@@ -78,7 +79,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// So many tasks, all in RUNNING.
+    /// Starts this many tasks, and waits until all are in RUNNING.
     pub(crate) fn running(tasks: u64) -> Result<Self> {
         let (tell, told) = channel();
         let (runs, running) = channel();
@@ -89,7 +90,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// So many more.
+    /// Starts this many more tasks.
     pub(crate) fn add(&mut self, tasks: u64) -> Result<()> {
         for number in 0..tasks {
             let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
@@ -107,14 +108,14 @@ impl Fleet {
         Ok(())
     }
 
-    /// Shuts one down, and says how long it took until its controller's `shutdown` was called.
+    /// Shuts one task down. Returns the time until its controller's `shutdown` was called.
     pub(crate) fn shut_down(&self, number: usize) -> Result<Duration> {
         let start = Instant::now();
         self.tell(number)?;
         Ok(self.told.recv()?.duration_since(start))
     }
 
-    /// Shuts all down, and says how long it took until the last `shutdown` was called.
+    /// Shuts all tasks down. Returns the time until the last `shutdown` was called.
     pub(crate) fn shut_down_all(&self) -> Result<Duration> {
         let start = Instant::now();
         for number in 0..self.handles.len() {
@@ -143,18 +144,18 @@ impl Drop for Fleet {
     }
 }
 
-/// The processor's time that this process has had.
+/// Returns the processor time of this process.
 fn cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// For how long an idle fleet is looked at.
+/// How long an idle fleet is measured.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The processor's time in milliseconds that so many running tasks take while nothing happens.
+/// Returns the processor time in milliseconds of this many idle tasks.
 pub(crate) fn idle(tasks: u64) -> Result<Vec<f64>> {
     let fleet = Fleet::running(tasks)?;
-    // The workers go to sleep.
+    // Wait until the worker threads sleep.
     thread::sleep(Duration::from_secs(1));
     let before = cpu();
     thread::sleep(IDLE);

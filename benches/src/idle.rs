@@ -1,4 +1,4 @@
-//! What running tasks take while nothing happens.
+//! The processor time of idle running tasks.
 
 use crate::child;
 use crate::report::{Report, Table};
@@ -6,7 +6,7 @@ use crate::scale::Scale;
 use crate::text::{thousands, whole};
 use anyhow::Result;
 
-/// What one tick of the kernel's accounting is, in milliseconds.
+/// One tick of the kernel's accounting, in milliseconds.
 const TICK: f64 = 10.0;
 
 pub(crate) fn run(scale: &Scale) -> Result<Report> {

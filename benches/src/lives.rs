@@ -17,7 +17,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Counts what ends, and tells when all has.
+/// Counts tasks that have ended, and reports the time of the last end.
 #[derive(Clone)]
 struct Ends(Arc<(AtomicU64, Sender<Instant>)>);
 
@@ -28,13 +28,13 @@ impl Ends {
 
     fn count(&self) {
         if self.0.0.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // Nobody listens any more when the program ends.
+            // The receiver is gone when the program ends.
             _ = self.0.1.send(Instant::now());
         }
     }
 }
 
-/// So many lives: how long they took.
+/// Returns the time for this many lives.
 fn drivers(runtime: &Runtime, tasks: u64) -> Result<Duration> {
     let (tell, told) = channel();
     let ends = Ends::new(tasks, tell);
@@ -62,7 +62,7 @@ fn drivers(runtime: &Runtime, tasks: u64) -> Result<Duration> {
     Ok(took)
 }
 
-/// So many futures that do nothing: how long it took until all had been polled.
+/// Returns the time until this many empty futures were polled.
 fn futures(runtime: &Runtime, tasks: u64) -> Result<Duration> {
     let (tell, told) = channel();
     let ends = Ends::new(tasks, tell);
@@ -74,8 +74,8 @@ fn futures(runtime: &Runtime, tasks: u64) -> Result<Duration> {
     Ok(told.recv()?.duration_since(start))
 }
 
-/// Lives a second, and how often as long as futures that do nothing they took: medians of a few
-/// rounds.
+/// Returns the lives per second, and how many times as long as empty futures they take. Both are
+/// medians of a few rounds.
 pub(crate) fn lives(tasks: u64) -> Result<Vec<f64>> {
     let (mut rates, mut ratios) = (Vec::new(), Vec::new());
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! The machine on which the figures were measured.
 
 use crate::report::{Report, Table};
 use crate::step;

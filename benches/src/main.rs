@@ -1,5 +1,5 @@
-//! Measures what `onward` costs: `cargo run --release -p benches`. `docs/performance.md` explains what
-//! is measured and how.
+//! Measures the costs of `onward`: `cargo run --release -p benches`. `docs/performance.md` explains
+//! the measurements.
 
 mod build;
 mod chart;
@@ -31,16 +31,16 @@ use scale::Scale;
 use std::path::Path;
 use workload::Workload;
 
-/// Measures what onward costs, prints it, and writes it into docs/performance.md.
+/// Measures the costs of onward, prints them, and writes them into docs/performance.md.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// What to measure; without any, everything.
+    /// What to measure. Default: everything.
     tables: Vec<Name>,
-    /// Fewer rounds and smaller fleets, to see whether it works; nothing is written.
+    /// Use fewer rounds and smaller fleets, as a trial run. Writes nothing.
     #[arg(long)]
     quick: bool,
-    /// How many tasks the curves go up to.
+    /// The largest number of tasks in the curves.
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     tasks: u64,
     /// Write nothing.
@@ -52,9 +52,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Counts instructions, and nothing else: a line for each workload.
+    /// Print only the instruction counts, one line for each workload.
     Counts,
-    /// Does a part of a measurement, in a process of its own.
+    /// Run a part of a measurement in this process.
     #[command(hide = true)]
     Part {
         name: String,
@@ -82,10 +82,10 @@ enum Name {
     Build,
 }
 
-/// A part of a measurement with so many tasks. It returns its figures.
+/// A part of a measurement with a number of tasks. It returns its figures.
 type Part = fn(u64) -> Result<Vec<f64>>;
 
-/// The parts that need a process of their own, by their names. [`child::part`] runs one.
+/// The parts that need their own process, by their names. [`child::part`] runs one.
 const PARTS: [(&str, Part); 8] = [
     ("memory", memory::heap),
     ("resident", memory::resident),
@@ -97,13 +97,13 @@ const PARTS: [(&str, Part); 8] = [
     ("reporter", reporter::delivered),
 ];
 
-/// Everything that is timed and whose instructions are counted.
+/// Returns all workloads that are timed and whose instructions are counted.
 fn workloads() -> impl Iterator<Item = &'static Workload> {
     transition::WORKLOADS.iter().chain(decide::WORKLOADS).chain(step::WORKLOADS)
 }
 
-/// Does a part, and prints its figures. The part `count` runs a workload. If it is not to be
-/// `live`, it only gets ready for it.
+/// Runs a part, and prints its figures. The part `count` runs a workload. If `live` is false, it
+/// only prepares the workload.
 fn part(name: &str, tasks: u64, workload: Option<&str>, live: bool) -> Result<()> {
     if name == "count" {
         let found = workloads().find(|one| Some(one.name) == workload);

@@ -1,4 +1,4 @@
-//! What a running task holds.
+//! The memory of a running task.
 
 use crate::chart::Chart;
 use crate::child;
@@ -29,7 +29,7 @@ fn driver(number: u64, runtime: &Arc<dyn Runtime>) -> (Drives, DriverHandle<()>)
     (driver, handle)
 }
 
-/// A task in RUNNING, on no runtime.
+/// A task in RUNNING, without a runtime.
 fn running(number: u64, runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
     let (mut driver, handle) = driver(number, runtime);
     let mut run = async move { _ = driver.run().await }.boxed();
@@ -37,13 +37,13 @@ fn running(number: u64, runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, 
     (run, handle)
 }
 
-/// Sizes in bytes, for so many running tasks: the heap of each, its future of `run`, the driver in
-/// that future, and the task's record.
+/// Returns sizes in bytes for this many running tasks: the heap of each, its future of `run`, the
+/// driver in that future, and the task's record.
 pub(crate) fn heap(tasks: u64) -> Result<Vec<f64>> {
     let tokio = fleet::runtime()?;
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::new(tokio.handle().clone()));
     let mut all = Vec::new();
-    // The list is not the tasks'.
+    // The list does not count as memory of the tasks.
     all.reserve_exact(usize::try_from(tasks).unwrap_or_default());
     let heap = measure(|| all.extend((0..tasks).map(|number| running(number, &runtime))));
     let future = all.first().map_or(0, |(run, _)| size_of_val(&**run));
@@ -57,7 +57,7 @@ pub(crate) fn heap(tasks: u64) -> Result<Vec<f64>> {
     Ok(vec![each, future, driver, record])
 }
 
-/// The resident memory in bytes of a process with so many running tasks, spawned on tokio.
+/// Returns the resident memory in bytes of a process with this many running tasks on tokio.
 pub(crate) fn resident(tasks: u64) -> Result<Vec<f64>> {
     let tokio = fleet::runtime()?;
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::new(tokio.handle().clone()));
@@ -76,7 +76,7 @@ pub(crate) fn resident(tasks: u64) -> Result<Vec<f64>> {
     Ok(vec![before, after])
 }
 
-/// The resident memory of this process, in bytes.
+/// Returns the resident memory of this process in bytes.
 pub(crate) fn rss() -> Result<f64> {
     let text = fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;

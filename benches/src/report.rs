@@ -1,4 +1,4 @@
-//! What was measured, for a person and for the pages.
+//! Reports: tables and charts, printed and written into the pages.
 
 use crate::chart::Chart;
 use anyhow::{Context as _, Result};
@@ -6,7 +6,7 @@ use comfy_table::{Table as Grid, presets};
 use std::fs;
 use std::path::Path;
 
-/// All that one module has measured.
+/// The results of one module.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     tables: Vec<Table>,
@@ -14,18 +14,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// This table.
+    /// Makes a report with this table.
     pub(crate) fn of(table: Table) -> Self {
         Self { tables: vec![table], charts: Vec::new() }
     }
 
-    /// The same with another table.
+    /// Adds a table.
     pub(crate) fn and(mut self, table: Table) -> Self {
         self.tables.push(table);
         self
     }
 
-    /// The same with a curve.
+    /// Adds a chart.
     pub(crate) fn with(mut self, chart: Chart) -> Self {
         self.charts.push(chart);
         self
@@ -38,7 +38,7 @@ impl Report {
         }
     }
 
-    /// Puts the tables into the page, each between its comments, and draws the curves.
+    /// Writes the tables into the page, each between its comments, and draws the charts.
     pub(crate) fn write(&self, docs: &Path) -> Result<()> {
         let path = docs.join(PAGE);
         let mut text = fs::read_to_string(&path).with_context(|| PAGE.to_owned())?;
@@ -51,11 +51,10 @@ impl Report {
     }
 }
 
-/// The page that has the figures.
+/// The page with the figures.
 const PAGE: &str = "performance.md";
 
-/// A table of figures. In a page it stands between two comments, the first of which has its
-/// name.
+/// A table of figures. In the page, it is between two comments. The first one has its name.
 #[derive(Debug)]
 pub(crate) struct Table {
     name: &'static str,
@@ -66,7 +65,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty one.
+    /// Makes an empty table.
     pub(crate) fn new(name: &'static str, title: &'static str, head: &[&str]) -> Self {
         let head = head.iter().map(ToString::to_string).collect();
         Self { name, title, head, rows: Vec::new(), notes: Vec::new() }
@@ -77,7 +76,7 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Adds a sentence below.
+    /// Adds a sentence below the table.
     pub(crate) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
@@ -112,7 +111,7 @@ impl Table {
         text
     }
 
-    /// The page with this table in its place, if it has one.
+    /// Returns the page with this table in its place. `None` if the page has no such table.
     fn fill(&self, page: &str) -> Option<String> {
         let (open, close) = (format!("<!-- figures: {} -->\n", self.name), "<!-- /figures -->");
         let (before, rest) = page.split_once(&open)?;
@@ -121,7 +120,7 @@ impl Table {
     }
 }
 
-/// The text in lines as long as a page's.
+/// Wraps a text to the width of the pages.
 fn wrapped(text: &str) -> String {
     let (mut lines, mut length) = (String::new(), 0);
     for word in text.split(' ') {

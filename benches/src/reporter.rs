@@ -1,4 +1,4 @@
-//! Statuses handed to a reporter, until they are delivered.
+//! Statuses through a reporter, from the call until the delivery.
 
 use crate::chart::Chart;
 use crate::child;
@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Takes everything, at once.
+/// A connection that accepts everything at once.
 struct Takes;
 
 impl StatusReporter for Takes {
@@ -25,8 +25,8 @@ impl StatusReporter for Takes {
     }
 }
 
-/// Statuses a second: handed over, then delivered, one for each of so many tasks. Medians of a
-/// few rounds.
+/// Returns statuses per second: handed over, and delivered, one for each task. Both are medians of
+/// a few rounds.
 pub(crate) fn delivered(tasks: u64) -> Result<Vec<f64>> {
     let number = f64::from(u32::try_from(tasks)?);
     let (mut taken, mut delivered) = (Vec::new(), Vec::new());

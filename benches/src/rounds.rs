@@ -1,18 +1,18 @@
-//! Times, as ratios: what is compared is measured in turns, round after round, so that whatever
-//! else the machine does meets all of it alike.
+//! Times as ratios. The candidates are measured in turns, round after round, so that other load on
+//! the machine affects all of them equally.
 
 use std::time::Duration;
 
-/// What is measured: gives how long it took.
+/// A candidate: runs once and returns the time.
 pub(crate) type Measured<'a> = Box<dyn FnMut() -> Duration + 'a>;
 
-/// What each of several took, round by round.
+/// The times of each candidate, round by round.
 #[derive(Debug)]
 pub(crate) struct Rounds(Vec<Vec<f64>>);
 
-/// Measures each of these, in turns, so many rounds.
+/// Measures each candidate in turns, for this many rounds.
 pub(crate) fn measure(rounds: usize, mut each: Vec<Measured<'_>>) -> Rounds {
-    // Once for the caches.
+    // One run to fill the caches.
     for one in &mut each {
         one();
     }
@@ -21,12 +21,13 @@ pub(crate) fn measure(rounds: usize, mut each: Vec<Measured<'_>>) -> Rounds {
 }
 
 impl Rounds {
-    /// The median of what the one of this number took, in seconds.
+    /// Returns the median time of a candidate in seconds.
     pub(crate) fn seconds(&self, one: usize) -> f64 {
         median(self.of(one).collect())
     }
 
-    /// By how much the one took longer than the other: the median of the rounds' ratios.
+    /// Returns how many times as long one candidate took as the other: the median of the rounds'
+    /// ratios.
     pub(crate) fn ratio(&self, one: usize, other: usize) -> f64 {
         median(self.of(one).zip(self.of(other)).map(|(one, other)| one / other).collect())
     }
@@ -36,7 +37,7 @@ impl Rounds {
     }
 }
 
-/// The one in the middle.
+/// Returns the median.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

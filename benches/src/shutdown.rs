@@ -1,4 +1,4 @@
-//! From "shut down" to the call of the controller's `shutdown`.
+//! The time from a shutdown order to the call of the controller's `shutdown`.
 
 use crate::fleet::Fleet;
 use crate::report::{Report, Table};
@@ -34,7 +34,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     let crowd = usize::try_from(scale.crowd)?;
     for sample in 0..usize::try_from(SAMPLES)?.min(crowd) {
         let_rest();
-        // Far from each other.
+        // The tasks of two samples are far apart.
         record(&mut among, fleet.shut_down(sample * 7919 % crowd)?)?;
     }
     table.row(row(format!("one task, among {} running ones", thousands(scale.crowd)), &among));
@@ -63,7 +63,7 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
     Ok(Report::of(table))
 }
 
-/// Until the workers sleep: whoever is told to stop finds them so.
+/// Waits until the worker threads sleep, as they do before most orders.
 fn let_rest() {
     thread::sleep(Duration::from_millis(1));
 }

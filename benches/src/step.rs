@@ -1,4 +1,4 @@
-//! A task's steps, with a controller that does nothing.
+//! The steps of a task with a controller that does nothing.
 
 use crate::count;
 use crate::report::{Report, Table};
@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use time::UtcDateTime;
 
-/// The time that costs nothing.
+/// A clock that costs nothing.
 const STILL: fn() -> UtcDateTime = || UtcDateTime::UNIX_EPOCH;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
@@ -36,7 +36,7 @@ fn assigned() -> AnyTask {
     AnyTask::resume(TaskStatus::new(TaskState::Assigned))
 }
 
-/// From ASSIGNED to COMPLETE, and the noop after it.
+/// Steps from ASSIGNED to COMPLETE, and once more.
 fn live(task: &mut AnyTask, controller: &mut impl Controller, clock: &impl WallClock) {
     for _ in 0..7 {
         let outcome = step(task, TaskState::Running, controller, clock).now_or_never();
@@ -60,7 +60,7 @@ fn steps<C: Controller>(
     )
 }
 
-/// Six readings of the clock, `n` times.
+/// Reads the clock six times, `n` times.
 fn readings(n: u64) -> Duration {
     let start = Instant::now();
     for _ in 0..n {
@@ -71,13 +71,13 @@ fn readings(n: u64) -> Duration {
     start.elapsed()
 }
 
-/// What one reading of the clock takes on this machine, in nanoseconds.
+/// Returns the time for one reading of the clock in nanoseconds.
 pub(crate) fn reading() -> f64 {
     let rounds = rounds::measure(21, vec![Box::new(|| readings(1_000))]);
     rounds.seconds(0) / 6e3 * 1e9
 }
 
-/// Allocations, and their bytes, of a life.
+/// Returns the number of allocations of a life, and their bytes.
 fn allocations(mut controller: impl Controller) -> (u64, u64) {
     let mut task = assigned();
     let heap = measure(|| live(&mut task, &mut controller, &STILL));

@@ -1,11 +1,11 @@
-//! Numbers as text.
+//! Formats numbers.
 
-/// A ratio, as text.
+/// Formats a ratio.
 pub(crate) fn ratio(value: f64) -> String {
     format!("{value:.2} ×")
 }
 
-/// A whole number with its thousands apart.
+/// Formats a whole number with separators of thousands.
 pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -18,7 +18,7 @@ pub(crate) fn whole(value: f64) -> String {
     text
 }
 
-/// A number with its thousands apart.
+/// Formats an integer with separators of thousands.
 pub(crate) fn thousands(number: u64) -> String {
     u32::try_from(number).map_or_else(|_| number.to_string(), |small| whole(small.into()))
 }

@@ -1,4 +1,4 @@
-//! One transition: typed, erased and refused, beside what one would take instead.
+//! One transition: typed, erased and refused, compared with other libraries.
 
 use crate::count;
 use crate::report::{Report, Table};
@@ -14,7 +14,7 @@ use std::mem;
 use std::time::Duration;
 use time::UtcDateTime;
 
-/// The events from NEW to COMPLETE, with a time or without.
+/// The events from NEW to COMPLETE, with or without a time.
 macro_rules! events {
     ($($event:ident)::+ $(($at:expr))?) => {
         [
@@ -70,7 +70,8 @@ pub(crate) const WORKLOADS: &[Workload] = workloads! {
     "smlang, bare" bare::contests::smlang
 };
 
-/// A task that has its record: it is made once a task, not once a transition.
+/// Makes a task that already has its record. The record is allocated once per task, not per
+/// transition.
 fn task(state: TaskState) -> AnyTask {
     AnyTask::resume(TaskStatus::new(state))
 }
@@ -136,7 +137,7 @@ fn advance(n: u64, live: bool) -> Duration {
     )
 }
 
-/// What `advance` has more than the others in a call: a larger event, and an answer.
+/// The extra cost of a call of `advance`: a larger event, and a result.
 fn nothing(n: u64, live: bool) -> Duration {
     #[inline(never)]
     fn advance(
@@ -201,7 +202,7 @@ fn refused_in_a_loop(n: u64, live: bool) -> Duration {
     loops(n, live, fresh, |task, event| _ = task.advance(event, at).is_ok())
 }
 
-/// The goal for the instructions, without those of a call of the same shape that does nothing.
+/// Returns the goal for the instructions, without those of an empty call of the same form.
 fn goal(name: &str) -> &'static str {
     match name {
         "onward, typed" => "12",
@@ -210,7 +211,7 @@ fn goal(name: &str) -> &'static str {
     }
 }
 
-/// The row whose times are the others' measure.
+/// The row that the other times are compared with.
 const REFERENCE: &str = "plain `match`";
 
 pub(crate) fn run(scale: &Scale) -> Result<Report> {

@@ -1,4 +1,4 @@
-//! What is wanted of tasks, told to a worker that has many.
+//! Updates of desired states, sent to a worker with many tasks.
 
 use crate::chart::Chart;
 use crate::child;
@@ -17,19 +17,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// How many changes are in one message, at most.
+/// The most changes in one message.
 const MESSAGE: u64 = 1_000;
 
-/// How many messages with one change are sent.
+/// The number of messages with one change.
 const SINGLE: u64 = 200;
 
 fn task(number: u64, desired: TaskState) -> AssignedTask<()> {
     Assignment::new(id(number), ()).with_desired_state(desired).into()
 }
 
-/// A second: tasks assigned in one full set until all are READY, and tasks sent on to RUNNING in
-/// messages until all are. Then the milliseconds of a message with one change, and the resident
-/// memory of each task, in bytes.
+/// Returns, per second: tasks that are assigned in one full set, until all are READY, and tasks
+/// that are sent on to RUNNING in messages. Then the milliseconds of a message with one change, and
+/// the resident memory of each task in bytes.
 pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
     runtime()?.block_on(async {
         let before = rss()?;
@@ -58,7 +58,7 @@ pub(crate) fn updates(tasks: u64) -> Result<Vec<f64>> {
     })
 }
 
-/// Waits until so many tasks have come to this state.
+/// Waits until this many tasks have reached this state.
 async fn reached(told: &mut UnboundedReceiver<TaskState>, state: TaskState, of: u64) -> Result<()> {
     let mut left = of;
     while left > 0 {
@@ -85,7 +85,7 @@ async fn in_messages(
     Ok(start.elapsed())
 }
 
-/// The median of what a message with one change takes, in milliseconds.
+/// Returns the median time of a message with one change, in milliseconds.
 async fn one_by_one(handle: &WorkerHandle<()>, tasks: u64) -> Result<f64> {
     let mut took = Vec::new();
     for number in 0..SINGLE.min(tasks) {

@@ -1,21 +1,20 @@
-//! What is timed and whose instructions are counted.
+//! A workload: something that is timed and whose instructions are counted.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Something that is done `n` times, or only got ready for. What both have in common is left
-/// out of the count.
+/// Something that runs `n` times, or is only prepared. The count of the preparation is subtracted.
 #[derive(Debug)]
 pub(crate) struct Workload {
-    /// Its name, as the child process is told it.
+    /// The name. The child process gets it as an argument.
     pub name: &'static str,
-    /// How many of what is counted there are in one time.
+    /// The number of counted items in one run.
     pub each: u32,
-    /// Does it, and says how long that took.
+    /// Runs or prepares it, and returns the time.
     pub run: fn(n: u64, live: bool) -> Duration,
 }
 
-/// Makes `n` of something, and has each live.
+/// Makes `n` values, and calls a function with each.
 pub(crate) fn lives<T>(
     n: u64,
     live: bool,
@@ -37,7 +36,7 @@ pub(crate) fn lives<T>(
 /// A machine, and the eight events of its life.
 pub(crate) type Life<T, E> = (T, [Option<E>; 8]);
 
-/// The same in a loop over the events of a life, which the compiler does not know.
+/// Like [`lives`], in a loop over the events of a life, which the compiler does not know.
 pub(crate) fn loops<T, E>(
     n: u64,
     live: bool,

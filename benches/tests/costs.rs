@@ -1,4 +1,4 @@
-//! What things cost, in bytes, allocations and instructions: never in time.
+//! Costs in bytes, allocations and instructions, but not in time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::wildcard_enum_match_arm)] // what a test does not expect fails it
 
@@ -22,7 +22,7 @@ fn assigned() -> AnyTask {
     AnyTask::resume(TaskStatus::new(TaskState::Assigned))
 }
 
-/// From ASSIGNED to COMPLETE, and the noop after it.
+/// Steps from ASSIGNED to COMPLETE, and once more.
 fn live(task: &mut AnyTask, controller: &mut impl Controller) {
     let mut last = Outcome::Advanced;
     for _ in 0..7 {
@@ -41,10 +41,10 @@ fn a_life_of_successful_steps_allocates_nothing() {
 #[test]
 fn a_boxed_controller_allocates_at_most_once_a_call() {
     let mut task = assigned();
-    // Once more does not make it two.
+    // Boxing twice does not allocate twice.
     let mut controller = NoopController::Ends.boxed().boxed();
     let allocations = measure(|| live(&mut task, &mut controller));
-    // prepare, start and wait, and an inquiry after each of the last four steps.
+    // prepare, start and wait, and an inspection after each of the last four steps.
     assert!(allocations.count_total <= 7, "{}", allocations.count_total);
 }
 
@@ -69,13 +69,13 @@ fn a_new_task_allocates_its_record_at_its_first_move() {
 }
 
 #[test]
-fn what_is_moved_about_is_small() {
+fn moved_types_are_small() {
     let word = size_of::<usize>();
     assert_eq!(size_of::<Task<state::Running>>(), word);
     assert_eq!([size_of::<AnyTask>(), size_of::<Event>()], [2 * word; 2]);
 }
 
-/// A task with the id of a real one, in RUNNING.
+/// A task in RUNNING, with an id of realistic length.
 fn running(runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, DriverHandle<()>) {
     let assignment = Assignment::new("0123456789abcdefghijklmno", ());
     let mut driver = Driver::new(assigned(), assignment, NoopController::Runs, Arc::clone(runtime));
@@ -86,7 +86,7 @@ fn running(runtime: &Arc<dyn Runtime>) -> (BoxFuture<'static, ()>, DriverHandle<
     (run, handle)
 }
 
-/// What each of so many running tasks has on the heap.
+/// Returns the heap memory of each of this many running tasks.
 fn heap(tasks: usize) -> usize {
     let runtime: Arc<dyn Runtime> = Arc::new(VirtualPool::new(VirtualTime::new(), 0));
     let mut all = Vec::with_capacity(tasks);
@@ -95,18 +95,18 @@ fn heap(tasks: usize) -> usize {
 }
 
 #[test]
-fn a_running_task_lives_on_nine_hundred_bytes() {
+fn a_running_task_has_at_most_nine_hundred_bytes_on_the_heap() {
     let each = heap(1_000);
     println!("{each} bytes");
     assert!(each <= 900, "{each} bytes");
 }
 
 #[test]
-fn a_task_among_many_has_no_more_than_one_among_few() {
+fn the_memory_of_a_task_does_not_grow_with_the_number_of_tasks() {
     assert_eq!(heap(100_000), heap(1_000));
 }
 
-/// The instructions of each workload, by callgrind, in a release build.
+/// Returns the instructions of each workload, counted by callgrind in a release build.
 fn instructions() -> BTreeMap<String, f64> {
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--release", "-p", "benches", "--", "counts"])
@@ -120,15 +120,16 @@ fn instructions() -> BTreeMap<String, f64> {
 
 #[test]
 #[ignore = "it builds the benches in release, which takes minutes"]
-fn the_instructions_are_what_they_were() {
+fn instruction_counts_stay_within_their_limits() {
     let counts = instructions();
     if counts.is_empty() {
         // The output of `eprintln` is shown only for failed tests.
-        let why = "skipped: the_instructions_are_what_they_were (no valgrind to count them)\n";
+        let why =
+            "skipped: instruction_counts_stay_within_their_limits (no valgrind to count them)\n";
         return io::stderr().write_all(why.as_bytes()).unwrap();
     }
     println!("{counts:#?}");
-    // A tenth more than was counted: another compiler may have its own way.
+    // The limits are ten percent above the counts, because compilers differ.
     let most = [
         ("onward, typed", 32.0),
         ("onward, `apply`", 74.0),
@@ -141,7 +142,8 @@ fn the_instructions_are_what_they_were() {
     for (name, most) in most {
         assert!(counts[name] <= most, "{name}: {} instructions, at most {most}", counts[name]);
     }
-    // A move takes no more than a plain `match` with the same writes, each without its call.
+    // A transition takes no more instructions than a plain `match` with the same writes, each
+    // without its call.
     let plain = counts["plain `match`"] - counts["a call that does nothing"];
     for name in ["onward, `apply`", "onward, `advance`"] {
         let move_alone = counts[name] - counts["a call of `advance` that does nothing"];

@@ -1,12 +1,11 @@
 //! Links the program at a fixed address where that is known to work.
 //!
-//! Each task has a keeper, which is this program. In a program that can be loaded anywhere, every
-//! table of addresses is corrected at the start, and each keeper gets a copy of its own of all pages
-//! that were written to: some 160 KB. At a fixed address, all keepers share these pages with the
-//! file.
+//! Each task has a keeper, which is a process of this program. In a position-independent program,
+//! the loader relocates every table of addresses at the start. So each keeper gets its own copy of
+//! all pages with such tables, about 160 KB. At a fixed address, all keepers share these pages.
 //!
-//! The price: the addresses of the program's own code and constants are no longer random. Those of
-//! the libraries, the stack and the heap still are, and the program has no unsafe code of its own.
+//! The disadvantage: the addresses of the program's own code and constants are not random. The
+//! addresses of libraries, stack and heap still are. The program has no unsafe code of its own.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

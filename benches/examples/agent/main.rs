@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::process::{Child, Command};
 use tokio::runtime::Builder;
 
-/// Runs a program.
+/// Runs a program as a task.
 #[derive(Debug)]
 struct Process(String, Option<Child>);
 
@@ -31,7 +31,7 @@ impl Controller for Process {
     }
 }
 
-/// Has a controller for every program.
+/// Makes a controller for each program.
 #[derive(Clone, Debug)]
 struct Processes;
 

@@ -1,4 +1,4 @@
-//! Where the tasks are kept: in the file that is named on the command line.
+//! The store of the agent: the file that is named on the command line.
 
 use onward::agent::RedbStore;
 use onward::agent::store::OpenStoreError;

@@ -1,4 +1,4 @@
-//! Each machine, writing nothing.
+//! Each machine with an empty record.
 #![allow(dead_code, unreachable_pub)] // the whole machine is there, as a crate would have it
 #![allow(clippy::duplicate_mod, reason = "the same machine, with another record")]
 #![allow(clippy::trivially_copy_pass_by_ref)] // an event with its time is none

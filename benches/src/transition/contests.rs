@@ -1,5 +1,5 @@
-//! One life, NEW to COMPLETE in eight moves, with each machine. The compiler does not see from one
-//! move to the next: the writes of one are not left out because the next one writes again.
+//! One life, NEW to COMPLETE in eight transitions, with each machine. The compiler cannot optimize
+//! across transitions, so no write is left out because the next transition overwrites it.
 
 use super::record::{At, Record, at};
 use super::{plain, rust_fsm, smlang, statig, statum};
@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::mem;
 use std::time::Duration;
 
-/// What the others have in common: eight calls, each with an event and a time.
+/// The common part of the others: eight calls, each with an event and a time.
 pub(crate) fn nothing(n: u64, live: bool) -> Duration {
     #[inline(never)]
     fn apply(_: &mut At, _: plain::Event, _: At) {

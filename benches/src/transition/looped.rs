@@ -1,5 +1,5 @@
 //! The same lives in a loop over their events. Each machine is called in one place, so that the
-//! compiler can have it there in line; it does not know the events.
+//! compiler can inline it. The compiler does not know the events.
 #![allow(dead_code, unreachable_pub)] // the whole machine is there, as a crate would have it
 #![allow(clippy::duplicate_mod, reason = "the same machine, called elsewhere")]
 #![allow(clippy::wildcard_enum_match_arm)] // what has no edge is refused

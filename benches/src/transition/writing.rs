@@ -1,4 +1,4 @@
-//! Each machine, writing what `onward` writes.
+//! Each machine with the record of `onward`.
 #![allow(dead_code, unreachable_pub)] // the whole machine is there, as a crate would have it
 #![allow(clippy::duplicate_mod, reason = "the same machine, with another record")]
 #![allow(clippy::wildcard_enum_match_arm)] // what has no edge is refused

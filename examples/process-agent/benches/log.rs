@@ -1,6 +1,7 @@
-//! How long it takes to write a log of 60 MB, to read it, and to have it shown by `process-agent
-//! logs`, beside `cat` of the same text over a pipe.
-//! `cargo bench -p process-agent --bench log`.
+//! Measures how long it takes to write a log of 60 MB, to read it, and to print it with
+//! `process-agent logs`. Compares that with `cat` of the same text over a pipe.
+//!
+//! Run it with `cargo bench -p process-agent --bench log`.
 #![allow(clippy::unwrap_used)] // a bench fails by panicking
 #![allow(missing_docs)] // for the documentation of `main`
 
@@ -25,8 +26,8 @@ use time::UtcDateTime;
 const TEXT: usize = 60_000_000;
 const RUNS: usize = 5;
 
-/// Lines that have the same time: as many as are in the 16 KiB that a keeper reads at once, if the task
-/// writes fast, and one, if it writes slowly.
+/// The number of lines with the same time. A fast task writes as many as fit into the 16 KiB that a
+/// keeper reads at once. A slow task writes one.
 const AT_ONCE: usize = 300;
 
 fn main() {
@@ -62,7 +63,7 @@ fn write_text(path: &Path) -> usize {
     lines
 }
 
-/// Writes the log as a keeper does that reads so many lines at once.
+/// Writes the log as a keeper does that reads `at_once` lines at a time.
 fn write_log(text: &Path, dir: &Path, at_once: usize) {
     let mut writer = LogWriter::open(dir, 20_000_000, 100).unwrap();
     let (stream, continues, partial) = (Stream::Stdout, false, false);
@@ -77,7 +78,7 @@ fn write_log(text: &Path, dir: &Path, at_once: usize) {
     }
 }
 
-/// An agent with two tasks that have ended, whose logs are written by this program.
+/// An agent with two tasks that have ended. This program writes their logs.
 struct Agent {
     process: Child,
     home: PathBuf,
@@ -97,7 +98,7 @@ impl Agent {
             if String::from_utf8_lossy(&listed).matches(" complete ").count() == 2 {
                 return agent;
             }
-            assert!(Instant::now() < given_up, "the tasks do not end");
+            assert!(Instant::now() < given_up, "the tasks did not end within the limit");
             sleep(Duration::from_millis(20));
         }
     }
@@ -120,14 +121,14 @@ impl Drop for Agent {
     }
 }
 
-/// The program with a command for the agent of this home.
+/// Returns a command of the program for the agent of this home.
 fn program(home: &Path, command: &str) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_process-agent"));
     program.arg(command).current_dir(home).env("ONWARD_STATE", "state");
     program
 }
 
-/// What a program writes goes through a pipe to another one.
+/// Runs a program and reads its output through a pipe.
 fn over_a_pipe(program: &mut Command) -> usize {
     let mut from = program.stdout(Stdio::piped()).spawn().unwrap();
     let pipe = from.stdout.take().unwrap();
@@ -152,7 +153,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// What the reading takes without a socket and without another process.
+/// Measures reading the log without a socket and without another process.
 fn read_log(tasks: &Path, name: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let dir = tasks.join(name);

@@ -5,7 +5,7 @@
 //! cargo run -p process-agent --example picture > docs/demo.svg
 //! ```
 //!
-//! It runs the demo in a terminal of its own, and draws what the terminal shows after some seconds.
+//! It runs the demo in a pseudo-terminal, and draws the content of the terminal after some seconds.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -22,12 +22,12 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Cell, Color, Parser};
 
 const COLUMNS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(103);
-/// The lines of the table, and an empty one below it.
+/// The lines of the table, and an empty line below it.
 const ROWS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(12);
-/// When tasks of all kinds are in the table: some run, some have ended, some are retried.
+/// The moment of the picture. Tasks of all kinds are in the table: running, ended and retried ones.
 const MOMENT: Duration = Duration::from_millis(2_700);
 
-/// The size of a character, in the picture's units.
+/// The size of a character in units of the picture.
 const CELL: (f32, f32) = (8.4, 19.0);
 const MARGIN: f32 = 16.0;
 
@@ -61,12 +61,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What is written to the terminal, as it comes.
+/// Reads the output of the terminal as it arrives.
 fn output(mut terminal: File) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = [0; 4096];
-        // The terminal fails with an error when its last writer has ended.
+        // The read fails when the last writer has closed the terminal.
         while let Ok(count @ 1..) = terminal.read(&mut bytes) {
             let Some(read) = bytes.get(..count) else { return };
             if sender.send(read.to_vec()).is_err() {
@@ -77,7 +77,7 @@ fn output(mut terminal: File) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// The screen after so long.
+/// Returns the screen after this time.
 fn shown(output: &Receiver<Vec<u8>>, time: Duration) -> Parser {
     let mut parser = Parser::new(ROWS, COLUMNS, 0);
     let end = Instant::now() + time;
@@ -117,7 +117,7 @@ fn svg(screen: &vt100::Screen) -> String {
                 let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
                 let opacity = if cell.dim() { " opacity=\"0.6\"" } else { "" };
                 let text = text.replace('&', "&amp;").replace('<', "&lt;");
-                // A string cannot fail.
+                // Writing to a String never fails.
                 _ = writeln!(
                     svg,
                     "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\" fill=\"{}\"{weight}{opacity} \

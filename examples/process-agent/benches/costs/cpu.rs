@@ -1,4 +1,4 @@
-//! Processor time, memory and numbers of processes, from `/proc`.
+//! Processor time, memory and number of processes, from `/proc`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,17 +10,17 @@ use anyhow::{Context as _, Result};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, WaitOptions, wait, waitpid};
 
-/// What `/proc/<pid>/stat` shows of a process.
+/// Times of a process, from `/proc/<pid>/stat`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     parent: i32,
-    /// Of the process itself.
+    /// The processor time of the process itself.
     own: Duration,
-    /// Of its children that have been waited for, and theirs.
+    /// The processor time of its reaped children and their descendants.
     children: Duration,
 }
 
-/// `None` if there is no such process.
+/// Reads the times of a process. `None` if it does not exist.
 pub(crate) fn times(pid: i32) -> Option<Times> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -38,8 +38,8 @@ pub(crate) fn times(pid: i32) -> Option<Times> {
     })
 }
 
-/// The processor time of this process's descendants, those that have been waited for too. This
-/// process itself is left out. Exact to a few ticks of the kernel, which are mostly 10 ms.
+/// Returns the processor time of this process's descendants, including reaped ones, without this
+/// process itself. It is exact to a few ticks of the kernel, usually of 10 ms.
 pub(crate) fn of_descendants() -> Result<Duration> {
     reap();
     let me = i32::try_from(std::process::id())?;
@@ -54,7 +54,7 @@ pub(crate) fn of_descendants() -> Result<Duration> {
     Ok(sum)
 }
 
-/// What the descendants have taken since [`of_descendants`] returned `before`.
+/// Returns the processor time of the descendants since [`of_descendants`] returned `before`.
 pub(crate) fn since(before: Duration) -> Result<Duration> {
     Ok(of_descendants()?.saturating_sub(before))
 }
@@ -74,7 +74,7 @@ fn pids() -> Vec<i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The processes with these words as their command line.
+/// Returns the processes with this command line.
 pub(crate) fn named(words: &[&str]) -> Vec<i32> {
     let line = words.iter().flat_map(|word| [word.as_bytes(), b"\0"]).flatten().copied();
     let line: Vec<u8> = line.collect();
@@ -82,13 +82,13 @@ pub(crate) fn named(words: &[&str]) -> Vec<i32> {
     pids().into_iter().filter(is_it).collect()
 }
 
-/// Waits for the children that have ended: keepers whose launcher is gone. The children that others
-/// wait for are not among them as long as they run.
+/// Reaps the children that have ended: keepers whose launcher has ended. It does not affect running
+/// children that another call waits for.
 pub(crate) fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }
 
-/// The proportional memory of a process in bytes, and the part of it that is its own.
+/// Returns the proportional memory of a process in bytes, and the part that is private.
 pub(crate) fn memory(pid: i32) -> Result<(u64, u64)> {
     let rollup = Path::new("/proc").join(pid.to_string()).join("smaps_rollup");
     let text = fs::read_to_string(&rollup).with_context(|| rollup.display().to_string())?;
@@ -100,13 +100,13 @@ pub(crate) fn memory(pid: i32) -> Result<(u64, u64)> {
     Ok((field("Pss:"), field("Private_Dirty:")))
 }
 
-/// The number of threads of a process.
+/// Returns the number of threads of a process.
 pub(crate) fn threads(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
-/// The processor time of starting this command, killing it and waiting for its end, without anybody
-/// who looks after it. The mean of `rounds`.
+/// Returns the processor time to start this command, kill it and reap it, without supervision. It
+/// is the mean of `rounds`.
 pub(crate) fn bare(command: &[&str], rounds: u32) -> Result<Duration> {
     let (program, arguments) = command.split_first().context("no command")?;
     let before = own_and_children()?;

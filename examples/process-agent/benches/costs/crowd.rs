@@ -1,4 +1,4 @@
-//! Many tasks that are started at once, and an agent that is killed beside them.
+//! Many tasks that start at once, and a kill of their agent.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use comfy_table::Table;
 use crate::fleet::Fleet;
 use crate::{Scale, cpu, ms, table};
 
-/// For how long the tasks are left alone.
+/// How long the tasks are idle.
 const IDLE: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure(scale: Scale) -> Result<Table> {

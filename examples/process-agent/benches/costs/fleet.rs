@@ -1,4 +1,4 @@
-//! An agent with many tasks that sleep.
+//! An agent with many sleeping tasks.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,23 +13,23 @@ use tempfile::TempDir;
 
 use crate::cpu;
 
-/// A net under what hangs.
+/// The limit of each wait.
 const GUARD: Duration = Duration::from_secs(300);
 
-/// Time between two looks.
+/// Time between two checks.
 const POLL: Duration = Duration::from_millis(250);
 
-/// An agent and its tasks, all of which are ended when it is dropped.
+/// An agent and its tasks. Dropping it ends all of them.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     home: TempDir,
     agent: Option<Child>,
     tasks: usize,
-    /// The workload's command, which no other fleet has.
+    /// The command of the workloads, which no other fleet uses.
     pub(crate) command: [String; 2],
 }
 
-/// How long it took until all ran, and the slowest `ps` meanwhile.
+/// The time until all tasks were running, and the slowest `ps` in that time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     pub(crate) after: Duration,
@@ -55,7 +55,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Starts an agent on what there is.
+    /// Starts an agent on the existing state.
     pub(crate) fn start_agent(&mut self) -> Result<()> {
         let errors = fs::File::create(self.home.path().join("err"))?;
         let file = self.home.path().join("tasks.toml");
@@ -65,7 +65,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills the agent; its tasks go on.
+    /// Kills the agent. The tasks keep running.
     pub(crate) fn kill_agent(&mut self) -> Result<()> {
         let mut agent = self.agent.take().context("no agent runs")?;
         agent.kill()?;
@@ -88,7 +88,7 @@ impl Fleet {
         Ok(self.command(arguments).output()?)
     }
 
-    /// Waits until all run.
+    /// Waits until all tasks are running.
     pub(crate) fn until_running(&self) -> Result<Ready> {
         let begun = Instant::now();
         let mut slowest_ps = Duration::ZERO;
@@ -114,18 +114,18 @@ impl Fleet {
         }
     }
 
-    /// Stops a task, and returns when it has ended and its keeper is gone.
+    /// Stops a task, and returns when it and its keeper have ended.
     pub(crate) fn stop(&self, n: usize) -> Result<()> {
         let keeper = self.keeper(n)?;
         let output = self.ask(&["stop", "--wait", &format!("t{n}")])?;
         ensure!(output.status.success(), "stop: {}", String::from_utf8_lossy(&output.stderr));
         if let Some(pid) = Pid::from_raw(keeper) {
-            let _ = waitpid(Some(pid), WaitOptions::empty()); // another call has waited for it
+            let _ = waitpid(Some(pid), WaitOptions::empty()); // another call may have reaped it
         }
         Ok(())
     }
 
-    /// The process number of a task's keeper.
+    /// Returns the process id of a task's keeper.
     pub(crate) fn keeper(&self, n: usize) -> Result<i32> {
         let path = self.home.path().join(format!("state/tasks/t{n}/keeper.json"));
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -134,13 +134,13 @@ impl Fleet {
         Ok(i32::try_from(pid.context("keeper.json has no pid")?)?)
     }
 
-    /// The processes that run the tasks' command.
+    /// Returns the number of processes with the tasks' command.
     pub(crate) fn workloads(&self) -> usize {
         let [program, argument] = &self.command;
         cpu::named(&[program, argument]).len()
     }
 
-    /// Has the agent stop all its tasks, and returns how long that took.
+    /// Stops the agent and all its tasks. Returns the time.
     pub(crate) fn end(mut self) -> Result<Duration> {
         let mut agent = self.agent.take().context("no agent runs")?;
         let begun = Instant::now();

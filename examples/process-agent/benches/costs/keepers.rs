@@ -1,4 +1,4 @@
-//! The memory and the threads of keepers, and the agent's memory for each task.
+//! The memory and threads of keepers, and the agent's memory per task.
 
 use anyhow::Result;
 use comfy_table::Table;

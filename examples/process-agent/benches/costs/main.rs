@@ -1,4 +1,4 @@
-//! What a process costs that an agent looks after, beside a bare one and beside supervisord:
+//! Measures the cost of supervising a process, compared with a bare process and with supervisord:
 //!
 //! ```sh
 //! cargo bench -p process-agent                      # everything, with up to 2,000 tasks
@@ -6,8 +6,8 @@
 //! cargo bench -p process-agent -- stop crowd        # some of: stop, crowd, keepers, supervisord
 //! ```
 //!
-//! Processor time is that of all processes together, from the kernel's own count. Times by the
-//! clock depend on what else the machine does.
+//! Processor time is the kernel's count for all processes together. Times by the clock depend on
+//! the load of the machine.
 
 mod cpu;
 mod crowd;
@@ -20,16 +20,16 @@ use anyhow::{Context as _, Result};
 use comfy_table::{Table, presets};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
-    /// Numbers of tasks beside which one is stopped.
+    /// The numbers of running tasks at which a stop is measured.
     pub(crate) beside: &'static [usize],
-    /// Tasks that are started at once.
+    /// The number of tasks that start at once.
     pub(crate) crowd: usize,
-    /// Tasks of which the memory is measured.
+    /// The number of tasks whose memory is measured.
     pub(crate) fleet: usize,
-    /// Stops, of which the mean is shown.
+    /// The number of stops in each mean.
     pub(crate) stops: usize,
 }
 
@@ -37,14 +37,14 @@ const FULL: Scale = Scale { beside: &[10, 100, 1_000, 2_000], crowd: 2_000, flee
 const QUICK: Scale = Scale { beside: &[10, 100], crowd: 100, fleet: 20, stops: 5 };
 
 fn main() -> Result<()> {
-    // The test runner's own flag is `--bench`.
+    // Cargo adds the flag `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let scale = if arguments.iter().any(|a| a == "--quick") { QUICK } else { FULL };
     let wanted = |name: &str| {
         let mut names = arguments.iter().filter(|a| !a.starts_with("--")).peekable();
         names.peek().is_none() || names.any(|a| a == name)
     };
-    // Keepers become children of this process, so that their processor time is counted here.
+    // Keepers become children of this process, so that their processor time counts.
     set_child_subreaper(Some(getpid()))?;
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
@@ -66,18 +66,18 @@ fn main() -> Result<()> {
 
 fn print(title: &str, table: &Table) {
     let mut out = std::io::stdout();
-    // A closed output ends nothing.
+    // A closed output does not end the measurement.
     let _ = std::io::Write::write_fmt(&mut out, format_args!("\n## {title}\n\n{table}\n"));
 }
 
-/// An empty table in Markdown.
+/// Makes an empty Markdown table.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(head.iter().copied());
     table
 }
 
-/// Milliseconds with a digit behind the point.
+/// Formats milliseconds with one decimal.
 pub(crate) fn ms(time: std::time::Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }

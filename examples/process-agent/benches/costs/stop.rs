@@ -1,4 +1,4 @@
-//! The processor time of stopping one task beside many others.
+//! The processor time of a stop, with different numbers of running tasks.
 
 use anyhow::Result;
 use comfy_table::Table;
@@ -13,7 +13,7 @@ pub(crate) fn measure(scale: Scale) -> Result<Table> {
         let fleet = Fleet::start(*tasks)?;
         fleet.until_running()?;
         let stops = scale.stops.min(tasks / 2);
-        // What starting them has left to do is done.
+        // Wait until the start of the tasks has finished its remaining work.
         std::thread::sleep(std::time::Duration::from_secs(2));
         let before = cpu::of_descendants()?;
         for n in 0..stops {

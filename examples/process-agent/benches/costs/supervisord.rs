@@ -1,4 +1,4 @@
-//! The same tasks in the hands of supervisord.
+//! The same tasks under supervisord.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::{Scale, cpu, ms, table};
 
 const GUARD: Duration = Duration::from_secs(300);
 
-/// What is compared.
+/// The figures to compare.
 #[derive(Debug)]
 struct Figures {
     running: Duration,
@@ -58,7 +58,7 @@ fn ours(tasks: usize) -> Result<Figures> {
     Ok(Figures { running, processes_after_kill, memory: memory / tasks as u64, stop })
 }
 
-/// With its version. `None` where it is not installed.
+/// Returns the figures and the version of supervisord. `None` if it is not installed.
 fn theirs(tasks: usize) -> Result<Option<(String, Figures)>> {
     let Ok(version) = Command::new("supervisord").arg("--version").output() else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn theirs(tasks: usize) -> Result<Option<(String, Figures)>> {
     daemon.kill()?;
     daemon.wait()?;
     let mut daemon = supervisord(&config)?;
-    // Those of before go on without anybody who looks after them.
+    // The old processes keep running without supervision.
     until(2 * tasks)?;
     let processes_after_kill = count();
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! What a keeper reads: its files and its requests. The first byte is which of them.
+//! The files and messages of a keeper. The first byte selects the format.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,5 +8,5 @@ fuzz_target!(|input: &[u8]| {
     let [kind, text @ ..] = input else { return };
     let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
     let is_same = survives(kind, text).unwrap_or(true);
-    assert!(is_same, "{kind:?}: what was read cannot be written and read again");
+    assert!(is_same, "{kind:?}: the value changed when it was written and read again");
 });

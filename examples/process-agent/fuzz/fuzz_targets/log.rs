@@ -1,7 +1,7 @@
-//! The files of a log, with any bytes in them.
+//! The files of a log with any bytes.
 //!
-//! The first byte is how many of the last lines are asked for, the second one which streams. The rest
-//! are the files, oldest first, each but the last with a byte 0 behind it.
+//! The first byte is the number of last lines to read, and the second one selects the streams. The
+//! rest are the files, oldest first, separated by bytes 0.
 #![no_main]
 
 use std::{cell::LazyCell, fs, path::Path};
@@ -41,14 +41,14 @@ fuzz_target!(|input: &[u8]| {
         let read = |options| runtime.block_on(read(dir, options));
         let whole = read(wanted.clone());
         let all = read(Options { tail: Some(usize::MAX), ..wanted.clone() });
-        assert_eq!(whole, all, "more lines than there are");
+        assert_eq!(whole, all, "a tail of more lines than there are");
         let last = read(Options { tail: Some((*tail).into()), joined: false, ..wanted.clone() });
         let one_by_one = read(Options { joined: false, ..wanted });
         assert!(has_pieces(&one_by_one) || last.len() == one_by_one.len().min((*tail).into()));
         assert!(one_by_one.ends_with(&last) || has_pieces(&one_by_one));
-        assert_eq!(output(&whole), output(&one_by_one), "joined and not joined");
+        assert_eq!(output(&whole), output(&one_by_one), "joined and separate records have different output");
 
-        // A writer goes on behind whatever is there.
+        // A writer continues after any content.
         let before = read(Options::default());
         let mut writer = LogWriter::open(dir, 1 << 20, 3).unwrap();
         let (at, stream) = (UtcDateTime::UNIX_EPOCH, Stream::Note);
@@ -60,7 +60,7 @@ fuzz_target!(|input: &[u8]| {
     });
 });
 
-/// What is read of a line is read again of what would be written of it.
+/// Checks that a decoded line is the same after encoding and decoding it again.
 fn check_line(line: &[u8]) {
     if let Some(record) = Record::from_line(line) {
         let again = record.to_line();
@@ -81,12 +81,12 @@ async fn read(dir: &Path, options: Options) -> Vec<Record> {
     all
 }
 
-/// Whether there are lines of several records, so that records are not lines.
+/// Whether a line has several records.
 fn has_pieces(records: &[Record]) -> bool {
     records.iter().any(|record| record.continues || record.partial)
 }
 
-/// What each stream has.
+/// Returns the output of each stream.
 fn output(records: &[Record]) -> [Vec<u8>; 3] {
     [Stream::Stdout, Stream::Stderr, Stream::Note].map(|stream| {
         let mut bytes = Vec::new();

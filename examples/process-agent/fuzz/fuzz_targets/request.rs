@@ -1,5 +1,5 @@
 #![no_main]
-//! Lines that a client sends to an agent, and answers that an agent sends to a client.
+//! Requests of a client to an agent, and answers of an agent to a client.
 
 use agent_kit::socket::{Answer, Frames, Request};
 use libfuzzer_sys::fuzz_target;

@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(names.len(), file.tasks.len(), "a name is used twice");
             for task in &file.tasks {
                 assert!(is_name(&task.name));
-                // It is stored as JSON.
+                // The store writes it as JSON.
                 let json = serde_json::to_vec(&task.definition).unwrap();
                 assert_eq!(task.definition, serde_json::from_slice(&json).unwrap());
             }
