@@ -142,7 +142,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         // The first item is ready at once, and contains all tasks.
         let mut changed = changes.next().await;
         let mut unfinished = Unfinished::default();
-        let (mut told_to_end, mut killed) = (false, false);
+        let (mut is_ending, mut killed) = (false, false);
         loop {
             if let Some(changed) = changed.take() {
                 unfinished.apply(&changed);
@@ -150,8 +150,8 @@ impl<E: TaskExecutor + 'static> Agent<E> {
             }
             let is_over = match ending {
                 Ending::WithTasks => unfinished.0.is_empty(),
-                Ending::StopTasks => told_to_end && unfinished.0.is_empty(),
-                Ending::LeaveTasks => told_to_end,
+                Ending::StopTasks => is_ending && unfinished.0.is_empty(),
+                Ending::LeaveTasks => is_ending,
             };
             if is_over {
                 break;
@@ -163,9 +163,9 @@ impl<E: TaskExecutor + 'static> Agent<E> {
                 () = until(due) => assigner.assign(&[]).await,
                 Some(order) = orders.recv() => match order {
                     Order::File(file) => assigner.reload(file).await,
-                    Order::Stop(names, told) => _ = told.send(assigner.stop(&names).await),
+                    Order::Stop(names, reply) => _ = reply.send(assigner.stop(&names).await),
                     Order::End => {
-                        told_to_end = true;
+                        is_ending = true;
                         if ending != Ending::LeaveTasks {
                             assigner.end().await;
                         }

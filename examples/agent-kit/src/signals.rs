@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks the program to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum SignalRequest {
     /// End. Sent by `INT` and `TERM`, and by `HUP` if there is no file to read again.
     End,
     /// Read the task file again. Sent by `HUP`.
@@ -22,7 +22,7 @@ pub struct Signals {
     end: [Option<Signal>; 2],
     hangup: Option<Signal>,
     /// The meaning of `HUP`.
-    hangup_means: Told,
+    on_hangup: SignalRequest,
 }
 
 impl Signals {
@@ -32,14 +32,14 @@ impl Signals {
     /// # Errors
     ///
     /// Fails if the system refuses a handler.
-    pub fn new(hangup_means: Told) -> io::Result<Self> {
+    pub fn new(on_hangup: SignalRequest) -> io::Result<Self> {
         let ignored = ignored();
         let listen = |kind: SignalKind| {
             let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
             Some(kind).filter(|_| !is_ignored).map(signal).transpose()
         };
         let end = [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?];
-        Ok(Self { end, hangup: listen(SignalKind::hangup())?, hangup_means })
+        Ok(Self { end, hangup: listen(SignalKind::hangup())?, on_hangup })
     }
 
     /// Waits for the next signal.
@@ -47,12 +47,12 @@ impl Signals {
     /// # Cancel safety
     ///
     /// If you drop the future, no signal is lost.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> SignalRequest {
         poll_fn(|context| {
             if self.end.iter_mut().any(|signal| has_come(signal, context)) {
-                Poll::Ready(Told::End)
+                Poll::Ready(SignalRequest::End)
             } else if has_come(&mut self.hangup, context) {
-                Poll::Ready(self.hangup_means)
+                Poll::Ready(self.on_hangup)
             } else {
                 Poll::Pending
             }

@@ -86,11 +86,11 @@ impl<D: Definition> Watcher<D> {
     async fn settled(&mut self) -> Result<TaskFile<D>, TaskFileError> {
         loop {
             let read = self.read().await;
-            let told = read.as_ref().map(Clone::clone).map_err(ToString::to_string);
-            if self.last.as_ref() == Some(&told) {
+            let result = read.as_ref().map(Clone::clone).map_err(ToString::to_string);
+            if self.last.as_ref() == Some(&result) {
                 return read;
             }
-            self.last = Some(told);
+            self.last = Some(result);
             // A file that is being written can look complete.
             sleep(SETTLED).await;
         }

@@ -47,13 +47,13 @@ mod tests {
     async fn a_job_sees_whether_its_caller_waits() {
         assert!(run(Caller::waits).await.unwrap());
         let (drop_it, is_dropped) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let job = run(move |caller| {
             _ = is_dropped.recv();
-            _ = tell.send(caller.waits());
+            _ = sender.send(caller.waits());
         });
         assert!(job.now_or_never().is_none());
         drop(drop_it);
-        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(false));
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(60)), Ok(false));
     }
 }

@@ -130,7 +130,7 @@ mod sweep;
 mod workload;
 
 pub use client::{End, Keeper, KeeperError, Spawned, State};
-pub(crate) use client::{PATIENCE, POLL};
+pub(crate) use client::{POLL, SILENCE_LIMIT};
 pub use environment::TOKEN_VARIABLE;
 pub use executable::{ExecutableError, find_executable};
 pub use exit::{By, Ended, Exit, NotStarted};

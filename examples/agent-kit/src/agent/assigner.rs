@@ -23,7 +23,7 @@ use crate::tasks::{Tasks, check_names};
 type View<D> = TaskView<TaskSpec<D>>;
 
 /// Time until an assignment that could not be stored is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The only part of the agent that changes the worker's assignments. It always assigns the full
 /// set.
@@ -95,7 +95,7 @@ impl<E: TaskExecutor + 'static> Assigner<E> {
     async fn try_assign(&mut self, stopped: &[String]) -> Result<(), AssignError> {
         self.board.arrange(self.file.tasks.iter().map(|entry| &*entry.name));
         let now = Instant::now();
-        self.retry_at = Some(now + AGAIN);
+        self.retry_at = Some(now + RETRY_DELAY);
         self.replace_stopped().await?;
         let views = self.tasks.tasks();
         self.begin(&views, now);

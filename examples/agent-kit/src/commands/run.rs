@@ -21,7 +21,7 @@ use crate::logging;
 use crate::metrics::{Metrics, MetricsServer};
 use crate::output::Output;
 use crate::program::Program;
-use crate::signals::{Signals, Told};
+use crate::signals::{SignalRequest, Signals};
 use crate::socket::Server;
 use crate::spec::TaskSpec;
 use crate::state::{State, lock_temporary};
@@ -94,7 +94,7 @@ async fn without_state<E: TaskExecutor + 'static>(
     served: Option<MetricsServer>,
 ) -> anyhow::Result<(Ending, Report)> {
     // Handle signals before the first file is made, so that a signal leaves nothing behind.
-    let signals = Signals::new(Told::End)?;
+    let signals = Signals::new(SignalRequest::End)?;
     let root = tempfile::Builder::new()
         .prefix(&format!("{}-", shown.program.name))
         .permissions(Permissions::from_mode(0o700))
@@ -119,7 +119,7 @@ async fn without_state<E: TaskExecutor + 'static>(
     Ok((ending, report))
 }
 
-/// Runs the tasks with the state in `dir`, until the agent is told to end.
+/// Runs the tasks with the state in `dir`, until the agent is request to end.
 async fn with_state<E: TaskExecutor + 'static>(
     path: &Path,
     file: TaskFile<E::Definition>,
@@ -136,7 +136,7 @@ async fn with_state<E: TaskExecutor + 'static>(
         );
     }
     // Handle signals before the state is opened, so that a signal cannot interrupt that.
-    let signals = Signals::new(Told::Reread)?;
+    let signals = Signals::new(SignalRequest::Reread)?;
     let state = State::open(dir).await?;
     let mut watcher = Watcher::new(path);
     let reread = watcher.trigger();
@@ -242,9 +242,9 @@ impl Shown {
         let report = loop {
             tokio::select! {
                 report = &mut running => break report?,
-                told = signals.next() => match told {
-                    Told::End => count += 1,
-                    Told::Reread => {
+                request = signals.next() => match request {
+                    SignalRequest::End => count += 1,
+                    SignalRequest::Reread => {
                         reread.notify_one();
                         // A closed terminal also sends SIGHUP.
                         let is_closed = had_terminal && !stdout().is_terminal();

@@ -20,10 +20,10 @@ use crate::kind::Definition;
 use crate::view::one_line;
 
 /// The largest number of connections. A further one closes the oldest.
-const CLIENTS: usize = 16;
+const MAX_CLIENTS: usize = 16;
 
 /// The longest duration of a connection, up to the last byte of the answer.
-const TIME: Duration = Duration::from_secs(5);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Largest head of a request, in bytes: the smallest limit that hyper allows.
 const MAX_HEAD: usize = 8192;
@@ -32,7 +32,7 @@ const MAX_HEAD: usize = 8192;
 const MAX_HEADERS: usize = 64;
 
 /// Time until the next attempt after `accept` has failed.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The content type of Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -119,14 +119,14 @@ impl MetricsServer {
                 Ok((client, _)) => {
                     let served = Arc::clone(&served);
                     let talk = async move { talk(client, &served.0, &served.1).await };
-                    clients.add(tokio::spawn(timeout(TIME, talk)).abort_handle());
+                    clients.add(tokio::spawn(timeout(CLIENT_TIMEOUT, talk)).abort_handle());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a metrics client");
                     // File descriptors may be scarce, and the agent needs them more than the
                     // clients.
                     clients.leave(0);
-                    sleep(AGAIN).await;
+                    sleep(RETRY_DELAY).await;
                 }
             }
         }
@@ -140,7 +140,7 @@ struct Clients(VecDeque<AbortHandle>);
 impl Clients {
     fn add(&mut self, client: AbortHandle) {
         self.0.retain(|client| !client.is_finished());
-        self.leave(CLIENTS - 1);
+        self.leave(MAX_CLIENTS - 1);
         self.0.push_back(client);
     }
 
@@ -229,14 +229,14 @@ mod tests {
         let (first, second) = (slow(), slow());
         clients.add(first.abort_handle());
         clients.add(second.abort_handle());
-        for _ in 2..CLIENTS {
+        for _ in 2..MAX_CLIENTS {
             clients.add(slow().abort_handle());
         }
         assert!(!first.is_finished());
         clients.add(slow().abort_handle());
         assert_ended(timeout(GUARD, first).await);
         assert!(!second.is_finished());
-        assert_eq!(clients.0.len(), CLIENTS);
+        assert_eq!(clients.0.len(), MAX_CLIENTS);
         clients.leave(0);
         assert_ended(timeout(GUARD, second).await);
     }

@@ -33,17 +33,17 @@ use crate::tasks::{Tasks, check_names};
 const MAX_REQUEST: u64 = 1 << 20;
 
 /// Time between two checks of conditions that send no event.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest duration of the inspection of an ended task: the default of
 /// [`Policy::inspect_deadline`](onward::agent::Policy::inspect_deadline).
-const INSPECTION: Duration = Duration::from_secs(10);
+const MAX_INSPECTION: Duration = Duration::from_secs(10);
 
 /// The largest number of answers that wait for a slow client.
-const WAITING: usize = 1024;
+const MAX_QUEUED: usize = 1024;
 
 /// The number of tasks in one answer. All tasks at once would take much memory and time.
-const LISTED: usize = 50;
+const TASKS_PER_ANSWER: usize = 50;
 
 /// Why the socket could not be created.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ impl Server {
         orders: mpsc::UnboundedSender<Order<E::Definition>>,
     ) {
         let mut clients = JoinSet::new();
-        let mut look = interval(LOOK);
+        let mut look = interval(CHECK_INTERVAL);
         loop {
             tokio::select! {
                 // Drops the results of clients that are finished.
@@ -106,7 +106,7 @@ impl Server {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a client");
-                        sleep(LOOK).await;
+                        sleep(CHECK_INTERVAL).await;
                     }
                 },
                 _ = look.tick() => self.bind_again(),
@@ -194,7 +194,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         if reader.read_until(b'\n', &mut line).await.is_err() {
             return;
         }
-        let (out, answers) = mpsc::channel(WAITING);
+        let (out, answers) = mpsc::channel(MAX_QUEUED);
         let answering = async move {
             let out = Out(out);
             let last = match allowed.and_then(|()| Request::parse(&line)) {
@@ -231,7 +231,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
     async fn ps(&self, out: &Out) -> Result<(), String> {
         let mut views = self.tasks.tasks().into_iter();
         loop {
-            let part: Vec<_> = views.by_ref().take(LISTED).collect();
+            let part: Vec<_> = views.by_ref().take(TASKS_PER_ANSWER).collect();
             if part.is_empty() {
                 break;
             }
@@ -260,8 +260,8 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         let all = || self.tasks.tasks().iter().map(|view| view.id().to_owned()).collect();
         check_names(names, |name| self.tasks.task(name).is_some(), all)?;
         let published = names.iter().map(|name| async move {
-            let said = Said { task: name.clone(), out: out.clone() };
-            let read = publish_logs(&self.tasks, &self.executor, name, said, options.clone()).await;
+            let sender = LogSender { task: name.clone(), out: out.clone() };
+            let read = publish_logs(&self.tasks, &self.executor, name, sender, options.clone()).await;
             match read {
                 Ok(()) => true,
                 Err(PublishError::AgentEnded) => false,
@@ -278,8 +278,8 @@ impl<E: TaskExecutor + 'static> Talk<E> {
 
     async fn stop(&self, names: Vec<String>, wait: bool) -> Result<(), String> {
         let ends = || "the agent is ending".to_owned();
-        let (told, answer) = oneshot::channel();
-        let order = Order::Stop(names.clone(), told);
+        let (reply, answer) = oneshot::channel();
+        let order = Order::Stop(names.clone(), reply);
         self.orders.send(order).map_err(|_| ends())?;
         answer.await.map_err(|_| ends())??;
         if wait {
@@ -297,7 +297,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
                 let workload = status.and_then(|status| status.container_status.as_ref());
                 workload.is_none_or(|workload| workload.pid.is_none())
             };
-            _ = timeout(INSPECTION, self.tasks.until_each(ids(), is_inspected)).await;
+            _ = timeout(MAX_INSPECTION, self.tasks.until_each(ids(), is_inspected)).await;
             let failed = names.iter().find_map(|name| {
                 let view = self.tasks.task(name).filter(|view| view.record.removing)?;
                 Some(format!("cannot remove the task {name}: {}", view.removal_error?))
@@ -327,7 +327,7 @@ fn log_options(
 async fn gone(mut reader: OwnedReadHalf) {
     while reader.read(&mut [0; 64]).await.is_ok_and(|count| count > 0) {}
     while !has_hung_up(reader.as_ref()) {
-        sleep(LOOK).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }
 
@@ -368,14 +368,14 @@ impl Out {
 }
 
 /// Sends the log of one task.
-struct Said {
+struct LogSender {
     task: String,
     out: Out,
 }
 
-impl LogPublisher for Said {
+impl LogPublisher for LogSender {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
-        let said = Answer::Said(Message::new(&self.task, &message));
-        Ok(self.out.send_with(&said, message.data).await?)
+        let answer = Answer::Said(Message::new(&self.task, &message));
+        Ok(self.out.send_with(&answer, message.data).await?)
     }
 }

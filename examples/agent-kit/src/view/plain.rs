@@ -22,7 +22,7 @@ use crate::workload::pid;
 #[derive(Debug)]
 pub struct Plain {
     start: Instant,
-    said: BTreeMap<String, Said>,
+    printed: BTreeMap<String, Printed>,
     notices: Vec<String>,
     /// The width of the longest name so far, in columns.
     longest: u16,
@@ -30,7 +30,7 @@ pub struct Plain {
 
 /// What was printed of one task.
 #[derive(Clone, Debug, Default)]
-struct Said {
+struct Printed {
     state: Option<TaskState>,
     pid: Option<i32>,
     attempt: Option<u32>,
@@ -46,7 +46,7 @@ impl Plain {
     /// Makes a view that has printed nothing. Its lines count the seconds from `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, said: BTreeMap::new(), notices: Vec::new(), longest: 0 }
+        Self { start, printed: BTreeMap::new(), notices: Vec::new(), longest: 0 }
     }
 
     /// Returns the lines for the tasks that have changed or were removed since the last look, each
@@ -66,13 +66,13 @@ impl Plain {
             let _ = writeln!(lines, "{}", line.trim_end()); // never fails for a String
         };
         for name in removed {
-            if self.said.remove(name).is_some() {
+            if self.printed.remove(name).is_some() {
                 say(&format!("{}  removed", padded(&one_line(name), longest)));
             }
         }
         for row in rows {
             let name = padded(&one_line(&row.name), longest);
-            for text in self.said.entry(row.name.clone()).or_default().news(row, now) {
+            for text in self.printed.entry(row.name.clone()).or_default().news(row, now) {
                 say(&format!("{name}  {:<9}  {text}", row.status.state));
             }
         }
@@ -87,7 +87,7 @@ impl Plain {
     }
 }
 
-impl Said {
+impl Printed {
     /// Returns the new lines of a task: none, one, or a state and its first failure.
     fn news(&mut self, row: &Row, now: Instant) -> Vec<String> {
         if self.state.is_some_and(|before| row.status.state < before) {
@@ -116,8 +116,8 @@ impl Said {
             let wait = duration(at.saturating_duration_since(now));
             let attempt = row.attempt.unwrap_or(1);
             let text = format!("attempt {attempt} failed, next in {wait}");
-            let said = !came && !new && row.attempt == self.error_of;
-            news.push(joined([&text, if said { "" } else { &error }]));
+            let is_printed = !came && !new && row.attempt == self.error_of;
+            news.push(joined([&text, if is_printed { "" } else { &error }]));
         } else if new && !came && !error.is_empty() {
             news.push(outcome(&row.status, &error));
         }

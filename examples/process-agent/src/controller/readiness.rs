@@ -66,8 +66,8 @@ impl ProcessController {
         let tried = match self.until_ended(&keeper).await? {
             End::Exited(Exit::Ended(Ended { code: 0, .. })) => Ok(()),
             End::Exited(Exit::Ended(ended)) => {
-                let said = logs::last_line(&keeper).await;
-                Err(ControllerError::new(format!("{}{said}", how_it_ended(&ended))))
+                let output = logs::last_line(&keeper).await;
+                Err(ControllerError::new(format!("{}{output}", how_it_ended(&ended))))
             }
             End::Exited(Exit::NotStarted(refused)) => Err(ControllerError::wrap(refused)),
             End::Lost => Err(ControllerError::new("its keeper was killed")),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use onward::exec::ControllerError;
 
 use crate::blocking;
-use crate::keeper::{PATIENCE, POLL, try_lock};
+use crate::keeper::{POLL, SILENCE_LIMIT, try_lock};
 
 /// The suffix of the name of a directory that is being removed.
 const SUFFIX: &str = ".removing";
@@ -40,7 +40,7 @@ fn remove_while(dir: &Path, is_wanted: impl Fn() -> bool) -> io::Result<()> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     // No task can have a name that starts with a dot.
     let doomed = dir.with_file_name(format!(".{name}{SUFFIX}"));
-    let given_up = Instant::now() + PATIENCE;
+    let given_up = Instant::now() + SILENCE_LIMIT;
     while is_wanted() {
         match try_lock(dir) {
             Ok(Some(_locked)) if is_wanted() => {

@@ -30,7 +30,7 @@ pub use error::KeeperError;
 use look::{Look, next_report};
 
 /// How long a writer may hold the lock of a task's directory without a sign of life.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Time between two checks when there is no event to wait for.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -170,7 +170,7 @@ impl Keeper {
     /// [`KeeperError::Silent`] if a keeper runs but does not answer for 10 s. [`KeeperError::File`]
     /// if the directory cannot be read.
     pub async fn state(&self) -> Result<State, KeeperError> {
-        timeout(PATIENCE, async {
+        timeout(SILENCE_LIMIT, async {
             loop {
                 match self.look().await? {
                     Look::Free(state) => return Ok(state),

@@ -111,7 +111,7 @@ impl Server {
         let deadline = Instant::now() + WRITE_TIMEOUT;
         loop {
             self.serve();
-            self.clients.retain(|client| client.told < self.version || !client.output.is_empty());
+            self.clients.retain(|client| client.sent < self.version || !client.output.is_empty());
             let left = deadline.saturating_duration_since(Instant::now());
             if self.clients.is_empty() || left.is_zero() {
                 return;
@@ -161,13 +161,13 @@ struct Client {
     /// The unsent rest of a report.
     output: Vec<u8>,
     /// The number of the last report whose sending has begun.
-    told: u64,
+    sent: u64,
 }
 
 impl Client {
     fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, input: Vec::new(), sends: true, output: Vec::new(), told: 0 })
+        Ok(Self { stream, input: Vec::new(), sends: true, output: Vec::new(), sent: 0 })
     }
 
     fn poll_fd(&self) -> PollFd<'_> {
@@ -228,11 +228,11 @@ impl Client {
     fn tell(&mut self, line: &[u8], version: u64) -> io::Result<()> {
         loop {
             if self.output.is_empty() {
-                if self.told == version {
+                if self.sent == version {
                     return Ok(());
                 }
                 self.output.extend_from_slice(line);
-                self.told = version;
+                self.sent = version;
             }
             match self.stream.write(&self.output) {
                 Ok(length) => drop(self.output.drain(..length)),

@@ -79,11 +79,11 @@ fn run(dir: &Path, stage: Stage) -> ExitCode {
     let of_agent =
         env::var(process_state::INHERITED_VARIABLE).ok().and_then(|text| text.parse().ok());
     let inherited: Inherited = of_agent.unwrap_or(own);
-    let told = match stage {
+    let launched = match stage {
         Stage::Launch => launcher::launch(dir, &inherited),
         Stage::Keep => keep(dir, &inherited),
     };
-    match told {
+    match launched {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());

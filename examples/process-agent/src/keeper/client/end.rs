@@ -4,7 +4,7 @@ use rustix::process::{Signal, getpid};
 use time::UtcDateTime;
 use tokio::time::{sleep, timeout};
 
-use super::{Keeper, KeeperError, PATIENCE, POLL, Request, State, files};
+use super::{Keeper, KeeperError, POLL, Request, SILENCE_LIMIT, State, files};
 use crate::keeper::{
     exit::{Exit, NotStarted},
     files::KeeperRecord,
@@ -42,7 +42,7 @@ impl Keeper {
     pub async fn end(&self, force: bool) -> Result<(), KeeperError> {
         let mut silences = 0;
         loop {
-            match self.come_closer(force).await {
+            match self.end_step(force).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(KeeperError::Silent { .. }) if silences == 0 => {
@@ -59,7 +59,7 @@ impl Keeper {
     }
 
     /// Makes one step towards the end. Returns `true` when the task has ended.
-    async fn come_closer(&self, force: bool) -> Result<bool, KeeperError> {
+    async fn end_step(&self, force: bool) -> Result<bool, KeeperError> {
         match self.state().await? {
             State::Exited(Exit::NotStarted(refused)) if refused.is_temporary() => self.bar(),
             State::Exited(_) => Ok(true),
@@ -78,7 +78,7 @@ impl Keeper {
                 }
                 // Wait only for a limited time, because the keeper may be stopped or its directory
                 // removed.
-                match timeout(PATIENCE, self.wait()).await {
+                match timeout(SILENCE_LIMIT, self.wait()).await {
                     Ok(_) | Err(_) => Ok(false),
                 }
             }
@@ -100,7 +100,7 @@ impl Keeper {
             // The grace limits the time.
             return end.await;
         }
-        timeout(PATIENCE, end).await.unwrap_or_else(|_| Err(self.silent()))
+        timeout(SILENCE_LIMIT, end).await.unwrap_or_else(|_| Err(self.silent()))
     }
 
     /// Asks keepers to end, and waits until they have.

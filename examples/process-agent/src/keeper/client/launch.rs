@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Keeper, KeeperError, Launched, PATIENCE, POLL, Spawned, State, files};
+use super::{Keeper, KeeperError, Launched, POLL, SILENCE_LIMIT, Spawned, State, files};
 use crate::{
     keeper::{exit::Exit, lock},
     process_state::{self, INHERITED_VARIABLE},
@@ -78,7 +78,7 @@ impl Keeper {
                 }
             }
         };
-        timeout(PATIENCE, found).await.unwrap_or_else(|_| Err(self.silent()))
+        timeout(SILENCE_LIMIT, found).await.unwrap_or_else(|_| Err(self.silent()))
     }
 
     /// Locks the directory and restores its state after the preparation. `None` if it has another
@@ -132,20 +132,20 @@ impl Keeper {
             self.not_launched(reason, error.raw_os_error())
         })?;
         let reading = async {
-            let mut said = Vec::new();
+            let mut report = Vec::new();
             let read = match &mut launcher.stdout {
-                Some(stdout) => stdout.read_to_end(&mut said).await.map(drop),
+                Some(stdout) => stdout.read_to_end(&mut report).await.map(drop),
                 None => Ok(()),
             };
             // The exit status is of no use. It may even be lost, if SIGCHLD is ignored.
             let _ = launcher.wait().await;
-            read.map(|()| said)
+            read.map(|()| report)
         };
-        let said = timeout(LAUNCH_TAKES, reading)
+        let report = timeout(LAUNCH_TAKES, reading)
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.not_launched(error.to_string(), error.raw_os_error()))?;
-        match serde_json::from_slice(&said) {
+        match serde_json::from_slice(&report) {
             Ok(Launched::Started) => Ok(()),
             Ok(Launched::Failed { reason, errno }) => Err(self.not_launched(reason, errno)),
             Err(_) => {

@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Keeper, KeeperError, PATIENCE, POLL, Reported, Request, State, files};
+use super::{Keeper, KeeperError, POLL, Reported, Request, SILENCE_LIMIT, State, files};
 use crate::keeper::{control, lock, state::Report};
 
 /// Buffer size for a report in bytes. It is small, because the agent has one for each of its tasks.
@@ -68,7 +68,7 @@ impl Keeper {
     }
 
     pub(super) async fn ask(&self, request: Request) -> Result<(), KeeperError> {
-        let asked = timeout(PATIENCE, async {
+        let asked = timeout(SILENCE_LIMIT, async {
             loop {
                 match self.look().await? {
                     Look::Free(State::Lost) => return Err(self.lost()),

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Keeper, KeeperError, PATIENCE, POLL};
+use super::{Keeper, KeeperError, POLL, SILENCE_LIMIT};
 use crate::{
     definition::ProcessDefinition,
     keeper::{
@@ -31,7 +31,7 @@ impl Keeper {
 
     /// Creates the directory if it does not exist, and locks it.
     fn lock_for_preparation(&self, is_wanted: impl Fn() -> bool) -> Result<File, KeeperError> {
-        let given_up = Instant::now() + PATIENCE;
+        let given_up = Instant::now() + SILENCE_LIMIT;
         let mut is_made = false;
         while is_wanted() {
             is_made |= make(&self.dir).map_err(|error| self.file("", error))?;

@@ -10,7 +10,7 @@ use crate::log::{Head, LogWriter, MAX_RECORD, Stream};
 const HOLD: Duration = Duration::from_millis(250);
 
 /// Time between two attempts to write a note about lost lines, if there is no output.
-const NOTE_AGAIN: Duration = Duration::from_secs(1);
+const NOTE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A moment, by the system clock and by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ impl Output {
 
     fn flush(&mut self, now: Moment) {
         self.log.flush(now.clock);
-        self.note_at = self.log.error().and_then(|_| now.instant.checked_add(NOTE_AGAIN));
+        self.note_at = self.log.error().and_then(|_| now.instant.checked_add(NOTE_RETRY_DELAY));
     }
 }
 

@@ -22,13 +22,13 @@ const STDOUT: i32 = 1;
 
 /// Starts the keeper, and passes on its first report.
 pub(super) fn launch(dir: &Path, inherited: &Inherited) -> io::Result<()> {
-    let (told, telling) = io::pipe()?;
-    start_keeper(dir, inherited, &telling)?;
+    let (reader, report_pipe) = io::pipe()?;
+    start_keeper(dir, inherited, &report_pipe)?;
     // The keeper's copy is the last one, so its end closes the pipe and the lock.
-    drop(telling);
+    drop(report_pipe);
     dup2_stdin(File::open("/dev/null")?)?;
     let mut line = String::new();
-    BufReader::new(told).read_line(&mut line)?;
+    BufReader::new(reader).read_line(&mut line)?;
     if line.is_empty() {
         return Err(io::Error::other("the keeper ended during its start"));
     }
@@ -38,8 +38,8 @@ pub(super) fn launch(dir: &Path, inherited: &Inherited) -> io::Result<()> {
 
 /// Starts the keeper with the default disposition of every signal, no blocked signals, and without
 /// the agent's own variables. It gets three descriptors: the locked directory of the task, which is
-/// this process' standard input too; `telling`; and `keeper.err`.
-fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::Result<()> {
+/// this process' standard input too; `report_pipe`; and `keeper.err`.
+fn start_keeper(dir: &Path, inherited: &Inherited, report_pipe: &PipeWriter) -> io::Result<()> {
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_sigmask(&SigSet::empty())?;
@@ -47,7 +47,7 @@ fn start_keeper(dir: &Path, inherited: &Inherited, telling: &PipeWriter) -> io::
         PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK,
     )?;
     let mut descriptors = PosixSpawnFileActions::init()?;
-    descriptors.add_dup2(telling.as_raw_fd(), STDOUT)?;
+    descriptors.add_dup2(report_pipe.as_raw_fd(), STDOUT)?;
     close_fds::set_fds_cloexec(3, &[]);
     let dir = dir.as_os_str().to_owned().into_vec();
     let arguments = [
