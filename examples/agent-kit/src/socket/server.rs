@@ -261,7 +261,8 @@ impl<E: TaskExecutor + 'static> Talk<E> {
         check_names(names, |name| self.tasks.task(name).is_some(), all)?;
         let published = names.iter().map(|name| async move {
             let sender = LogSender { task: name.clone(), out: out.clone() };
-            let read = publish_logs(&self.tasks, &self.executor, name, sender, options.clone()).await;
+            let read =
+                publish_logs(&self.tasks, &self.executor, name, sender, options.clone()).await;
             match read {
                 Ok(()) => true,
                 Err(PublishError::AgentEnded) => false,
