@@ -117,7 +117,7 @@ fn a_symbolic_link_in_a_state_is_refused_and_not_followed() {
 
 /// A task may do what it likes in its own directory.
 #[test]
-fn a_working_directory_of_another_user_is_accepted() {
+fn a_working_directory_that_others_can_write_to_is_accepted() {
     let mut home =
         Home::new(&task("web", &format!("chmod 777 .; touch gift; chmod 666 gift; {RUNS}")));
     home.up(&[]);

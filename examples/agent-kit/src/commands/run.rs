@@ -132,7 +132,8 @@ async fn with_state<E: TaskExecutor + 'static>(
     if !path.metadata().is_ok_and(|found| found.is_file()) {
         let path = path.display();
         anyhow::bail!(
-            "{path}: not a regular file; with --state, the task file must be one, because it is read again after changes"
+            "{path}: not a regular file; with --state, the task file must be one, because it is read \
+             again after changes"
         );
     }
     // Handle signals before the state is opened, so that a signal cannot interrupt that.
@@ -261,7 +262,8 @@ impl Shown {
                 (Ending::StopTasks | Ending::LeaveTasks, _) => {
                     running.abort();
                     anyhow::bail!(
-                        "the agent ended at once after repeated signals; the tasks may still run, and the next agent on this state finds them"
+                        "the agent ended at once after repeated signals; the tasks may still run, and \
+                         the next agent on this state finds them"
                     );
                 }
             }

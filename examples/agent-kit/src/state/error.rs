@@ -22,7 +22,8 @@ pub enum StateError {
     },
     /// Another user could read or change the directory, or talk to the agent.
     #[error(
-        "{}: only its owner may have access to the state of an agent, but {problem}; chmod 700 it, or name a directory that does not exist yet",
+        "{}: only its owner may have access to the state of an agent, but {problem}; chmod 700 it, \
+         or name a directory that does not exist yet",
         path.display()
     )]
     Exposed {
@@ -33,7 +34,9 @@ pub enum StateError {
     },
     /// Another user owns or could change an entry of the directory.
     #[error(
-        "{}: only its owner may have access to the files in the state of an agent, but this one {problem}; remove it if you do not know where it comes from, or else chown it to the agent's user and chmod it to 600, or 700 if it is a directory",
+        "{}: only its owner may have access to the files in the state of an agent, but this one \
+         {problem}; remove it if you do not know where it comes from, or else chown it to the \
+         agent's user and chmod it to 600, or 700 if it is a directory",
         path.display()
     )]
     Foreign {
@@ -44,7 +47,8 @@ pub enum StateError {
     },
     /// Another user could replace the directory.
     #[error(
-        "{}: others could put another directory in its place, because {} {problem}; name a directory elsewhere, or change the owner or mode of that one",
+        "{}: others could put another directory in its place, because {} {problem}; \
+         name a directory elsewhere, or change the owner or mode of that one",
         path.display(), on_the_way.display()
     )]
     Replaceable {
@@ -63,7 +67,8 @@ pub enum StateError {
     },
     /// The store is empty, but there are tasks.
     #[error(
-        "{}: the store is empty, but there are tasks in {}; restore it from a backup, or remove it: then the tasks of the task file keep running, and all others are ended",
+        "{}: the store is empty, but there are tasks in {}; restore it from a backup, or \
+         remove it: then the tasks of the task file keep running, and all others are ended",
         path.display(), tasks.display()
     )]
     StoreEmptied {
