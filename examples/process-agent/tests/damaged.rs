@@ -64,7 +64,10 @@ fn a_store_with_only_its_first_half_is_refused() {
 
 #[test]
 fn a_file_that_is_not_a_store_is_refused() {
-    check(|home| fs::write(home.path(STORE), "task = []\n").unwrap(), "this is no store of tasks");
+    check(
+        |home| fs::write(home.path(STORE), "task = []\n").unwrap(),
+        "this is not a store of tasks",
+    );
 }
 
 #[test]
@@ -90,5 +93,5 @@ fn a_store_of_a_newer_version_is_refused() {
         }
         write.commit().unwrap();
     };
-    check(raise, "a newer version has written this store: its records are of version 99");
+    check(raise, "a newer agent has written this store: its records have version 99");
 }

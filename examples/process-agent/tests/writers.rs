@@ -66,7 +66,7 @@ fn locked(dir: &Path) -> File {
 fn run(test: impl Future<Output = ()>) {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        timeout(GUARD, test).await.expect("the test did not end within the limit")
+        timeout(GUARD, test).await.expect("the test did not end within the limit");
     });
     // No limit here: each job gives up by itself.
     drop(runtime);
