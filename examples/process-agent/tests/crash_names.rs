@@ -177,8 +177,9 @@ fn a_reused_name_has_at_most_one_process_which_is_the_one_that_is_shown() {
     for (name, (number, _)) in &file {
         let task = home.task(name).unwrap();
         let is_shown = shown(&task) == *number;
-        // A task that had started before its definition changed keeps running with the old one.
-        assert!(is_shown || home.starts(name) > 0, "{name} was lost: {task:#}");
+        // A task keeps its old definition if it had started or was stopped before the change.
+        let keeps_old = home.starts(name) > 0 || stopped.contains(name);
+        assert!(is_shown || keeps_old, "{name} was lost: {task:#}");
     }
     save(&home, &File::new());
     home.wait(|home| home.ps() == Some(Vec::new()));
