@@ -1,4 +1,4 @@
-//! Holds the library against recorded behaviour.
+//! Compares the library with recorded behavior.
 //!
 //! ```sh
 //! cargo run --release --example conformance -- cases     FILE
@@ -7,20 +7,20 @@
 //! cargo run --release --example conformance -- worlds    FILE
 //! ```
 //!
-//! Each mode reads JSON lines from the file (`-` is standard input) and writes
-//! one JSON line for each to standard output, in order:
+//! Each mode reads JSON lines from the file (`-` is standard input). For each line it writes
+//! one JSON line to standard output, in the same order:
 //!
-//! - `cases`: one `step` or one `resolve` with a controller that does what the
-//!   case says; what came of it is held against the case's expectations.
-//! - `scenarios`: a task's whole life under the driver, in virtual time, with a
-//!   controller and an agent that do what the scenario says.
+//! - `cases`: one `step` or one `resolve` with the controller of the case. The result is
+//!   compared with the expectations of the case.
+//! - `scenarios`: a task's whole life under the driver, in virtual time, with the
+//!   controller and the requests of the scenario.
 //! - `statuses`: a task's status, decoded and printed again.
 //! - `worlds`: an agent with several tasks, in virtual time. Its store can fail, a
 //!   manager sends it messages, and it can crash and come back.
 //!
-//! A line that cannot be read gives `{"error":"line N: …"}`. At the end the
-//! totals go to standard error, and the exit code is 1 if a line could not be
-//! read or an expectation was missed.
+//! For a line that cannot be read it writes `{"error":"line N: …"}`. At the end it writes the
+//! totals to standard error. The exit code is 1 if a line could not be read or an
+//! expectation was missed.
 
 #[path = "conformance/cases.rs"]
 mod cases;
@@ -41,8 +41,8 @@ use std::process::ExitCode;
 const USAGE: &str =
     "usage: conformance cases|scenarios|statuses|worlds FILE    (`-` is standard input)";
 
-/// What becomes of a line: its answer, in JSON, and the expectations that it
-/// missed; or why it cannot be read.
+/// The result of a line: its answer in JSON and the expectations that it missed, or the reason
+/// why it cannot be read.
 pub(crate) type Answer = Result<(String, Vec<String>), String>;
 
 fn main() -> ExitCode {
@@ -84,8 +84,7 @@ pub(crate) fn world(line: &str) -> Answer {
     worlds::run(line)
 }
 
-/// Answers every line; says whether all could be read and none missed an
-/// expectation.
+/// Answers every line. Returns whether all could be read and none missed an expectation.
 pub(crate) fn run(
     mode: fn(&str) -> Answer,
     input: impl BufRead,
@@ -125,7 +124,7 @@ pub(crate) fn case(line: &str) -> Answer {
     cases::check(line)
 }
 
-/// The mode `statuses`: nothing but the library's own reading and printing.
+/// The mode `statuses`: the library reads and prints a status.
 pub(crate) fn status(line: &str) -> Answer {
     let status: onward::lifecycle::TaskStatus = jsonl::read(line)?;
     let printed = serde_json::to_string(&status).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! The mode `cases`: one `step` or one `resolve`, held against what SwarmKit's
-//! `Do` or `Resolve` did.
+//! The mode `cases`: compares one `step` or one `resolve` with a recorded call of SwarmKit's
+//! `Do` or `Resolve`.
 
 use super::jsonl;
 use super::scripted::{ContainerScript, ErrorScript, PortScript, Scripted};

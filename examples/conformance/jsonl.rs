@@ -1,12 +1,12 @@
-//! How lines are read, with errors that say where, and statuses printed.
+//! Reads lines of JSON, with errors that have the position, and prints statuses.
 
 use onward::lifecycle::TaskStatus;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Path;
 
-/// Reads one JSON value. It is parsed as a whole first: what is nested too
-/// deeply is refused even where nobody would have looked at it.
+/// Reads one JSON value. It is parsed as a whole first, so a value that is nested too deeply is
+/// refused even in a field that is not used.
 pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
     serde_json::from_str::<Value>(line).map_err(|error| told(None, &error))?;
     let mut text = serde_json::Deserializer::from_str(line);
@@ -14,10 +14,10 @@ pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
         .map_err(|error| told(Some(error.path()), error.inner()))
 }
 
-/// Where it is wrong, and what.
+/// The position of the error, and the error.
 fn told(path: Option<&Path>, error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // Of the parser's «at line 1 column N» only the column is news.
+    // A value is one line, so only the column of the parser's position is needed.
     let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
     let column = error.column().max(1);
     match path.map(Path::to_string).filter(|path| path != ".") {
@@ -38,7 +38,7 @@ pub(crate) fn print(status: &TaskStatus) -> Value {
     printed
 }
 
-/// Takes out what is empty: 0, `""`, `[]`, `{}`.
+/// Removes empty fields: 0, `""`, `[]`, `{}`.
 fn prune(value: &mut Value) {
     match value {
         Value::Object(fields) => {

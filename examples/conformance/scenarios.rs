@@ -38,7 +38,7 @@ struct Task {
     status: TaskStatus,
 }
 
-/// What the first, second, … call of each operation does; the last one repeats.
+/// The behavior of the first, second, … call of each operation. The last one repeats.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Script {
@@ -137,7 +137,7 @@ fn live(scenario: Scenario) -> (Vec<Value>, Value) {
     let handle = driver.handle();
     let mut version = 1;
 
-    // As many of the same time as there are come in their order.
+    // Requests of the same time are sent in their order.
     script.sort_by_key(|entry| entry.at_ms);
     let mut script = script.into_iter().peekable();
     let mut run = pin!(driver.run());
@@ -157,7 +157,7 @@ fn live(scenario: Scenario) -> (Vec<Value>, Value) {
     if handle.snapshot().driver_has_ended {
         trace.put("ended", json!({}));
     }
-    // What is in flight now is dropped by nobody but the end of this function.
+    // The end of this function drops the call in flight.
     let entries = trace.take();
     (entries, jsonl::print(&handle.status()))
 }
@@ -172,7 +172,7 @@ fn act(action: Action, handle: &DriverHandle<u64>, version: &mut u64, trace: &Tr
                 .with_desired_state(update.desired_state.unwrap_or(now.desired_state));
             match handle.update(assignment) {
                 Ok(()) => *version = wanted,
-                // What follows the end is ignored.
+                // Requests after the end are ignored.
                 Err(UpdateError::Ended) => {}
                 Err(reason) => trace.put("refused", json!({ "reason": reason.to_string() })),
             }
@@ -183,7 +183,7 @@ fn act(action: Action, handle: &DriverHandle<u64>, version: &mut u64, trace: &Tr
     }
 }
 
-/// Polls until the future is ready, and says so, or waits.
+/// Polls until the future is ready or waits. Returns whether it is ready.
 fn poll_until_it_waits(mut future: Pin<&mut impl Future>) -> bool {
     struct Woken(AtomicBool);
     impl Wake for Woken {
@@ -201,7 +201,7 @@ fn poll_until_it_waits(mut future: Pin<&mut impl Future>) -> bool {
     false
 }
 
-/// What has happened so far; nothing more once it was taken.
+/// The entries so far. Nothing is added after they were taken.
 #[derive(Clone)]
 struct Trace {
     time: VirtualTime,
@@ -268,7 +268,7 @@ impl Scripted {
     }
 }
 
-/// An operation that is under way; if it is dropped, that is told.
+/// An operation in flight. A drop is recorded.
 struct InFlight<'a> {
     operation: &'static str,
     trace: &'a Trace,

@@ -1,4 +1,4 @@
-//! A controller that does what a script says.
+//! A controller that follows a script.
 
 use onward::exec::{
     Assignment, Controller, ControllerError, ErrorKind, Executor, Inspected, Inspection,
@@ -6,7 +6,7 @@ use onward::exec::{
 use onward::lifecycle::{ContainerStatus, PortStatus};
 use serde::Deserialize;
 
-/// What an operation fails with.
+/// The error of an operation.
 #[derive(Clone, Deserialize)]
 pub(crate) struct ErrorScript {
     message: String,
@@ -53,7 +53,7 @@ impl ErrorScript {
     }
 }
 
-/// What the controller answers when it is asked for its container.
+/// The result of `inspect`: the container.
 #[derive(Clone, Deserialize)]
 #[serde(tag = "support", rename_all = "lowercase")]
 pub(crate) enum ContainerScript {
@@ -63,7 +63,7 @@ pub(crate) enum ContainerScript {
     Error { error: String },
 }
 
-/// What the controller answers when it is asked for its ports.
+/// The result of `inspect`: the ports.
 #[derive(Clone, Deserialize)]
 #[serde(tag = "support", rename_all = "lowercase")]
 pub(crate) enum PortScript {

@@ -34,7 +34,7 @@ pub(crate) fn run(line: &str) -> super::Answer {
     Ok((live(world)?.to_string(), Vec::new()))
 }
 
-/// Everything that happens in a world, and what there is at its end.
+/// The trace of a world, and its state at the end.
 fn live(mut world: World) -> Result<Value, String> {
     let script = std::mem::take(&mut world.script).into();
     let (until, seed, name) = (world.until_ms, world.seed, world.name.clone());
@@ -44,7 +44,7 @@ fn live(mut world: World) -> Result<Value, String> {
     let mut stage =
         Stage { pool: pool.clone(), disk: Disk::new(scene.clone()), agent: None, script };
 
-    // It is the first of its moment: nothing of that moment happens.
+    // It comes first at its moment, so nothing else of that moment happens.
     let end = time.sleep_until(Duration::from_millis(until.saturating_add(1)), Turn::Controller);
     let played = pool.run_until(async {
         match select(end, Box::pin(stage.play())).await {
@@ -97,8 +97,8 @@ impl Stage {
         }
     }
 
-    /// Does what an entry says. Gives after how many milliseconds there is a new
-    /// agent, if the entry was a crash.
+    /// Plays one entry. For a crash it returns after how many milliseconds the next agent
+    /// starts.
     fn act(&mut self, index: usize, action: Action) -> Option<u64> {
         self.disk.scene.put("script", json!({ "index": index }));
         let Some(agent) = &mut self.agent else {

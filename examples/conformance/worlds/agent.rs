@@ -1,5 +1,4 @@
-//! The agent: everything that depends on how the library's worker is opened,
-//! asked and looked at.
+//! The agent: all code that uses the library's worker.
 
 use super::super::jsonl;
 use super::executor::Machine;
@@ -128,7 +127,7 @@ fn assigned(task: Task) -> AssignedTask<String> {
     }
 }
 
-/// A listener that prints what it is told.
+/// A listener that prints each status.
 struct Told {
     scene: Scene,
     listener: String,
@@ -145,7 +144,7 @@ impl StatusSink for Told {
     }
 }
 
-/// What is stored of a task.
+/// The stored record of a task.
 pub(crate) struct Stored<'a> {
     pub(crate) record: &'a TaskRecord<String>,
     pub(crate) status: Option<&'a TaskStatus>,
@@ -174,7 +173,7 @@ fn applied<'a>(stored: &Stored<'a>) -> &'a str {
     &record.applied.as_ref().unwrap_or(&record.assignment).definition
 }
 
-/// Makes one change. Gives the id, and whether a record of it ended.
+/// Makes one change. Returns the id, and whether its record was deleted.
 pub(crate) fn write(
     tasks: &mut BTreeMap<String, StoredTask<String>>,
     change: &StoreChange<String>,

@@ -1,4 +1,4 @@
-//! An executor and controllers that do what a world says.
+//! An executor and controllers that follow the script of a world.
 
 use super::input::Call;
 use super::scene::Scene;

@@ -94,7 +94,7 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    /// What call number `n` of an operation does.
+    /// The behavior of call number `n` of an operation.
     pub(crate) fn call(&self, operation: &str, n: usize) -> Call {
         let calls = match operation {
             "controller" => &self.executor,
@@ -195,7 +195,7 @@ pub(crate) struct Window {
     commit: Commit,
 }
 
-/// What the commit that begins now does. `number` counts commits from 0.
+/// The behavior of the commit that begins now. `number` counts commits from 0.
 pub(crate) fn commit(world: &World, now: u64, number: usize) -> Commit {
     let covers = |window: &&Window| (window.from_ms..window.to_ms).contains(&now);
     let window = world.store_at.iter().find(covers).map(|window| &window.commit);

@@ -1,4 +1,4 @@
-//! What there is in the world of each id: something left, and a workload.
+//! The world outside of the agents: for each id, remains and a workload.
 
 use onward::exec::ControllerError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ impl Place {
         self.left.iter().cloned().collect()
     }
 
-    /// What `wait` returns at once: none if the workload runs.
+    /// The result that `wait` returns at once. None if the workload runs.
     pub(crate) fn answer(&self, id: &str) -> Option<Result<(), ControllerError>> {
         match self.workloads.get(id) {
             Some(Workload::Running) => None,

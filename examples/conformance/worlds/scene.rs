@@ -1,4 +1,4 @@
-//! What the executor, the store and the listeners of one agent share.
+//! The state that the executor, the store and the listeners of one agent share.
 
 use super::input::{self, Call, Commit, World};
 use super::place::Place;

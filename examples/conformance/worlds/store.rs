@@ -1,4 +1,4 @@
-//! A store that outlives the agents, and fails when a world says so.
+//! A store that outlives the agents, and fails where the script of a world has it.
 
 use super::agent::{self, Stored};
 use super::input::Commit;
@@ -42,7 +42,7 @@ impl Disk {
         Value::Object(content.tasks.iter().map(|(id, task)| (id.clone(), print(task))).collect())
     }
 
-    /// The agent dies: what it was writing is written or not.
+    /// The agent dies: the commit in flight is written or not.
     pub(crate) fn crash(&self) {
         let in_flight = self.content().in_flight.take();
         if let Some((commit, changes)) = in_flight {
