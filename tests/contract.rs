@@ -119,7 +119,12 @@ const WRONG: &[(Wrong, Clause)] = &[
 
 #[test]
 fn a_correct_controller_keeps_every_clause() {
-    for right in [Wrong::Nothing, Wrong::NothingAndHasNothingToClose, Wrong::NothingAndIsMortal] {
+    for right in [
+        Wrong::Nothing,
+        Wrong::NothingAndHasNothingToClose,
+        Wrong::NothingAndIsMortal,
+        Wrong::NothingAndContinuesLate,
+    ] {
         let report = check(right);
         report.assert_holds();
         assert_eq!(report.held, Clause::ALL);
@@ -163,6 +168,25 @@ fn a_breach_has_the_expectation_the_finding_and_the_calls() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["breaches"][0]["clause"], "start-dropped");
     assert_eq!(json["breaches"][0]["trace"][0]["call"], "controller");
+}
+
+#[test]
+fn the_calls_of_a_breach_show_where_the_process_was_restarted() {
+    let report = check(Wrong::WaitsForALostWorkload);
+    let events: Vec<_> = report.breaches[0].trace.iter().map(|entry| &entry.event).collect();
+    let at = events.iter().position(|event| **event == CallEvent::Restarted).unwrap();
+    // The restart comes after `start`, and before the next controller and its only `wait`.
+    let calls = report.breaches[0].trace[at - 1..].iter().map(ToString::to_string);
+    let calls: Vec<_> = calls.map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    let expected = [
+        "start succeeded",
+        "controller after `restarted`",
+        "controller begun",
+        "controller succeeded",
+        "wait begun",
+        "wait dropped",
+    ];
+    assert_eq!(calls, expected);
 }
 
 #[test]

@@ -14,6 +14,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum CallEvent {
+    /// The agent's process died before this call, which is the first one of the next process.
+    /// The contract kit called [`Subject::restarted`](super::contract::Subject::restarted).
+    Restarted,
     /// The call was polled for the first time.
     Begun,
     /// The call succeeded.
@@ -39,6 +42,7 @@ impl CallEvent {
 impl fmt::Display for CallEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Restarted => f.write_str("after `restarted`"),
             Self::Begun => f.write_str("begun"),
             Self::Succeeded => f.write_str("succeeded"),
             Self::Failed(text) => write!(f, "failed: {text}"),

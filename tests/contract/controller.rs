@@ -138,6 +138,11 @@ impl Controller for Operator {
 
     async fn wait(&mut self) -> Result<(), ControllerError> {
         self.check_open()?;
+        if self.can_continue() {
+            let late = self.world.time.now() + Duration::from_millis(300);
+            self.world.time.sleep_until(late, Turn::Controller).await;
+            self.work(|work| work.lost = false);
+        }
         let Work { started_at, ended, lost, .. } = self.work(|work| work.clone());
         let waits = self.is(Wrong::WaitsForALostWorkload)
             || self.is(Wrong::WaitsForALostWorkloadUnlessStartIsCalled) && !self.is_its_own();

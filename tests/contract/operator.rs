@@ -62,10 +62,17 @@ impl Operator {
         });
     }
 
-    /// Ends the running workload.
+    /// Whether the workload has died with the agent and can be continued. That is not a start.
+    pub(crate) fn can_continue(&self) -> bool {
+        self.is(Wrong::NothingAndContinuesLate)
+            && self.work(|work| work.lost && work.ended.is_none())
+    }
+
+    /// Ends the workload, so that it is not continued either.
     pub(crate) fn kill(&self, code: i32) {
+        let can_continue = self.can_continue();
         self.work(|work| {
-            if work.started_at.is_some() && !work.lost {
+            if work.started_at.is_some() && (!work.lost || can_continue) {
                 work.ended.get_or_insert(code);
             }
         });

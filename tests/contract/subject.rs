@@ -117,6 +117,7 @@ impl Subject for World {
         }
         let dies = [
             Wrong::NothingAndIsMortal,
+            Wrong::NothingAndContinuesLate,
             Wrong::WaitsForALostWorkload,
             Wrong::WaitsForALostWorkloadUnlessStartIsCalled,
             Wrong::HangsInStartOfALostWorkload,

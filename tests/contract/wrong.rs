@@ -8,6 +8,8 @@ pub(crate) enum Wrong {
     NothingAndHasNothingToClose,
     /// No fault: its workloads live in the agent's process and die with it.
     NothingAndIsMortal,
+    /// No fault: its workloads die with the agent, and the next `wait` continues them 300 ms later.
+    NothingAndContinuesLate,
     MakesNoController,
     StartsNothing,
     StartsInPrepare,

@@ -63,7 +63,7 @@ impl<A> Ended<A> {
 }
 
 /// Runs a call until it returns or the limit is reached, and records it. The polls are
-/// subtracted from the limit.
+/// subtracted from the limit. If this future is dropped, the call is recorded as dropped.
 pub(super) async fn run<A>(
     runtime: &dyn Runtime,
     trace: &Trace,
@@ -72,7 +72,9 @@ pub(super) async fn run<A>(
     limit: &mut Limit,
     operation: impl Future<Output = Result<A, ControllerError>> + Send,
 ) -> Ended<A> {
-    trace.record(runtime.now(), id, call, CallEvent::Begun);
+    let mut recorded = RecordedCall { runtime, trace, id, call, event: CallEvent::Begun };
+    recorded.record();
+    recorded.event = CallEvent::Dropped;
     let ended = {
         let mut operation = pin!(operation);
         let mut timeout = pin!(runtime.sleep_until(runtime.now().saturating_add(limit.time)));
@@ -90,11 +92,32 @@ pub(super) async fn run<A>(
         })
         .await
     };
-    let event = match &ended {
-        Ended::Returned(answer) => CallEvent::of(answer),
-        Ended::Panicked(text) => CallEvent::Panicked(text.clone()),
-        Ended::TimedOut | Ended::Dropped => CallEvent::Dropped,
-    };
-    trace.record(runtime.now(), id, call, event);
+    match &ended {
+        Ended::Returned(answer) => recorded.event = CallEvent::of(answer),
+        Ended::Panicked(text) => recorded.event = CallEvent::Panicked(text.clone()),
+        Ended::TimedOut | Ended::Dropped => {}
+    }
     ended
+}
+
+/// A call in progress, and the event to record next. The last event is recorded when this value is
+/// dropped.
+struct RecordedCall<'a> {
+    runtime: &'a dyn Runtime,
+    trace: &'a Trace,
+    id: &'a str,
+    call: Call,
+    event: CallEvent,
+}
+
+impl RecordedCall<'_> {
+    fn record(&self) {
+        self.trace.record(self.runtime.now(), self.id, self.call, self.event.clone());
+    }
+}
+
+impl Drop for RecordedCall<'_> {
+    fn drop(&mut self) {
+        self.record();
+    }
 }

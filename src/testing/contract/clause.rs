@@ -147,7 +147,7 @@ clauses! {
     RestartStartsOnce "restart-starts-once" after StartRuns [StartDropped StartRepeated StartNewController] "Controller#the-contract"
         "If the agent's process dies after any number of polls of `start`, the next `start` does not start the workload a second time."
     RestartReportsLostWorkload "restart-reports-lost-workload" after StartRuns [RestartStartsOnce StartDropped StartRepeated StartNewController ShutdownEnds ShutdownNewController TerminateEnds RemoveLeavesNothing RemoveNewController] "Controller#the-contract"
-        "If a workload dies with the agent's process, `wait` fails with an error that is not temporary, `start` does not start the workload again, and `shutdown`, `terminate` and `remove` succeed."
+        "If a workload dies with the agent's process, `wait` fails with an error that is not temporary or continues the workload, `start` does not start the workload again, and `shutdown`, `terminate` and `remove` succeed."
     OtherTasksUntouched "other-tasks-untouched" after StartRuns [WaitWhileRunning ShutdownEnds ShutdownNewController TerminateEnds RemoveLeavesNothing CloseKeepsWorkload] "Controller#the-contract"
         "The operations of one task do not change other tasks."
     InspectSucceeds "inspect-succeeds" after StartRuns [] "Controller::inspect"

@@ -179,6 +179,14 @@ impl<'a, S: Subject> ClauseRun<'a, S> {
         runtime.sleep_until(runtime.now().saturating_add(duration)).await;
     }
 
+    /// Observes the task until its workload runs.
+    pub(super) async fn until_running(&self, id: &str) {
+        const PAUSE: Duration = Duration::from_millis(10);
+        while !self.subject.observe(id).running {
+            self.pause(PAUSE).await;
+        }
+    }
+
     /// The limit that the settings allow.
     pub(super) fn limit(&self) -> Limit {
         Limit { polls: u32::MAX, time: self.settings.timeout }

@@ -50,11 +50,10 @@ impl<S: Subject> TestedTask<'_, S> {
         self.require(found == expected, expected, &found)
     }
 
-    /// `wait` reports that the workload has failed.
-    pub(super) async fn require_failure(&mut self) -> Verdict {
-        let found = self.result().await;
+    /// `wait` has reported that the workload has failed.
+    pub(super) fn require_failure(&self, result: &str) -> Verdict {
         let expected = format!("{FAILED} that is not temporary");
-        self.require(found.starts_with(FAILED), &expected, &found)
+        self.require(result.starts_with(FAILED), &expected, &result)
     }
 
     /// The expected definition is in force, or will be soon.

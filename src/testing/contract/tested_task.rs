@@ -7,11 +7,13 @@ use super::subject::{DefinitionOf, Observation, Subject, Workload};
 use super::verdict::{Stop, Verdict, breach};
 use crate::exec::Call;
 use crate::exec::{Controller, ControllerError, ErrorKind, Inspection};
+use crate::testing::trace::CallEvent;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use core::pin::pin;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 
 /// A task, and its current controller.
 pub(super) struct TestedTask<'a, S: Subject> {
@@ -86,10 +88,18 @@ impl<'a, S: Subject> TestedTask<'a, S> {
 
     /// Calls `wait` until the workload has ended, and returns how it ended, as text.
     pub(super) async fn result(&mut self) -> String {
-        match self.call(Call::Wait).await {
-            Ok(()) => "`wait` succeeds".into(),
-            Err(Fault::Error(error)) => failed(error.exit_code()),
-            Err(fault) => fault.to_string(),
+        result_text(self.call(Call::Wait).await)
+    }
+
+    /// Calls `wait` until it returns, and returns how the workload ended, as text. As soon as
+    /// the workload is observed to run, drops the call and returns `None`.
+    pub(super) async fn result_unless_running(&mut self) -> Option<String> {
+        let (run, id) = (self.run, self.task.assignment.id.clone());
+        let running = pin!(run.until_running(&id));
+        let wait = pin!(self.call(Call::Wait));
+        match select(running, wait).await {
+            Either::Left(_) => None,
+            Either::Right((answer, _)) => Some(result_text(answer)),
         }
     }
 
@@ -127,6 +137,8 @@ impl<'a, S: Subject> TestedTask<'a, S> {
         };
         self.run.change(self.id(), |task| task.process = Some(Arc::clone(&process)));
         self.task.process = Some(process);
+        let now = self.run.settings.runtime.now();
+        self.task.trace.record(now, self.id(), Call::Controller, CallEvent::Restarted);
         self.new_controller().await
     }
 
@@ -181,6 +193,15 @@ pub(super) async fn remove_all<S: Subject>(run: &ClauseRun<'_, S>) {
             let Existing { assignment, trace, .. } = tested.task;
             run.add_removed((String::from(&*assignment.id), trace));
         }
+    }
+}
+
+/// How `wait` has reported the end of the workload, as text.
+fn result_text(answer: Result<(), Fault>) -> String {
+    match answer {
+        Ok(()) => "`wait` succeeds".into(),
+        Err(Fault::Error(error)) => failed(error.exit_code()),
+        Err(fault) => fault.to_string(),
     }
 }
 

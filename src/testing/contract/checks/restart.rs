@@ -31,10 +31,9 @@ pub(super) async fn reports_lost_workload<S: Subject>(run: &ClauseRun<'_, S>) ->
         task.require_end(call)?;
     }
     let mut task = restarted_while_running(run).await?;
-    // If the workload survived, or `wait` starts it again, other clauses report it.
-    task.returns_soon(Call::Wait).await;
-    if !task.observe().running {
-        task.require_failure().await?;
+    // If it runs, it survived, or `wait` continues it. Other clauses report a second start.
+    if let Some(result) = task.result_unless_running().await {
+        task.require_failure(&result)?;
     }
     let mut task = restarted_while_running(run).await?;
     start_again(&mut task).await?;

@@ -21,7 +21,8 @@ pub(super) async fn reports_failure<S: Subject>(run: &ClauseRun<'_, S>) -> Verdi
     };
     let mut task = TestedTask::new(run, workload).await?;
     task.after(STARTED).await?;
-    task.require_failure().await
+    let result = task.result().await;
+    task.require_failure(&result)
 }
 
 pub(super) async fn dropped<S: Subject>(run: &ClauseRun<'_, S>) -> Verdict {
