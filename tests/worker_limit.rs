@@ -39,7 +39,7 @@ fn the_time_in_the_queue_does_not_count_against_a_deadline_even_with_an_update()
     let executor = ScriptedExecutor::new(script).with_time(time.clone());
     let pool = VirtualPool::new(time.clone(), 0);
     let worker = block_on(Worker::open(executor, MemoryStore::new(), Arc::new(pool.clone())));
-    let mut worker = worker.unwrap().with_limit(NonZeroUsize::MIN);
+    let mut worker = worker.unwrap().with_start_limit(NonZeroUsize::MIN);
     let handle = worker.handle();
     pool.spawn(Box::pin(async move { worker.run().await })).unwrap();
 
@@ -65,7 +65,7 @@ fn never_more_than_the_limit_start_at_once_and_each_gets_its_turn() {
         let executor = Starts { time: time.clone(), now, highest: Arc::clone(&highest) };
         let pool = VirtualPool::new(time.clone(), seed);
         let worker = block_on(Worker::open(executor, MemoryStore::new(), Arc::new(pool.clone())));
-        let mut worker = worker.unwrap().with_limit(NonZeroUsize::new(most).unwrap());
+        let mut worker = worker.unwrap().with_start_limit(NonZeroUsize::new(most).unwrap());
         let handle = worker.handle();
         pool.spawn(Box::pin(async move { worker.run().await })).unwrap();
         let tasks = (0..20).map(|number| Assignment::new(format!("web.{number}"), 1));

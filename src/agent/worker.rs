@@ -120,8 +120,18 @@ impl<E: Executor + 'static, S: Store<E::Definition>> Worker<E, S> {
     /// that are assigned together, the runtime decides that order. The time in the queue does not
     /// count against a deadline. An operation that fails gives up its place, and its retry waits
     /// in the queue again.
+    ///
+    /// This does not limit how many workloads run: an operation gives up its place when it
+    /// returns. To run at most four workloads at once, your executor has a semaphore with four
+    /// permits:
+    ///
+    /// - `start` takes a permit, and the workload holds it until it ends. RUNNING then means that
+    ///   the workload runs.
+    /// - If `wait` continues a workload after a restart, it takes a permit first.
+    /// - A `start` that waits for a permit also has one of the `most` places. While all places
+    ///   are taken, no other task is prepared or started.
     #[must_use]
-    pub fn with_limit(mut self, most: NonZeroUsize) -> Self {
+    pub fn with_start_limit(mut self, most: NonZeroUsize) -> Self {
         self.desk.limit = Some(Limit::new(most.get()));
         self
     }

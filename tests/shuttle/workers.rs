@@ -22,7 +22,7 @@ fn task(id: &str) -> Assignment<u32> {
 /// at once.
 fn working() -> (WorkerHandle<u32>, thread::JoinHandle<Worker<Runs, MemoryStore<u32>>>) {
     let opened = block_on(Worker::open(Runs::Slowly, MemoryStore::new(), Still::shared()));
-    let mut worker = opened.unwrap().with_limit(NonZeroUsize::MIN);
+    let mut worker = opened.unwrap().with_start_limit(NonZeroUsize::MIN);
     let handle = worker.handle();
     let run = move || {
         block_on(worker.run());

@@ -49,7 +49,8 @@ fn round(seed: u64, workers: usize, trouble: Trouble) {
     let opened = Worker::open(factory.clone(), FlakyStore::new(seed), runtime.clone());
     let limit = NonZeroUsize::new(3).expect("it is not zero");
     let worker = block_on(opened).expect("the store can be read");
-    let mut worker = worker.with_policy(policy()).with_limit(limit).with_sink(Ear::new(&hearing).0);
+    let mut worker =
+        worker.with_policy(policy()).with_start_limit(limit).with_sink(Ear::new(&hearing).0);
     let handle = worker.handle();
     let chance = Chance::new(seed);
     let run = main.spawn(async move {

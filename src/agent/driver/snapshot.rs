@@ -37,7 +37,7 @@ pub struct Snapshot {
     )]
     pub next_attempt: Option<Duration>,
     /// Whether the call waits in the queue of
-    /// [`Worker::with_limit`](crate::agent::Worker::with_limit).
+    /// [`Worker::with_start_limit`](crate::agent::Worker::with_start_limit).
     pub is_queued: bool,
     /// The error of the last attempt of `update`, `remove`, or `Executor::controller`, if it
     /// will be retried.
