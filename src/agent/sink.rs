@@ -8,8 +8,8 @@ use crate::lifecycle::TaskStatus;
 ///
 /// It must not block, because a driver or a worker calls it in the middle of its work. For
 /// example, it sends the status on a channel. It is never called under a lock of the library. If
-/// it panics, the panic is logged, and it is called again with the next status. A closure is a
-/// sink:
+/// it panics, the panic is logged, and it is called again with the next status. An `Fn`
+/// closure is a sink:
 ///
 /// ```
 /// use onward::agent::StatusSink;
