@@ -122,6 +122,14 @@ use futures::future::BoxFuture;
 ///
 /// `examples/11_threads.rs` is a complete program.
 ///
+/// A workload inside the agent's process can also be resumable: it keeps its progress outside
+/// of the process, as a download does in its file. If there is a marker and no result, the
+/// workload is then not lost:
+///
+/// - `start` and `wait` of the next controller continue it. This is not a second start.
+/// - If `shutdown` or `terminate` comes first, it stores a result: the workload was stopped.
+///   `start` and `wait` then do not continue it.
+///
 /// ## Reused ids
 ///
 /// Ids can be reused after `remove`. If you use the id as an idempotency key, discard

@@ -177,7 +177,8 @@ impl UpdatePoint {
 #[non_exhaustive]
 pub struct Observation {
     /// How often the workload was started, as counted by traces that the workload itself
-    /// leaves. A start that was undone completely need not be counted. The count may lag
+    /// leaves. A start that was undone completely need not be counted. A continuation after a restart of the agent is not
+    /// a start, so it is not counted. The count may lag
     /// behind. The kit relies on it when the workload has ended by itself.
     pub starts: usize,
     /// Whether a part of the workload runs now.
@@ -203,7 +204,8 @@ pub enum InForce {
 }
 
 impl Observation {
-    /// The same observation with another number of starts.
+    /// The same observation with another number of [`starts`](Self::starts). Do not count a
+    /// continuation: if the next agent process continues a workload, that is not a start.
     #[must_use]
     pub fn with_starts(self, starts: usize) -> Self {
         Self { starts, ..self }
