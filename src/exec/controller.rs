@@ -200,7 +200,9 @@ pub trait Controller: Send {
     ///   the agent it is not called again if it had succeeded.
     /// - **Must** leave nothing for [`start`](Self::start) to create. A task can then
     ///   wait in READY and start at once.
-    /// - **May** return `already_prepared`.
+    /// - **May** return `already_prepared`. It means that the preparation is complete. An earlier
+    ///   call may have died half-way, so record the preparation last, or complete first what is
+    ///   missing.
     ///
     /// Default: does nothing.
     ///
