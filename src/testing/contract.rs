@@ -152,19 +152,9 @@
 //! [`Subject`] that have a default. The page about [testing](crate::docs::testing) has a
 //! complete program with all of them, for a controller that keeps nothing in memory.
 //!
-//! # What the kit does not check
-//!
-//! The kit checks only what it can observe. It does not check:
-//!
-//! - whether `prepare` leaves something for `start` to create,
-//! - whether an error has its cause as its source, and which errors are temporary,
-//! - whether a stream of logs ends,
-//! - whether a `start` that fails leaves something running,
-//! - a death of the agent's process, if [`Subject::restarted`] returns `None`,
-//! - a death of the process between two system calls. The kit drops an operation only at an
-//!   `.await`. For example, if an operation writes a file and renames it without an
-//!   `.await` in between, no check stops it in between,
-//! - ids of other forms: an empty id, an id with `/`, and `..`.
+//! The kit checks only what it can observe. The page lists
+//! [what it does not check](crate::docs::testing#what-the-kit-does-not-check), and has a recipe for
+//! a test that kills an agent between two system calls.
 
 mod call;
 mod checks;

@@ -50,7 +50,9 @@ pub trait Subject: Send + Sync {
     ///   kit drops operations before it calls this method, but their jobs continue. With a
     ///   real process they would end. Here they would take effect after the restart.
     ///
-    /// This method may block.
+    /// This method may block. If it waits for tokio tasks, the runtime needs several threads:
+    /// write `#[tokio::test(flavor = "multi_thread")]`. Otherwise it blocks the only thread, and the
+    /// test hangs.
     ///
     /// The kit uses the returned executor for one task. Afterwards it uses
     /// [`executor`](Self::executor) for other tasks. [`observe`](Self::observe) must see
