@@ -38,7 +38,7 @@ async fn a_refused_event_shows_the_words_of_the_library_and_of_the_compiler() {
     assert_eq!(page.text("#state").await, "READY");
     assert_eq!(
         page.text("#result").await,
-        "Refused: `started` leads to running, where no edge leads from ready: \
+        "Refused: cannot apply `started` in state ready: no edge leads to running; \
          expected starting, shutdown, rejected or orphaned."
     );
     let typed = page.text("#typed").await;
@@ -126,7 +126,7 @@ async fn every_event_in_every_state_gives_a_result() {
     assert_eq!(tried.len(), 14 * 15);
     for each in tried {
         let [state, result, typed] = [0, 1, 2].map(|at| each[at].as_str().unwrap());
-        let refused = result.starts_with("Refused: `");
+        let refused = result.starts_with("Refused: cannot apply `");
         let is_named = refused || result.contains(state);
         assert!(
             is_named && !result.contains("undefined") && !typed.contains("undefined"),
