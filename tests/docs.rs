@@ -164,6 +164,31 @@ fn no_page_shows_a_line_that_the_documentation_hides() {
     }
 }
 
+/// The source files that a row of the table of files names.
+fn named_files(row: &str) -> impl Iterator<Item = &str> {
+    let code = row.split('`').skip(1).step_by(2);
+    code.filter(|word| Path::new(word).extension().is_some_and(|ext| ext == "rs"))
+}
+
+#[test]
+fn every_file_that_the_architecture_lists_exists() {
+    let page = &pages()["docs/architecture.md"];
+    let mut count = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let first = row.split('`').nth(1).unwrap();
+        // The other files of a row are beside the first one, or below it.
+        let source = root().join("src");
+        let below = source.join(first).with_extension("");
+        let beside = below.parent().unwrap();
+        for file in named_files(row) {
+            let places = [&source, beside, &below, &below.join("core")];
+            assert!(places.iter().any(|place| place.join(file).exists()), "{file} in {row}");
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count} files are listed");
+}
+
 /// What a heading is called in a link, as GitHub makes it.
 fn anchor(heading: &str) -> String {
     let lower = heading.trim_start_matches('#').trim().to_lowercase();

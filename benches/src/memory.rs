@@ -102,9 +102,9 @@ pub(crate) fn run(scale: &Scale) -> Result<Report> {
             table.row([thousands(tasks), whole(*bytes), whole(on_tokio), whole(after / 1e6)]);
             if tasks == scale.crowd {
                 table.note(format!(
-                    "Of the heap, {future:.0} bytes are the future of `run`, of which {driver:.0} \
-                     the driver itself; {record:.0} the task's record; 25 its id; the rest is what \
-                     driver and handle share."
+                    "Of the heap, {future:.0} bytes are the future of `run`. The driver is \
+                     {driver:.0} of these. The task's record has {record:.0} bytes and its id 25. The \
+                     driver and its handle share the rest."
                 ));
             }
         }
