@@ -176,3 +176,29 @@ fn preparing_a_task_on_a_full_disk_fails_with_the_reason() {
     std::fs::remove_file(disk.0.join("fill")).unwrap();
     task.keeper.prepare(&ProcessDefinition::new(["true"])).unwrap();
 }
+
+#[tokio::test]
+async fn starting_a_task_on_a_full_disk_fails_with_the_same_advice() {
+    let mut task = Task::new();
+    let name = "starting_a_task_on_a_full_disk_fails_with_the_same_advice";
+    let Some(disk) = SmallDisk::mount(&task.path("disk"), c"size=256k", name) else {
+        return;
+    };
+    let dir = disk.0.join("task");
+    task.keeper = task::keeper(dir.clone());
+    task.keeper.prepare(&ProcessDefinition::new(["true"])).unwrap();
+    let full = std::fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
+    assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let error = task.keeper.spawn().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the keeper of {} could not start: No space left on device (os error 28); make room there",
+            dir.display()
+        )
+    );
+    assert!(error.is_temporary());
+    std::fs::remove_file(disk.0.join("fill")).unwrap();
+    task.keeper.spawn().await.unwrap();
+    assert_eq!(task.code().await, (0, By::Exit));
+}

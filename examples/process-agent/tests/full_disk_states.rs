@@ -66,14 +66,20 @@ fn after_a_full_disk_every_task_continues_as_before() {
     }
 
     let mut fill = File::create(disk.0.join("fill")).unwrap();
-    while fill.write_all(&[0; 512]).is_ok() {}
+    let mut fill_up = || while fill.write_all(&[0; 512]).is_ok() {};
+    fill_up();
     for name in ["ends", "prepared", "ready"] {
         fs::write(home.path(&format!("{name}.go")), "").unwrap();
     }
-    // Add one task, for which there is no space, and remove one.
-    tasks.push(task("new", RUNS));
+    // Add one task, for which there is no space: others may free a little meanwhile. Then remove
+    // another one.
+    tasks.push(task("new", RUNS) + &format!("env = {{ LONG = '{}' }}\n", "x".repeat(100_000)));
+    home.save(&(tasks.concat() + &gone));
+    home.wait(|home| {
+        fill_up();
+        home.read("out").contains("make room there")
+    });
     home.save(&tasks.concat());
-    home.wait(|home| home.read("out").contains("make room there"));
     // Also kill the agent in between.
     home.kill();
     home.start(&start);

@@ -47,7 +47,7 @@ pub enum KeeperError {
     /// The keeper failed before the start of the workload.
     #[error(
         "the keeper of {} could not start: {reason}{}",
-        dir.display(), limit_hint(*errno).unwrap_or_default()
+        dir.display(), resource_hint(*errno).unwrap_or_default()
     )]
     Launch {
         /// The task's directory.
@@ -87,11 +87,10 @@ pub enum KeeperError {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most errors have no hint")]
 fn hint(error: &io::Error) -> &'static str {
-    if let Some(hint) = limit_hint(error.raw_os_error()) {
+    if let Some(hint) = resource_hint(error.raw_os_error()) {
         return hint;
     }
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
         io::ErrorKind::PermissionDenied => "; give the agent's user the permission",
         io::ErrorKind::NotFound => "; create the missing directory",
         io::ErrorKind::ReadOnlyFilesystem => "; choose a writable directory",
@@ -100,9 +99,10 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Returns a hint if a limit is too low.
-fn limit_hint(errno: Option<i32>) -> Option<&'static str> {
+/// Returns a hint if the disk is full or a limit is too low.
+fn resource_hint(errno: Option<i32>) -> Option<&'static str> {
     match Errno::from_raw_os_error(errno?) {
+        Errno::NOSPC | Errno::DQUOT => Some("; make room there"),
         Errno::MFILE => {
             Some("; raise the agent's limit on open files (`ulimit -n`, `LimitNOFILE=`)")
         }
