@@ -186,8 +186,7 @@ impl Cursor {
         {
             return;
         }
-        let room = if self.options.joined { MAX_RECORD } else { text.len() };
-        let mut bytes = Vec::with_capacity(room);
+        let mut bytes = Vec::with_capacity(text.len());
         match decoder.unescape(text, &mut bytes) {
             Some(()) => batch.records.push(Ok(Record::new(head, bytes))),
             None => self.refuse(line, batch),
