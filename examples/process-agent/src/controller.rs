@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::blocking;
 use crate::definition::{ProcessDefinition, PublishedPort};
 use crate::keeper::{End, Ended, Exit, Keeper, KeeperError, State};
-use crate::turns::TURNS;
+use crate::turns::PREPARING;
 use error::{how_it_ended, not_started, wrap};
 pub use executor::ProcessExecutor;
 use logs::ProcessLogs;
@@ -263,7 +263,7 @@ async fn prepare(keeper: &Keeper, definition: ProcessDefinition) -> Result<(), K
     let preparing = keeper.clone();
     let job =
         move |caller: &blocking::Caller| preparing.prepare_while(&definition, || caller.waits());
-    TURNS.run(blocking::run(job)).await.unwrap_or_else(|error| {
+    PREPARING.run(blocking::run(job)).await.unwrap_or_else(|error| {
         let path = keeper.dir().to_owned();
         Err(KeeperError::File { path, error })
     })

@@ -4,13 +4,13 @@ use std::{num::NonZero, pin::pin, sync::LazyLock, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 
-/// The turns of this process. Starting a task often waits for the disk, so there are more turns
-/// than processors. Too many turns would slow each other down, and the agent, which must answer
-/// requests at the same time.
-pub(crate) static TURNS: LazyLock<Turns> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Turns(Semaphore::new(8 * processors))
-});
+/// The turns of preparations. Preparing a task mostly waits for the disk, so there are more turns
+/// than processors.
+pub(crate) static PREPARING: LazyLock<Turns> = LazyLock::new(|| Turns::per_processor(8));
+
+/// The turns of launches. A keeper that starts keeps a processor busy. More of them at once would
+/// hold back the agent, which must answer requests at the same time.
+pub(crate) static LAUNCHING: LazyLock<Turns> = LazyLock::new(|| Turns::per_processor(2));
 
 /// How long a turn blocks others. Work that takes longer waits for something other than the
 /// processor, such as a disk.
@@ -21,6 +21,11 @@ const HOLDS_BACK: Duration = Duration::from_secs(1);
 pub(crate) struct Turns(Semaphore);
 
 impl Turns {
+    fn per_processor(turns: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self(Semaphore::new(turns * processors))
+    }
+
     /// Runs `work` when its turn has come. Turns come in the order of the calls.
     ///
     /// # Cancel safety

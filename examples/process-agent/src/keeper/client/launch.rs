@@ -16,7 +16,7 @@ use super::{Keeper, KeeperError, Launched, POLL, SILENCE_LIMIT, Spawned, State, 
 use crate::{
     keeper::{exit::Exit, lock},
     process_state::{self, INHERITED_VARIABLE},
-    turns::TURNS,
+    turns::LAUNCHING,
 };
 
 /// How long a launch may take before its result is read from the directory. Many launches can run
@@ -48,7 +48,7 @@ impl Keeper {
             }
             // Take the lock when it is this call's turn: others wait for the lock only for a
             // limited time.
-            let launched = TURNS.run(async {
+            let launched = LAUNCHING.run(async {
                 let Some(locked) = self.lock_for_launch()? else { return Ok(None) };
                 Ok::<_, KeeperError>(Some(self.launch(locked).await))
             });
