@@ -1,0 +1,87 @@
+//! Errors of the engine: which are temporary, and how they become a task's.
+
+use std::borrow::Cow;
+
+use bollard::errors::Error as ClientError;
+use onward::exec::ControllerError;
+
+/// Something that the engine has refused, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EngineError {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The engine's words.
+    pub message: String,
+}
+
+/// No such object.
+pub(crate) const NOT_FOUND: u16 = 404;
+/// The object is in another state, or its name is in use.
+pub(crate) const CONFLICT: u16 = 409;
+/// The client asks too often.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// The HTTP status, if the engine has answered with one.
+pub(crate) fn status(error: &ClientError) -> Option<u16> {
+    if let ClientError::DockerResponseServerError { status_code, .. } = error {
+        return Some(*status_code);
+    }
+    None
+}
+
+/// Whether the engine has no such object.
+pub(crate) fn is_not_found(error: &ClientError) -> bool {
+    status(error) == Some(NOT_FOUND)
+}
+
+/// An error of a request as the error of an operation. `what` could not be done.
+///
+/// A refusal (status 4xx) is final: the same request is refused again. Everything else is
+/// temporary: the engine has an error of its own (5xx), cannot be reached, or has not answered in
+/// a way that is understood. Then nothing is known about the container, so no task ends by it.
+pub(crate) fn failed(what: impl Into<Cow<'static, str>>, error: ClientError) -> ControllerError {
+    let failed = ControllerError::new(what);
+    if let ClientError::DockerResponseServerError { status_code: status, message } = error {
+        let message = message.trim_end().to_owned();
+        let failed = failed.with_source(EngineError { status, message });
+        return if is_final(status) { failed } else { failed.temporary() };
+    }
+    failed.with_source(error).temporary()
+}
+
+fn is_final(status: u16) -> bool {
+    (400..500).contains(&status) && status != TOO_MANY_REQUESTS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn answer(status_code: u16) -> ControllerError {
+        let message = "because\n".to_owned();
+        failed("x", ClientError::DockerResponseServerError { status_code, message })
+    }
+
+    #[test]
+    fn a_refusal_is_final_and_an_error_of_the_engine_is_temporary() {
+        for status in [400, 401, 403, 404, 409, 422] {
+            assert!(!answer(status).is_temporary(), "{status}");
+        }
+        for status in [429, 500, 502, 503, 504] {
+            assert!(answer(status).is_temporary(), "{status}");
+        }
+        assert_eq!(format!("{:#}", answer(404)), "x: because");
+    }
+
+    #[test]
+    fn an_engine_that_is_not_reached_or_not_understood_is_temporary() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let nonsense = ClientError::JsonDataError { message: "x".to_owned(), column: 1 };
+        for error in [refused.into(), nonsense, ClientError::RequestTimeoutError] {
+            assert!(failed("x", error).is_temporary());
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `DockerExecutor`, which makes the controllers of container tasks and finds what is left of
+//! tasks.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agent_kit::TaskExecutor;
+use bollard::query_parameters::ListContainersOptions;
+use onward::exec::{Assignment, ControllerError, Executor, LogPublisher, LogSubscriptionOptions};
+use tokio::sync::RwLock;
+
+use crate::container::Container;
+use crate::controller::DockerController;
+use crate::definition::DockerDefinition;
+use crate::dependencies::{Dependencies, NoDependencies};
+use crate::engine::Engine;
+use crate::error::failed;
+use crate::events::Events;
+use crate::files::Files;
+use crate::jobs::Jobs;
+use crate::labels;
+use crate::logs::DockerLogs;
+use crate::name::{MAX_LEN, container_name, task_of};
+
+/// Makes the controllers of container tasks on one engine. A clone is the same executor.
+///
+/// Its containers and networks have the label [`labels::AGENT`] with the agent's id. It touches
+/// no others. Two agents on one engine need different ids.
+#[derive(Clone, Debug)]
+pub struct DockerExecutor(Arc<Shared>);
+
+/// What all tasks of an executor share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) agent: String,
+    pub(crate) jobs: Jobs,
+    pub(crate) events: Events,
+    pub(crate) files: Option<Files>,
+    pub(crate) dependencies: Arc<dyn Dependencies>,
+    /// Held for reading while a task is prepared, and for writing while networks are removed.
+    pub(crate) networks: RwLock<()>,
+    pub(crate) has_port_doubles: bool,
+}
+
+/// The settings of a [`DockerExecutor`].
+#[derive(Clone)]
+pub struct DockerExecutorBuilder {
+    engine: Engine,
+    agent: String,
+    files: Option<PathBuf>,
+    dependencies: Arc<dyn Dependencies>,
+    has_port_doubles: bool,
+}
+
+impl DockerExecutorBuilder {
+    /// Secrets and configs come from `dependencies`, and are written to files in the directory
+    /// `files`. It is created if it is missing, and must be on a tmpfs of the engine's host, for
+    /// example below `/run`. Default: no task can have secrets or configs.
+    #[must_use]
+    pub fn with_dependencies(
+        self,
+        dependencies: impl Dependencies,
+        files: impl Into<PathBuf>,
+    ) -> Self {
+        Self { dependencies: Arc::new(dependencies), files: Some(files.into()), ..self }
+    }
+
+    /// Whether a port that is published for IPv4 and for IPv6 is reported twice, as SwarmKit's
+    /// agent does. Default: once.
+    #[must_use]
+    pub fn with_port_doubles(self, doubles: bool) -> Self {
+        Self { has_port_doubles: doubles, ..self }
+    }
+
+    /// The executor.
+    #[must_use]
+    pub fn build(self) -> DockerExecutor {
+        let Self { engine, agent, files, dependencies, has_port_doubles } = self;
+        DockerExecutor(Arc::new(Shared {
+            events: Events::new(engine.clone(), agent.clone()),
+            jobs: Jobs::default(),
+            files: files.map(Files::new),
+            networks: RwLock::new(()),
+            engine,
+            agent,
+            dependencies,
+            has_port_doubles,
+        }))
+    }
+}
+
+impl DockerExecutor {
+    /// The settings of an executor on this engine, for the agent of this id.
+    ///
+    /// The id names the agent's containers, so that the agent finds them after a restart.
+    pub fn builder(engine: Engine, agent: impl Into<String>) -> DockerExecutorBuilder {
+        let (files, has_port_doubles) = (None, false);
+        let dependencies = Arc::new(NoDependencies);
+        DockerExecutorBuilder { engine, agent: agent.into(), files, dependencies, has_port_doubles }
+    }
+
+    /// An executor on this engine, for the agent of this id, with the default settings.
+    pub fn new(engine: Engine, agent: impl Into<String>) -> Self {
+        Self::builder(engine, agent).build()
+    }
+
+    /// Waits until the engine has answered every request that changes something.
+    ///
+    /// Call it before the process ends: an operation that was dropped may have sent a request that
+    /// is still on its way.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, nothing is lost.
+    pub async fn settle(&self) {
+        self.0.jobs.settle_all().await;
+    }
+
+    fn container(
+        &self,
+        id: &str,
+        definition: DockerDefinition,
+    ) -> Result<Container, ControllerError> {
+        definition.check()?;
+        if container_name(&self.0.agent, id).len() > MAX_LEN {
+            return Err(ControllerError::new(format!(
+                "the task's id is too long: it makes a container's name of more than {MAX_LEN} \
+                 characters"
+            )));
+        }
+        let (shared, task) = (Arc::clone(&self.0), id.into());
+        Ok(Container { shared, task, definition: Arc::new(definition) })
+    }
+}
+
+impl Executor for DockerExecutor {
+    type Definition = DockerDefinition;
+    type Controller = DockerController;
+
+    async fn controller(
+        &self,
+        assignment: &Assignment<DockerDefinition>,
+    ) -> Result<DockerController, ControllerError> {
+        let Assignment { id, definition, .. } = assignment;
+        self.container(id, definition.clone()).map(DockerController::new)
+    }
+
+    /// The tasks that have a container of this agent, or files in memory.
+    async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        let filters = Some(labels::filter(labels::AGENT, &self.0.agent));
+        let options = ListContainersOptions { all: true, filters, ..Default::default() };
+        let listed = self.0.engine.client().await?.list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| failed("containers cannot be listed", error))?;
+        let labels = listed.into_iter().filter_map(|container| container.labels);
+        let mut ids: BTreeSet<_> =
+            labels.filter_map(|mut labels| labels.remove(labels::TASK)).collect();
+        if let Some(files) = &self.0.files {
+            let names = files.list().await?;
+            ids.extend(names.iter().filter_map(|name| task_of(&self.0.agent, name)));
+        }
+        Ok(ids.into_iter().collect())
+    }
+
+    /// Removes all containers of the task, and what else there is of it.
+    async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
+        // No request depends on what it was.
+        let container = self.container(id, DockerDefinition::new("unknown"))?;
+        self.0.jobs.run(id, async move { container.remove().await }).await
+    }
+}
+
+impl TaskExecutor for DockerExecutor {
+    async fn logs(
+        &self,
+        id: &str,
+        definition: &DockerDefinition,
+        publisher: impl LogPublisher,
+        options: LogSubscriptionOptions,
+        ended: impl Future<Output = ()> + Send,
+    ) -> Result<(), ControllerError> {
+        let container = self.container(id, definition.clone())?;
+        DockerLogs::new(container).publish(publisher, options, ended).await
+    }
+}
+
+impl Shared {
+    /// Where files in memory are.
+    pub(crate) fn files(&self) -> Result<&Files, ControllerError> {
+        self.files.as_ref().ok_or_else(|| {
+            ControllerError::new("this agent has no directory in memory for secrets and configs")
+        })
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, agent, .. } = self;
+        let mut shown = out.debug_struct("Shared");
+        shown.field("engine", engine).field("agent", agent).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for DockerExecutorBuilder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, agent, files, .. } = self;
+        let mut shown = out.debug_struct("DockerExecutorBuilder");
+        shown.field("engine", engine).field("agent", agent).field("files", files);
+        shown.finish_non_exhaustive()
+    }
+}

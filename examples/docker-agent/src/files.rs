@@ -1,0 +1,162 @@
+//! Secrets and configs as files in memory: written to a tmpfs of the host, mounted one by one.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use onward::exec::ControllerError;
+
+use crate::definition::ContainerFile;
+
+/// What statfs reports for a tmpfs.
+const TMPFS: i64 = 0x0102_1994;
+
+/// The directory in which all tasks have theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    root: PathBuf,
+}
+
+impl Files {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The path of a task's file on the host, by the file's place in the definition.
+    pub(crate) fn path(&self, container: &str, index: usize) -> PathBuf {
+        self.dir(container).join(index.to_string())
+    }
+
+    fn dir(&self, container: &str) -> PathBuf {
+        self.root.join(container)
+    }
+
+    /// Writes the files of a task, in the order of its definition. Those that were there before are
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written. That of a directory which is not in memory is final.
+    pub(crate) async fn write(
+        &self,
+        container: &str,
+        files: Vec<(ContainerFile, Vec<u8>)>,
+    ) -> Result<(), ControllerError> {
+        let (this, dir) = (self.clone(), self.dir(container));
+        let job = move || {
+            DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+            this.check()?;
+            for (index, (file, bytes)) in files.iter().enumerate() {
+                write(&dir, index, file, bytes)?;
+            }
+            Ok(())
+        };
+        self.blocking("written", job).await
+    }
+
+    /// Removes the files of a task. It is no error if there are none.
+    pub(crate) async fn remove(&self, container: &str) -> Result<(), ControllerError> {
+        let dir = self.dir(container);
+        let job = move || match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        self.blocking("removed", job).await
+    }
+
+    /// The names of the tasks' directories.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        let root = self.root.clone();
+        let job = move || match fs::read_dir(root) {
+            Ok(entries) => entries
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect::<io::Result<_>>(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        self.blocking("listed", job).await
+    }
+
+    /// Checks that the directory is in memory.
+    fn check(&self) -> io::Result<()> {
+        if rustix::fs::statfs(&self.root)?.f_type == TMPFS {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "it is not on a tmpfs, so secrets would be written to a disk; use a directory below \
+             /run or /dev/shm",
+        ))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ControllerError> {
+        let done = tokio::task::spawn_blocking(job).await;
+        done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
+            let is_full = matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::OutOfMemory
+            );
+            let told = format!("secrets and configs in {} cannot be {what}", self.root.display());
+            let failed = ControllerError::new(told).with_source(error);
+            if is_full { failed.temporary() } else { failed }
+        })
+    }
+}
+
+/// Under another name first, so that there is never a part of a file.
+fn write(dir: &Path, index: usize, file: &ContainerFile, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = dir.join(format!("{index}.unfinished"));
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    open.write_all(bytes)?;
+    fchown(&open, Some(file.uid), Some(file.gid))?;
+    open.set_permissions(Permissions::from_mode(file.mode & 0o7777))?;
+    fs::rename(unfinished, dir.join(index.to_string()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::definition::FileKind;
+
+    fn secret() -> ContainerFile {
+        let (source, target) = ("key".to_owned(), "key".to_owned());
+        ContainerFile { kind: FileKind::Secret, source, target, uid: 0, gid: 0, mode: 0o400 }
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_in_memory_with_its_mode_until_it_is_removed() {
+        let root = tempfile::tempdir_in("/dev/shm").unwrap();
+        let files = Files::new(root.path().join("files"));
+        for bytes in ["first", "second"] {
+            files.write("web", vec![(secret(), bytes.into())]).await.unwrap();
+            assert_eq!(fs::read_to_string(files.path("web", 0)).unwrap(), bytes);
+        }
+        assert_eq!(fs::metadata(files.path("web", 0)).unwrap().mode() & 0o7777, 0o400);
+        files.remove("web").await.unwrap();
+        files.remove("web").await.unwrap();
+        assert!(!files.dir("web").exists());
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_not_written_to_a_disk() {
+        let dir = env!("CARGO_MANIFEST_DIR");
+        let files = Files::new(Path::new(dir).join("tests"));
+        let refused = files.write("disk", vec![(secret(), Vec::new())]).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("/dev/shm"), "{refused:#}");
+        assert!(!files.path("disk", 0).exists());
+        files.remove("disk").await.unwrap();
+    }
+}

@@ -1,0 +1,34 @@
+//! An agent that runs containers on a Docker engine.
+//!
+//! What is not about containers is in [`agent_kit`]. From a definition to a container:
+//!
+//! - [`definition`]: what a task is, as it stands in a task file; [`dependencies`]: what the
+//!   agent's owner adds in confidence.
+//! - [`engine`]: the connection to the engine; [`error`]: its errors.
+//! - [`executor`], [`controller`]: the library's executor and controller for containers.
+//! - [`labels`], [`name`]: how containers are named and found again.
+//! - [`end`]: how a container has ended.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("docker-agent is for Linux: agent-kit needs /proc");
+
+mod container;
+pub mod controller;
+mod create;
+pub mod definition;
+pub mod dependencies;
+pub mod end;
+pub mod engine;
+mod env_file;
+pub mod error;
+mod events;
+pub mod executor;
+mod files;
+mod jobs;
+pub mod labels;
+mod logs;
+pub mod name;
+mod network;
+mod ports;
+mod pull;
+mod requests;

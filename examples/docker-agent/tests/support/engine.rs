@@ -1,0 +1,80 @@
+//! The engine of a test: the one of `DOCKER_HOST`, or one of the test's own.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use docker_agent::engine::Engine;
+use tempfile::TempDir;
+
+/// The image of one static program that `.ci/docker` makes.
+pub const IMAGE: &str = "onward-test/busybox:1";
+
+/// The engine in `DOCKER_HOST`. Without one the test is reported as skipped.
+pub fn engine(test: &str) -> Option<Engine> {
+    if std::env::var_os("DOCKER_HOST").is_some_and(|host| !host.is_empty()) {
+        return Some(Engine::from_env());
+    }
+    skip(test, "DOCKER_HOST is not set; run it with .ci/docker run");
+    None
+}
+
+fn skip(test: &str, why: &str) {
+    // Past the test harness, which shows the output of a failed test only.
+    std::io::stderr().write_all(format!("skipped: {test} ({why})\n").as_bytes()).unwrap();
+}
+
+/// An engine that a test starts, stops and kills.
+pub struct OwnEngine {
+    dir: TempDir,
+}
+
+impl OwnEngine {
+    /// Starts an engine. Without `DOCKER_HOST`, the machine is not asked for one either, and the
+    /// test is reported as skipped.
+    pub fn start(test: &str, flags: &[&str]) -> Option<Self> {
+        engine(test)?;
+        let own = Self { dir: TempDir::new().unwrap() };
+        own.start_again(flags);
+        Some(own)
+    }
+
+    /// Starts it again, after `stop` or `kill`.
+    pub fn start_again(&self, flags: &[&str]) {
+        self.script("start", flags);
+    }
+
+    /// Stops it in its own good time.
+    pub fn stop(&self) {
+        self.script("stop", &[]);
+    }
+
+    /// Kills it.
+    pub fn kill(&self) {
+        self.script("kill", &[]);
+    }
+
+    /// How it is reached.
+    pub fn engine(&self) -> Engine {
+        Engine::new(format!("unix://{}/docker.sock", self.dir.path().display()))
+    }
+
+    /// The directory with all that it has.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn script(&self, command: &str, flags: &[&str]) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.ci/docker");
+        let mut script = Command::new(script);
+        let done = script.arg(command).arg(self.dir.path()).args(flags).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), ".ci/docker {command} has failed: {told}");
+    }
+}
+
+impl Drop for OwnEngine {
+    fn drop(&mut self) {
+        self.script("remove", &[]);
+    }
+}

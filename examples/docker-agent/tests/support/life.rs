@@ -1,0 +1,129 @@
+//! A task under a worker, and how it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use docker_agent::definition::DockerDefinition;
+use docker_agent::executor::DockerExecutor;
+use onward::agent::policy::Backoff;
+use onward::agent::{Driver, DriverHandle, Policy, TokioRuntime};
+use onward::exec::{Controller as _, Executor as _};
+use onward::{AnyTask, Assignment, TaskState, TaskStatus};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::engine::IMAGE;
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A definition with the image that is there, and this line for its shell.
+pub fn shell(line: &str) -> DockerDefinition {
+    let mut definition = DockerDefinition::new(IMAGE).with_args(["sh", "-c", line]);
+    // Process 1 has no handlers unless it sets them.
+    definition.init = Some(true);
+    definition.stop_grace = Duration::from_secs(2);
+    definition
+}
+
+/// A task that runs under a driver.
+pub struct Life {
+    pub id: String,
+    pub executor: DockerExecutor,
+    pub handle: DriverHandle<DockerDefinition>,
+    assignment: Assignment<DockerDefinition>,
+    driver: JoinHandle<()>,
+}
+
+impl Life {
+    /// Begins a task with an id of its own.
+    pub fn begin(executor: &DockerExecutor, name: &str, definition: DockerDefinition) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::begin_with_id(executor, format!("{name}-{}-{count}", std::process::id()), definition)
+    }
+
+    /// Begins a task with this id.
+    pub fn begin_with_id(
+        executor: &DockerExecutor,
+        id: String,
+        definition: DockerDefinition,
+    ) -> Self {
+        let assignment = Assignment::new(&*id, definition);
+        let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let policy = Policy::default().with_backoff(backoff).with_shutdown_grace(PATIENCE);
+        let runtime = Arc::new(TokioRuntime::current());
+        let mut driver =
+            Driver::new(task, assignment.clone(), executor.clone(), runtime).with_policy(policy);
+        let handle = driver.handle();
+        let driver = tokio::spawn(async move {
+            driver.run().await;
+        });
+        Self { id, executor: executor.clone(), handle, assignment, driver }
+    }
+
+    /// Waits for a status.
+    pub async fn until(&self, what: &str, is_it: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
+        let waiting = async {
+            loop {
+                let status = self.handle.status();
+                if is_it(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("{}: not {what}: {:?}", self.id, self.handle.status()))
+    }
+
+    /// Waits until the task is in this state, or has ended in another way.
+    pub async fn reaches(&self, state: TaskState) -> TaskStatus {
+        let status = self.until(state.as_str(), |status| status.state >= state).await;
+        assert_eq!(status.state, state, "{status:?}");
+        status
+    }
+
+    /// Waits for the end.
+    pub async fn ends(&self) -> TaskStatus {
+        self.until("ended", |status| status.state >= TaskState::Complete).await
+    }
+
+    /// Asks for another state or definition.
+    pub fn update(
+        &self,
+        change: impl FnOnce(Assignment<DockerDefinition>) -> Assignment<DockerDefinition>,
+    ) {
+        self.handle.update(change(self.assignment.clone())).unwrap();
+    }
+
+    /// Shuts the task down.
+    pub async fn shut_down(&self) -> TaskStatus {
+        self.update(|assignment| assignment.with_desired_state(TaskState::Shutdown));
+        self.ends().await
+    }
+
+    /// Removes what there is of the task, and checks that nothing is left.
+    pub async fn remove(self) {
+        self.driver.abort();
+        _ = self.driver.await;
+        let removing = async {
+            let mut controller = self.executor.controller(&self.assignment).await.unwrap();
+            while let Err(error) = controller.remove().await {
+                assert!(error.is_temporary(), "{error:#}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            self.executor.list().await.unwrap()
+        };
+        let left = timeout(PATIENCE, removing).await.expect("the task cannot be removed");
+        assert!(!left.contains(&self.id), "something is left of {}", self.id);
+    }
+}
+
+/// The status with its container's exit code.
+pub fn exit_code(status: &TaskStatus) -> Option<i32> {
+    status.container_status.as_ref().and_then(|container| container.exit_code)
+}
