@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_dropped_job_runs_to_its_end_before_the_next() {
         let jobs = Jobs::default();
         let done = Arc::new(Mutex::new(Vec::new()));

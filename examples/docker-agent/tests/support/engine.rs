@@ -8,10 +8,10 @@ use docker_agent::engine::Engine;
 use tempfile::TempDir;
 
 /// The image of one static program that `.ci/docker` makes.
-pub const IMAGE: &str = "onward-test/busybox:1";
+pub(crate) const IMAGE: &str = "onward-test/busybox:1";
 
 /// The engine in `DOCKER_HOST`. Without one the test is reported as skipped.
-pub fn engine(test: &str) -> Option<Engine> {
+pub(crate) fn engine(test: &str) -> Option<Engine> {
     if std::env::var_os("DOCKER_HOST").is_some_and(|host| !host.is_empty()) {
         return Some(Engine::from_env());
     }
@@ -25,14 +25,14 @@ fn skip(test: &str, why: &str) {
 }
 
 /// An engine that a test starts, stops and kills.
-pub struct OwnEngine {
+pub(crate) struct OwnEngine {
     dir: TempDir,
 }
 
 impl OwnEngine {
     /// Starts an engine. Without `DOCKER_HOST`, the machine is not asked for one either, and the
     /// test is reported as skipped.
-    pub fn start(test: &str, flags: &[&str]) -> Option<Self> {
+    pub(crate) fn start(test: &str, flags: &[&str]) -> Option<Self> {
         engine(test)?;
         let own = Self { dir: TempDir::new().unwrap() };
         own.start_again(flags);
@@ -40,27 +40,27 @@ impl OwnEngine {
     }
 
     /// Starts it again, after `stop` or `kill`.
-    pub fn start_again(&self, flags: &[&str]) {
+    pub(crate) fn start_again(&self, flags: &[&str]) {
         self.script("start", flags);
     }
 
     /// Stops it in its own good time.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.script("stop", &[]);
     }
 
     /// Kills it.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.script("kill", &[]);
     }
 
     /// How it is reached.
-    pub fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         Engine::new(format!("unix://{}/docker.sock", self.dir.path().display()))
     }
 
     /// The directory with all that it has.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use super::engine::IMAGE;
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A definition with the image that is there, and this line for its shell.
-pub fn shell(line: &str) -> DockerDefinition {
+pub(crate) fn shell(line: &str) -> DockerDefinition {
     let mut definition = DockerDefinition::new(IMAGE).with_args(["sh", "-c", line]);
     // Process 1 has no handlers unless it sets them.
     definition.init = Some(true);
@@ -28,24 +28,24 @@ pub fn shell(line: &str) -> DockerDefinition {
 }
 
 /// A task that runs under a driver.
-pub struct Life {
-    pub id: String,
-    pub executor: DockerExecutor,
-    pub handle: DriverHandle<DockerDefinition>,
+pub(crate) struct Life {
+    pub(crate) id: String,
+    pub(crate) executor: DockerExecutor,
+    pub(crate) handle: DriverHandle<DockerDefinition>,
     assignment: Assignment<DockerDefinition>,
     driver: JoinHandle<()>,
 }
 
 impl Life {
     /// Begins a task with an id of its own.
-    pub fn begin(executor: &DockerExecutor, name: &str, definition: DockerDefinition) -> Self {
+    pub(crate) fn begin(executor: &DockerExecutor, name: &str, definition: DockerDefinition) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self::begin_with_id(executor, format!("{name}-{}-{count}", std::process::id()), definition)
     }
 
     /// Begins a task with this id.
-    pub fn begin_with_id(
+    pub(crate) fn begin_with_id(
         executor: &DockerExecutor,
         id: String,
         definition: DockerDefinition,
@@ -65,7 +65,7 @@ impl Life {
     }
 
     /// Waits for a status.
-    pub async fn until(&self, what: &str, is_it: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
+    pub(crate) async fn until(&self, what: &str, is_it: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
         let waiting = async {
             loop {
                 let status = self.handle.status();
@@ -81,19 +81,19 @@ impl Life {
     }
 
     /// Waits until the task is in this state, or has ended in another way.
-    pub async fn reaches(&self, state: TaskState) -> TaskStatus {
+    pub(crate) async fn reaches(&self, state: TaskState) -> TaskStatus {
         let status = self.until(state.as_str(), |status| status.state >= state).await;
         assert_eq!(status.state, state, "{status:?}");
         status
     }
 
     /// Waits for the end.
-    pub async fn ends(&self) -> TaskStatus {
+    pub(crate) async fn ends(&self) -> TaskStatus {
         self.until("ended", |status| status.state >= TaskState::Complete).await
     }
 
     /// Asks for another state or definition.
-    pub fn update(
+    pub(crate) fn update(
         &self,
         change: impl FnOnce(Assignment<DockerDefinition>) -> Assignment<DockerDefinition>,
     ) {
@@ -101,13 +101,13 @@ impl Life {
     }
 
     /// Shuts the task down.
-    pub async fn shut_down(&self) -> TaskStatus {
+    pub(crate) async fn shut_down(&self) -> TaskStatus {
         self.update(|assignment| assignment.with_desired_state(TaskState::Shutdown));
         self.ends().await
     }
 
     /// Removes what there is of the task, and checks that nothing is left.
-    pub async fn remove(self) {
+    pub(crate) async fn remove(self) {
         self.driver.abort();
         _ = self.driver.await;
         let removing = async {
@@ -124,6 +124,6 @@ impl Life {
 }
 
 /// The status with its container's exit code.
-pub fn exit_code(status: &TaskStatus) -> Option<i32> {
+pub(crate) fn exit_code(status: &TaskStatus) -> Option<i32> {
     status.container_status.as_ref().and_then(|container| container.exit_code)
 }

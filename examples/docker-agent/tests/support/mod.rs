@@ -1,5 +1,5 @@
 //! What the tests have in common.
 #![allow(dead_code)] // each test uses a part of it
 
-pub mod engine;
-pub mod life;
+pub(crate) mod engine;
+pub(crate) mod life;
