@@ -22,6 +22,9 @@ use crate::name::container_name;
 /// one before. No task's container has such a name.
 const SUCCESSOR: &str = "_successor";
 
+/// The engine's number of failed checks in a row that make a container unhealthy.
+const DEFAULT_RETRIES: i64 = 3;
+
 /// A task's container. It holds what names the container, and nothing of its state.
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
@@ -154,6 +157,17 @@ impl Found {
     pub(crate) fn health(&self) -> HealthStatusEnum {
         let health = self.state.health.as_ref().and_then(|health| health.status);
         health.unwrap_or(HealthStatusEnum::NONE)
+    }
+
+    /// Whether the container's health check has failed too often. The engine reports every
+    /// container with a check as unhealthy once it has ended, so the failures count.
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        let Some(health) = &self.state.health else { return false };
+        let config = self.inspection.config.as_ref();
+        let retries = config.and_then(|config| config.healthcheck.as_ref()?.retries);
+        let retries = retries.filter(|retries| *retries > 0).unwrap_or(DEFAULT_RETRIES);
+        health.status == Some(HealthStatusEnum::UNHEALTHY)
+            && health.failing_streak.is_some_and(|failures| failures >= retries)
     }
 
     /// The exit code. That of a container whose start has failed is the engine's for a command

@@ -1,6 +1,5 @@
 //! How a container has ended: success, or an error with its exit code and the reason.
 
-use bollard::models::HealthStatusEnum;
 use onward::exec::ControllerError;
 
 use crate::container::Found;
@@ -50,7 +49,7 @@ fn reason(found: &Found) -> Option<EndReason> {
             .map_or_else(|| "the host".to_owned(), |limit| bytesize::ByteSize(limit).to_string());
         return Some(EndReason::OutOfMemory { limit });
     }
-    if found.health() == HealthStatusEnum::UNHEALTHY {
+    if found.is_unhealthy() {
         return Some(EndReason::Unhealthy);
     }
     let error = found.state.error.as_ref().filter(|error| !error.is_empty());

@@ -125,14 +125,14 @@ impl Subject for Containers {
             Workload::Runs => "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done".to_owned(),
             Workload::IgnoresShutdown => "trap '' TERM; while :; do sleep 1000; done".to_owned(),
             Workload::Exits(code) => format!("exit {code}"),
-            // Process 1 cannot be killed by its own signal, so a child is, and its shell exits
-            // with the code that a shell has then.
-            Workload::DiesOfSignal(signal) => format!("sh -c 'kill -{signal} $$'"),
+            Workload::DiesOfSignal(signal) => format!("kill -{signal} $$"),
             Workload::Fails => "exit 1".to_owned(),
             _ => return None,
         };
         let script = format!("echo >> /marks/{id}; {then}");
         let mut definition = DockerDefinition::new(IMAGE).with_args(["sh", "-c", &script]);
+        // Process 1 cannot be killed by a signal of its own.
+        definition.init = Some(matches!(workload, Workload::DiesOfSignal(_)));
         definition.stop_grace = Duration::from_secs(match workload {
             Workload::IgnoresShutdown => 600,
             _ => 5,

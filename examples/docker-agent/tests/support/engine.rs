@@ -78,3 +78,23 @@ impl Drop for OwnEngine {
         self.script("remove", &[]);
     }
 }
+
+impl OwnEngine {
+    /// Runs a line in a container's shell.
+    pub(crate) fn exec(&self, container: &str, line: &str) -> String {
+        exec_at(self.engine().host(), container, line, "")
+    }
+}
+
+/// Runs a line in a container's shell as this user, on the engine of `DOCKER_HOST`.
+pub(crate) fn exec(container: &str, line: &str, user: &str) -> String {
+    exec_at(Engine::from_env().host(), container, line, user)
+}
+
+fn exec_at(host: &str, container: &str, line: &str, user: &str) -> String {
+    let mut docker = Command::new("docker");
+    docker.args(["--host", host, "exec", "--user", user, container, "sh", "-c", line]);
+    let done = docker.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}

@@ -38,7 +38,11 @@ pub(crate) struct Life {
 
 impl Life {
     /// Begins a task with an id of its own.
-    pub(crate) fn begin(executor: &DockerExecutor, name: &str, definition: DockerDefinition) -> Self {
+    pub(crate) fn begin(
+        executor: &DockerExecutor,
+        name: &str,
+        definition: DockerDefinition,
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self::begin_with_id(executor, format!("{name}-{}-{count}", std::process::id()), definition)
@@ -65,7 +69,11 @@ impl Life {
     }
 
     /// Waits for a status.
-    pub(crate) async fn until(&self, what: &str, is_it: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        is_it: impl Fn(&TaskStatus) -> bool,
+    ) -> TaskStatus {
         let waiting = async {
             loop {
                 let status = self.handle.status();
@@ -111,10 +119,12 @@ impl Life {
         self.driver.abort();
         _ = self.driver.await;
         let removing = async {
-            let mut controller = self.executor.controller(&self.assignment).await.unwrap();
-            while let Err(error) = controller.remove().await {
-                assert!(error.is_temporary(), "{error:#}");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+            // A definition without a controller has made nothing.
+            if let Ok(mut controller) = self.executor.controller(&self.assignment).await {
+                while let Err(error) = controller.remove().await {
+                    assert!(error.is_temporary(), "{error:#}");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
             self.executor.list().await.unwrap()
         };

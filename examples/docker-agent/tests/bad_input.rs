@@ -1,0 +1,137 @@
+//! Definitions, ids and engines that are wrong: what is refused, and in which words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+mod support;
+
+use std::time::Duration;
+
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::CreateContainerOptions;
+use docker_agent::definition::{Cpus, DockerDefinition};
+use docker_agent::engine::Engine;
+use docker_agent::executor::DockerExecutor;
+use onward::exec::Executor as _;
+use onward::{TaskState, TaskStatus};
+use support::engine::{IMAGE, engine};
+use support::life::{Life, shell};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+fn err(status: &TaskStatus) -> String {
+    status.err.clone().unwrap_or_default().into_owned()
+}
+
+#[tokio::test]
+async fn a_task_of_any_id_lives_and_is_found_again() {
+    let Some(engine) = engine("a_task_of_any_id_lives_and_is_found_again") else { return };
+    let executor = DockerExecutor::new(engine, "bad/input?");
+    for id in ["", "..", "a/b", "a b?c#d%2F", "ä ö", "_2F", "\"}]"] {
+        let life = Life::begin_with_id(&executor, id.to_owned(), shell("exit 0"));
+        assert_eq!(life.ends().await.state, TaskState::Complete, "{id:?}");
+        assert!(executor.list().await.unwrap().contains(&life.id));
+        life.remove().await;
+    }
+    let long = Life::begin_with_id(&executor, "/".repeat(500), shell("exit 0"));
+    let status = long.ends().await;
+    assert_eq!(status.state, TaskState::Rejected);
+    assert!(err(&status).contains("the task's id is too long"), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_the_engine_refuses_is_told_in_its_words() {
+    let Some(engine) = engine("what_the_engine_refuses_is_told_in_its_words") else { return };
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let with = |change: fn(&mut DockerDefinition)| {
+        let mut definition = shell("exit 0");
+        change(&mut definition);
+        definition
+    };
+    for (definition, words) in [
+        (with(|task| task.resources.memory = Some(1)), "Minimum memory limit allowed is"),
+        (
+            with(|task| task.resources.cpus = Some(Cpus(1_000_000 * 1_000_000_000))),
+            "Range of CPUs is from",
+        ),
+        (with(|task| task.platform = Some("linux/arm64".to_owned())), "linux/arm64"),
+        (with(|task| task.stop_signal = Some("NONSENSE".to_owned())), "NONSENSE"),
+        (with(|task| task.capability_add = vec!["FLYING".to_owned()]), "FLYING"),
+        (with(|task| task.hosts = vec!["nonsense".to_owned()]), "nonsense"),
+        (with(|task| task.image = "a b".to_owned()), "\"a b\" is no image"),
+        (
+            with(|task| task.container_name = Some("../x".to_owned())),
+            "\"../x\" cannot be a container's name",
+        ),
+        (with(|task| task.env_file = Some("/no/such/env".into())), "/no/such/env"),
+        (
+            with(|task| task.privileges.credential_spec = Some(String::new())),
+            "privileges.credential_spec",
+        ),
+    ] {
+        let life = Life::begin(&executor, "refused", definition);
+        let status = life.ends().await;
+        assert_eq!(status.state, TaskState::Rejected, "{words}: {status:?}");
+        assert!(err(&status).contains(words), "{words}: {status:?}");
+        life.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_container_of_someone_else_is_not_touched() {
+    let Some(engine) = engine("a_container_of_someone_else_is_not_touched") else { return };
+    let client = engine.client().await.unwrap().clone();
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let name = format!("someone-{}", std::process::id());
+    let options = CreateContainerOptions { name: Some(name.clone()), ..Default::default() };
+    let body = ContainerCreateBody {
+        image: Some(IMAGE.to_owned()),
+        cmd: Some(vec!["true".to_owned()]),
+        ..Default::default()
+    };
+    let other = client.create_container(Some(options), body).await.unwrap().id;
+    let mut definition = shell("exit 0");
+    definition.container_name = Some(name);
+    let life = Life::begin(&executor, "name-in-use", definition);
+    let status = life.ends().await;
+    assert_eq!(status.state, TaskState::Rejected);
+    assert!(err(&status).contains("is already in use by container"), "{status:?}");
+    life.remove().await;
+    client.inspect_container(&other, None).await.expect("the container is still there");
+    client.remove_container(&other, None).await.unwrap();
+}
+
+/// Waits for the error of a task that waits for its engine.
+async fn waits(engine: Engine, words: &str) {
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let life = Life::begin(&executor, "no-engine", shell("exit 0"));
+    let status = life.until(words, |status| err(status).contains(words)).await;
+    assert_eq!(status.state, TaskState::Preparing);
+    assert!(executor.list().await.unwrap_err().is_temporary());
+}
+
+/// A server that answers every request so.
+async fn server(answer: &'static str) -> Engine {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            _ = client.read(&mut [0; 4096]).await;
+            _ = client.write_all(answer.as_bytes()).await;
+            // Until it has been read.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    Engine::new(format!("tcp://{address}"))
+}
+
+#[tokio::test]
+async fn a_task_waits_for_an_engine_that_cannot_be_used() {
+    waits(Engine::new("unix:///no/such/socket"), "/no/such/socket").await;
+    waits(Engine::new("nonsense"), "no Docker engine answers at nonsense").await;
+    waits(server("nonsense\r\n\r\n").await, "no Docker engine answers at tcp://127.0.0.1:").await;
+    let html = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
+    waits(server(html).await, "no Docker engine answers at tcp://127.0.0.1:").await;
+    let old = "HTTP/1.1 200 OK\r\ncontent-length: 21\r\nconnection: close\r\n\r\n{\"ApiVersion\":\"1.24\"}";
+    waits(server(old).await, "version 1.41 is needed (Docker 20.10)").await;
+}
