@@ -45,12 +45,13 @@ pub(crate) fn failed(what: impl Into<Cow<'static, str>>, error: ClientError) -> 
     if let ClientError::DockerResponseServerError { status_code: status, message } = error {
         let message = message.trim_end().to_owned();
         let failed = failed.with_source(EngineError { status, message });
-        return if is_final(status) { failed } else { failed.temporary() };
+        return if is_refusal(status) { failed } else { failed.temporary() };
     }
     failed.with_source(error).temporary()
 }
 
-fn is_final(status: u16) -> bool {
+/// Whether the same request would be refused again.
+pub(crate) fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status) && status != TOO_MANY_REQUESTS
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use bollard::Docker;
 use bollard::auth::DockerCredentials;
-use bollard::errors::Error as ClientError;
-use bollard::models::CreateImageInfo;
+use bollard::models::{CreateImageInfo, OciPlatform};
 use bollard::query_parameters::CreateImageOptions;
 use bytesize::ByteSize;
 use futures::StreamExt;
@@ -12,7 +12,7 @@ use onward::exec::{ControllerError, ProgressReporter};
 use tokio::task::JoinHandle;
 
 use crate::engine::Engine;
-use crate::error::{failed, is_not_found};
+use crate::error::{failed, is_not_found, is_refusal, status};
 
 /// A pull that is on its way. It ends if the value is dropped.
 #[derive(Debug)]
@@ -67,16 +67,27 @@ async fn pull(
     request: Request,
     progress: Option<ProgressReporter>,
 ) -> Result<(), ControllerError> {
+    let client = engine.client().await?;
     let Request { image, platform, credentials } = request;
+    let reference = with_tag(&image);
     let options = CreateImageOptions {
-        from_image: Some(with_tag(&image)),
-        platform: platform.unwrap_or_default(),
+        from_image: Some(reference.clone()),
+        platform: platform.clone().unwrap_or_default(),
         ..CreateImageOptions::default()
     };
-    let mut pulled = engine.client().await?.create_image(Some(options), None, credentials).boxed();
+    let mut pulled = client.create_image(Some(options), None, credentials.clone()).boxed();
     let mut layers = Layers::default();
     while let Some(news) = pulled.next().await {
-        let news = news.map_err(|error| refused(&image, error))?;
+        let news = match news {
+            Ok(news) => news,
+            Err(error) => {
+                let refused = failed(format!("the image {image} cannot be pulled"), error);
+                let is_there = is_in_registry(client, &reference, platform, credentials).await;
+                // An error that comes while a pull is on its way has no status.
+                let is_final = is_there == Some(false) && refused.is_temporary();
+                return Err(if is_final { finally(&refused) } else { refused });
+            }
+        };
         if let Some(progress) = &progress {
             layers.note(news);
             progress.report(layers.line(&image));
@@ -85,8 +96,36 @@ async fn pull(
     Ok(())
 }
 
-fn refused(image: &str, error: ClientError) -> ControllerError {
-    failed(format!("the image {image} cannot be pulled"), error)
+/// Whether the registry has the image for the platform and gives it with these credentials. `None`
+/// if that is not known.
+async fn is_in_registry(
+    client: &Docker,
+    reference: &str,
+    platform: Option<String>,
+    credentials: Option<DockerCredentials>,
+) -> Option<bool> {
+    let there = match client.inspect_registry_image(reference, credentials).await {
+        Ok(there) => there,
+        Err(error) => return is_refusal(status(&error)?).then_some(false),
+    };
+    let wanted = match platform {
+        Some(platform) => platform,
+        None => {
+            let engine = client.version().await.ok()?;
+            format!("{}/{}", engine.os?, engine.arch?)
+        }
+    };
+    let mut wanted = wanted.split('/');
+    let (os, architecture) = (wanted.next(), wanted.next());
+    let is_it = |platform: &OciPlatform| {
+        platform.os.as_deref() == os && platform.architecture.as_deref() == architecture
+    };
+    (!there.platforms.is_empty()).then(|| there.platforms.iter().any(is_it))
+}
+
+/// The same error as one that ends the task.
+fn finally(error: &ControllerError) -> ControllerError {
+    ControllerError::new(format!("{error:#}"))
 }
 
 /// Without a tag and a digest, the engine would pull every tag of the image.

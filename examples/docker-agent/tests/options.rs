@@ -37,7 +37,7 @@ fn expected(agent: &str, task: &str) -> Vec<(&'static str, Value)> {
         ("/Config/Image", json!("onward-test/busybox:1")),
         ("/Config/Entrypoint", json!(["sh", "-c"])),
         ("/Config/Cmd", json!(["echo $A; sleep 1000", "x"])),
-        ("/Config/Env", json!(["A=1", "EMPTY=", "DOCKER_RESOURCE_GPU=a,b"])),
+        ("/Config/Env", json!(["A=1", "EMPTY=", "DOCKER_RESOURCE_GPU=a,b", "PATH"])),
         ("/Config/WorkingDir", json!("/tmp")),
         ("/Config/User", json!("1000:1000")),
         ("/HostConfig/GroupAdd", json!(["2000"])),

@@ -93,8 +93,8 @@ pub(crate) fn exec(container: &str, line: &str, user: &str) -> String {
 
 fn exec_at(host: &str, container: &str, line: &str, user: &str) -> String {
     let mut docker = Command::new("docker");
-    docker.args(["--host", host, "exec", "--user", user, container, "sh", "-c", line]);
+    docker.args(["--host", host, "exec", "--user", user, container, "/bin/sh", "-c", line]);
     let done = docker.output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{done:?}");
     String::from_utf8(done.stdout).unwrap()
 }

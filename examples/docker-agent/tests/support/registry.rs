@@ -1,0 +1,166 @@
+//! A registry of one image, in the network of a test's engine.
+
+use std::fs::File;
+use std::net::TcpListener as StdListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use super::engine::OwnEngine;
+
+/// The image `localhost:PORT/web:1`, whose program is busybox.
+pub(crate) struct Registry {
+    port: u16,
+    content: Arc<Content>,
+}
+
+struct Content {
+    manifest: Vec<u8>,
+    config: Vec<u8>,
+    layer: Vec<u8>,
+    /// The header by which a client identifies itself, if it has to.
+    authorization: Option<&'static str>,
+    /// A permit for each half of the layer that may be sent.
+    halves: Semaphore,
+    layers_sent: AtomicUsize,
+}
+
+impl Registry {
+    /// Starts a registry. The layer of its image is held back.
+    pub(crate) fn start(engine: &OwnEngine, authorization: Option<&'static str>) -> Self {
+        let network = File::open(engine.dir().join("net")).unwrap();
+        // A thread of its own, since it does not come back from the network.
+        let listener = thread::spawn(move || {
+            move_into_link_name_space(
+                std::os::fd::AsFd::as_fd(&network),
+                Some(LinkNameSpaceType::Network),
+            )
+            .unwrap();
+            StdListener::bind("127.0.0.1:0").unwrap()
+        });
+        let listener = listener.join().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let content = Arc::new(Content::new(authorization));
+        let listener = TcpListener::from_std(listener).unwrap();
+        let served = content.clone();
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(client, served.clone()));
+            }
+        });
+        Self { port, content }
+    }
+
+    pub(crate) fn image(&self, tag: &str) -> String {
+        format!("localhost:{}/web:{tag}", self.port)
+    }
+
+    /// Lets as many halves of the layer pass.
+    pub(crate) fn let_pass(&self, halves: usize) {
+        self.content.halves.add_permits(halves);
+    }
+
+    /// How often the layer was asked for.
+    pub(crate) fn layers_sent(&self) -> usize {
+        self.content.layers_sent.load(Ordering::SeqCst)
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+impl Content {
+    fn new(authorization: Option<&'static str>) -> Self {
+        let busybox = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
+        let busybox = String::from_utf8(busybox.stdout).unwrap();
+        let mut tar = Command::new("tar");
+        tar.args(["-h", "-cf", "-", "--transform", "s,.*,sleep,", "-C", "/"]);
+        let layer = tar.arg(busybox.trim().trim_start_matches('/')).output().unwrap().stdout;
+        let config = json!({
+            "architecture": "amd64", "os": "linux", "config": { "Cmd": ["/sleep", "1000"] },
+            "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+        });
+        let config = config.to_string().into_bytes();
+        let blob = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "size": bytes.len(), "digest": digest(bytes) });
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": blob("application/vnd.docker.container.image.v1+json", &config),
+            "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", &layer)],
+        });
+        let manifest = manifest.to_string().into_bytes();
+        let (halves, layers_sent) = (Semaphore::new(0), AtomicUsize::new(0));
+        Self { manifest, config, layer, authorization, halves, layers_sent }
+    }
+}
+
+async fn serve(mut client: TcpStream, content: Arc<Content>) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        match client.read_u8().await {
+            Ok(byte) => request.push(byte),
+            Err(_) => return,
+        }
+    }
+    let request = String::from_utf8_lossy(&request).into_owned();
+    let mut words = request.split_ascii_whitespace();
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    if content.authorization.is_some_and(|needed| !request.contains(needed)) {
+        let body = br#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
+        let challenge = "www-authenticate: Basic realm=\"test\"\r\n";
+        return answer(&mut client, method, 401, challenge, body).await;
+    }
+    if path == "/v2/" {
+        return answer(&mut client, method, 200, "", b"{}").await;
+    }
+    if path.ends_with("/manifests/1") || path.ends_with(&digest(&content.manifest)) {
+        let kind = "content-type: application/vnd.docker.distribution.manifest.v2+json\r\n";
+        let headers = format!("{kind}docker-content-digest: {}\r\n", digest(&content.manifest));
+        return answer(&mut client, method, 200, &headers, &content.manifest).await;
+    }
+    if path.ends_with(&digest(&content.config)) {
+        return answer(&mut client, method, 200, "", &content.config).await;
+    }
+    if path.ends_with(&digest(&content.layer)) {
+        content.layers_sent.fetch_add(1, Ordering::SeqCst);
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            content.layer.len()
+        );
+        _ = client.write_all(head.as_bytes()).await;
+        let (first, second) = content.layer.split_at(content.layer.len() / 2);
+        for half in [first, second] {
+            content.halves.acquire().await.unwrap().forget();
+            if client.write_all(half).await.is_err() {
+                return;
+            }
+        }
+        return;
+    }
+    let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
+    answer(&mut client, method, 404, "", body).await;
+}
+
+async fn answer(client: &mut TcpStream, method: &str, status: u16, headers: &str, body: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 {status} x\r\nconnection: close\r\ndocker-distribution-api-version: registry/2.0\r\n\
+         {headers}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    _ = client.write_all(head.as_bytes()).await;
+    if method != "HEAD" {
+        _ = client.write_all(body).await;
+    }
+}
