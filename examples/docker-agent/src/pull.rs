@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use crate::engine::Engine;
 use crate::error::{failed, is_not_found, is_refusal, status};
 
-/// A pull that is on its way. It ends if the value is dropped.
+/// A pull that is on its way. It ends if the value is dropped: then the engine notices, at its next
+/// line of progress, that nobody listens.
 #[derive(Debug)]
 pub(crate) struct Pull(JoinHandle<Result<(), ControllerError>>);
 

@@ -42,7 +42,7 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     let executor = DockerExecutor::new(own.engine(), "pull");
 
     // A pull that is dropped at every poll goes on, and is begun once.
-    let registry = Registry::start(&own, None);
+    let registry = Registry::start(&own, "sleep", None);
     let definition = DockerDefinition::new(registry.image("1"));
     let assignment = Assignment::new("shared", definition);
     let mut controller = executor.controller(&assignment).await.unwrap();
@@ -71,7 +71,7 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     controller.remove().await.unwrap();
 
     // A pull ends with its controller.
-    let abandoned = Registry::start(&own, None);
+    let abandoned = Registry::start(&own, "usleep", None);
     let assignment = Assignment::new("abandoned", DockerDefinition::new(abandoned.image("1")));
     let mut controller = executor.controller(&assignment).await.unwrap();
     let begun = async {
@@ -79,10 +79,17 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
             _ = timeout(Duration::from_millis(50), controller.prepare()).await;
         }
     };
-    // The engine has the layer: it is that of the other registry.
-    _ = timeout(Duration::from_secs(2), begun).await;
+    timeout(PATIENCE, begun).await.expect("the pull does not begin");
     controller.close().await.unwrap();
     assert!(controller.prepare().await.is_err());
+    // The engine notices when it next shows progress.
+    abandoned.let_pass(1);
+    let ended = async {
+        while abandoned.layers_abandoned() == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("the pull goes on");
 
     // What the registry does not have is rejected, with the engine's words.
     let unknown = Life::begin(&executor, "unknown", DockerDefinition::new(registry.image("2")));
@@ -92,7 +99,7 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     assert!(err.contains("cannot be pulled: manifest unknown"), "{err}");
     unknown.remove().await;
 
-    let private = Registry::start(&own, Some("Basic dXNlcjpzZWNyZXQ="));
+    let private = Registry::start(&own, "sleep", Some("Basic dXNlcjpzZWNyZXQ="));
     private.let_pass(2);
     let definition = DockerDefinition::new(private.image("1"));
     let refused = Life::begin(&executor, "no-credentials", definition.clone());

@@ -31,11 +31,16 @@ struct Content {
     /// A permit for each half of the layer that may be sent.
     halves: Semaphore,
     layers_sent: AtomicUsize,
+    layers_abandoned: AtomicUsize,
 }
 
 impl Registry {
-    /// Starts a registry. The layer of its image is held back.
-    pub(crate) fn start(engine: &OwnEngine, authorization: Option<&'static str>) -> Self {
+    /// Starts a registry. The image has busybox under this name. Its layer is held back.
+    pub(crate) fn start(
+        engine: &OwnEngine,
+        program: &str,
+        authorization: Option<&'static str>,
+    ) -> Self {
         let network = File::open(engine.dir().join("net")).unwrap();
         // A thread of its own, since it does not come back from the network.
         let listener = thread::spawn(move || {
@@ -49,7 +54,7 @@ impl Registry {
         let listener = listener.join().unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let content = Arc::new(Content::new(authorization));
+        let content = Arc::new(Content::new(program, authorization));
         let listener = TcpListener::from_std(listener).unwrap();
         let served = content.clone();
         tokio::spawn(async move {
@@ -70,6 +75,11 @@ impl Registry {
         self.content.halves.add_permits(halves);
     }
 
+    /// How often the engine has gone before it had all of the layer.
+    pub(crate) fn layers_abandoned(&self) -> usize {
+        self.content.layers_abandoned.load(Ordering::SeqCst)
+    }
+
     /// How often the layer was asked for.
     pub(crate) fn layers_sent(&self) -> usize {
         self.content.layers_sent.load(Ordering::SeqCst)
@@ -82,14 +92,14 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 impl Content {
-    fn new(authorization: Option<&'static str>) -> Self {
+    fn new(program: &str, authorization: Option<&'static str>) -> Self {
         let busybox = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
         let busybox = String::from_utf8(busybox.stdout).unwrap();
         let mut tar = Command::new("tar");
-        tar.args(["-h", "-cf", "-", "--transform", "s,.*,sleep,", "-C", "/"]);
+        tar.args(["-h", "-cf", "-", "--transform", &format!("s,.*,{program},"), "-C", "/"]);
         let layer = tar.arg(busybox.trim().trim_start_matches('/')).output().unwrap().stdout;
         let config = json!({
-            "architecture": "amd64", "os": "linux", "config": { "Cmd": ["/sleep", "1000"] },
+            "architecture": "amd64", "os": "linux", "config": { "Cmd": [format!("/{program}"), "1000"] },
             "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
         });
         let config = config.to_string().into_bytes();
@@ -101,13 +111,19 @@ impl Content {
             "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", &layer)],
         });
         let manifest = manifest.to_string().into_bytes();
-        let (halves, layers_sent) = (Semaphore::new(0), AtomicUsize::new(0));
-        Self { manifest, config, layer, authorization, halves, layers_sent }
+        let halves = Semaphore::new(0);
+        let (layers_sent, layers_abandoned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { manifest, config, layer, authorization, halves, layers_sent, layers_abandoned }
     }
 }
 
 async fn serve(mut client: TcpStream, content: Arc<Content>) {
     let mut request = Vec::new();
+    // An engine tries TLS first.
+    let mut first = [0];
+    if !matches!(client.peek(&mut first).await, Ok(1)) || first == [0x16] {
+        return;
+    }
     while !request.ends_with(b"\r\n\r\n") {
         match client.read_u8().await {
             Ok(byte) => request.push(byte),
@@ -142,7 +158,14 @@ async fn serve(mut client: TcpStream, content: Arc<Content>) {
         _ = client.write_all(head.as_bytes()).await;
         let (first, second) = content.layer.split_at(content.layer.len() / 2);
         for half in [first, second] {
-            content.halves.acquire().await.unwrap().forget();
+            tokio::select! {
+                permit = content.halves.acquire() => permit.unwrap().forget(),
+                // It says no more, so it has gone.
+                _ = client.read_u8() => {
+                    content.layers_abandoned.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+            }
             if client.write_all(half).await.is_err() {
                 return;
             }
