@@ -13,7 +13,7 @@ use onward::exec::ControllerError;
 use onward::lifecycle::ContainerStatus;
 
 use crate::definition::DockerDefinition;
-use crate::error::{CONFLICT, failed, is_not_found, status};
+use crate::error::{CONFLICT, is_not_found, status, unanswered};
 use crate::executor::Shared;
 use crate::labels;
 use crate::name::container_name;
@@ -84,7 +84,9 @@ impl Container {
         let client = self.shared.engine.client().await?;
         match client.rename_container(id, RenameContainerOptions { name }).await {
             Err(error) if is_not_found(&error) || status(&error) == Some(CONFLICT) => Ok(()),
-            renamed => renamed.map_err(|error| failed("the container cannot be renamed", error)),
+            renamed => {
+                renamed.map_err(|error| unanswered("the container cannot be renamed", error))
+            }
         }
     }
 
@@ -108,7 +110,7 @@ impl Container {
             ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let client = self.shared.engine.client().await?;
         let listed = client.list_containers(Some(options)).await;
-        let listed = listed.map_err(|error| failed("containers cannot be listed", error))?;
+        let listed = listed.map_err(|error| unanswered("containers cannot be listed", error))?;
         Ok(listed.into_iter().filter_map(|container| container.id).collect())
     }
 }
@@ -121,7 +123,7 @@ impl Shared {
             match client.inspect_container(name, None::<InspectContainerOptions>).boxed().await {
                 Ok(inspection) => inspection,
                 Err(error) if is_not_found(&error) => return Ok(None),
-                Err(error) => return Err(failed("the container cannot be inspected", error)),
+                Err(error) => return Err(unanswered("the container cannot be inspected", error)),
             };
         let (Some(id), Some(state)) = (inspection.id.clone(), inspection.state.clone()) else {
             let told = "the engine has reported a container without an id or a state";
@@ -173,7 +175,7 @@ impl Found {
     /// The exit code. That of a container whose start has failed is the engine's for a command
     /// that is missing or not executable.
     pub(crate) fn exit_code(&self) -> Option<i32> {
-        let code = self.state.exit_code.and_then(|code| i32::try_from(code).ok());
+        let code = self.state.exit_code.and_then(|code| u8::try_from(code).ok()).map(i32::from);
         match self.phase() {
             Phase::Created => code.filter(|code| matches!(code, 126 | 127)),
             Phase::Running => None,

@@ -25,9 +25,12 @@ pub enum EndReason {
 ///
 /// # Errors
 ///
-/// The exit code is not 0, or the container was unhealthy.
+/// The exit code is not 0 or not known, or the container was unhealthy.
 pub(crate) fn result(found: &Found) -> Result<(), ControllerError> {
-    let code = found.exit_code().unwrap_or(0);
+    let Some(code) = found.exit_code() else {
+        let told = format!("task: unknown exit code ({:?})", found.state.exit_code);
+        return Err(ControllerError::new(told).with_container_status(found.container_status()));
+    };
     let reason = reason(found);
     let error = match (code, reason) {
         (0, Some(unhealthy @ EndReason::Unhealthy)) => ControllerError::wrap(unhealthy),
@@ -54,4 +57,30 @@ fn reason(found: &Found) -> Option<EndReason> {
     }
     let error = found.state.error.as_ref().filter(|error| !error.is_empty());
     error.cloned().map(EndReason::Engine)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum};
+
+    use super::*;
+
+    fn ended(exit_code: Option<i64>) -> Found {
+        let status = Some(ContainerStateStatusEnum::EXITED);
+        let state = ContainerState { status, exit_code, ..ContainerState::default() };
+        let inspection = Box::new(ContainerInspectResponse::default());
+        Found { id: "x".to_owned(), state, inspection }
+    }
+
+    #[test]
+    fn an_exit_code_that_is_not_known_is_no_success() {
+        for unknown in [None, Some(-1), Some(i64::from(u32::MAX))] {
+            let error = result(&ended(unknown)).unwrap_err();
+            assert!(error.to_string().starts_with("task: unknown exit code"), "{error}");
+            assert_eq!(error.exit_code(), None);
+        }
+        assert!(result(&ended(Some(0))).is_ok());
+        assert_eq!(result(&ended(Some(255))).unwrap_err().exit_code(), Some(255));
+    }
 }

@@ -1,13 +1,16 @@
 //! The connection to a Docker engine, and the version of its API.
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::errors::Error as ClientError;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use onward::exec::ControllerError;
 use tokio::sync::OnceCell;
 
-use crate::error::failed;
+use crate::error::unanswered;
 
 /// The oldest API that is enough: that of Docker 20.10.
 const OLDEST: (usize, usize) = (1, 41);
@@ -27,23 +30,39 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     host: String,
+    certificates: Option<PathBuf>,
     client: OnceCell<Docker>,
 }
 
 impl Engine {
     /// The engine at this address: `unix://PATH`, `tcp://HOST:PORT`, or `ssh://USER@HOST`.
-    ///
-    /// With `tcp`, the variables `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` ask for TLS, as those
-    /// of the docker command do.
     pub fn new(host: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { host: host.into(), client: OnceCell::new() }))
+        Self::with(host.into(), None)
     }
 
-    /// The engine at the address in `DOCKER_HOST`, or at [`DEFAULT_HOST`].
+    /// The engine at this address, `tcp://HOST:PORT`, over TLS. `certificates` is a directory with
+    /// the files of the docker command: `ca.pem`, `cert.pem` and `key.pem`.
+    pub fn with_tls(host: impl Into<String>, certificates: impl Into<PathBuf>) -> Self {
+        Self::with(host.into(), Some(certificates.into()))
+    }
+
+    /// The engine that the docker command would use: at the address in `DOCKER_HOST`, or at
+    /// [`DEFAULT_HOST`].
+    ///
+    /// `DOCKER_TLS_VERIFY` asks for TLS, with the certificates in `DOCKER_CERT_PATH` or in
+    /// `~/.docker`.
     #[must_use]
     pub fn from_env() -> Self {
-        let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-        Self::new(host.unwrap_or_else(|| DEFAULT_HOST.to_owned()))
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let host = set("DOCKER_HOST").and_then(|host| host.into_string().ok());
+        let home = || set("HOME").map(|home| PathBuf::from(home).join(".docker"));
+        let certificates = set("DOCKER_TLS_VERIFY")
+            .and_then(|_| set("DOCKER_CERT_PATH").map(Into::into).or_else(home));
+        Self::with(host.unwrap_or_else(|| DEFAULT_HOST.to_owned()), certificates)
+    }
+
+    fn with(host: String, certificates: Option<PathBuf>) -> Self {
+        Self(Arc::new(Inner { host, certificates, client: OnceCell::new() }))
     }
 
     /// The address.
@@ -73,9 +92,34 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<Docker, ControllerError> {
-        let told = |error| failed(format!("no Docker engine answers at {}", self.0.host), error);
-        let client = Docker::connect_with_host(&self.0.host).map_err(told)?.with_timeout(PATIENCE);
-        let client = client.negotiate_version().await.map_err(told)?;
+        let client = match &self.0.certificates {
+            Some(dir) if self.0.host.starts_with("tcp://") => {
+                let [key, cert, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| dir.join(name));
+                Docker::connect_with_ssl(
+                    &self.0.host,
+                    &key,
+                    &cert,
+                    &ca,
+                    PATIENCE.as_secs(),
+                    API_DEFAULT_VERSION,
+                )
+            }
+            Some(_) | None => Docker::connect_with_host(&self.0.host),
+        };
+        let client = client.map_err(|error| self.unreachable(error))?.with_timeout(PATIENCE);
+        self.negotiate(client).await
+    }
+
+    /// Agrees with the engine on the version of the API again: after it has come back, it may be an
+    /// older one.
+    pub(crate) async fn renegotiate(&self) -> Result<(), ControllerError> {
+        let client = self.client().await?.clone();
+        // Clones have one version.
+        self.negotiate(client).await.map(|_| ())
+    }
+
+    async fn negotiate(&self, client: Docker) -> Result<Docker, ControllerError> {
+        let client = client.negotiate_version().await.map_err(|error| self.unreachable(error))?;
         let version = client.client_version();
         if (version.major_version, version.minor_version) < OLDEST {
             let (major, minor) = OLDEST;
@@ -88,5 +132,10 @@ impl Engine {
         }
         tracing::debug!(host = self.0.host, api = %version, newest = %API_DEFAULT_VERSION, "connected to the engine");
         Ok(client)
+    }
+
+    /// Whatever the reason is, nothing is known about any container.
+    fn unreachable(&self, error: ClientError) -> ControllerError {
+        unanswered(format!("no Docker engine answers at {}", self.0.host), error)
     }
 }

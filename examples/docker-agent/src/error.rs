@@ -50,6 +50,15 @@ pub(crate) fn failed(what: impl Into<Cow<'static, str>>, error: ClientError) -> 
     failed.with_source(error).temporary()
 }
 
+/// The same for a request whose refusal says nothing about the task: to look at a container, or to end
+/// one. The container may run, so no task ends by it.
+pub(crate) fn unanswered(
+    what: impl Into<Cow<'static, str>>,
+    error: ClientError,
+) -> ControllerError {
+    failed(what, error).temporary()
+}
+
 /// Whether the same request would be refused again.
 pub(crate) fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status) && status != TOO_MANY_REQUESTS
@@ -75,6 +84,13 @@ mod tests {
             assert!(answer(status).is_temporary(), "{status}");
         }
         assert_eq!(format!("{:#}", answer(404)), "x: because");
+    }
+
+    #[test]
+    fn a_refused_look_ends_no_task() {
+        let error =
+            ClientError::DockerResponseServerError { status_code: 400, message: String::new() };
+        assert!(unanswered("x", error).is_temporary());
     }
 
     #[test]

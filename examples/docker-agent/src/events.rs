@@ -106,7 +106,7 @@ async fn read(engine: Engine, agent: String, subscribers: Arc<Subscribers>) {
     filters.insert("type".to_owned(), vec!["container".to_owned()]);
     filters.insert("event".to_owned(), EVENTS.map(str::to_owned).to_vec());
     loop {
-        if let Ok(client) = engine.client().await {
+        if let (Ok(()), Ok(client)) = (engine.renegotiate().await, engine.client().await) {
             // With the last ones that the engine has kept, for what happened since the
             // operation has looked and before the engine reads this.
             let options = EventsOptions {

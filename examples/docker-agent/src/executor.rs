@@ -16,7 +16,7 @@ use crate::controller::DockerController;
 use crate::definition::DockerDefinition;
 use crate::dependencies::{Dependencies, NoDependencies};
 use crate::engine::Engine;
-use crate::error::failed;
+use crate::error::unanswered;
 use crate::events::Events;
 use crate::files::Files;
 use crate::jobs::Jobs;
@@ -152,7 +152,7 @@ impl Executor for DockerExecutor {
         let filters = Some(labels::filter(labels::AGENT, &self.0.agent));
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         let listed = self.0.engine.client().await?.list_containers(Some(options)).await;
-        let listed = listed.map_err(|error| failed("containers cannot be listed", error))?;
+        let listed = listed.map_err(|error| unanswered("containers cannot be listed", error))?;
         let labels = listed.into_iter().filter_map(|container| container.labels);
         let mut ids: BTreeSet<_> =
             labels.filter_map(|mut labels| labels.remove(labels::TASK)).collect();

@@ -9,7 +9,7 @@ use onward::exec::ControllerError;
 use crate::container::{Container, Found};
 use crate::create::{endpoint, is_builtin};
 use crate::definition::Network;
-use crate::error::{CONFLICT, failed, is_not_found, status};
+use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
 use crate::executor::Shared;
 use crate::labels;
 
@@ -79,7 +79,7 @@ impl Shared {
                 filters: Some(HashMap::from([("network".to_owned(), vec![id.clone()])])),
                 ..Default::default()
             };
-            let told = |error| failed(format!("the network {name:?} cannot be removed"), error);
+            let told = |error| unanswered(format!("the network {name:?} cannot be removed"), error);
             if !client.list_containers(Some(options)).await.map_err(told)?.is_empty() {
                 continue;
             }
@@ -100,7 +100,7 @@ impl Shared {
         let client = self.engine.client().await?;
         let listed =
             client.list_networks(Some(ListNetworksOptions { filters: Some(filters) })).await;
-        let listed = listed.map_err(|error| failed("networks cannot be listed", error))?;
+        let listed = listed.map_err(|error| unanswered("networks cannot be listed", error))?;
         // The filter finds parts of names too.
         let mut named = listed.into_iter().filter(|network| network.name.as_deref() == Some(name));
         Ok(named.next().map(|network| NetworkInspect {

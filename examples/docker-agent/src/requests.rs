@@ -16,7 +16,7 @@ use crate::container::{Container, Found, Phase};
 use crate::create::{Surroundings, body, seconds};
 use crate::definition::DockerDefinition;
 use crate::env_file;
-use crate::error::{CONFLICT, failed, is_not_found, status};
+use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
 
 /// The time between two looks at whether a container is gone.
 const POLL: Duration = Duration::from_millis(100);
@@ -131,7 +131,9 @@ impl Container {
         let client = self.shared.engine.patient_client(grace).await?;
         match client.stop_container(&found.id, Some(options)).await {
             Err(error) if is_not_found(&error) => Ok(()),
-            stopped => stopped.map_err(|error| failed("the container cannot be stopped", error)),
+            stopped => {
+                stopped.map_err(|error| unanswered("the container cannot be stopped", error))
+            }
         }
     }
 
@@ -141,7 +143,7 @@ impl Container {
         let client = self.shared.engine.client().await?;
         match client.kill_container(&found.id, Some(options)).await {
             Err(error) if is_not_found(&error) || status(&error) == Some(CONFLICT) => Ok(()),
-            killed => killed.map_err(|error| failed("the container cannot be killed", error)),
+            killed => killed.map_err(|error| unanswered("the container cannot be killed", error)),
         }
     }
 
@@ -178,7 +180,7 @@ impl Container {
                 Err(error) if is_not_found(&error) => return Ok(()),
                 removed => {
                     return removed
-                        .map_err(|error| failed("the container cannot be removed", error));
+                        .map_err(|error| unanswered("the container cannot be removed", error));
                 }
             }
             sleep(POLL).await;

@@ -1,10 +1,14 @@
 //! The engine of a test: the one of `DOCKER_HOST`, or one of the test's own.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use docker_agent::engine::Engine;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 /// The image of one static program that `.ci/docker` makes.
@@ -57,6 +61,16 @@ impl OwnEngine {
     /// How it is reached.
     pub(crate) fn engine(&self) -> Engine {
         Engine::new(format!("unix://{}/docker.sock", self.dir.path().display()))
+    }
+
+    /// Runs a job in the engine's network, in a thread of its own: it does not come back.
+    pub(crate) fn in_its_network<T: Send>(&self, job: impl FnOnce() -> T + Send) -> T {
+        let network = File::open(self.dir().join("net")).unwrap();
+        let enter = || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            job()
+        };
+        thread::scope(|scope| scope.spawn(enter).join().unwrap())
     }
 
     /// The directory with all that it has.

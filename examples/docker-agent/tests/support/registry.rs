@@ -1,13 +1,10 @@
 //! A registry of one image, in the network of a test's engine.
 
-use std::fs::File;
 use std::net::TcpListener as StdListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -41,17 +38,7 @@ impl Registry {
         program: &str,
         authorization: Option<&'static str>,
     ) -> Self {
-        let network = File::open(engine.dir().join("net")).unwrap();
-        // A thread of its own, since it does not come back from the network.
-        let listener = thread::spawn(move || {
-            move_into_link_name_space(
-                std::os::fd::AsFd::as_fd(&network),
-                Some(LinkNameSpaceType::Network),
-            )
-            .unwrap();
-            StdListener::bind("127.0.0.1:0").unwrap()
-        });
-        let listener = listener.join().unwrap();
+        let listener = engine.in_its_network(|| StdListener::bind("127.0.0.1:0").unwrap());
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let content = Arc::new(Content::new(program, authorization));
