@@ -109,12 +109,11 @@ async fn is_in_registry(
         Ok(there) => there,
         Err(error) => return is_refusal(status(&error)?).then_some(false),
     };
-    let wanted = match platform {
-        Some(platform) => platform,
-        None => {
-            let engine = client.version().await.ok()?;
-            format!("{}/{}", engine.os?, engine.arch?)
-        }
+    let wanted = if let Some(platform) = platform {
+        platform
+    } else {
+        let engine = client.version().await.ok()?;
+        format!("{}/{}", engine.os?, engine.arch?)
     };
     let mut wanted = wanted.split('/');
     let (os, architecture) = (wanted.next(), wanted.next());

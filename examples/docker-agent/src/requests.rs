@@ -18,6 +18,10 @@ use crate::definition::DockerDefinition;
 use crate::env_file;
 use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
 
+/// How long the engine may take to create or start a container, in addition to the usual time. If the
+/// agent gave up earlier, a container could come into being after its task was removed.
+const SLOW: Duration = Duration::from_secs(3600);
+
 /// The time between two looks at whether a container is gone.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -61,7 +65,7 @@ impl Container {
         let body = body(definition, surroundings)?;
         let platform = definition.platform.clone().unwrap_or_default();
         let options = CreateContainerOptions { name: Some(name.clone()), platform };
-        let client = self.shared.engine.client().await?;
+        let client = self.shared.engine.patient_client(SLOW).await?;
         match client.create_container(Some(options), body).await {
             Ok(created) => {
                 for warning in created.warnings {
@@ -107,7 +111,7 @@ impl Container {
         }
         // In memory, they do not outlive a restart of the host.
         self.write_files().await?;
-        let client = self.shared.engine.client().await?;
+        let client = self.shared.engine.patient_client(SLOW).await?;
         let Err(error) = client.start_container(&found.id, None::<StartContainerOptions>).await
         else {
             return Ok(());

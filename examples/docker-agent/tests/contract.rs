@@ -133,10 +133,8 @@ impl Subject for Containers {
         let mut definition = DockerDefinition::new(IMAGE).with_args(["sh", "-c", &script]);
         // Process 1 cannot be killed by a signal of its own.
         definition.init = Some(matches!(workload, Workload::DiesOfSignal(_)));
-        definition.stop_grace = Duration::from_secs(match workload {
-            Workload::IgnoresShutdown => 600,
-            _ => 5,
-        });
+        definition.stop_grace =
+            Duration::from_secs(if workload == Workload::IgnoresShutdown { 600 } else { 5 });
         definition.mounts.push(Mount::Bind(BindMount {
             source: self.marks.path().to_owned(),
             target: "/marks".to_owned(),

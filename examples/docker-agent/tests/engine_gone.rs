@@ -7,12 +7,12 @@ mod support;
 use docker_agent::executor::DockerExecutor;
 use onward::{TaskState, TaskStatus};
 use support::engine::OwnEngine;
-use support::life::{Life, exit_code, shell};
+use support::life::{Life, exit_code, shell, when_set};
 
 const LIVE_RESTORE: &[&str] = &["--live-restore"];
 
 /// Ends with 4 when the engine stops it, and with 0 when the file is there.
-const LINE: &str = "trap 'exit 4' TERM; until [ -e /tmp/end ]; do sleep 0.2; done";
+const LINE: &str = "trap 'exit 4' TERM; touch /tmp/set; until [ -e /tmp/end ]; do sleep 0.2; done";
 
 fn has_no_engine(status: &TaskStatus) -> bool {
     status.err.as_deref().is_some_and(|err| !err.is_empty())
@@ -22,18 +22,18 @@ fn has_no_engine(status: &TaskStatus) -> bool {
 async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     let Some(own) = OwnEngine::start("engine with live-restore", LIVE_RESTORE) else { return };
     let executor = DockerExecutor::new(own.engine(), "gone");
-    let running = Life::begin(&executor, "running", shell(LINE));
-    let stopped = Life::begin(&executor, "stopped", shell(LINE));
-    let completes = Life::begin(&executor, "completes", shell(LINE));
-    let ready = Life::begin(&executor, "ready", shell(LINE));
-    let removed = Life::begin(&executor, "removed", shell(LINE));
+    let running = Life::begin(&executor, "running", when_set(shell(LINE)));
+    let stopped = Life::begin(&executor, "stopped", when_set(shell(LINE)));
+    let completes = Life::begin(&executor, "completes", when_set(shell(LINE)));
+    let ready = Life::begin(&executor, "ready", when_set(shell(LINE)));
+    let removed = Life::begin(&executor, "removed", when_set(shell(LINE)));
     for life in [&running, &stopped, &completes, &removed] {
         life.reaches(TaskState::Running).await;
     }
     ready.reaches(TaskState::Running).await;
 
     own.kill();
-    let preparing = Life::begin(&executor, "preparing", shell(LINE));
+    let preparing = Life::begin(&executor, "preparing", when_set(shell(LINE)));
     preparing
         .until("without engine", |status| {
             status.state == TaskState::Preparing && has_no_engine(status)
@@ -65,7 +65,7 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
 async fn a_task_ends_with_its_own_code_when_its_engine_stops_it() {
     let Some(own) = OwnEngine::start("engine without live-restore", &[]) else { return };
     let executor = DockerExecutor::new(own.engine(), "gone");
-    let life = Life::begin(&executor, "stopped-by-engine", shell(LINE));
+    let life = Life::begin(&executor, "stopped-by-engine", when_set(shell(LINE)));
     life.reaches(TaskState::Running).await;
     own.stop();
     own.start_again(&[]);
@@ -74,7 +74,7 @@ async fn a_task_ends_with_its_own_code_when_its_engine_stops_it() {
     assert_eq!(status.err.as_deref(), Some("task: non-zero exit (4)"));
 
     // An engine that was killed kills what it finds.
-    let killed = Life::begin(&executor, "killed-by-engine", shell(LINE));
+    let killed = Life::begin(&executor, "killed-by-engine", when_set(shell(LINE)));
     killed.reaches(TaskState::Running).await;
     own.kill();
     own.start_again(&[]);

@@ -8,7 +8,7 @@ use docker_agent::definition::{BindMount, DockerDefinition, Mount, Port, PullPol
 use docker_agent::executor::DockerExecutor;
 use onward::{TaskState, TaskStatus};
 use support::engine::{IMAGE, engine};
-use support::life::{Life, exit_code, shell};
+use support::life::{Life, exit_code, shell, when_set};
 
 /// The last task's error.
 fn err(status: &TaskStatus) -> &str {
@@ -143,12 +143,9 @@ async fn a_container_gets_the_stop_signal_of_its_definition() {
     let Some(engine) = engine("stop-signal") else { return };
     let executor = DockerExecutor::new(engine, "lives");
     // Healthy when the trap is set.
-    let mut definition =
-        shell("trap 'exit 3' USR1; touch /tmp/set; while :; do sleep 1000 & wait; done");
+    let line = "trap 'exit 3' USR1; touch /tmp/set; while :; do sleep 1000 & wait; done";
+    let mut definition = when_set(shell(line));
     definition.stop_signal = Some("USR1".to_owned());
-    definition.stop_grace = support::life::PATIENCE;
-    let check = r#"{"test": ["CMD", "test", "-e", "/tmp/set"], "interval": "1s", "retries": 60}"#;
-    definition.healthcheck = Some(serde_json::from_str(check).unwrap());
     let life = Life::begin(&executor, "stop-signal", definition);
     life.reaches(TaskState::Running).await;
     let status = life.shut_down().await;
@@ -165,7 +162,7 @@ async fn a_container_that_someone_else_removes_has_failed() {
     let force =
         bollard::query_parameters::RemoveContainerOptions { force: true, ..Default::default() };
     engine.client().await.unwrap().remove_container(&id, Some(force)).await.unwrap();
-    let status = life.ends().await;
+    let status = life.reaches(TaskState::Failed).await;
     assert_eq!((status.state, &*status.message), (TaskState::Failed, "started"));
     // The container is killed first, and its end may be seen or not.
     let seen =

@@ -1,6 +1,6 @@
 //! The engine of a test: the one of `DOCKER_HOST`, or one of the test's own.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use docker_agent::engine::Engine;
+use rustix::mount::{MountFlags, mount};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
@@ -40,6 +41,17 @@ impl OwnEngine {
         engine(test)?;
         let own = Self { dir: TempDir::new().unwrap() };
         own.start_again(flags);
+        Some(own)
+    }
+
+    /// Starts an engine whose data are on a disk of 24 MiB.
+    pub(crate) fn start_on_small_disk(test: &str) -> Option<Self> {
+        engine(test)?;
+        let own = Self { dir: TempDir::new().unwrap() };
+        let data = own.dir().join("data");
+        fs::create_dir(&data).unwrap();
+        mount(c"small", &data, c"tmpfs", MountFlags::empty(), c"size=24m").unwrap();
+        own.start_again(&[]);
         Some(own)
     }
 

@@ -27,6 +27,15 @@ pub(crate) fn shell(line: &str) -> DockerDefinition {
     definition
 }
 
+/// The same, and the task is RUNNING when its line has made the file `/tmp/set`.
+pub(crate) fn when_set(definition: DockerDefinition) -> DockerDefinition {
+    let check =
+        r#"{"test": ["CMD", "test", "-e", "/tmp/set"], "interval": "500ms", "retries": 200}"#;
+    let healthcheck = Some(serde_json::from_str(check).unwrap());
+    // The traps of a shell wait for its commands, and a machine may be busy.
+    DockerDefinition { healthcheck, stop_grace: PATIENCE, ..definition }
+}
+
 /// A task that runs under a driver.
 pub(crate) struct Life {
     pub(crate) id: String,
@@ -95,9 +104,11 @@ impl Life {
         status
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and for the exit code: the state is reported before it.
     pub(crate) async fn ends(&self) -> TaskStatus {
-        self.until("ended", |status| status.state >= TaskState::Complete).await
+        let is_known =
+            |status: &TaskStatus| status.container_status.is_none() || exit_code(status).is_some();
+        self.until("ended", |status| status.state >= TaskState::Complete && is_known(status)).await
     }
 
     /// Asks for another state or definition.
