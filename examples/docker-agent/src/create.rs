@@ -1,23 +1,23 @@
 //! A definition in the words of the Engine API: the body of `POST /containers/create`.
 
+mod mounts;
+mod security;
+
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
-    HostConfigIsolationEnum, HostConfigLogConfig, Mount as ApiMount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType, MountVolumeOptions,
-    MountVolumeOptionsDriverConfig, NetworkingConfig, PortBinding, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    HostConfigIsolationEnum, HostConfigLogConfig, NetworkingConfig, PortBinding, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use onward::exec::ControllerError;
 
-use crate::definition::{
-    AppArmor, BindMount, DockerDefinition, HealthCheck, Isolation, Mount, Network, Privileges,
-    Propagation, Resources, SeLinux, Seccomp, TmpfsMount, VolumeMount,
-};
+use crate::definition::{DockerDefinition, HealthCheck, Isolation, Network, Port, Resources};
 use crate::labels;
+use mounts::{file_mount, mount};
+use security::security_options;
 
 /// What a container gets beside its definition.
 #[derive(Clone, Debug, Default)]
@@ -158,7 +158,7 @@ fn health(check: &HealthCheck) -> HealthConfig {
     }
 }
 
-fn port(definition: &crate::definition::Port) -> String {
+fn port(definition: &Port) -> String {
     format!("{}/{}", definition.target, definition.protocol)
 }
 
@@ -180,124 +180,6 @@ fn port_bindings(
         });
     }
     Some(bindings).filter(|bindings| !bindings.is_empty())
-}
-
-fn mount(mount: &Mount) -> ApiMount {
-    match mount {
-        Mount::Bind(mount) => bind(mount),
-        Mount::Volume(mount) => volume(mount),
-        Mount::Tmpfs(mount) => tmpfs(mount),
-    }
-}
-
-fn bind(mount: &BindMount) -> ApiMount {
-    ApiMount {
-        typ: Some(MountType::BIND),
-        source: Some(mount.source.display().to_string()),
-        target: Some(mount.target.clone()),
-        read_only: Some(mount.read_only),
-        consistency: mount.consistency.clone(),
-        bind_options: Some(MountBindOptions {
-            propagation: mount.propagation.map(propagation),
-            non_recursive: mount.non_recursive.then_some(true),
-            create_mountpoint: mount.create_source.then_some(true),
-            read_only_non_recursive: mount.read_only_non_recursive.then_some(true),
-            read_only_force_recursive: mount.read_only_force_recursive.then_some(true),
-        }),
-        ..ApiMount::default()
-    }
-}
-
-fn propagation(propagation: Propagation) -> MountBindOptionsPropagationEnum {
-    match propagation {
-        Propagation::Private => MountBindOptionsPropagationEnum::PRIVATE,
-        Propagation::RPrivate => MountBindOptionsPropagationEnum::RPRIVATE,
-        Propagation::Shared => MountBindOptionsPropagationEnum::SHARED,
-        Propagation::RShared => MountBindOptionsPropagationEnum::RSHARED,
-        Propagation::Slave => MountBindOptionsPropagationEnum::SLAVE,
-        Propagation::RSlave => MountBindOptionsPropagationEnum::RSLAVE,
-    }
-}
-
-fn volume(mount: &VolumeMount) -> ApiMount {
-    let has_driver = mount.driver.is_some() || !mount.driver_options.is_empty();
-    ApiMount {
-        typ: Some(MountType::VOLUME),
-        source: mount.source.clone(),
-        target: Some(mount.target.clone()),
-        read_only: Some(mount.read_only),
-        volume_options: Some(MountVolumeOptions {
-            no_copy: Some(mount.no_copy),
-            labels: map(&mount.labels),
-            driver_config: has_driver.then(|| MountVolumeOptionsDriverConfig {
-                name: mount.driver.clone(),
-                options: map(&mount.driver_options),
-            }),
-            subpath: mount.subpath.clone(),
-        }),
-        ..ApiMount::default()
-    }
-}
-
-fn tmpfs(mount: &TmpfsMount) -> ApiMount {
-    let option = |option: &String| match option.split_once('=') {
-        Some((name, value)) => vec![name.to_owned(), value.to_owned()],
-        None => vec![option.clone()],
-    };
-    ApiMount {
-        typ: Some(MountType::TMPFS),
-        target: Some(mount.target.clone()),
-        read_only: Some(mount.read_only),
-        tmpfs_options: Some(MountTmpfsOptions {
-            size_bytes: mount.size,
-            mode: mount.mode.map(i64::from),
-            options: list(&mount.options).map(|options| options.iter().map(option).collect()),
-        }),
-        ..ApiMount::default()
-    }
-}
-
-fn file_mount(target: String, path: &Path) -> ApiMount {
-    ApiMount {
-        typ: Some(MountType::BIND),
-        source: Some(path.display().to_string()),
-        target: Some(target),
-        read_only: Some(true),
-        ..ApiMount::default()
-    }
-}
-
-fn security_options(privileges: &Privileges) -> Result<Vec<String>, ControllerError> {
-    let Privileges { no_new_privileges, seccomp, apparmor, selinux, credential_spec, .. } =
-        privileges;
-    if credential_spec.is_some() {
-        return Err(ControllerError::new(
-            "`privileges.credential_spec` is for containers of Windows; leave it out",
-        ));
-    }
-    let mut options = Vec::new();
-    if *no_new_privileges {
-        options.push("no-new-privileges".to_owned());
-    }
-    match seccomp {
-        None | Some(Seccomp::Default) => {}
-        Some(Seccomp::Unconfined) => options.push("seccomp=unconfined".to_owned()),
-        Some(Seccomp::Custom(profile)) => options.push(format!("seccomp={profile}")),
-    }
-    match apparmor {
-        None | Some(AppArmor::Default) => {}
-        Some(AppArmor::Disabled) => options.push("apparmor=unconfined".to_owned()),
-        Some(AppArmor::Profile(name)) => options.push(format!("apparmor={name}")),
-    }
-    if let Some(SeLinux { disable, user, role, kind, level }) = selinux {
-        if *disable {
-            options.push("label=disable".to_owned());
-        }
-        for (part, value) in [("user", user), ("role", role), ("type", kind), ("level", level)] {
-            options.extend(value.iter().map(|value| format!("label={part}:{value}")));
-        }
-    }
-    Ok(options)
 }
 
 /// Whether the engine has this network by itself.
@@ -362,26 +244,6 @@ mod tests {
         let refused = body(&definition, Surroundings::default()).unwrap_err();
         assert!(refused.to_string().contains("Windows"), "{refused}");
         assert!(!refused.is_temporary());
-    }
-
-    #[test]
-    fn every_security_option_has_the_engines_form() {
-        let selinux = SeLinux { kind: Some("t".to_owned()), disable: true, ..SeLinux::default() };
-        let privileges = Privileges {
-            no_new_privileges: true,
-            seccomp: Some(Seccomp::Custom("{}".to_owned())),
-            apparmor: Some(AppArmor::Disabled),
-            selinux: Some(selinux),
-            ..Privileges::default()
-        };
-        let expected = [
-            "no-new-privileges",
-            "seccomp={}",
-            "apparmor=unconfined",
-            "label=disable",
-            "label=type:t",
-        ];
-        assert_eq!(security_options(&privileges).unwrap(), expected);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use tokio::sync::Semaphore;
 
 use super::engine::OwnEngine;
 
+/// The number of pieces of a layer.
+pub(crate) const PIECES: usize = 400;
+
 /// The image `localhost:PORT/web:1`, whose program is busybox.
 pub(crate) struct Registry {
     port: u16,
@@ -25,8 +28,8 @@ struct Content {
     layer: Vec<u8>,
     /// The header by which a client identifies itself, if it has to.
     authorization: Option<&'static str>,
-    /// A permit for each half of the layer that may be sent.
-    halves: Semaphore,
+    /// A permit for each piece of the layer that may be sent.
+    pieces: Semaphore,
     layers_sent: AtomicUsize,
     layers_abandoned: AtomicUsize,
 }
@@ -57,9 +60,9 @@ impl Registry {
         format!("localhost:{}/web:{tag}", self.port)
     }
 
-    /// Lets as many halves of the layer pass.
-    pub(crate) fn let_pass(&self, halves: usize) {
-        self.content.halves.add_permits(halves);
+    /// Lets so many pieces of the layer pass.
+    pub(crate) fn let_pass(&self, pieces: usize) {
+        self.content.pieces.add_permits(pieces);
     }
 
     /// How often the engine has gone before it had all of the layer.
@@ -98,9 +101,9 @@ impl Content {
             "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", &layer)],
         });
         let manifest = manifest.to_string().into_bytes();
-        let halves = Semaphore::new(0);
+        let pieces = Semaphore::new(0);
         let (layers_sent, layers_abandoned) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { manifest, config, layer, authorization, halves, layers_sent, layers_abandoned }
+        Self { manifest, config, layer, authorization, pieces, layers_sent, layers_abandoned }
     }
 }
 
@@ -143,17 +146,16 @@ async fn serve(mut client: TcpStream, content: Arc<Content>) {
             content.layer.len()
         );
         _ = client.write_all(head.as_bytes()).await;
-        let (first, second) = content.layer.split_at(content.layer.len() / 2);
-        for half in [first, second] {
+        for piece in content.layer.chunks(content.layer.len().div_ceil(PIECES)) {
             tokio::select! {
-                permit = content.halves.acquire() => permit.unwrap().forget(),
+                permit = content.pieces.acquire() => permit.unwrap().forget(),
                 // It says no more, so it has gone.
                 _ = client.read_u8() => {
                     content.layers_abandoned.fetch_add(1, Ordering::SeqCst);
                     return;
                 }
             }
-            if client.write_all(half).await.is_err() {
+            if client.write_all(piece).await.is_err() {
                 return;
             }
         }
