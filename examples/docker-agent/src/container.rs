@@ -1,4 +1,4 @@
-//! A task's container: how it is found on the engine, and what state it is in.
+//! A task's container: finds it on the engine, and reads its state.
 
 use std::sync::Arc;
 
@@ -18,14 +18,15 @@ use crate::executor::Shared;
 use crate::labels;
 use crate::name::container_name;
 
-/// What the name of a container ends with that an update has made, until it takes the place of the
-/// one before. No task's container has such a name.
+/// The end of the name of a container that an update has created. The container is renamed when the old
+/// one is removed. No task's container has such a name.
 const SUCCESSOR: &str = "_successor";
 
 /// The engine's number of failed checks in a row that make a container unhealthy.
 const DEFAULT_RETRIES: i64 = 3;
 
-/// A task's container. It holds what names the container, and nothing of its state.
+/// A task's container. It holds the ids and the definition, and nothing of the container's
+/// state.
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
     pub(crate) shared: Arc<Shared>,
@@ -78,8 +79,8 @@ impl Container {
         Ok(Some(found))
     }
 
-    /// Gives a container another name. One that is gone, or a name that is taken meanwhile, is for
-    /// the next look.
+    /// Gives a container another name. It is no error if the container is gone or the name is in use: the
+    /// next look finds that out.
     pub(crate) async fn rename(&self, id: &str, name: String) -> Result<(), ControllerError> {
         let client = self.shared.engine.client().await?;
         match client.rename_container(id, RenameContainerOptions { name }).await {
@@ -97,8 +98,8 @@ impl Container {
         Ok(found.filter(|found| found.belongs_to(&self.shared.agent, &self.task)))
     }
 
-    /// The ids of all containers that have this task's label: its container, and what an
-    /// interrupted update has left.
+    /// The ids of all containers that have this task's label: its container, and the
+    /// successor of an interrupted update.
     pub(crate) async fn all(&self) -> Result<Vec<String>, ControllerError> {
         let mut filters = labels::filter(labels::AGENT, &self.shared.agent);
         filters.entry("label".to_owned()).or_default().push(format!(
@@ -116,7 +117,7 @@ impl Container {
 }
 
 impl Shared {
-    /// What the engine reports of a container, if it has one of this name or id.
+    /// Inspects a container by its name or id. `None` if the engine has none.
     pub(crate) async fn inspect(&self, name: &str) -> Result<Option<Found>, ControllerError> {
         let client = self.engine.client().await?;
         let inspection =

@@ -36,7 +36,7 @@ impl Controller for DockerController {
     type Definition = DockerDefinition;
 
     /// Before the start, everything can be changed but the container's name: the container is
-    /// created anew. After it, `resources`, `stop_grace` and `pull` can be changed.
+    /// created again. After it, `resources`, `stop_grace` and `pull` can be changed.
     async fn update(&mut self, definition: &DockerDefinition) -> Result<(), ControllerError> {
         self.check_open()?;
         self.change(definition).boxed().await

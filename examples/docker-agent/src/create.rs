@@ -19,7 +19,7 @@ use crate::labels;
 use mounts::{file_mount, mount};
 use security::security_options;
 
-/// What a container gets beside its definition.
+/// The parts of a container that are not in its definition.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     pub(crate) agent: String,
@@ -215,7 +215,7 @@ fn nanoseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// What is empty is left out: then the image or the engine decides.
+/// An empty list is left out. Then the default of the image or the engine applies.
 fn list<T: Clone>(items: &[T]) -> Option<Vec<T>> {
     (!items.is_empty()).then(|| items.to_vec())
 }

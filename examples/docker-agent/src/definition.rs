@@ -1,4 +1,4 @@
-//! What a container task is: the keys of its `[[task]]` table, and what each does.
+//! Definition of a container task: the keys of its `[[task]]` table.
 
 mod files;
 mod health;
@@ -260,7 +260,7 @@ impl DockerDefinition {
         }
     }
 
-    /// Checks what would be part of a request's path: the image and the container's name.
+    /// Checks the image and the container's name, which become part of a request's path.
     pub(crate) fn check(&self) -> Result<(), ControllerError> {
         let Self { image, container_name, .. } = self;
         if !text::is_image(image) {

@@ -1,12 +1,11 @@
-//! `Dependencies`: what the agent's owner gives in confidence: secrets, configs, credentials.
+//! `Dependencies`: secrets, configs and credentials, which come from the agent's owner.
 
 use bollard::auth::DockerCredentials;
 use onward::exec::ControllerError;
 
 use crate::definition::ContainerFile;
 
-/// Gives what a task needs and no definition has: the bytes of secrets and configs, and the
-/// credentials of registries. None of it is stored by the agent or logged.
+/// Gives the bytes of secrets and configs, and the credentials of registries. No definition has them. None of it is stored by the agent or logged.
 pub trait Dependencies: Send + Sync + 'static {
     /// The bytes of a secret or a config of this task.
     ///

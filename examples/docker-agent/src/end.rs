@@ -16,7 +16,7 @@ pub enum EndReason {
         /// The limit, for people.
         limit: String,
     },
-    /// What the engine has recorded as the container's error.
+    /// The error that the engine has recorded for the container.
     #[error("{0}")]
     Engine(String),
 }

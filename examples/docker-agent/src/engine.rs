@@ -15,7 +15,7 @@ use crate::error::unanswered;
 /// The oldest API that is enough: that of Docker 20.10.
 const OLDEST: (usize, usize) = (1, 41);
 
-/// How long the engine may take for an answer, unless a request says otherwise.
+/// The time after which a request without an answer fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The address that the docker command uses if there is no other.

@@ -35,7 +35,7 @@ pub(crate) fn is_not_found(error: &ClientError) -> bool {
     status(error) == Some(NOT_FOUND)
 }
 
-/// An error of a request as the error of an operation. `what` could not be done.
+/// An error of a request as the error of an operation. `what` is its text.
 ///
 /// A refusal (status 4xx) is final: the same request is refused again. Everything else is
 /// temporary: the engine has an error of its own (5xx), cannot be reached, or has not answered in
@@ -50,8 +50,7 @@ pub(crate) fn failed(what: impl Into<Cow<'static, str>>, error: ClientError) -> 
     failed.with_source(error).temporary()
 }
 
-/// The same for a request whose refusal says nothing about the task: to look at a container, or to end
-/// one. The container may run, so no task ends by it.
+/// The same for a request that looks at a container or ends one. A refusal is temporary too. The container may run, so no task ends by it.
 pub(crate) fn unanswered(
     what: impl Into<Cow<'static, str>>,
     error: ClientError,

@@ -1,7 +1,7 @@
-//! Events of the engine: they wake whoever waits for a container, so that it looks again.
+//! Events of the engine: they wake operations that wait for a container.
 //!
 //! An event is a hint and no more. Events get lost, so a waiting operation also looks now and
-//! then, and only what it sees counts.
+//! then, and only the inspection of the container counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,7 @@ impl Subscription {
     pub(crate) async fn changed(&mut self) {
         _ = timeout(LOOK_AGAIN, async {
             if self.0.changed().await.is_err() {
-                // Nobody reads events any more.
+                // The reader has ended.
                 std::future::pending::<()>().await;
             }
         })
@@ -107,7 +107,7 @@ async fn read(engine: Engine, agent: String, subscribers: Arc<Subscribers>) {
     filters.insert("event".to_owned(), EVENTS.map(str::to_owned).to_vec());
     loop {
         if let (Ok(()), Ok(client)) = (engine.renegotiate().await, engine.client().await) {
-            // With the last ones that the engine has kept, for what happened since the
+            // With the last ones that the engine has kept, for a change since the
             // operation has looked and before the engine reads this.
             let options = EventsOptions {
                 since: Some("1".to_owned()),
@@ -122,7 +122,7 @@ async fn read(engine: Engine, agent: String, subscribers: Arc<Subscribers>) {
                 }
             }
         }
-        // The engine has gone. What waits must see that.
+        // The engine has gone. Operations that wait must see that.
         subscribers.wake(None);
         sleep(PAUSE).await;
     }

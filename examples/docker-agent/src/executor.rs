@@ -1,4 +1,4 @@
-//! `DockerExecutor`, which makes the controllers of container tasks and finds what is left of
+//! `DockerExecutor`, which makes the controllers of container tasks and finds the rests of
 //! tasks.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ use crate::name::{MAX_LEN, container_name, task_of};
 #[derive(Clone, Debug)]
 pub struct DockerExecutor(Arc<Shared>);
 
-/// What all tasks of an executor share.
+/// The parts of an executor that all its tasks share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) agent: String,
@@ -163,9 +163,9 @@ impl Executor for DockerExecutor {
         Ok(ids.into_iter().collect())
     }
 
-    /// Removes all containers of the task, and what else there is of it.
+    /// Removes the containers, files and networks of the task.
     async fn reconcile(&self, id: &str) -> Result<(), ControllerError> {
-        // No request depends on what it was.
+        // No request depends on the definition.
         let container = self.container(id, DockerDefinition::new("unknown"))?;
         self.0.jobs.run(id, async move { container.remove().await }).await
     }

@@ -9,7 +9,7 @@ use onward::exec::ControllerError;
 
 use crate::definition::ContainerFile;
 
-/// What statfs reports for a tmpfs.
+/// The type of a tmpfs in `statfs`.
 const TMPFS: i64 = 0x0102_1994;
 
 /// The directory in which all tasks have theirs.

@@ -1,6 +1,7 @@
-//! Requests that change what there is of a task: one at a time, in order, and each to its end.
+//! Jobs: requests that create, start or remove things of a task. They run in order, one at a time, and
+//! each to its end.
 //!
-//! A request that was sent takes effect even if nobody waits for its answer any more. If the
+//! A request that was sent takes effect even if its future is dropped. If the
 //! future of `prepare` is dropped, the engine may create a container after a later `remove` has
 //! found none. So such a request is a job: it runs to its end, and the next job of the same task
 //! begins after it.

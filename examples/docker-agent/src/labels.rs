@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// What the agent's own labels begin with.
+/// The prefix of the agent's own labels.
 pub const PREFIX: &str = "dev.onward.";
 
 /// The id of the agent that a container or a network belongs to.
@@ -11,7 +11,7 @@ pub const AGENT: &str = "dev.onward.agent";
 /// The id of the task that a container belongs to.
 pub const TASK: &str = "dev.onward.task";
 
-/// The filter of the engine's lists for what has this label with this value.
+/// The filter of the engine's lists by a label and its value.
 pub(crate) fn filter(label: &str, value: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![format!("{label}={value}")])])
 }

@@ -1,9 +1,9 @@
 //! An agent that runs containers on a Docker engine.
 //!
-//! What is not about containers is in [`agent_kit`]. From a definition to a container:
+//! The parts that are not about containers are in [`agent_kit`]. From a definition to a container:
 //!
-//! - [`definition`]: what a task is, as it stands in a task file; [`dependencies`]: what the
-//!   agent's owner adds in confidence.
+//! - [`definition`]: a task as it is written in a task file; [`dependencies`]: its secrets, configs and
+//!   credentials.
 //! - [`engine`]: the connection to the engine; [`error`]: its errors.
 //! - [`executor`], [`controller`]: the library's executor and controller for containers.
 //! - [`labels`], [`name`]: how containers are named and found again.

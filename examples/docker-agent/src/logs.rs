@@ -22,8 +22,8 @@ use position::{Position, tail};
 
 /// The output of a task's container.
 ///
-/// A message is a line with its newline, or a piece of at most 16 KiB of a longer one. What a
-/// terminal has shown is on the standard output. The attributes are those that the options
+/// A message is a line with its newline, or a piece of at most 16 KiB of a longer one. The output
+/// of a terminal is on the standard output. The attributes are those that the options
 /// `labels` and `env` of the log driver ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct DockerLogs {
@@ -100,7 +100,7 @@ impl DockerLogs {
         }
     }
 
-    /// Publishes what comes after the position.
+    /// Publishes the messages after the position.
     async fn read<P: LogPublisher>(
         &self,
         found: &Found,

@@ -26,7 +26,7 @@ impl Container {
             let client = self.shared.engine.client().await?;
             match client.create_network(request(network, &self.shared.agent)).await {
                 Ok(_) => {}
-                // Another agent has made it meanwhile.
+                // Another agent has just created it.
                 Err(error) if status(&error) == Some(CONFLICT) => {}
                 Err(error) => {
                     let Network { name, .. } = network;

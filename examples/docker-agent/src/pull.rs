@@ -1,4 +1,4 @@
-//! Pulling an image: it goes on while nobody waits for it, and shows how far it is.
+//! Pulls images. A pull runs on when the future of `prepare` is dropped, and reports progress.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::error::{failed, is_not_found, is_refusal, status};
 #[derive(Debug)]
 pub(crate) struct Pull(JoinHandle<Result<(), ControllerError>>);
 
-/// What is pulled, and how.
+/// An image to pull, and the credentials for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) image: String,

@@ -26,8 +26,7 @@ const SLOW: Duration = Duration::from_secs(3600);
 const POLL: Duration = Duration::from_millis(100);
 
 impl Container {
-    /// Makes everything that the container needs, and the container: what there is already is left
-    /// as it is.
+    /// Creates the networks, files and container of the task. Those that exist are left as they are.
     pub(crate) async fn make(&self) -> Result<(), ControllerError> {
         let found = if let Some(found) = self.find().await? {
             found
@@ -152,7 +151,7 @@ impl Container {
     }
 
     /// Removes all that there is of the task: containers with their volumes that have no name,
-    /// files in memory, and networks that nobody needs any more.
+    /// files in memory, and networks without a container.
     pub(crate) async fn remove(&self) -> Result<(), ControllerError> {
         let defined = self.definition.networks.iter().map(|network| network.name.clone());
         let mut networks: Vec<_> = defined.collect();
@@ -198,7 +197,7 @@ impl Container {
         self.make_networks().await?;
         self.write_files().await?;
         let successor = self.successor_name();
-        // What an update has left that was interrupted.
+        // The successor of an update that was interrupted.
         if let Some(left) = self.find_named(&successor).await? {
             self.remove_container(&left.id).await?;
         }

@@ -1,4 +1,4 @@
-//! Definitions, ids and engines that are wrong: what is refused, and in which words.
+//! Definitions, ids and engines that are wrong, and the errors for them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 

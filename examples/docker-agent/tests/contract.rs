@@ -25,7 +25,7 @@ use tokio::task::block_in_place;
 
 const AGENT: &str = "contract";
 
-/// What an update changes: the processes, and billionths of processors.
+/// The limits that an update changes: processes, and billionths of processors.
 const BEFORE: (i64, i64) = (100, 500_000_000);
 const AFTER: (i64, i64) = (200, 750_000_000);
 
@@ -44,8 +44,8 @@ impl Containers {
         Self { engine, client, executor, marks: TempDir::new().unwrap() }
     }
 
-    /// An executor of an agent that knows nothing. What the one before has sent has been answered:
-    /// the engine answers it as well if that agent is gone.
+    /// An executor of an agent that knows nothing. The engine has answered every request of the
+    /// one before, as it does when that agent is gone.
     fn new_executor(&self) -> DockerExecutor {
         block_in_place(|| Handle::current().block_on(self.executor.settle()));
         DockerExecutor::new(self.engine.clone(), AGENT)

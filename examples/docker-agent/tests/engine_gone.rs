@@ -73,7 +73,7 @@ async fn a_task_ends_with_its_own_code_when_its_engine_stops_it() {
     assert_eq!((status.state, exit_code(&status)), (TaskState::Failed, Some(4)));
     assert_eq!(status.err.as_deref(), Some("task: non-zero exit (4)"));
 
-    // An engine that was killed kills what it finds.
+    // An engine that was killed kills its containers when it comes back.
     let killed = Life::begin(&executor, "killed-by-engine", when_set(shell(LINE)));
     killed.reaches(TaskState::Running).await;
     own.kill();

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use agent_kit::TaskExecutor as _;
 use docker_agent::definition::{DockerDefinition, LogDriver};
 use docker_agent::executor::DockerExecutor;
 use onward::TaskState;
@@ -155,4 +156,14 @@ async fn a_follower_reads_each_line_once_when_its_engine_comes_back() {
     let expected: Vec<_> = (0..lines.len()).map(|number| format!("{number}\n")).collect();
     assert_eq!(lines, expected);
     life.remove().await;
+}
+
+#[tokio::test]
+async fn the_logs_of_a_task_that_has_ended_without_a_container_end() {
+    let Some(engine) = engine("the_logs_of_a_task_without_a_container") else { return };
+    let executor = DockerExecutor::new(engine, "logs");
+    let publish = |_: LogMessage| std::future::ready(Ok(()));
+    let (definition, follow) = (shell("exit 0"), LogSubscriptionOptions::follow());
+    let logs = executor.logs("never-assigned", &definition, publish, follow, async {});
+    timeout(PATIENCE, logs).await.expect("the logs do not end").unwrap();
 }

@@ -151,7 +151,7 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
         assert!(aliases.contains(&alias.to_owned()), "{aliases:?}");
     }
 
-    // What the container sees of its secret and its config.
+    // The secret and the config, seen from the container.
     let seen = support::engine::exec(
         &id,
         "cd /run/secrets; cat app.key; stat -c ' %u %g %a' app.key; grep -c /run/secrets/app.key.*tmpfs /proc/mounts; stat -c '%u %g %a' /etc/app.conf",

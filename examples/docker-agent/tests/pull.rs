@@ -1,4 +1,4 @@
-//! Pulls from a registry: shared, with progress and credentials, and what is refused.
+//! Pulls from a registry: shared, with progress and credentials, and refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
@@ -90,7 +90,7 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     };
     timeout(PATIENCE, ended).await.expect("the pull goes on");
 
-    // What the registry does not have is rejected, with the engine's words.
+    // An image that the registry does not have is rejected, with the engine's words.
     let unknown = Life::begin(&executor, "unknown", DockerDefinition::new(registry.image("2")));
     let status = unknown.ends().await;
     assert_eq!((status.state, &*status.message), (TaskState::Rejected, "preparing"));

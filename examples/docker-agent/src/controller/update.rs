@@ -9,7 +9,7 @@ use crate::container::{Container, Found, Phase};
 use crate::definition::{DockerDefinition, KEYS, Resources};
 use crate::error::failed;
 
-/// What can be changed after the start.
+/// The keys that can be changed after the start.
 const CHANGEABLE: [&str; 3] = ["resources", "stop_grace", "pull"];
 
 impl DockerController {
@@ -67,7 +67,7 @@ impl Container {
     }
 }
 
-/// What is refused for good leaves the task with the definition that it has.
+/// A final error refuses the update, and the task keeps its definition.
 fn reject(error: ControllerError) -> ControllerError {
     if error.is_temporary() {
         return error;
@@ -115,7 +115,7 @@ fn resources(old: &Resources, new: &Resources) -> Result<ContainerUpdateBody, Co
         pids,
         generic,
     } = new;
-    // The engine takes what is absent for unchanged.
+    // For the engine, an absent limit is unchanged.
     let unset = [
         ("cpus", old.cpus.is_some() && cpus.is_none()),
         ("memory", old.memory.is_some() && memory.is_none()),

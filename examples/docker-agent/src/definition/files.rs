@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerFile {
-    /// What it is. Default: `secret`.
+    /// Secret or config. Default: `secret`.
     #[serde(default)]
     pub kind: FileKind,
     /// The id by which the agent's owner finds the bytes.
@@ -26,7 +26,7 @@ pub struct ContainerFile {
     pub mode: u32,
 }
 
-/// What a [`ContainerFile`] is.
+/// The kind of a [`ContainerFile`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {

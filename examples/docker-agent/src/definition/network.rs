@@ -66,7 +66,7 @@ impl Network {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Port {
-    /// What the port is for, for example `http`. Default: no name.
+    /// The name of the port, for example `http`. Default: no name.
     #[serde(default)]
     pub name: String,
     /// The transport. Default: `tcp`.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// What the processes of a container may do.
+/// Privileges of the processes of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Privileges {

@@ -143,7 +143,7 @@ pub(super) mod some_size {
     }
 }
 
-/// The definition as the Engine API's `ContainerSpec`: what is not set is left out.
+/// The definition as the Engine API's `ContainerSpec`. Options that are not set are left out.
 pub(super) fn container_spec(definition: &DockerDefinition) -> Value {
     let DockerDefinition { image, command, args, env, dir, user, hostname, labels, .. } =
         definition;

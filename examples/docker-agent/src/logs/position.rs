@@ -1,4 +1,4 @@
-//! How far a log was read: what is read again is not published twice.
+//! Position in a log, so that no message is published twice.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -118,7 +118,7 @@ mod tests {
         messages.collect()
     }
 
-    /// Publishes what is new, and returns its texts.
+    /// Publishes new messages, and returns their texts.
     fn read(position: &mut Position, log: &[LogMessage]) -> Vec<String> {
         let options = LogSubscriptionOptions::default();
         let mut replay = position.replay();

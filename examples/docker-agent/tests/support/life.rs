@@ -125,7 +125,7 @@ impl Life {
         self.ends().await
     }
 
-    /// Removes what there is of the task, and checks that nothing is left.
+    /// Removes the task, and checks that nothing is left.
     pub(crate) async fn remove(self) {
         self.driver.abort();
         _ = self.driver.await;

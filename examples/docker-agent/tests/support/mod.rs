@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers of the tests.
 #![allow(dead_code)] // each test uses a part of it
 
 pub(crate) mod engine;
