@@ -6,7 +6,7 @@ mod support;
 
 use docker_agent::definition::{DockerDefinition, HealthCheck};
 use docker_agent::executor::DockerExecutor;
-use onward::{TaskState, TaskStatus};
+use onward::TaskState;
 use support::engine::engine;
 use support::life::{Life, exit_code, shell};
 
@@ -31,11 +31,6 @@ async fn a_container_runs_when_it_is_healthy() {
     );
     life.reaches(TaskState::Starting).await;
     life.reaches(TaskState::Running).await;
-    // The state is reported before the container's process.
-    let has_process = |status: &TaskStatus| {
-        status.container_status.as_ref().is_some_and(|container| container.pid.is_some())
-    };
-    life.until("a container with a process", has_process).await;
     life.remove().await;
 }
 

@@ -97,9 +97,17 @@ impl Life {
             .unwrap_or_else(|_| panic!("{}: not {what}: {:?}", self.id, self.handle.status()))
     }
 
-    /// Waits until the task is in this state, or has ended in another way.
+    /// Waits until the task is in this state, or has ended in another way. RUNNING is reported before
+    /// the container's process and ports.
     pub(crate) async fn reaches(&self, state: TaskState) -> TaskStatus {
-        let status = self.until(state.as_str(), |status| status.state >= state).await;
+        let has_process = |status: &TaskStatus| {
+            status.container_status.as_ref().is_some_and(|container| container.pid.is_some())
+        };
+        let is_there = |status: &TaskStatus| {
+            status.state > state
+                || status.state == state && (state != TaskState::Running || has_process(status))
+        };
+        let status = self.until(state.as_str(), is_there).await;
         assert_eq!(status.state, state, "{status:?}");
         status
     }
