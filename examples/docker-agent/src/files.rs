@@ -45,8 +45,9 @@ impl Files {
     ) -> Result<(), ControllerError> {
         let (this, dir) = (self.clone(), self.dir(container));
         let job = move || {
-            DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+            make_dir(&this.root)?;
             this.check()?;
+            make_dir(&dir)?;
             for (index, (file, bytes)) in files.iter().enumerate() {
                 write(&dir, index, file, bytes)?;
             }
@@ -107,6 +108,11 @@ impl Files {
             if is_full { failed.temporary() } else { failed }
         })
     }
+}
+
+/// Makes a directory that only its owner can read, unless it is there.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// Under another name first, so that there is never a part of a file.
