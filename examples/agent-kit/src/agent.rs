@@ -136,7 +136,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
     /// If you drop the future, the workloads keep running. Their drivers run until the runtime
     /// ends.
     pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order<E::Definition>>) -> Report {
-        let Self { mut assigner, ending, tasks, board, origin, worker, .. } = self;
+        let Self { mut assigner, ending, executor, tasks, board, origin, worker, .. } = self;
         let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
         let mut changes = tasks.changes();
         // The first item is ready at once, and contains all tasks.
@@ -195,6 +195,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         if let Err(panic) = worker.await {
             tracing::error!("the worker panicked: {panic}");
         }
+        executor.settle().await;
         Report { statuses, removal_errors }
     }
 }

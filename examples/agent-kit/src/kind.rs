@@ -71,6 +71,14 @@ pub trait TaskExecutor: Executor<Definition: Definition> + Clone + fmt::Debug {
         ended: impl Future<Output = ()> + Send,
     ) -> impl Future<Output = Result<(), ControllerError>> + Send;
 
+    /// Waits until everything that this executor has sent elsewhere is done. Default: at once.
+    ///
+    /// The agent calls it last, before its program ends. For example, a request that creates a
+    /// container may be on its way to an engine, although its operation was dropped.
+    fn settle(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Returns details of a task for `ps`, as names and values, beside its status. For example, an
     /// agent of containers returns `container` and the first characters of the id. An agent of
     /// processes returns how it finds the processes of the task. Default: nothing.

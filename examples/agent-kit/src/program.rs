@@ -14,8 +14,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Writes a message to standard error. Not with `eprintln`, which panics if that fails.
-    pub(crate) fn complain(self, text: &str) {
+    /// Writes a message to standard error. Does not panic if that fails, unlike `eprintln`.
+    pub fn complain(self, text: &str) {
         _ = writeln!(io::stderr(), "{}: {}", self.name, printable(text));
     }
 }

@@ -1,13 +1,14 @@
 //! `DockerExecutor`, which makes the controllers of container tasks and finds the rests of
 //! tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_kit::TaskExecutor;
 use bollard::query_parameters::ListContainersOptions;
+use onward::TaskStatus;
 use onward::exec::{Assignment, ControllerError, Executor, LogPublisher, LogSubscriptionOptions};
 use tokio::sync::RwLock;
 
@@ -106,18 +107,6 @@ impl DockerExecutor {
         Self::builder(engine, agent).build()
     }
 
-    /// Waits until the engine has answered every request that changes something.
-    ///
-    /// Call it before the process ends: an operation that was dropped may have sent a request that
-    /// is still on its way.
-    ///
-    /// # Cancel safety
-    ///
-    /// If its future is dropped, nothing is lost.
-    pub async fn settle(&self) {
-        self.0.jobs.settle_all().await;
-    }
-
     fn container(
         &self,
         id: &str,
@@ -182,6 +171,18 @@ impl TaskExecutor for DockerExecutor {
     ) -> Result<(), ControllerError> {
         let container = self.container(id, definition.clone())?;
         DockerLogs::new(container).publish(publisher, options, ended).await
+    }
+
+    /// Waits until the engine has answered every request that changes something.
+    async fn settle(&self) {
+        self.0.jobs.settle_all().await;
+    }
+
+    /// Returns the first characters of the container's id, as `docker ps` shows it: `container`.
+    fn details(&self, _: &str, status: &TaskStatus) -> BTreeMap<String, String> {
+        let id = status.container_status.as_ref().map(|found| &*found.container_id);
+        let short = id.and_then(|id| id.get(..12));
+        short.map(|id| ("container".to_owned(), id.to_owned())).into_iter().collect()
     }
 }
 

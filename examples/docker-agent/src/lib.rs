@@ -6,16 +6,20 @@
 //!   credentials.
 //! - [`engine`]: the connection to the engine; [`error`]: its errors.
 //! - [`executor`], [`controller`]: the library's executor and controller for containers.
+//! - [`agent`]: the executor of the program, whose tasks are containers and processes. [`task`]: the
+//!   definition of either. [`demo`]: the tasks of the demo, and their image.
 //! - [`labels`], [`name`]: how containers are named and found again.
 //! - [`end`]: how a container has ended.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("docker-agent is for Linux: agent-kit needs /proc");
 
+pub mod agent;
 mod container;
 pub mod controller;
 mod create;
 pub mod definition;
+pub mod demo;
 pub mod dependencies;
 pub mod end;
 pub mod engine;
@@ -32,3 +36,4 @@ mod network;
 mod ports;
 mod pull;
 mod requests;
+pub mod task;

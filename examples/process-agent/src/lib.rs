@@ -6,7 +6,8 @@
 //! - [`definition`]: a task, as it is written in a task file.
 //! - [`controller`]: the library's controller for a process.
 //! - [`keeper`]: the small process that runs one workload, and the client for it.
-//! - [`process_state`]: what processes inherit. [`init`]: the program as process 1 of a container.
+//! - [`program`]: the main function. [`process_state`]: what processes inherit. [`init`]: the program
+//!   as process 1 of a container.
 //! - [`log`]: a task's output on disk.
 
 #[cfg(not(target_os = "linux"))]
@@ -19,6 +20,7 @@ pub mod init;
 pub mod keeper;
 pub mod log;
 pub mod process_state;
+pub mod program;
 mod turns;
 
 pub(crate) use agent_kit::stamp;

@@ -81,6 +81,14 @@ pub struct Run {
     pub(super) metrics: Option<SocketAddr>,
 }
 
+impl Run {
+    /// Whether this runs the built-in demo.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.file.is_none() && self.state.is_none()
+    }
+}
+
 /// What happens to the tasks when the agent ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum OnExit {
