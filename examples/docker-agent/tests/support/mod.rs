@@ -3,4 +3,5 @@
 
 pub(crate) mod engine;
 pub(crate) mod life;
+pub(crate) mod program;
 pub(crate) mod registry;

@@ -1,0 +1,127 @@
+//! The program: its demo, both kinds of tasks in one agent, and what it says without an engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs)] // a test fails by panicking, and its name says what it is
+
+mod support;
+
+use std::process::Command;
+
+use support::engine::{IMAGE, engine};
+use support::program::Home;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_docker-agent"))
+}
+
+/// The lines of the demo that show this state of a task.
+fn ended<'a>(shown: &'a str, name: &str, state: &str) -> Vec<&'a str> {
+    let shows = |line: &&str| {
+        // The time comes first.
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some(name) && words.next() == Some(state)
+    };
+    shown.lines().filter(shows).collect()
+}
+
+#[test]
+fn the_demo_shows_every_end() {
+    let Some(_) = engine("the_demo_shows_every_end") else { return };
+    let output = program().arg("run").env_remove("ONWARD_STATE").output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    let expected = [
+        ("job", "complete", "finished"),
+        ("exits-7", "failed", "exit code 7"),
+        ("crashes", "failed", "exit code 139"),
+        ("greedy", "failed", "out of memory"),
+        ("no-image", "rejected", "No such image: no-such-image:1"),
+        ("no-command", "failed", "exit code 127"),
+        ("service", "shutdown", ""),
+        ("unhealthy", "failed", "unhealthy container"),
+        ("stubborn", "shutdown", ""),
+        ("process", "complete", "finished"),
+    ];
+    for (name, state, text) in expected {
+        let lines = ended(&shown, name, state);
+        assert!(lines.len() == 1 && lines[0].contains(text), "{name}: {lines:?}\n{shown}");
+    }
+}
+
+#[test]
+fn without_an_engine_the_demo_says_what_is_missing_and_how_to_get_it() {
+    let output = program()
+        .arg("run")
+        .env_remove("ONWARD_STATE")
+        .env("DOCKER_HOST", "unix:///no/such.sock")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let begin = "docker-agent: no Docker engine answers at unix:///no/such.sock: ";
+    assert!(said.starts_with(begin) && said.contains("`systemctl start docker`"), "{said}");
+}
+
+#[test]
+fn an_agent_that_only_has_processes_needs_no_engine() {
+    let home = tempfile::tempdir().unwrap();
+    let file = "[[task]]\nname = 'one'\ncommand = ['sh', '-c', 'exit 3']\n";
+    std::fs::write(home.path().join("tasks.toml"), file).unwrap();
+    let output = program()
+        .args(["run", "tasks.toml"])
+        .current_dir(home.path())
+        .env_remove("ONWARD_STATE")
+        .env("DOCKER_HOST", "unix:///no/such.sock")
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("exited with code 3") && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_task_without_an_image_and_a_command_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("tasks.toml"), "[[task]]\nname = 'one'\n").unwrap();
+    let mut run = program();
+    let output = run.args(["run", "tasks.toml"]).current_dir(home.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = "the task has no `image`; add one such as image = \"alpine:3\" for a container, \
+                    or command = [\"date\"] for a process";
+    assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_container_and_a_process_run_in_one_agent() {
+    let Some(_) = engine("a_container_and_a_process_run_in_one_agent") else { return };
+    let container = format!(
+        "[[task]]\nname = 'container'\nimage = '{IMAGE}'\nstop_grace = '1s'\n\
+         args = ['sh', '-c', 'echo said in a container; sleep 1000']\n"
+    );
+    let process =
+        "[[task]]\nname = 'process'\ncommand = ['sh', '-c', 'echo said outside; sleep 1000']\n";
+    let mut home = Home::new(&[&container, process].concat());
+    home.start();
+    for name in ["container", "process"] {
+        home.wait("both run", |home| home.state(name) == "running");
+    }
+    let said = |name: &str, text: &str| {
+        home.wait("its output is shown", |home| {
+            String::from_utf8_lossy(&home.ask(&["logs", name]).stdout).contains(text)
+        });
+    };
+    said("container", "said in a container");
+    said("process", "said outside");
+    let details = home.task("container")["Details"]["container"].clone();
+    let id = home.task("container")["Status"]["ContainerStatus"]["ContainerID"].clone();
+    assert!(id.as_str().unwrap().starts_with(details.as_str().unwrap()), "{details} {id}");
+    assert!(home.task("process")["Details"]["tracking"].is_string());
+
+    // The next agent finds both.
+    home.kill();
+    home.start();
+    home.wait("the container is there again", |home| home.state("container") == "running");
+    assert_eq!(home.task("container")["Status"]["ContainerStatus"]["ContainerID"], id);
+    assert!(home.ask(&["stop", "--wait", "container", "process"]).status.success());
+    assert_eq!([home.state("container"), home.state("process")], ["shutdown", "shutdown"]);
+    home.save("task = []\n");
+    home.wait("both are removed", |home| home.tasks().is_some_and(|tasks| tasks.is_empty()));
+}
