@@ -8,12 +8,15 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_kit::TaskExecutor as _;
 use bollard::Docker;
 use bollard::query_parameters::ListContainersOptions;
+use docker_agent::agent::AgentExecutor;
 use docker_agent::definition::{BindMount, Cpus, DockerDefinition, Mount};
 use docker_agent::engine::Engine;
 use docker_agent::executor::DockerExecutor;
 use docker_agent::labels;
+use docker_agent::task::TaskDefinition;
 use onward::agent::TokioRuntime;
 use onward::testing::contract::{
     Clause, Contract, InForce, Observation, Subject, UpdatePoint, Workload,
@@ -165,15 +168,87 @@ impl Subject for Containers {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_controller_of_containers_keeps_the_contract() {
-    let Some(engine) = engine("the_controller_of_containers_keeps_the_contract") else { return };
+/// The same containers under the executor of an agent that has processes as well.
+struct Mixed {
+    containers: Containers,
+    executor: AgentExecutor,
+    dir: TempDir,
+}
+
+impl Mixed {
+    async fn new(engine: Engine) -> Self {
+        let dir = TempDir::new().unwrap();
+        let executor = AgentExecutor::new(engine.clone(), dir.path());
+        Self { containers: Containers::new(engine).await, executor, dir }
+    }
+}
+
+fn boxed(definition: DockerDefinition) -> TaskDefinition {
+    TaskDefinition::Container(Box::new(definition))
+}
+
+impl Subject for Mixed {
+    type Executor = AgentExecutor;
+
+    fn executor(&self) -> &AgentExecutor {
+        &self.executor
+    }
+
+    fn restarted(&self) -> Option<AgentExecutor> {
+        block_in_place(|| Handle::current().block_on(self.executor.settle()));
+        Some(AgentExecutor::new(self.containers.engine.clone(), self.dir.path()))
+    }
+
+    fn reconciler(&self) -> Option<AgentExecutor> {
+        Some(self.executor.clone())
+    }
+
+    fn updated_definition(
+        &self,
+        id: &str,
+        workload: Workload,
+        point: UpdatePoint,
+    ) -> Option<TaskDefinition> {
+        self.containers.updated_definition(id, workload, point).map(boxed)
+    }
+
+    fn refused_definition(
+        &self,
+        id: &str,
+        workload: Workload,
+        point: UpdatePoint,
+    ) -> Option<TaskDefinition> {
+        self.containers.refused_definition(id, workload, point).map(boxed)
+    }
+
+    fn definition(&self, id: &str, workload: Workload) -> Option<TaskDefinition> {
+        self.containers.definition(id, workload).map(boxed)
+    }
+
+    fn observe(&self, id: &str) -> Observation {
+        self.containers.observe(id)
+    }
+}
+
+async fn assert_all_held(subject: &impl Subject) {
     let times = std::env::var("ONWARD_CONTRACT").ok().and_then(|times| times.parse().ok());
     let report = Contract::new(Arc::new(TokioRuntime::current()))
         .repeat(times.unwrap_or(1))
         .on_result(|result| eprintln!("{result}"))
-        .check(&Containers::new(engine).await)
+        .check(subject)
         .await;
     report.assert_all_held();
     assert_eq!(report.held, Clause::ALL);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controller_of_containers_keeps_the_contract() {
+    let Some(engine) = engine("the_controller_of_containers_keeps_the_contract") else { return };
+    assert_all_held(&Containers::new(engine).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controller_of_either_kind_keeps_the_contract() {
+    let Some(engine) = engine("the_controller_of_either_kind_keeps_the_contract") else { return };
+    assert_all_held(&Mixed::new(engine).await).await;
 }
