@@ -1,13 +1,19 @@
 //! Engines that stop, crash and come back while tasks live on them.
+//!
+//! `ONWARD_GONE` is the number of seconds for which an engine is gone. Default: as long as the tasks
+//! need to notice it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
 mod support;
 
+use std::time::Duration;
+
 use docker_agent::executor::DockerExecutor;
 use onward::{TaskState, TaskStatus};
 use support::engine::OwnEngine;
 use support::life::{Life, exit_code, shell, when_set};
+use tokio::time::sleep;
 
 const LIVE_RESTORE: &[&str] = &["--live-restore"];
 
@@ -25,12 +31,15 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     let running = Life::begin(&executor, "running", when_set(shell(LINE)));
     let stopped = Life::begin(&executor, "stopped", when_set(shell(LINE)));
     let completes = Life::begin(&executor, "completes", when_set(shell(LINE)));
-    let ready = Life::begin(&executor, "ready", when_set(shell(LINE)));
+    let waits = when_set(shell("while :; do sleep 0.2; done"));
+    let starting = Life::begin(&executor, "starting", when_set(waits));
+    let ready = Life::begin_ready(&executor, "ready", when_set(shell(LINE)));
     let removed = Life::begin(&executor, "removed", when_set(shell(LINE)));
     for life in [&running, &stopped, &completes, &removed] {
         life.reaches(TaskState::Running).await;
     }
-    ready.reaches(TaskState::Running).await;
+    ready.reaches(TaskState::Ready).await;
+    starting.reaches(TaskState::Starting).await;
 
     own.kill();
     let preparing = Life::begin(&executor, "preparing", when_set(shell(LINE)));
@@ -46,8 +55,16 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
         .await;
     stopped.update(|assignment| assignment.with_desired_state(TaskState::Shutdown));
     stopped.until("waiting for the engine", has_no_engine).await;
+    starting.until("without engine", has_no_engine).await;
+    let gone = std::env::var("ONWARD_GONE").ok().and_then(|seconds| seconds.parse().ok());
+    sleep(Duration::from_secs(gone.unwrap_or(0))).await;
 
     own.start_again(LIVE_RESTORE);
+    assert_eq!(ready.handle.status().state, TaskState::Ready);
+    ready.update(|assignment| assignment.with_desired_state(TaskState::Running));
+    ready.reaches(TaskState::Running).await;
+    // Docker 20.10 does not check the health of the containers that it finds again.
+    assert_eq!(starting.handle.status().state, TaskState::Starting);
     preparing.reaches(TaskState::Running).await;
     assert_eq!(stopped.ends().await.state, TaskState::Shutdown);
     running.reaches(TaskState::Running).await;
@@ -56,7 +73,7 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     let status = completes.ends().await;
     assert_eq!((status.state, exit_code(&status)), (TaskState::Complete, Some(0)));
     assert_eq!(running.handle.status().state, TaskState::Running);
-    for life in [running, stopped, completes, ready, removed, preparing] {
+    for life in [running, stopped, completes, starting, ready, removed, preparing] {
         life.remove().await;
     }
 }

@@ -57,13 +57,28 @@ impl Life {
         Self::begin_with_id(executor, format!("{name}-{}-{count}", std::process::id()), definition)
     }
 
+    /// Begins a task that is prepared, but not started yet.
+    pub(crate) fn begin_ready(
+        executor: &DockerExecutor,
+        name: &str,
+        definition: DockerDefinition,
+    ) -> Self {
+        let id = format!("{name}-{}", std::process::id());
+        let assignment = Assignment::new(id, definition).with_desired_state(TaskState::Ready);
+        Self::begin_assigned(executor, assignment)
+    }
+
     /// Begins a task with this id.
     pub(crate) fn begin_with_id(
         executor: &DockerExecutor,
         id: String,
         definition: DockerDefinition,
     ) -> Self {
-        let assignment = Assignment::new(&*id, definition);
+        Self::begin_assigned(executor, Assignment::new(id, definition))
+    }
+
+    fn begin_assigned(executor: &DockerExecutor, assignment: Assignment<DockerDefinition>) -> Self {
+        let id = assignment.id.to_string();
         let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let policy = Policy::default().with_backoff(backoff).with_shutdown_grace(PATIENCE);
