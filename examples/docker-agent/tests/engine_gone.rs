@@ -10,9 +10,9 @@ mod support;
 use std::time::Duration;
 
 use docker_agent::executor::DockerExecutor;
-use onward::{TaskState, TaskStatus};
+use onward::{Assignment, TaskState, TaskStatus};
 use support::engine::OwnEngine;
-use support::life::{Life, exit_code, shell, when_set};
+use support::life::{Life, exit_code, own_id, shell, when_set};
 use tokio::time::sleep;
 
 const LIVE_RESTORE: &[&str] = &["--live-restore"];
@@ -33,7 +33,8 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     let completes = Life::begin(&executor, "completes", when_set(shell(LINE)));
     let waits = when_set(shell("while :; do sleep 0.2; done"));
     let starting = Life::begin(&executor, "starting", when_set(waits));
-    let ready = Life::begin_ready(&executor, "ready", when_set(shell(LINE)));
+    let ready = Assignment::new(own_id("ready"), when_set(shell(LINE)));
+    let ready = Life::begin_assigned(&executor, ready.with_desired_state(TaskState::Ready));
     let removed = Life::begin(&executor, "removed", when_set(shell(LINE)));
     for life in [&running, &stopped, &completes, &removed] {
         life.reaches(TaskState::Running).await;

@@ -1,7 +1,7 @@
 //! A task under a worker, and how it ends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use docker_agent::definition::DockerDefinition;
@@ -42,6 +42,7 @@ pub(crate) struct Life {
     pub(crate) executor: DockerExecutor,
     pub(crate) handle: DriverHandle<DockerDefinition>,
     assignment: Assignment<DockerDefinition>,
+    trail: Arc<Mutex<Vec<TaskStatus>>>,
     driver: JoinHandle<()>,
 }
 
@@ -52,20 +53,7 @@ impl Life {
         name: &str,
         definition: DockerDefinition,
     ) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self::begin_with_id(executor, format!("{name}-{}-{count}", std::process::id()), definition)
-    }
-
-    /// Begins a task that is prepared, but not started yet.
-    pub(crate) fn begin_ready(
-        executor: &DockerExecutor,
-        name: &str,
-        definition: DockerDefinition,
-    ) -> Self {
-        let id = format!("{name}-{}", std::process::id());
-        let assignment = Assignment::new(id, definition).with_desired_state(TaskState::Ready);
-        Self::begin_assigned(executor, assignment)
+        Self::begin_with_id(executor, own_id(name), definition)
     }
 
     /// Begins a task with this id.
@@ -77,19 +65,31 @@ impl Life {
         Self::begin_assigned(executor, Assignment::new(id, definition))
     }
 
-    fn begin_assigned(executor: &DockerExecutor, assignment: Assignment<DockerDefinition>) -> Self {
-        let id = assignment.id.to_string();
+    /// Begins a task that is assigned so.
+    pub(crate) fn begin_assigned(
+        executor: &DockerExecutor,
+        assignment: Assignment<DockerDefinition>,
+    ) -> Self {
         let task = AnyTask::resume(TaskStatus::new(TaskState::Assigned));
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let policy = Policy::default().with_backoff(backoff).with_shutdown_grace(PATIENCE);
         let runtime = Arc::new(TokioRuntime::current());
-        let mut driver =
-            Driver::new(task, assignment.clone(), executor.clone(), runtime).with_policy(policy);
+        let trail = Arc::new(Mutex::new(Vec::new()));
+        let reported = trail.clone();
+        let mut driver = Driver::new(task, assignment.clone(), executor.clone(), runtime)
+            .with_policy(policy)
+            .with_sink(move |_: &str, status| reported.lock().unwrap().push(status));
         let handle = driver.handle();
         let driver = tokio::spawn(async move {
             driver.run().await;
         });
-        Self { id, executor: executor.clone(), handle, assignment, driver }
+        let id = assignment.id.to_string();
+        Self { id, executor: executor.clone(), handle, assignment, trail, driver }
+    }
+
+    /// All statuses that the task has reported.
+    pub(crate) fn trail(&self) -> Vec<TaskStatus> {
+        self.trail.lock().unwrap().clone()
     }
 
     /// Waits for a status.
@@ -167,7 +167,14 @@ impl Life {
     }
 }
 
-/// The status with its container's exit code.
+/// An id that no other task has.
+pub(crate) fn own_id(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{name}-{}-{count}", std::process::id())
+}
+
+/// The exit code of the status's container.
 pub(crate) fn exit_code(status: &TaskStatus) -> Option<i32> {
     status.container_status.as_ref().and_then(|container| container.exit_code)
 }
