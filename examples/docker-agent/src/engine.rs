@@ -1,6 +1,7 @@
 //! The connection to a Docker engine, and the version of its API.
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use bollard::errors::Error as ClientError;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use onward::exec::ControllerError;
+use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
 use crate::error::unanswered;
@@ -106,8 +108,10 @@ impl Engine {
             }
             Some(_) | None => Docker::connect_with_host(&self.0.host),
         };
-        let client = client.map_err(|error| self.unreachable(error))?.with_timeout(PATIENCE);
-        self.negotiate(client).await
+        match client {
+            Ok(client) => self.negotiate(client.with_timeout(PATIENCE)).await,
+            Err(error) => Err(self.unreachable(error).await),
+        }
     }
 
     /// Agrees with the engine on the version of the API again: after it has come back, it may be an
@@ -119,7 +123,10 @@ impl Engine {
     }
 
     async fn negotiate(&self, client: Docker) -> Result<Docker, ControllerError> {
-        let client = client.negotiate_version().await.map_err(|error| self.unreachable(error))?;
+        let client = match client.negotiate_version().await {
+            Ok(client) => client,
+            Err(error) => return Err(self.unreachable(error).await),
+        };
         let version = client.client_version();
         if (version.major_version, version.minor_version) < OLDEST {
             let (major, minor) = OLDEST;
@@ -135,7 +142,20 @@ impl Engine {
     }
 
     /// Whatever the reason is, nothing is known about any container.
-    fn unreachable(&self, error: ClientError) -> ControllerError {
-        unanswered(format!("no Docker engine answers at {}", self.0.host), error)
+    async fn unreachable(&self, error: ClientError) -> ControllerError {
+        let Inner { host, .. } = &*self.0;
+        let told = format!("no Docker engine answers at {host}");
+        // The client reports a socket that it may not look for as one that does not exist.
+        let Some(path) = host.strip_prefix("unix://") else { return unanswered(told, error) };
+        let Err(error) = UnixStream::connect(path).await else { return unanswered(told, error) };
+        let told = if error.kind() == ErrorKind::PermissionDenied {
+            format!(
+                "{told}; run the agent as root, or as a member of the socket's group, which is \
+                 mostly docker"
+            )
+        } else {
+            told
+        };
+        ControllerError::new(told).with_source(error).temporary()
     }
 }

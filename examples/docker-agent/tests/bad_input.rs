@@ -4,19 +4,14 @@
 
 mod support;
 
-use std::time::Duration;
-
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::CreateContainerOptions;
 use docker_agent::definition::{Cpus, DockerDefinition};
-use docker_agent::engine::Engine;
 use docker_agent::executor::DockerExecutor;
 use onward::exec::Executor as _;
 use onward::{TaskState, TaskStatus};
 use support::engine::{IMAGE, engine};
 use support::life::{Life, shell};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
 fn err(status: &TaskStatus) -> String {
     status.err.clone().unwrap_or_default().into_owned()
@@ -98,40 +93,4 @@ async fn a_container_of_someone_else_is_not_touched() {
     life.remove().await;
     client.inspect_container(&other, None).await.expect("the container is still there");
     client.remove_container(&other, None).await.unwrap();
-}
-
-/// Waits for the error of a task that waits for its engine.
-async fn waits(engine: Engine, words: &str) {
-    let executor = DockerExecutor::new(engine, "bad-input");
-    let life = Life::begin(&executor, "no-engine", shell("exit 0"));
-    let status = life.until(words, |status| err(status).contains(words)).await;
-    assert_eq!(status.state, TaskState::Preparing);
-    assert!(executor.list().await.unwrap_err().is_temporary());
-}
-
-/// A server that answers every request so.
-async fn server(answer: &'static str) -> Engine {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            _ = client.read(&mut [0; 4096]).await;
-            _ = client.write_all(answer.as_bytes()).await;
-            // Until it has been read.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    Engine::new(format!("tcp://{address}"))
-}
-
-#[tokio::test]
-async fn a_task_waits_for_an_engine_that_cannot_be_used() {
-    waits(Engine::new("unix:///no/such/socket"), "/no/such/socket").await;
-    waits(Engine::new("nonsense"), "no Docker engine answers at nonsense").await;
-    waits(server("nonsense\r\n\r\n").await, "no Docker engine answers at tcp://127.0.0.1:").await;
-    let html = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
-    waits(server(html).await, "no Docker engine answers at tcp://127.0.0.1:").await;
-    let old = "HTTP/1.1 200 OK\r\ncontent-length: 21\r\nconnection: close\r\n\r\n{\"ApiVersion\":\"1.24\"}";
-    waits(server(old).await, "version 1.41 is needed (Docker 20.10)").await;
 }
