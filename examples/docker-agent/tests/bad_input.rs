@@ -4,14 +4,17 @@
 
 mod support;
 
+use std::process::Command;
+
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::CreateContainerOptions;
+use bollard::query_parameters::{CreateContainerOptions, RemoveImageOptions};
 use docker_agent::definition::{Cpus, DockerDefinition};
+use docker_agent::engine::Engine;
 use docker_agent::executor::DockerExecutor;
 use onward::exec::Executor as _;
 use onward::{TaskState, TaskStatus};
 use support::engine::{IMAGE, engine};
-use support::life::{Life, shell};
+use support::life::{Life, exit_code, shell};
 
 fn err(status: &TaskStatus) -> String {
     status.err.clone().unwrap_or_default().into_owned()
@@ -48,7 +51,10 @@ async fn what_the_engine_refuses_is_told_in_its_words() {
             with(|task| task.resources.cpus = Some(Cpus(1_000_000 * 1_000_000_000))),
             "Range of CPUs is from",
         ),
-        (with(|task| task.platform = Some("linux/arm64".to_owned())), "linux/arm64"),
+        (
+            with(|task| task.platform = Some("linux/arm64".to_owned())),
+            "does not match the specified platform: wanted linux/arm64",
+        ),
         (with(|task| task.stop_signal = Some("NONSENSE".to_owned())), "NONSENSE"),
         (with(|task| task.capability_add = vec!["FLYING".to_owned()]), "FLYING"),
         (with(|task| task.hosts = vec!["nonsense".to_owned()]), "nonsense"),
@@ -93,4 +99,52 @@ async fn a_container_of_someone_else_is_not_touched() {
     life.remove().await;
     client.inspect_container(&other, None).await.expect("the container is still there");
     client.remove_container(&other, None).await.unwrap();
+}
+
+/// Makes an image for another platform. Its program is one for that platform too.
+fn load_foreign_image(engine: &Engine, image: &str) {
+    let line = format!(
+        "set -e; cd \"$0\"; export DOCKER_HOST={host}
+         cp \"$(command -v busybox)\" foreign
+         # The machine in the header of an ELF file: that of aarch64.
+         printf '\\267\\0' | dd of=foreign bs=1 seek=18 conv=notrunc status=none
+         tar -cf - foreign | docker import - {image} > import.log
+         mkdir image; docker save {image} | tar -xf - -C image
+         docker rmi {image} > rmi.log
+         sed -i 's/\"architecture\":\"[a-z0-9]*\"/\"architecture\":\"arm64\"/' image/*.json
+         tar -C image -cf - . | docker load > load.log",
+        host = engine.host(),
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let done = Command::new("sh").args(["-c", &line]).arg(dir.path()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_container_of_an_image_for_another_platform_has_failed() {
+    let Some(engine) = engine("a_container_of_an_image_for_another_platform_has_failed") else {
+        return;
+    };
+    let image = format!("onward-test/foreign:{}", std::process::id());
+    load_foreign_image(&engine, &image);
+    let client = engine.client().await.unwrap().clone();
+    let loaded = client.inspect_image(&image).await.unwrap();
+    assert_eq!(loaded.architecture.as_deref(), Some("arm64"));
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let definition = DockerDefinition::new(&*image).with_args(["/foreign", "true"]);
+
+    // The engine tries to run it, since the host may have an emulator. Its kernel has none.
+    let life = Life::begin(&executor, "foreign", definition.clone());
+    let status = life.ends().await;
+    assert_eq!((status.state, exit_code(&status)), (TaskState::Failed, Some(1)), "{status:?}");
+    life.remove().await;
+
+    let platform = Some("linux/amd64".to_owned());
+    let life = Life::begin(&executor, "refused", DockerDefinition { platform, ..definition });
+    let status = life.ends().await;
+    assert_eq!(status.state, TaskState::Rejected);
+    let words = "does not match the specified platform: wanted linux/amd64, actual: linux/arm64";
+    assert!(err(&status).contains(words), "{status:?}");
+    life.remove().await;
+    client.remove_image(&image, None::<RemoveImageOptions>, None).await.unwrap();
 }

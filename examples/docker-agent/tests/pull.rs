@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
-use docker_agent::definition::{ContainerFile, DockerDefinition};
+use docker_agent::definition::{ContainerFile, DockerDefinition, PullPolicy};
 use docker_agent::dependencies::Dependencies;
 use docker_agent::executor::DockerExecutor;
 use futures::FutureExt as _;
@@ -97,6 +97,20 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     let err = status.err.unwrap();
     assert!(err.contains("cannot be pulled: manifest unknown"), "{err}");
     unknown.remove().await;
+
+    // So is one that it has for another platform only.
+    let platform = Some("linux/arm64".to_owned());
+    let definition = DockerDefinition { platform, ..DockerDefinition::new(registry.image("1")) };
+    let foreign = Life::begin(
+        &executor,
+        "foreign",
+        DockerDefinition { pull: PullPolicy::Always, ..definition },
+    );
+    let status = foreign.ends().await;
+    assert_eq!((status.state, &*status.message), (TaskState::Rejected, "preparing"));
+    let err = status.err.unwrap();
+    assert!(err.contains("linux/arm64"), "{err}");
+    foreign.remove().await;
 
     let private = Registry::start(&own, "sleep", Some("Basic dXNlcjpzZWNyZXQ="));
     private.let_pass(PIECES);
