@@ -232,7 +232,7 @@ fn leaves(value: &Value, path: &str) -> Vec<String> {
             let items = items.iter().enumerate();
             items.flat_map(|(index, part)| leaves(part, &format!("{path}/{index}"))).collect()
         }
-        _ => vec![path.to_owned()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![path.to_owned()],
     }
 }
 

@@ -53,3 +53,14 @@ fn a_wrong_value_is_refused_with_what_would_be_right() {
         assert!(refused.contains(right), "{wrong}: {refused}");
     }
 }
+
+#[test]
+fn a_definition_is_shown_in_the_words_of_the_engine() {
+    let text = "image = 'x'\ninit = false\ntty = true\nhosts = ['far.example:192.0.2.7', 'six:2001:db8::1']";
+    let shown = toml::from_str::<DockerDefinition>(text).unwrap().container_spec();
+    let expected = serde_json::json!({
+        "Image": "x", "DNSConfig": {}, "TTY": true, "Init": false, "Isolation": "default", "StopGracePeriod": 10_000_000_000_u64,
+        "Hosts": ["192.0.2.7 far.example", "2001:db8::1 six"],
+    });
+    assert_eq!(shown, expected);
+}

@@ -150,6 +150,12 @@ pub(super) fn container_spec(definition: &DockerDefinition) -> Value {
     let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let grace = u64::try_from(definition.stop_grace.as_nanos()).unwrap_or(u64::MAX);
     let dns = &definition.dns;
+    let host = |host: &String| match host.split_once(':') {
+        Some((name, address)) => format!("{address} {name}"),
+        None => host.clone(),
+    };
+    let hosts: Vec<_> = definition.hosts.iter().map(host).collect();
+    let if_set = |option: bool| option.then_some(true);
     let all = json!({
         "Image": image,
         "Labels": labels,
@@ -160,12 +166,12 @@ pub(super) fn container_spec(definition: &DockerDefinition) -> Value {
         "Dir": dir,
         "User": user,
         "Groups": definition.groups,
-        "TTY": definition.tty,
-        "OpenStdin": definition.open_stdin,
-        "ReadOnly": definition.read_only,
+        "TTY": if_set(definition.tty),
+        "OpenStdin": if_set(definition.open_stdin),
+        "ReadOnly": if_set(definition.read_only),
         "StopSignal": definition.stop_signal,
         "StopGracePeriod": grace,
-        "Hosts": definition.hosts,
+        "Hosts": hosts,
         "DNSConfig": {
             "Nameservers": dns.servers,
             "Search": dns.search,
@@ -180,15 +186,15 @@ pub(super) fn container_spec(definition: &DockerDefinition) -> Value {
     without_empty(all)
 }
 
-/// Without members that are null, false or empty. A member that becomes empty stays: the API
+/// Without members that are null or empty. A member that becomes empty stays: the API
 /// prints an empty `DNSConfig` too.
 fn without_empty(value: Value) -> Value {
     let Value::Object(members) = value else { return value };
     let is_empty = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
+        Value::Null => true,
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
-        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     };
     let kept = members.into_iter().filter(|(_, value)| !is_empty(value));
     Value::Object(kept.map(|(name, value)| (name, without_empty(value))).collect::<Map<_, _>>())
