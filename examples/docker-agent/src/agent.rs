@@ -13,6 +13,7 @@ use onward::exec::{
     LogSubscriptionOptions,
 };
 use process_agent::controller::ProcessExecutor;
+use process_agent::definition::ProcessDefinition;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::sync::OnceCell;
 
@@ -133,10 +134,10 @@ impl Executor for AgentExecutor {
                 }))
             }
             TaskDefinition::Process(process) => {
-                let task = with(task, process.clone());
+                let task = with(task, ProcessDefinition::clone(process));
                 let controller = self.processes.controller(&task).await?;
                 Ok(controller.boxed_for(|task| match task {
-                    TaskDefinition::Process(process) => Some(process),
+                    TaskDefinition::Process(process) => Some(&**process),
                     TaskDefinition::Container(_) => None,
                 }))
             }

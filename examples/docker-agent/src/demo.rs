@@ -88,7 +88,7 @@ fn libraries(program: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let text = String::from_utf8(output.stdout)?;
     // A line is `libc.so.6 => /lib/libc.so.6 (0x…)` or `/lib/ld-linux.so.2 (0x…)`.
     let words =
-        text.lines().flat_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
+        text.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
     let paths: Vec<PathBuf> = words.map(PathBuf::from).collect();
     if let Some(missing) = paths.iter().find(|path| !path.is_file()) {
         bail!("{} needs {}, which is not there", program.display(), missing.display());

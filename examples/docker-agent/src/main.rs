@@ -13,7 +13,7 @@ const PROGRAM: Program = Program { name: "docker-agent", demo: demo::TASKS };
 
 /// Runs containers of a Docker engine, and operating-system processes, as tasks.
 ///
-/// The engine is the one at the address in DOCKER_HOST. Default: unix:///var/run/docker.sock.
+/// The engine is the one at the address in `DOCKER_HOST`. Default: `unix:///var/run/docker.sock`.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

@@ -15,7 +15,7 @@ pub enum TaskDefinition {
     /// A container of the engine.
     Container(Box<DockerDefinition>),
     /// A process of the agent's own system.
-    Process(ProcessDefinition),
+    Process(Box<ProcessDefinition>),
 }
 
 fn is_container(given: &[&str]) -> bool {
@@ -39,7 +39,7 @@ impl Definition for TaskDefinition {
         if is_container(given) {
             DockerDefinition::read(given, table).map(Box::new).map(Self::Container)
         } else {
-            ProcessDefinition::read(given, table).map(Self::Process)
+            ProcessDefinition::read(given, table).map(Box::new).map(Self::Process)
         }
     }
 
