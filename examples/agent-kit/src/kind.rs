@@ -30,11 +30,58 @@ pub trait Definition:
         Self::deserialize(table)
     }
 
+    /// Reads a file of another format than the TOML task file, which it recognizes by the `path`.
+    /// It returns `None` for a TOML task file. Default: `None` for every path.
+    ///
+    /// It blocks, and it is called again each time the file changes. Relative paths stay relative:
+    /// [`resolve_paths`](Self::resolve_paths) is called afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The error has the position of the first problem in `text`.
+    fn translate(path: &Path, text: &str) -> Option<Result<Vec<Translated<Self>>, Problem>> {
+        _ = (path, text);
+        None
+    }
+
     /// Makes every relative path absolute. `base` is the directory of the task file.
     fn resolve_paths(&mut self, base: &Path);
 
     /// Returns the definition as the Engine API's `ContainerSpec`, for `ps --json`.
     fn container_spec(&self) -> serde_json::Value;
+}
+
+/// A task of a file in another format than TOML. It has the default of each key that does not belong
+/// to its definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Translated<D> {
+    /// The name of the task, which is checked as that of a `[[task]]`.
+    pub name: String,
+    /// The position of the name.
+    pub position: Position,
+    /// The workload to run.
+    pub definition: D,
+}
+
+/// A position in a file, for errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// Why a file of another format than TOML was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{}: {}{problem}", position.line, position.column, field.as_ref().map_or(String::new(), |field| format!("{field}: ")))]
+pub struct Problem {
+    /// The position of the problem.
+    pub position: Position,
+    /// The path of the key, such as `services.web.ports[0]`. Indices start at 0.
+    pub field: Option<String>,
+    /// What is wrong and what would be right.
+    pub problem: String,
 }
 
 /// The keys of a task's table.

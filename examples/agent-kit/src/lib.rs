@@ -43,7 +43,7 @@ pub mod watcher;
 mod workload;
 
 pub use commands::{Command, run};
-pub use kind::{Definition, Keys, LOG_SOURCE, TaskExecutor};
+pub use kind::{Definition, Keys, LOG_SOURCE, Position, Problem, TaskExecutor, Translated};
 pub use program::Program;
 
 /// The README. Its blocks of code are compiled.

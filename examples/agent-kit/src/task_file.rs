@@ -1,4 +1,4 @@
-//! Reads a TOML task file.
+//! Reads a TOML task file, or a file that the [`Definition`] translates.
 //!
 //! ```toml
 //! [[task]]
@@ -16,7 +16,7 @@ mod policy;
 mod span;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read as _},
     ops::Range,
@@ -33,7 +33,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use crate::kind::Definition;
+use crate::kind::{Definition, Problem, Translated};
 use error::Place;
 pub use error::TaskFileError;
 use policy::PolicyEntry;
@@ -117,9 +117,15 @@ impl<D: Definition> TaskFile<D> {
         if bytes.len() as u64 > MAX_SIZE {
             return Err(TaskFileError::TooLarge { file, limit: MAX_SIZE });
         }
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(&file, text, &base),
-            Err(error) => Err(error::not_utf8(file, &bytes, error.valid_up_to())),
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(error) => return Err(error::not_utf8(file, &bytes, error.valid_up_to())),
+        };
+        match D::translate(path, text) {
+            Some(translated) => translated
+                .and_then(|tasks| Self::translated(tasks, &base))
+                .map_err(|problem| TaskFileError::Invalid { file, problem }),
+            None => Self::parse(&file, text, &base),
         }
     }
 
@@ -149,6 +155,26 @@ impl<D: Definition> TaskFile<D> {
                            or task = [] if there is to be none";
             place.invalid(0..0, None, problem.to_owned())
         })?;
+        Ok(Self { tasks })
+    }
+
+    /// Makes the tasks of a file in another format. Relative paths are relative to `base`.
+    fn translated(translated: Vec<Translated<D>>, base: &Path) -> Result<Self, Problem> {
+        let mut tasks = Vec::new();
+        let mut names = BTreeSet::new();
+        for Translated { name, position, mut definition } in translated {
+            let problem = |problem| Problem { position, field: None, problem };
+            if !is_name(&name) {
+                return Err(problem(not_a_name(&name)));
+            }
+            if !names.insert(name.clone()) {
+                let used = "is already used; give each task a name of its own";
+                return Err(problem(format!("the name {name:?} {used}")));
+            }
+            definition.resolve_paths(base);
+            let (desired, stop_after, policy) = Default::default();
+            tasks.push(TaskEntry { name, desired, stop_after, policy, definition });
+        }
         Ok(Self { tasks })
     }
 }
@@ -229,11 +255,7 @@ fn read_task<D: Definition>(
     let name: Option<String> = take(place, at, &mut table, "name")?;
     let name = name.unwrap_or_default();
     if !is_name(&name) {
-        let problem = format!(
-            "{name:?} is not a task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', \
-             beginning with a letter or a digit"
-        );
-        return Err(place.invalid(name_span, Some(format!("{at}.name")), problem));
+        return Err(place.invalid(name_span, Some(format!("{at}.name")), not_a_name(&name)));
     }
     let desired: Option<Desired> = take(place, at, &mut table, "desired")?;
     let stop_after: Option<Span> = take(place, at, &mut table, "stop_after")?;
@@ -291,6 +313,13 @@ fn read_with<T>(
         };
         place.toml(&error, Some(field))
     })
+}
+
+fn not_a_name(name: &str) -> String {
+    format!(
+        "{name:?} is not a task name; use 1 to 63 of a-z, 0-9, '_', '.' and '-', beginning with a \
+         letter or a digit"
+    )
 }
 
 /// Whether this can be the name of a task and of its directory.

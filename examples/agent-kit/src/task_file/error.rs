@@ -1,5 +1,7 @@
 use std::{io, ops::Range};
 
+use crate::kind::{Position, Problem};
+
 /// Why a task file was refused, with the position of the problem.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFileError {
@@ -32,18 +34,12 @@ pub enum TaskFileError {
         limit: u64,
     },
     /// The text is not a valid task file.
-    #[error("{file}:{line}:{column}: {}{problem}", field.as_ref().map_or(String::new(), |field| format!("{field}: ")))]
+    #[error("{file}:{problem}")]
     Invalid {
         /// The name of the file.
         file: String,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// The path of the key, such as `task[0].ports[1].target`. Indices start at 0.
-        field: Option<String>,
-        /// What is wrong and what would be right.
-        problem: String,
+        /// The position of the problem, the key, and what is wrong with it.
+        problem: Problem,
     },
 }
 
@@ -61,7 +57,8 @@ impl Place<'_> {
         problem: String,
     ) -> TaskFileError {
         let (line, column) = self.line_and_column(span.start);
-        TaskFileError::Invalid { file: self.file.to_owned(), line, column, field, problem }
+        let problem = Problem { position: Position { line, column }, field, problem };
+        TaskFileError::Invalid { file: self.file.to_owned(), problem }
     }
 
     pub(super) fn toml(&self, error: &toml::de::Error, field: Option<String>) -> TaskFileError {
