@@ -9,11 +9,10 @@ mod privileges;
 mod text;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use agent_kit::values;
-use agent_kit::{Definition, Keys};
 use onward::exec::ControllerError;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +24,7 @@ pub use limits::{Cpus, Resources, Ulimit};
 pub use mount::{BindMount, Mount, Propagation, TmpfsMount, VolumeMount};
 pub use network::{Dns, Network, Port};
 pub use privileges::{AppArmor, Privileges, SeLinux, Seccomp};
+pub(crate) use text::{container_spec, is_image, some_label_of_agent};
 
 /// One container to run: its image, its command, and all options that the engine has for it.
 ///
@@ -193,28 +193,6 @@ pub const KEYS: [&str; 37] = [
     "files",
     "isolation",
 ];
-
-impl Definition for DockerDefinition {
-    fn keys(_: &[&str]) -> Keys {
-        Keys { known: &KEYS, required: &[("image", "\"alpine:3\"")] }
-    }
-
-    /// The host's paths are relative to `base`: `env_file`, and the sources of bind mounts.
-    fn resolve_paths(&mut self, base: &Path) {
-        if let Some(file) = &mut self.env_file {
-            *file = base.join(&*file);
-        }
-        for mount in &mut self.mounts {
-            if let Mount::Bind(bind) = mount {
-                bind.source = base.join(&bind.source);
-            }
-        }
-    }
-
-    fn container_spec(&self) -> serde_json::Value {
-        text::container_spec(self)
-    }
-}
 
 impl DockerDefinition {
     /// A definition with this image and the defaults for all else.

@@ -4,6 +4,7 @@
 //!
 //! - [`definition`]: a task as it is written in a task file; [`dependencies`]: its secrets, configs and
 //!   credentials.
+//! - [`compose`]: reads Compose files as tasks.
 //! - [`engine`]: the connection to the engine; [`error`]: its errors.
 //! - [`executor`], [`controller`]: the library's executor and controller for containers.
 //! - [`agent`]: the executor of the program, whose tasks are containers and processes. [`task`]: the
@@ -15,6 +16,7 @@
 compile_error!("docker-agent is for Linux: agent-kit needs /proc");
 
 pub mod agent;
+pub mod compose;
 mod container;
 pub mod controller;
 mod create;
@@ -37,3 +39,4 @@ mod ports;
 mod pull;
 mod requests;
 pub mod task;
+mod task_file;

@@ -1,5 +1,9 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+use std::path::Path;
+
+use agent_kit::Definition as _;
+
 use super::*;
 
 #[test]

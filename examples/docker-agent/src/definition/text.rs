@@ -45,13 +45,19 @@ pub(super) fn labels<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
     let labels = BTreeMap::<String, String>::deserialize(deserializer)?;
-    match labels.keys().find(|key| key.starts_with(labels::PREFIX)) {
-        Some(key) => Err(D::Error::custom(format!(
-            "the label {key:?} is the agent's own, since it begins with {:?}; use another name",
-            labels::PREFIX
-        ))),
+    match some_label_of_agent(&labels) {
+        Some(told) => Err(D::Error::custom(told)),
         None => Ok(labels),
     }
+}
+
+/// The error that a label is one of the agent's own, if there is such a label.
+pub(crate) fn some_label_of_agent(labels: &BTreeMap<String, String>) -> Option<String> {
+    let key = labels.keys().find(|key| key.starts_with(labels::PREFIX))?;
+    Some(format!(
+        "the label {key:?} is the agent's own, since it begins with {:?}; use another name",
+        labels::PREFIX
+    ))
 }
 
 /// Durations that may be absent, as text like `10s`.
@@ -144,7 +150,7 @@ pub(super) mod some_size {
 }
 
 /// The definition as the Engine API's `ContainerSpec`. Options that are not set are left out.
-pub(super) fn container_spec(definition: &DockerDefinition) -> Value {
+pub(crate) fn container_spec(definition: &DockerDefinition) -> Value {
     let DockerDefinition { image, command, args, env, dir, user, hostname, labels, .. } =
         definition;
     let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use agent_kit::{Position, Problem};
 use agent_kit::task_file::{TaskFile, TaskFileError, is_name};
 use libfuzzer_sys::fuzz_target;
 use process_agent::definition::ProcessDefinition;
@@ -21,7 +22,8 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(task.definition, serde_json::from_slice(&json).unwrap());
             }
         }
-        Err(TaskFileError::Invalid { line, column, problem, .. }) => {
+        Err(TaskFileError::Invalid { problem: Problem { position, problem, .. }, .. }) => {
+            let Position { line, column } = position;
             let lines = text.split('\n').count();
             assert!((1..=lines).contains(&line) && column > 0 && !problem.is_empty());
         }

@@ -1,0 +1,374 @@
+//! The volumes, secrets and configs of a Compose file, and what a service mounts of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use agent_kit::Problem;
+
+use super::Project;
+use super::item::{Entry, Item};
+use super::network::external;
+use super::resources::size;
+use super::units;
+use crate::definition::{
+    BindMount, ContainerFile, FileKind, Mount, Propagation, TmpfsMount, VolumeMount,
+};
+
+/// Where the content of a secret or a config comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// A file of the host.
+    File(PathBuf),
+    /// The owner of the agent knows it by this name.
+    External(String),
+}
+
+/// Reads an entry of the file's `volumes`.
+pub(super) fn top_level(project: &str, entry: &Entry<'_>) -> Result<VolumeMount, Problem> {
+    let mut volume = volume(Some(format!("{project}_{}", entry.key)));
+    if entry.item.is_null() {
+        return Ok(volume);
+    }
+    let known = ["name", "external", "driver", "driver_opts", "labels"];
+    if let Some(name) = external(entry, &known)? {
+        volume.source = Some(name);
+        return Ok(volume);
+    }
+    for entry in entry.item.known(&known)? {
+        let item = &entry.item;
+        match entry.key {
+            "name" => volume.source = Some(item.text()?),
+            "driver" => volume.driver = Some(item.text()?),
+            "driver_opts" => volume.driver_options = item.map()?,
+            "labels" => volume.labels = item.map()?,
+            _ => {} // `external: false`
+        }
+    }
+    Ok(volume)
+}
+
+/// Reads an entry of the file's `secrets` or `configs`.
+pub(super) fn source(entry: &Entry<'_>) -> Result<Source, Problem> {
+    let missing = "write `file: path`, or `external: true` if the owner of the agent gives it";
+    if entry.item.is_null() {
+        return Err(entry.problem(missing));
+    }
+    let known = ["name", "external", "file"];
+    if let Some(name) = external(entry, &known)? {
+        return Ok(Source::External(name));
+    }
+    let entries = entry.item.known(&known)?;
+    match entries.iter().find(|entry| entry.key == "file") {
+        Some(file) => Ok(Source::File(host_path(&file.item, &file.item.text()?)?)),
+        None => Err(entry.problem(missing)),
+    }
+}
+
+/// Reads the `volumes` of a service.
+pub(super) fn mounts(project: &Project, item: &Item<'_>) -> Result<Vec<Mount>, Problem> {
+    let items = item.items()?.into_iter();
+    items
+        .map(|item| if item.is_map() { long(project, &item) } else { short(project, &item) })
+        .collect()
+}
+
+/// `[source:]target[:option,option…]`
+fn short(project: &Project, item: &Item<'_>) -> Result<Mount, Problem> {
+    let text = item.text()?;
+    let parts: Vec<_> = text.split(':').collect();
+    let (source, target, options) = match *parts.as_slice() {
+        [target] => (None, target, ""),
+        [source, target] => (Some(source), target, ""),
+        [source, target, options] => (Some(source), target, options),
+        _ => return Err(item.wrong(&text, "data:/var/lib/data or ./dir:/dir:ro")),
+    };
+    let mut mount = match source {
+        Some(source) if source.starts_with(['.', '/', '~']) => {
+            let source = host_path(item, source)?;
+            Mount::Bind(BindMount { create_source: true, ..bind(source, target.to_owned()) })
+        }
+        Some(name) => Mount::Volume(named(project, item, name)?),
+        None => Mount::Volume(volume(None)),
+    };
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match (&mut mount, option) {
+            (_, "rw") => {}
+            (Mount::Bind(bind), "ro") => bind.read_only = true,
+            (Mount::Volume(volume), "ro") => volume.read_only = true,
+            (Mount::Volume(volume), "nocopy") => volume.no_copy = true,
+            (Mount::Bind(bind), "consistent" | "cached" | "delegated") => {
+                bind.consistency = Some(option.to_owned());
+            }
+            (Mount::Bind(bind), option) if propagation(option).is_some() => {
+                bind.propagation = propagation(option);
+            }
+            _ => {
+                return Err(item.problem(format!(
+                    "the option {option:?} of a mount has no counterpart here; leave it out"
+                )));
+            }
+        }
+    }
+    Ok(at(mount, target))
+}
+
+fn long(project: &Project, item: &Item<'_>) -> Result<Mount, Problem> {
+    let known = ["type", "source", "target", "read_only", "consistency", "bind", "volume", "tmpfs"];
+    let entries = item.known(&known)?;
+    let find = |key| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.item);
+    let missing =
+        |key, example| item.problem(format!("there is no `{key}`; add one such as {example}"));
+    let kind = find("type").ok_or_else(|| missing("type", "volume"))?;
+    let target = find("target").ok_or_else(|| missing("target", "/data"))?.text()?;
+    let read_only = find("read_only").map_or(Ok(false), Item::boolean)?;
+    let kind_text = kind.text()?;
+    if let Some(other) = entries
+        .iter()
+        .find(|entry| ["bind", "volume", "tmpfs"].contains(&entry.key) && entry.key != kind_text)
+    {
+        return Err(other.problem(format!("a mount of the type {kind_text:?} has no such setting")));
+    }
+    let source = find("source");
+    match kind_text.as_str() {
+        "bind" => {
+            let source = source.ok_or_else(|| missing("source", "./data"))?;
+            let source = host_path(source, &source.text()?)?;
+            let mut mount = BindMount { read_only, create_source: true, ..bind(source, target) };
+            mount.consistency = find("consistency").map(Item::text).transpose()?;
+            find("bind").map_or(Ok(()), |item| bind_settings(item, &mut mount))?;
+            Ok(Mount::Bind(mount))
+        }
+        "volume" => {
+            let mut mount = match source {
+                Some(source) => named(project, source, &source.text()?)?,
+                None => volume(None),
+            };
+            (mount.read_only, mount.target) = (read_only, target);
+            find("volume").map_or(Ok(()), |item| volume_settings(item, &mut mount))?;
+            Ok(Mount::Volume(mount))
+        }
+        "tmpfs" => {
+            let mut mount = TmpfsMount { read_only, ..empty(target) };
+            if let Some(item) = find("tmpfs") {
+                for entry in item.known(&["size", "mode"])? {
+                    match entry.key {
+                        "size" => mount.size = Some(size(&entry.item)?),
+                        _ => mount.mode = Some(mode(&entry.item)?),
+                    }
+                }
+            }
+            Ok(Mount::Tmpfs(mount))
+        }
+        other => Err(kind.wrong(other, "volume, bind or tmpfs")),
+    }
+}
+
+fn bind_settings(item: &Item<'_>, mount: &mut BindMount) -> Result<(), Problem> {
+    for entry in item.known(&["propagation", "create_host_path", "recursive"])? {
+        let item = &entry.item;
+        match entry.key {
+            "propagation" => {
+                let text = item.text()?;
+                let known = propagation(&text);
+                mount.propagation = Some(known.ok_or_else(|| item.wrong(&text, "rprivate"))?);
+            }
+            "create_host_path" => mount.create_source = item.boolean()?,
+            _ => match item.text()?.as_str() {
+                "enabled" => {}
+                "disabled" => mount.non_recursive = true,
+                "writable" => mount.read_only_non_recursive = true,
+                "readonly" => mount.read_only_force_recursive = true,
+                other => return Err(item.wrong(other, "enabled, disabled, writable or readonly")),
+            },
+        }
+    }
+    Ok(())
+}
+
+fn volume_settings(item: &Item<'_>, mount: &mut VolumeMount) -> Result<(), Problem> {
+    for entry in item.known(&["nocopy", "subpath", "labels"])? {
+        let item = &entry.item;
+        match entry.key {
+            "nocopy" => mount.no_copy = item.boolean()?,
+            "subpath" => mount.subpath = Some(item.text()?),
+            _ => mount.labels.extend(item.map::<BTreeMap<_, _>>()?),
+        }
+    }
+    Ok(())
+}
+
+/// Reads `tmpfs`: `path[:option,option…]`, or a list of these.
+pub(super) fn tmpfs(item: &Item<'_>) -> Result<Vec<Mount>, Problem> {
+    let items = item.one_or_more()?.into_iter();
+    items
+        .map(|item| {
+            let text = item.text()?;
+            let (target, options) = text.split_once(':').unwrap_or((&text, ""));
+            let mut mount = empty(target.to_owned());
+            for option in options.split(',').filter(|option| !option.is_empty()) {
+                let wrong = || item.wrong(option, "size=64m or mode=1777");
+                match option.split_once('=') {
+                    Some(("size", size)) => mount.size = Some(units::size(size).ok_or_else(wrong)?),
+                    Some(("mode", mode)) => {
+                        mount.mode = Some(u32::from_str_radix(mode, 8).map_err(|_| wrong())?);
+                    }
+                    None if option == "ro" => mount.read_only = true,
+                    None if option == "rw" => {}
+                    Some(_) | None => mount.options.push(option.to_owned()),
+                }
+            }
+            Ok(Mount::Tmpfs(mount))
+        })
+        .collect()
+}
+
+/// A secret or a config of a service.
+pub(super) enum Given {
+    Mount(Mount),
+    File(ContainerFile),
+}
+
+/// Reads the `secrets` or the `configs` of a service, which the file defines in `sources`.
+pub(super) fn files(
+    item: &Item<'_>,
+    kind: FileKind,
+    sources: &BTreeMap<String, Source>,
+) -> Result<Vec<Given>, Problem> {
+    item.items()?.iter().map(|item| file(item, kind, sources)).collect()
+}
+
+fn file(
+    item: &Item<'_>,
+    kind: FileKind,
+    sources: &BTreeMap<String, Source>,
+) -> Result<Given, Problem> {
+    let (mut name, mut target, mut owner) = (None, None, None);
+    let (mut uid, mut gid, mut permissions) = (0, 0, 0o444);
+    if item.is_map() {
+        for entry in item.known(&["source", "target", "uid", "gid", "mode"])? {
+            let value = &entry.item;
+            match entry.key {
+                "source" => name = Some(value.text()?),
+                "target" => target = Some(value.text()?),
+                "uid" => uid = value.parsed("1000")?,
+                "gid" => gid = value.parsed("1000")?,
+                _ => permissions = mode(value)?,
+            }
+            if matches!(entry.key, "uid" | "gid" | "mode") {
+                owner = Some(entry);
+            }
+        }
+    } else {
+        name = Some(item.text()?);
+    }
+    let name = name.ok_or_else(|| item.problem("there is no `source`"))?;
+    let section = match kind {
+        FileKind::Secret => "secrets",
+        FileKind::Config => "configs",
+    };
+    let found = sources.get(&name).ok_or_else(|| {
+        item.problem(format!(
+            "the file does not define {name:?}; add it to the `{section}` of the file"
+        ))
+    })?;
+    let target = target.unwrap_or_else(|| name.clone());
+    match (found, owner) {
+        (Source::External(source), _) => {
+            let (source, mode) = (source.clone(), permissions);
+            Ok(Given::File(ContainerFile { kind, source, target, uid, gid, mode }))
+        }
+        // Compose mounts the file, so it keeps the owner and the permissions that it has.
+        (Source::File(_), Some(entry)) => Err(entry.problem(
+            "a `file` keeps its owner and its mode; leave this out and change those of the file",
+        )),
+        (Source::File(path), None) => {
+            let file = ContainerFile { kind, source: name, target, uid, gid, mode: permissions };
+            let mount = BindMount { read_only: true, ..bind(path.clone(), file.path()) };
+            Ok(Given::Mount(Mount::Bind(mount)))
+        }
+    }
+}
+
+/// Permissions in octal, with a zero in front: without it, YAML means a decimal number.
+fn mode(item: &Item<'_>) -> Result<u32, Problem> {
+    let text = item.text()?;
+    let digits = text.strip_prefix("0o").or_else(|| text.strip_prefix('0'));
+    let mode = digits.and_then(|digits| u32::from_str_radix(digits, 8).ok());
+    mode.ok_or_else(|| item.wrong(&text, "0444, with the zero in front"))
+}
+
+/// A volume that the file defines.
+fn named(project: &Project, item: &Item<'_>, name: &str) -> Result<VolumeMount, Problem> {
+    project.volumes.get(name).cloned().ok_or_else(|| {
+        item.problem(format!(
+            "the file does not define the volume {name:?}; add it to the `volumes` of the file, or \
+             write ./{name} for a directory of the host"
+        ))
+    })
+}
+
+/// A path of the host. It can begin with `~`.
+fn host_path(item: &Item<'_>, text: &str) -> Result<PathBuf, Problem> {
+    let Some(rest) = text.strip_prefix('~') else { return Ok(PathBuf::from(text)) };
+    match (item.variable("HOME"), rest.strip_prefix('/')) {
+        (Some(home), Some(rest)) => Ok(PathBuf::from(home).join(rest)),
+        (Some(home), None) if rest.is_empty() => Ok(PathBuf::from(home)),
+        _ => {
+            Err(item
+                .problem(format!("the home directory of {text:?} is not known; write its path")))
+        }
+    }
+}
+
+fn propagation(text: &str) -> Option<Propagation> {
+    match text {
+        "private" => Some(Propagation::Private),
+        "rprivate" => Some(Propagation::RPrivate),
+        "shared" => Some(Propagation::Shared),
+        "rshared" => Some(Propagation::RShared),
+        "slave" => Some(Propagation::Slave),
+        "rslave" => Some(Propagation::RSlave),
+        _ => None,
+    }
+}
+
+fn at(mut mount: Mount, target: &str) -> Mount {
+    let slot = match &mut mount {
+        Mount::Bind(mount) => &mut mount.target,
+        Mount::Volume(mount) => &mut mount.target,
+        Mount::Tmpfs(mount) => &mut mount.target,
+    };
+    target.clone_into(slot);
+    mount
+}
+
+fn bind(source: PathBuf, target: String) -> BindMount {
+    BindMount {
+        source,
+        target,
+        read_only: false,
+        propagation: None,
+        non_recursive: false,
+        create_source: false,
+        read_only_non_recursive: false,
+        read_only_force_recursive: false,
+        consistency: None,
+    }
+}
+
+fn volume(source: Option<String>) -> VolumeMount {
+    VolumeMount {
+        source,
+        target: String::new(),
+        read_only: false,
+        no_copy: false,
+        labels: BTreeMap::new(),
+        driver: None,
+        driver_options: BTreeMap::new(),
+        subpath: None,
+    }
+}
+
+fn empty(target: String) -> TmpfsMount {
+    TmpfsMount { target, read_only: false, size: None, mode: None, options: Vec::new() }
+}
