@@ -105,10 +105,10 @@ fn read(
     let filled = |key| parts.get(key).filter(|part| !part.is_null());
     let entries = |key| filled(key).map_or(Ok(Vec::new()), Item::entries);
     let project = Project {
-        networks: collect(entries("networks")?, |entry| network::top_level(&name, entry))?,
-        volumes: collect(entries("volumes")?, |entry| storage::top_level(&name, entry))?,
-        secrets: collect(entries("secrets")?, storage::source)?,
-        configs: collect(entries("configs")?, storage::source)?,
+        networks: collect(&entries("networks")?, |entry| network::top_level(&name, entry))?,
+        volumes: collect(&entries("volumes")?, |entry| storage::top_level(&name, entry))?,
+        secrets: collect(&entries("secrets")?, storage::source)?,
+        configs: collect(&entries("configs")?, storage::source)?,
         name,
     };
     let tasks = services.iter().map(|entry| {
@@ -120,7 +120,7 @@ fn read(
 }
 
 fn collect<T>(
-    entries: Vec<Entry<'_>>,
+    entries: &[Entry<'_>],
     read: impl Fn(&Entry<'_>) -> Result<T, Problem>,
 ) -> Result<BTreeMap<String, T>, Problem> {
     entries.iter().map(|entry| Ok((entry.key.to_owned(), read(entry)?))).collect()

@@ -1,5 +1,7 @@
 //! A service of a Compose file: each key and its counterpart in a [`DockerDefinition`].
 
+use std::collections::BTreeMap;
+
 use agent_kit::Problem;
 
 use super::item::{Entry, Item};
@@ -285,7 +287,7 @@ fn labels(item: &Item<'_>, service: &mut Service<'_>) -> Result<(), Problem> {
 }
 
 fn logging(item: &Item<'_>, service: &mut Service<'_>) -> Result<(), Problem> {
-    let (mut name, mut options) = (None, Default::default());
+    let (mut name, mut options) = (None, BTreeMap::new());
     for entry in item.known(&["driver", "options"])? {
         match entry.key {
             "driver" => name = Some(entry.item.text()?),

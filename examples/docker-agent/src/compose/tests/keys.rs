@@ -4,9 +4,10 @@ use super::*;
 /// one is expected.
 fn check(cases: &[(&str, &str)]) {
     for (lines, expected) in cases {
-        let network = match expected.contains("networks") {
-            true => "",
-            false => "networks = [{ name = 'p_default', aliases = ['web'] }]",
+        let network = if expected.contains("networks") {
+            ""
+        } else {
+            "networks = [{ name = 'p_default', aliases = ['web'] }]"
         };
         let read = tasks(&service(lines));
         let expected = toml(&format!("image = 'x'\n{network}\n{expected}"));
