@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agent_kit::{Definition, Keys};
+use agent_kit::{Definition, Keys, Problem, Translated};
 use process_agent::definition::ProcessDefinition;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -41,6 +41,16 @@ impl Definition for TaskDefinition {
         } else {
             ProcessDefinition::read(given, table).map(Box::new).map(Self::Process)
         }
+    }
+
+    /// The services of a Compose file are containers.
+    fn translate(path: &Path, text: &str) -> Option<Result<Vec<Translated<Self>>, Problem>> {
+        let container = |task: Translated<DockerDefinition>| {
+            let Translated { name, position, definition } = task;
+            Translated { name, position, definition: Self::Container(Box::new(definition)) }
+        };
+        let tasks = DockerDefinition::translate(path, text)?;
+        Some(tasks.map(|tasks| tasks.into_iter().map(container).collect()))
     }
 
     fn resolve_paths(&mut self, base: &Path) {

@@ -1,6 +1,7 @@
 use agent_kit::task_file::TaskFile;
 
 use super::*;
+use crate::task::TaskDefinition;
 
 #[test]
 fn wordpress_and_its_database_share_the_default_network() {
@@ -141,6 +142,10 @@ fn a_task_file_that_ends_with_yaml_is_a_compose_file() {
         panic!("{task:?}")
     };
     assert_eq!(bind.source, dir.path().join("./data"));
+    let path = dir.path().join("compose.yml");
+    let program = TaskFile::<TaskDefinition>::read(&path).unwrap().tasks;
+    let expected = TaskDefinition::Container(Box::new(task.definition.clone()));
+    assert_eq!(program.first().unwrap().definition, expected);
     assert_eq!(read("tasks.toml", "[[task]]\nname = 'web'\nimage = 'x'\n").unwrap().tasks.len(), 1);
     for (text, expected) in [
         (
