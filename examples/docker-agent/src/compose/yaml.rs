@@ -112,6 +112,7 @@ enum Content {
 }
 
 impl Builder {
+    #[allow(clippy::wildcard_enum_match_arm)] // the enum can grow
     fn add(&mut self, event: Event<'_>, at: Position) -> Result<(), Problem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -144,7 +145,6 @@ impl Builder {
                 Err(problem(at, "a second document begins here; write one document a file"))
             }
             // The start and the end of the stream and of the document have no value.
-            #[allow(clippy::wildcard_enum_match_arm)] // the enum can grow
             _ => Ok(()),
         }
     }
