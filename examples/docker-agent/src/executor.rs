@@ -10,7 +10,7 @@ use agent_kit::TaskExecutor;
 use bollard::query_parameters::ListContainersOptions;
 use onward::TaskStatus;
 use onward::exec::{Assignment, ControllerError, Executor, LogPublisher, LogSubscriptionOptions};
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 use crate::container::Container;
 use crate::controller::DockerController;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) dependencies: Arc<dyn Dependencies>,
     /// Held for reading while a task is prepared, and for writing while networks are removed.
     pub(crate) networks: RwLock<()>,
+    /// Held while networks are looked for and made.
+    pub(crate) new_networks: Mutex<()>,
     pub(crate) has_port_doubles: bool,
 }
 
@@ -84,6 +86,7 @@ impl DockerExecutorBuilder {
             jobs: Jobs::default(),
             files: files.map(Files::new),
             networks: RwLock::new(()),
+            new_networks: Mutex::new(()),
             engine,
             agent,
             dependencies,

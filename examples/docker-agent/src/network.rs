@@ -19,6 +19,8 @@ const FORBIDDEN: u16 = 403;
 impl Container {
     /// Makes the networks that the engine does not have.
     pub(crate) async fn make_networks(&self) -> Result<(), ControllerError> {
+        // Engines before version 25 make a second network of the same name.
+        let _one_at_a_time = self.shared.new_networks.lock().await;
         for network in &self.definition.networks {
             if is_builtin(&network.name) || self.shared.network(&network.name).await?.is_some() {
                 continue;

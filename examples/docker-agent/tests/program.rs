@@ -125,3 +125,27 @@ fn a_container_and_a_process_run_in_one_agent() {
     home.save("task = []\n");
     home.wait("both are removed", |home| home.tasks().is_some_and(|tasks| tasks.is_empty()));
 }
+
+#[test]
+fn the_services_of_a_compose_file_find_each_other() {
+    let Some(_) = engine("the_services_of_a_compose_file_find_each_other") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let file = format!(
+        "services:
+  answer:
+    image: {IMAGE}
+    command: sh -c 'echo found | nc -l -p 80'
+    stop_grace_period: 0s
+  ask:
+    image: {IMAGE}
+    command: >-
+      sh -c 'for i in $$(seq 300); do nc answer 80 < /dev/null | grep found && exit; sleep 0.1; done; exit 1'
+"
+    );
+    std::fs::write(home.path().join("compose.yaml"), file).unwrap();
+    let mut run = program();
+    let run = run.args(["run", "compose.yaml", "--logs", "--strict"]);
+    let output = run.current_dir(home.path()).env_remove("ONWARD_STATE").output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("found") && output.status.success(), "{output:?}");
+}
