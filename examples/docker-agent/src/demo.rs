@@ -14,7 +14,7 @@ use crate::engine::Engine;
 pub const TASKS: &str = include_str!("../demo.toml");
 
 /// The image of the demo's containers.
-pub const IMAGE: (&str, &str) = ("onward-demo", "1");
+pub const IMAGE: &str = "onward-demo:1";
 
 /// The programs in the image.
 const PROGRAMS: [&str; 2] = ["sh", "sleep"];
@@ -37,11 +37,10 @@ pub fn prepare(engine: &Engine) -> anyhow::Result<()> {
             Ok(client) => client,
             Err(error) => bail!("{:#}. {HOW_TO_START}", anyhow::Error::new(error)),
         };
-        let (repo, tag) = IMAGE;
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
-            repo: Some(repo.to_owned()),
-            tag: Some(tag.to_owned()),
+            // With the tag, because Podman 4 ignores the parameter for it.
+            repo: Some(IMAGE.to_owned()),
             ..CreateImageOptions::default()
         };
         let image = bollard::body_full(archive()?.into());
