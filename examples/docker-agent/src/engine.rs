@@ -141,7 +141,7 @@ impl Engine {
         Ok(client)
     }
 
-    /// Whatever the reason is, nothing is known about any container.
+    /// The error is temporary for every reason: nothing is known about any container.
     async fn unreachable(&self, error: ClientError) -> ControllerError {
         let Inner { host, .. } = &*self.0;
         let told = format!("no Docker engine answers at {host}");
