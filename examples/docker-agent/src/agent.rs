@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use crate::definition::DockerDefinition;
 use crate::engine::Engine;
 use crate::executor::DockerExecutor;
+use crate::login::DockerLogin;
 use crate::task::TaskDefinition;
 
 /// The file with the id of the agent. The name of a task cannot begin with a dot.
@@ -59,7 +60,8 @@ impl AgentExecutor {
                 Some(id) => id,
                 None => new_id(&path)?,
             };
-            Ok(DockerExecutor::new(self.engine.clone(), id))
+            let builder = DockerExecutor::builder(self.engine.clone(), id);
+            Ok(builder.with_dependencies(DockerLogin::from_env()).build())
         };
         self.containers.get_or_try_init(make).await
     }

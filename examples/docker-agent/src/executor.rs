@@ -58,16 +58,19 @@ pub struct DockerExecutorBuilder {
 }
 
 impl DockerExecutorBuilder {
-    /// Secrets and configs come from `dependencies`, and are written to files in the directory
-    /// `files`. It is created if it is missing, and must be on a tmpfs of the engine's host, for
-    /// example below `/run`. Default: no task can have secrets or configs.
+    /// Secrets, configs and credentials come from `dependencies`. Secrets and configs also need
+    /// [`with_files`](Self::with_files). Default: there are none.
     #[must_use]
-    pub fn with_dependencies(
-        self,
-        dependencies: impl Dependencies,
-        files: impl Into<PathBuf>,
-    ) -> Self {
-        Self { dependencies: Arc::new(dependencies), files: Some(files.into()), ..self }
+    pub fn with_dependencies(self, dependencies: impl Dependencies) -> Self {
+        Self { dependencies: Arc::new(dependencies), ..self }
+    }
+
+    /// Secrets and configs are written to files in this directory. It is created if it is missing,
+    /// and must be on a tmpfs of the engine's host, for example below `/run`. Default: no task can
+    /// have secrets or configs.
+    #[must_use]
+    pub fn with_files(self, dir: impl Into<PathBuf>) -> Self {
+        Self { files: Some(dir.into()), ..self }
     }
 
     /// Whether a port that is published for IPv4 and for IPv6 is reported twice, as SwarmKit's

@@ -3,7 +3,7 @@
 //! The parts that are not about containers are in [`agent_kit`]. From a definition to a container:
 //!
 //! - [`definition`]: a task as it is written in a task file; [`dependencies`]: its secrets, configs and
-//!   credentials.
+//!   credentials. [`login`]: the credentials of `docker login`.
 //! - [`compose`]: reads Compose files as tasks.
 //! - [`engine`]: the connection to the engine; [`error`]: its errors.
 //! - [`executor`], [`controller`]: the library's executor and controller for containers.
@@ -32,6 +32,7 @@ pub mod executor;
 mod files;
 mod jobs;
 pub mod labels;
+pub mod login;
 mod logs;
 pub mod name;
 mod network;

@@ -128,8 +128,10 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
     let Some(engine) = engine("a container with every option") else { return };
     let client = engine.client().await.unwrap().clone();
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let executor =
-        DockerExecutor::builder(engine, "options").with_dependencies(Given, memory.path()).build();
+    let executor = DockerExecutor::builder(engine, "options")
+        .with_dependencies(Given)
+        .with_files(memory.path())
+        .build();
     let life = Life::begin(&executor, "every-option", definition());
     let status = life.reaches(TaskState::Running).await;
     let id = status.container_status.unwrap().container_id;

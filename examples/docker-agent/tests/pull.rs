@@ -120,10 +120,8 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     let status = refused.until("refused", |status| status.err.is_some()).await;
     assert!(status.err.as_deref().unwrap().contains("no basic auth credentials"), "{status:?}");
     refused.remove().await;
-    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let with_credentials = DockerExecutor::builder(own.engine(), "pull")
-        .with_dependencies(Credentials, memory.path())
-        .build();
+    let with_credentials =
+        DockerExecutor::builder(own.engine(), "pull").with_dependencies(Credentials).build();
     let life = Life::begin(&with_credentials, "credentials", definition);
     life.reaches(TaskState::Running).await;
     life.remove().await;
