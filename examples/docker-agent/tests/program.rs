@@ -1,4 +1,4 @@
-//! The program: its demo, both kinds of tasks in one agent, and what it says without an engine.
+//! The program: its demo, both kinds of tasks in one agent, and its error without an engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a test fails by panicking, and its name says what it is
 
