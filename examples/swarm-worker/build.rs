@@ -16,6 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(descriptor, prost::Message::encode_to_vec(&messages))?;
     let mut config = Config::new();
     config.btree_map(["."]);
+    // The largest members of their enums.
+    config.boxed(".docker.swarmkit.v1.Assignment.item.task");
+    config.boxed(".docker.swarmkit.v1.TaskSpec.runtime.container");
     tonic_prost_build::configure().compile_fds_with_config(messages, config)?;
     Ok(())
 }
