@@ -1,0 +1,30 @@
+//! Certificates of a swarm: the roots that its managers are trusted by, and the certificate of a
+//! node.
+
+mod error;
+mod node;
+mod roots;
+
+pub use error::CertificateError;
+pub(crate) use node::Issuer;
+pub use node::NodeCertificate;
+pub use roots::Roots;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+/// The most certificates that a PEM text may have. A swarm in the middle of a root rotation uses
+/// two.
+const MOST: usize = 16;
+
+/// Reads certificates in PEM.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let mut found = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        if found.len() == MOST {
+            return Err(CertificateError::TooMany { most: MOST });
+        }
+        found.push(certificate.map_err(|error| CertificateError::Pem(error.to_string()))?);
+    }
+    if found.is_empty() { Err(CertificateError::None) } else { Ok(found) }
+}

@@ -1,0 +1,138 @@
+//! The identity of a node: its key, its certificate, and the roots of its swarm. Reads and writes
+//! their files.
+//!
+//! A state directory has these files. Only their owner can read them.
+//!
+//! | name | content |
+//! |---|---|
+//! | `node.pem` | the private key and the certificate of the node, as PEM |
+//! | `root.pem` | the root certificates of the swarm, as PEM |
+//! | `managers` | the addresses of the managers that were known last, one a line |
+//!
+//! A directory belongs to a node of a swarm if it has a `node.pem`. The key and the certificate are
+//! one file, so they always belong together. Each file is written under another name first, and then
+//! renamed.
+
+mod error;
+mod files;
+mod key;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+
+use crate::certificate::{CertificateError, Issuer, NodeCertificate, Roots};
+use crate::tls::provider;
+use crate::wire;
+pub use error::IdentityError;
+pub use key::{KeyError, PrivateKey};
+
+/// A node of a swarm: what proves to managers who it is, and what it knows managers by.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    key: PrivateKey,
+    certificate: NodeCertificate,
+    roots: Roots,
+    issuer: Issuer,
+    certified: Arc<CertifiedKey>,
+    managers: Vec<String>,
+}
+
+impl Identity {
+    /// Puts together what a manager has issued.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the certificate is for another key, or if none of the roots has issued it. The time
+    /// is not checked.
+    pub fn new(
+        key: PrivateKey,
+        certificate: NodeCertificate,
+        roots: Roots,
+        managers: Vec<String>,
+    ) -> Result<Self, CertificateError> {
+        let issuer = certificate.issuer(&roots)?;
+        let chain = certificate.chain().to_vec();
+        let certified = CertifiedKey::from_der(chain, key.expose_der(), &provider())
+            .map_err(|_| CertificateError::OtherKey)?;
+        let certified = Arc::new(certified);
+        Ok(Self { key, certificate, roots, issuer, certified, managers })
+    }
+
+    /// Reads the identity in a state directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the directory is not one of a node, or if its files do not belong together.
+    pub fn load(dir: &Path) -> Result<Self, IdentityError> {
+        files::load(dir)
+    }
+
+    /// Writes the identity into a state directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be written. The directory then has what it had before, or a new root
+    /// beside the old certificate.
+    pub fn store(&self, dir: &Path) -> Result<(), IdentityError> {
+        files::store(dir, self)
+    }
+
+    /// Returns the id of the node.
+    pub fn node_id(&self) -> &str {
+        self.certificate.node_id()
+    }
+
+    /// Returns the id of the swarm.
+    pub fn cluster(&self) -> &str {
+        self.certificate.cluster()
+    }
+
+    /// Returns the certificate of the node.
+    pub fn certificate(&self) -> &NodeCertificate {
+        &self.certificate
+    }
+
+    /// Returns the roots of the swarm.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Returns the addresses of the managers that were known last.
+    pub fn managers(&self) -> &[String] {
+        &self.managers
+    }
+
+    /// Returns what the node reports about its certificate in its description. When this changes,
+    /// for example during a root rotation, the worker must call `Session` again with it.
+    pub fn tls_info(&self) -> wire::NodeTlsInfo {
+        self.issuer.to_wire(&self.roots)
+    }
+
+    /// Returns the key with its certificate, as rustls wants them.
+    pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
+        self.certified.clone()
+    }
+
+    /// Returns the same node with other managers.
+    #[must_use]
+    pub fn with_managers(self, managers: Vec<String>) -> Self {
+        Self { managers, ..self }
+    }
+}
+
+/// Whether a state directory belongs to a node of a swarm.
+pub fn exists(dir: &Path) -> bool {
+    files::exist(dir)
+}
+
+/// Removes the key, the certificate, the roots and the managers from a state directory. Does
+/// nothing if they do not exist.
+///
+/// # Errors
+///
+/// Fails if a file cannot be removed.
+pub fn forget(dir: &Path) -> Result<(), IdentityError> {
+    files::forget(dir)
+}
