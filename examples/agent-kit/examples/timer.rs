@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use agent_kit::{Command, Definition, Keys, Program, TaskExecutor};
+use agent_kit::{Command, Definition, FileDefinition, Keys, Program, TaskExecutor};
 use clap::Parser;
 use onward::exec::{LogMessage, LogPublisher, LogSubscriptionOptions};
 use onward::{Assignment, Controller, ControllerError, Executor};
@@ -17,15 +17,17 @@ pub(crate) struct Timer {
 }
 
 impl Definition for Timer {
+    fn container_spec(&self) -> serde_json::Value {
+        serde_json::json!({ "Command": ["sleep", self.seconds.to_string()] })
+    }
+}
+
+impl FileDefinition for Timer {
     fn keys(_: &[&str]) -> Keys {
         Keys { known: &["seconds"], required: &[("seconds", "3")] }
     }
 
     fn resolve_paths(&mut self, _: &Path) {} // there are no paths
-
-    fn container_spec(&self) -> serde_json::Value {
-        serde_json::json!({ "Command": ["sleep", self.seconds.to_string()] })
-    }
 }
 
 /// Controls one task.

@@ -4,32 +4,29 @@
 //! the `Assigner` computes the full set of assignments. The worker then applies it.
 
 mod assigner;
-mod feed;
 mod order;
-mod store;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use onward::TaskStatus;
+use onward::agent::Store;
 use onward::agent::store::StoreError;
 use onward::agent::worker::ChangedTasks;
-use onward::agent::{Store, TokioRuntime, Worker, WorkerHandle};
-use onward::exec::ObservedExecutor;
-use onward::{Executor, TaskStatus};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::board::Board;
-use crate::kind::TaskExecutor;
-use crate::metrics::{Calls, Metrics, Vitals};
+use crate::host::Host;
+use crate::kind::{FileDefinition, TaskExecutor};
+use crate::metrics::{Metrics, Vitals};
 use crate::output::Output;
-use crate::spec::{SpecExecutor, TaskSpec};
+use crate::spec::TaskSpec;
 use crate::task_file::TaskFile;
 use crate::tasks::Tasks;
 use assigner::Assigner;
 pub use order::Order;
-use store::NotedStore;
 
 /// When an agent ends, and what happens to its tasks then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,16 +70,10 @@ pub struct Report {
 pub struct Agent<E: TaskExecutor> {
     assigner: Assigner<E>,
     ending: Ending,
-    executor: E,
-    tasks: Tasks<E::Definition>,
-    board: Arc<Board>,
-    /// The moment at which the time of the worker's runtime is 0.
-    origin: std::time::Instant,
-    runtime: Arc<TokioRuntime>,
-    worker: tokio::task::JoinHandle<()>,
+    host: Host<E>,
 }
 
-impl<E: TaskExecutor + 'static> Agent<E> {
+impl<E: TaskExecutor<Definition: FileDefinition> + 'static> Agent<E> {
     /// Starts a worker with all stored tasks and those of the file. Must be called on a Tokio
     /// runtime.
     ///
@@ -95,38 +86,28 @@ impl<E: TaskExecutor + 'static> Agent<E> {
         board: Arc<Board>,
     ) -> Result<Self, StoreError> {
         let Setup { executor, file, ending, output, metrics } = setup;
-        let (runtime, origin) = (Arc::new(TokioRuntime::current()), std::time::Instant::now());
-        let store = NotedStore { store, board: Arc::clone(&board), metrics: metrics.clone() };
-        let inner = SpecExecutor(executor.clone());
-        let (tasks, worker) = match metrics {
-            None => launch(inner, store, &runtime).await?,
-            Some(metrics) => {
-                launch(ObservedExecutor::new(inner, Calls::new(metrics)), store, &runtime).await?
-            }
-        };
-        let shown = Arc::clone(&board);
-        let mut assigner = Assigner::new(tasks.clone(), executor.clone(), file, shown, output);
+        let host = Host::start(executor, store, Arc::clone(&board), metrics).await?;
+        let mut assigner = Assigner::new(host.tasks(), host.executor(), file, board, output);
         assigner.assign(&[]).await;
-        Ok(Self { assigner, ending, executor, tasks, board, origin, runtime, worker })
+        Ok(Self { assigner, ending, host })
     }
 
     /// Returns the executor.
     #[must_use]
     pub fn executor(&self) -> E {
-        self.executor.clone()
+        self.host.executor()
     }
 
     /// Returns a handle to the worker, with which you can read and change the tasks.
     #[must_use]
     pub fn tasks(&self) -> Tasks<E::Definition> {
-        self.tasks.clone()
+        self.host.tasks()
     }
 
     /// Returns the data source of a [`MetricsServer`](crate::metrics::MetricsServer).
     #[must_use]
     pub fn vitals(&self) -> Vitals<E::Definition> {
-        let runtime = Arc::clone(&self.runtime);
-        Vitals { tasks: self.tasks(), runtime, worker: self.worker.abort_handle() }
+        self.host.vitals()
     }
 
     /// Runs the tasks and carries out the orders, until the agent [ends](Ending).
@@ -136,9 +117,8 @@ impl<E: TaskExecutor + 'static> Agent<E> {
     /// If you drop the future, the workloads keep running. Their drivers run until the runtime
     /// ends.
     pub async fn run(self, mut orders: mpsc::UnboundedReceiver<Order<E::Definition>>) -> Report {
-        let Self { mut assigner, ending, executor, tasks, board, origin, worker, .. } = self;
-        let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
-        let mut changes = tasks.changes();
+        let Self { mut assigner, ending, mut host } = self;
+        let mut changes = host.tasks().changes();
         // The first item is ready at once, and contains all tasks.
         let mut changed = changes.next().await;
         let mut unfinished = Unfinished::default();
@@ -177,10 +157,7 @@ impl<E: TaskExecutor + 'static> Agent<E> {
                 },
             }
         }
-        // From here on, the board shows the final states.
-        feed.abort();
-        _ = feed.await;
-        let statuses = feed::show_all(&board, &tasks, origin);
+        let statuses = host.show_last().await;
         let removal_errors = match ending {
             Ending::WithTasks => {
                 if !killed {
@@ -191,24 +168,9 @@ impl<E: TaskExecutor + 'static> Agent<E> {
             Ending::StopTasks => assigner.forget_ended().await,
             Ending::LeaveTasks => Vec::new(),
         };
-        tasks.close();
-        if let Err(panic) = worker.await {
-            tracing::error!("the worker panicked: {panic}");
-        }
-        executor.settle().await;
+        host.close().await;
         Report { statuses, removal_errors }
     }
-}
-
-/// Starts a worker in a Tokio task of its own.
-async fn launch<E: Executor + 'static>(
-    executor: E,
-    store: impl Store<E::Definition> + 'static,
-    runtime: &Arc<TokioRuntime>,
-) -> Result<(WorkerHandle<E::Definition>, tokio::task::JoinHandle<()>), StoreError> {
-    let mut worker = Worker::open(executor, store, Arc::clone(runtime) as _).await?;
-    let tasks = worker.handle();
-    Ok((tasks, tokio::spawn(async move { worker.run().await })))
 }
 
 /// The names of the tasks that have not ended.

@@ -9,14 +9,23 @@ use onward::exec::{ControllerError, Executor, LogPublisher, LogSubscriptionOptio
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
 
-/// The definition of a task: those keys of a `[[task]]` that the kit does not handle itself.
+/// The definition of a task: the workload to run.
 ///
-/// It is read from a task file, stored as JSON, and compared with `==` to detect changes. An agent
-/// with several kinds of tasks uses an enum of definitions, and selects the variant by a key that
-/// only one of them has.
+/// It is stored as JSON, and compared with `==` to detect changes. An agent with several kinds of
+/// tasks uses an enum of definitions.
 pub trait Definition:
     Clone + PartialEq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
+    /// Returns the definition as the Engine API's `ContainerSpec`, for `ps --json`.
+    fn container_spec(&self) -> serde_json::Value;
+}
+
+/// A [`Definition`] that is read from a task file. It has those keys of a `[[task]]` that the kit
+/// does not handle itself.
+///
+/// An agent with several kinds of tasks selects the variant of its enum by a key that only one of
+/// them has.
+pub trait FileDefinition: Definition {
     /// Returns the keys that a table may have and must have. `given` are the keys of the table.
     fn keys(given: &[&str]) -> Keys;
 
@@ -46,9 +55,6 @@ pub trait Definition:
 
     /// Makes every relative path absolute. `base` is the directory of the task file.
     fn resolve_paths(&mut self, base: &Path);
-
-    /// Returns the definition as the Engine API's `ContainerSpec`, for `ps --json`.
-    fn container_spec(&self) -> serde_json::Value;
 }
 
 /// A task of a file in another format than TOML. It has the default of each key that does not belong

@@ -1,16 +1,21 @@
 //! Everything that an agent needs beside its controller: a task file, a state directory, a socket,
 //! the commands `run`, `ps`, `logs` and `stop`, a live table, and metrics.
 //!
-//! To make an agent, implement two traits. A [`Definition`] has the keys of a `[[task]]` in the
-//! task file. A [`TaskExecutor`] makes the controllers. In `main`, make a [`Program`] and pass the
-//! parsed [`Command`] to [`run`](fn@run). The README has the smallest complete agent.
+//! To make an agent, implement three traits. A [`Definition`] is the workload of a task. A
+//! [`FileDefinition`] has its keys in a `[[task]]` of the task file. A [`TaskExecutor`] makes the
+//! controllers. In `main`, make a [`Program`] and pass the parsed [`Command`] to [`run`](fn@run). The
+//! README has the smallest complete agent.
+//!
+//! An agent without a task file, such as one whose tasks come from a manager, needs no
+//! [`FileDefinition`]. It starts a [`Host`](host::Host) and assigns the tasks itself.
 //!
 //! The modules, from the input to the output:
 //!
 //! - [`task_file`]: reads a TOML file of tasks. [`values`]: values that several kinds of tasks have.
 //!   [`watcher`]: reads the file again when it changes.
 //! - [`state`]: the directory with everything that outlives the agent.
-//! - [`agent`]: runs the tasks. [`spec`]: what the store has of each task.
+//! - [`agent`]: runs the tasks of a task file. [`host`]: runs the tasks of any agent. [`spec`]: what the
+//!   store has of each task.
 //! - [`board`], [`view`], [`output`]: show the tasks and their output.
 //! - [`listing`], [`socket`]: answer other programs. [`metrics`]: answers Prometheus.
 //! - [`commands`]: the subcommands of the program. [`signals`]: the signals that end it.
@@ -21,10 +26,11 @@ compile_error!("agent-kit is for Linux: it needs /proc");
 pub mod agent;
 pub mod board;
 pub mod commands;
+pub mod host;
 mod json;
 mod kind;
 pub mod listing;
-mod logging;
+pub mod logging;
 pub mod logs;
 pub mod metrics;
 mod note;
@@ -42,8 +48,10 @@ pub mod view;
 pub mod watcher;
 mod workload;
 
-pub use commands::{Command, run};
-pub use kind::{Definition, Keys, LOG_SOURCE, Position, Problem, TaskExecutor, Translated};
+pub use commands::{ClientCommand, Command, run, run_client};
+pub use kind::{
+    Definition, FileDefinition, Keys, LOG_SOURCE, Position, Problem, TaskExecutor, Translated,
+};
 pub use program::Program;
 
 /// The README. Its blocks of code are compiled.

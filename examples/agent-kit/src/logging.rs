@@ -11,7 +11,7 @@ use crate::metrics::{Events, Metrics};
 
 /// Installs a log on standard error if `RUST_LOG` is set, and a counter of events if there are
 /// metrics. Returns whether there is a log.
-pub(crate) fn start(metrics: Option<&Arc<Metrics>>) -> bool {
+pub fn start(metrics: Option<&Arc<Metrics>>) -> bool {
     // Each layer has its own filter.
     let log = EnvFilter::try_from_default_env().ok().map(|filter| {
         let log = fmt::layer().with_writer(io::stderr);

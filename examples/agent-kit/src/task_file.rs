@@ -1,4 +1,4 @@
-//! Reads a TOML task file, or a file that the [`Definition`] translates.
+//! Reads a TOML task file, or a file that the [`FileDefinition`] translates.
 //!
 //! ```toml
 //! [[task]]
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each task has the keys `name`, `desired`, `stop_after` and `policy`, and those of its
-//! [`Definition`].
+//! [`FileDefinition`].
 
 mod error;
 mod policy;
@@ -33,7 +33,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use crate::kind::{Definition, Problem, Translated};
+use crate::kind::{FileDefinition, Problem, Translated};
 use error::Place;
 pub use error::TaskFileError;
 use policy::PolicyEntry;
@@ -100,7 +100,7 @@ type Tracked<'a, 'b> = serde_path_to_error::Deserializer<'a, 'b, ValueDeserializ
 /// Largest size of a task file in bytes. It is far beyond any real file and still cheap to read.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-impl<D: Definition> TaskFile<D> {
+impl<D: FileDefinition> TaskFile<D> {
     /// Reads and checks a file. Relative paths in it are relative to its directory.
     ///
     /// # Errors
@@ -193,7 +193,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn read_tasks<D: Definition>(
+fn read_tasks<D: FileDefinition>(
     place: &Place<'_>,
     value: Spanned<DeValue<'_>>,
     base: &Path,
@@ -227,7 +227,7 @@ fn read_tasks<D: Definition>(
     Ok(tasks)
 }
 
-fn read_task<D: Definition>(
+fn read_task<D: FileDefinition>(
     place: &Place<'_>,
     at: &str,
     span: Range<usize>,

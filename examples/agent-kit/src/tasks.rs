@@ -1,11 +1,39 @@
 //! The tasks of an agent, for other parts of the program.
 
-use onward::agent::WorkerHandle;
+use std::collections::BTreeSet;
 
+use onward::TaskState;
+use onward::agent::{AssignmentChange, WorkerHandle};
+
+use crate::kind::Definition;
 use crate::spec::TaskSpec;
 
 /// A handle to the worker that runs the tasks.
 pub type Tasks<D> = WorkerHandle<TaskSpec<D>>;
+
+/// Shuts tasks down for the clients of an agent's socket.
+pub trait StopTasks: Clone + Send + Sync + 'static {
+    /// Shuts these tasks down. Returns when that is stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such task, or if the order cannot be stored.
+    fn stop(&self, names: Vec<String>) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// For an agent without a task file: changes only the desired state of the tasks.
+impl<D: Definition> StopTasks for Tasks<D> {
+    async fn stop(&self, names: Vec<String>) -> Result<(), String> {
+        let known = || self.tasks().iter().map(|view| view.id().to_owned()).collect();
+        check_names(&names, |name| self.task(name).is_some(), known)?;
+        let ids: BTreeSet<_> = names.into_iter().collect();
+        let desired_state = TaskState::Shutdown;
+        let changes =
+            ids.into_iter().map(|id| AssignmentChange::DesiredState { id, desired_state });
+        let refused = self.update(changes).await.map_err(|error| error.to_string())?;
+        refused.first().map_or(Ok(()), |task| Err(task.to_string()))
+    }
+}
 
 /// Checks that all these names are known. `known` is called only to list the names in the error.
 ///

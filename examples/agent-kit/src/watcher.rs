@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::kind::Definition;
+use crate::kind::FileDefinition;
 use crate::task_file::{TaskFile, TaskFileError};
 
 /// Time between two checks of the file.
@@ -36,7 +36,7 @@ pub struct Watcher<D> {
     trigger: Arc<Notify>,
 }
 
-impl<D: Definition> Watcher<D> {
+impl<D: FileDefinition> Watcher<D> {
     /// Watches this file. The first [`next`](Self::next) always reads it.
     #[must_use]
     pub fn new(path: &Path) -> Self {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agent_kit::{Definition, Keys, Problem, Translated};
+use agent_kit::{Definition, FileDefinition, Keys, Problem, Translated};
 use process_agent::definition::ProcessDefinition;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -23,6 +23,15 @@ fn is_container(given: &[&str]) -> bool {
 }
 
 impl Definition for TaskDefinition {
+    fn container_spec(&self) -> serde_json::Value {
+        match self {
+            Self::Container(container) => container.container_spec(),
+            Self::Process(process) => process.container_spec(),
+        }
+    }
+}
+
+impl FileDefinition for TaskDefinition {
     fn keys(given: &[&str]) -> Keys {
         if is_container(given) {
             DockerDefinition::keys(given)
@@ -57,13 +66,6 @@ impl Definition for TaskDefinition {
         match self {
             Self::Container(container) => container.resolve_paths(base),
             Self::Process(process) => process.resolve_paths(base),
-        }
-    }
-
-    fn container_spec(&self) -> serde_json::Value {
-        match self {
-            Self::Container(container) => container.container_spec(),
-            Self::Process(process) => process.container_spec(),
         }
     }
 }

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use agent_kit::{Definition, Keys, Problem, Translated};
+use agent_kit::{Definition, FileDefinition, Keys, Problem, Translated};
 
 use crate::compose;
 use crate::definition::{DockerDefinition, KEYS, Mount, container_spec};
 
 impl Definition for DockerDefinition {
+    fn container_spec(&self) -> serde_json::Value {
+        container_spec(self)
+    }
+}
+
+impl FileDefinition for DockerDefinition {
     fn keys(_: &[&str]) -> Keys {
         Keys { known: &KEYS, required: &[("image", "\"alpine:3\"")] }
     }
@@ -27,9 +33,5 @@ impl Definition for DockerDefinition {
                 bind.source = base.join(&bind.source);
             }
         }
-    }
-
-    fn container_spec(&self) -> serde_json::Value {
-        container_spec(self)
     }
 }

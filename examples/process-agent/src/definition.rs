@@ -12,7 +12,7 @@ use std::{
 };
 
 use agent_kit::values::{self, StopSignal};
-use agent_kit::{Definition, Keys};
+use agent_kit::{Definition, FileDefinition, Keys};
 use onward::lifecycle::Protocol;
 use serde::{Deserialize, Serialize};
 
@@ -76,18 +76,6 @@ pub const KEYS: [&str; 10] = [
 ];
 
 impl Definition for ProcessDefinition {
-    fn keys(_: &[&str]) -> Keys {
-        Keys { known: &KEYS, required: &[("command", "[\"sleep\", \"60\"]")] }
-    }
-
-    /// `dir` is relative to `base`. The executables of `command`, `prepare` and `ready.command` are
-    /// relative to `dir`, or to `base` if there is no `dir`, if they have a slash. So a definition
-    /// means the same as changing to the directory and typing the command. An executable without a
-    /// slash is looked up on `PATH`. Arguments are not changed.
-    fn resolve_paths(&mut self, base: &Path) {
-        paths::resolve(self, base);
-    }
-
     fn container_spec(&self) -> serde_json::Value {
         let Self { command, env, dir, stop_signal, stop_grace, .. } = self;
         let spec = ContainerSpec {
@@ -99,6 +87,20 @@ impl Definition for ProcessDefinition {
         };
         // A path that is not UTF-8 has no JSON form, and no definition contains one.
         serde_json::to_value(spec).unwrap_or_default()
+    }
+}
+
+impl FileDefinition for ProcessDefinition {
+    fn keys(_: &[&str]) -> Keys {
+        Keys { known: &KEYS, required: &[("command", "[\"sleep\", \"60\"]")] }
+    }
+
+    /// `dir` is relative to `base`. The executables of `command`, `prepare` and `ready.command` are
+    /// relative to `dir`, or to `base` if there is no `dir`, if they have a slash. So a definition
+    /// means the same as changing to the directory and typing the command. An executable without a
+    /// slash is looked up on `PATH`. Arguments are not changed.
+    fn resolve_paths(&mut self, base: &Path) {
+        paths::resolve(self, base);
     }
 }
 

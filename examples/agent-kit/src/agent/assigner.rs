@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::order::Order;
 use crate::board::Board;
-use crate::kind::TaskExecutor;
+use crate::kind::{FileDefinition, TaskExecutor};
 use crate::output::Output;
 use crate::spec::TaskSpec;
 use crate::task_file::{TaskEntry, TaskFile, TaskFileError};
@@ -61,7 +61,7 @@ struct AssignedAt {
     instant: Instant,
 }
 
-impl<E: TaskExecutor + 'static> Assigner<E> {
+impl<E: TaskExecutor<Definition: FileDefinition> + 'static> Assigner<E> {
     pub(super) fn new(
         tasks: Tasks<E::Definition>,
         executor: E,

@@ -1,6 +1,8 @@
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::kind::Definition;
 use crate::task_file::{TaskFile, TaskFileError};
+use crate::tasks::StopTasks;
 
 /// A request to an agent.
 #[derive(Debug)]
@@ -13,4 +15,14 @@ pub enum Order<D> {
     End,
     /// Kill every workload that still runs.
     Kill,
+}
+
+/// Sends [`Order::Stop`] to the agent.
+impl<D: Definition> StopTasks for mpsc::UnboundedSender<Order<D>> {
+    async fn stop(&self, names: Vec<String>) -> Result<(), String> {
+        let ends = || "the agent is ending".to_owned();
+        let (reply, answer) = oneshot::channel();
+        self.send(Order::Stop(names, reply)).map_err(|_| ends())?;
+        answer.await.map_err(|_| ends())?
+    }
 }

@@ -28,6 +28,14 @@ pub enum Command {
     /// Exit codes: 0 however the tasks ended; 1 with --strict if a task failed; 2 if the file, the
     /// state or an argument cannot be used; 3 if something of a task is left.
     Run(Run),
+    /// The subcommands that talk to a running agent.
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// The subcommands that talk to a running agent. Use it with clap's `#[command(flatten)]`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ClientCommand {
     /// Lists the tasks of a running agent.
     Ps {
         /// The agent.
@@ -40,7 +48,7 @@ pub enum Command {
     /// Prints the logs of tasks: their standard output to standard output, their standard error to
     /// standard error.
     Logs(Logs),
-    /// Shuts tasks down for good. To start such a task again, delete it from the task file, save,
+    /// Shuts tasks down for good. To start a task of a task file again, delete it from the file, save,
     /// and add it again.
     Stop {
         /// The agent.

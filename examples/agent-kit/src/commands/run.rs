@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::arguments::{OnExit, Run};
 use crate::agent::{Agent, Ending, Order, Report, Setup};
 use crate::board::Board;
-use crate::kind::TaskExecutor;
+use crate::kind::{FileDefinition, TaskExecutor};
 use crate::logging;
 use crate::metrics::{Metrics, MetricsServer};
 use crate::output::Output;
@@ -29,7 +29,7 @@ use crate::task_file::TaskFile;
 use crate::view::{self, Form};
 use crate::watcher::Watcher;
 
-pub(super) fn run<E: TaskExecutor + 'static>(
+pub(super) fn run<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     program: Program,
     arguments: Run,
     executor: impl FnOnce(PathBuf) -> E,
@@ -87,7 +87,7 @@ fn exit_code(ending: Ending, report: &Report, strict: bool) -> ExitCode {
 }
 
 /// Runs the tasks in a temporary directory, until all have ended.
-async fn without_state<E: TaskExecutor + 'static>(
+async fn without_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     file: TaskFile<E::Definition>,
     executor: impl FnOnce(PathBuf) -> E,
     shown: Shown,
@@ -120,7 +120,7 @@ async fn without_state<E: TaskExecutor + 'static>(
 }
 
 /// Runs the tasks with the state in `dir`, until the agent is request to end.
-async fn with_state<E: TaskExecutor + 'static>(
+async fn with_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     path: &Path,
     file: TaskFile<E::Definition>,
     dir: &Path,
@@ -171,7 +171,7 @@ async fn with_state<E: TaskExecutor + 'static>(
     Ok((ending, report))
 }
 
-async fn start<E: TaskExecutor + 'static>(
+async fn start<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     store: impl Store<TaskSpec<E::Definition>> + 'static,
     setup: Setup<E>,
     served: Option<MetricsServer>,
@@ -213,7 +213,7 @@ impl Shown {
 
     /// Runs the agent and shows its tasks until it ends. Turns signals into orders.
     #[expect(clippy::too_many_arguments, reason = "everything that the agent needs, in one call")]
-    async fn show<E: TaskExecutor + 'static>(
+    async fn show<E: TaskExecutor<Definition: FileDefinition> + 'static>(
         self,
         agent: Agent<E>,
         board: Arc<Board>,

@@ -15,19 +15,18 @@ use time::UtcDateTime;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{interval, sleep, timeout};
 
 use super::frame::{Frame, FrameWriter};
 use super::message::Message;
 use super::protocol::{Answer, NAME, Request};
-use crate::agent::Order;
 use crate::board::Board;
 use crate::kind::TaskExecutor;
 use crate::listing::Listed;
 use crate::logs::{PublishError, publish_logs};
-use crate::tasks::{Tasks, check_names};
+use crate::tasks::{StopTasks, Tasks, check_names};
 
 /// Largest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -86,7 +85,7 @@ impl Server {
         tasks: Tasks<E::Definition>,
         executor: E,
         board: Arc<Board>,
-        orders: mpsc::UnboundedSender<Order<E::Definition>>,
+        stopper: impl StopTasks,
     ) {
         let mut clients = JoinSet::new();
         let mut look = interval(CHECK_INTERVAL);
@@ -100,7 +99,7 @@ impl Server {
                             tasks: tasks.clone(),
                             executor: executor.clone(),
                             board: Arc::clone(&board),
-                            orders: orders.clone(),
+                            stopper: stopper.clone(),
                         };
                         clients.spawn(talk.with(client));
                     }
@@ -177,14 +176,14 @@ fn check_user(client: &UnixStream) -> Result<(), String> {
 }
 
 /// The conversation with one client.
-struct Talk<E: TaskExecutor> {
+struct Talk<E: TaskExecutor, S> {
     tasks: Tasks<E::Definition>,
     executor: E,
     board: Arc<Board>,
-    orders: mpsc::UnboundedSender<Order<E::Definition>>,
+    stopper: S,
 }
 
-impl<E: TaskExecutor + 'static> Talk<E> {
+impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
     /// Answers the client until the answer is complete or the client is gone.
     async fn with(self, client: UnixStream) {
         let allowed = check_user(&client);
@@ -279,10 +278,7 @@ impl<E: TaskExecutor + 'static> Talk<E> {
 
     async fn stop(&self, names: Vec<String>, wait: bool) -> Result<(), String> {
         let ends = || "the agent is ending".to_owned();
-        let (reply, answer) = oneshot::channel();
-        let order = Order::Stop(names.clone(), reply);
-        self.orders.send(order).map_err(|_| ends())?;
-        answer.await.map_err(|_| ends())??;
+        self.stopper.stop(names.clone()).await?;
         if wait {
             // A task that is being removed can have a successor of the same name.
             let is_over = |view: Option<&TaskView<_>>| {

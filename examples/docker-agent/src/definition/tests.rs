@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agent_kit::Definition as _;
+use agent_kit::{Definition as _, FileDefinition as _};
 
 use super::*;
 
