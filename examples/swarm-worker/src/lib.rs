@@ -9,14 +9,27 @@
 //! - [`issuance`]: gets a certificate from a manager. [`join`](mod@join): makes this machine a node of
 //!   a swarm.
 //! - [`credentials`]: the identity of a running worker. [`renewal`]: renews its certificate.
+//!
+//! From a message of the manager to a container:
+//!
+//! - [`task`]: the stored definition of a task. [`template`]: the templates in it.
+//! - [`dependencies`]: the secrets, configs and registry credentials of tasks.
+//! - [`runtime`]: the executor of tasks. [`description`]: the description of the node.
+//! - [`status`]: the status of a task as a message.
 
 pub mod certificate;
 pub mod connection;
 pub mod credentials;
+pub mod dependencies;
+pub mod description;
 pub mod identity;
 pub mod issuance;
 pub mod join;
 pub mod renewal;
+pub mod runtime;
+pub mod status;
+pub mod task;
+pub mod template;
 pub mod tls;
 pub mod token;
 pub mod wire;

@@ -1,0 +1,141 @@
+//! `SwarmTask`: the stored definition of one task, made from the manager's message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use docker_agent::definition::DockerDefinition;
+use onward::Assignment;
+use onward::agent::{AssignedTask, Policy};
+use onward::lifecycle::TaskState;
+use serde::{Deserialize, Serialize};
+
+use crate::{status, wire};
+
+/// The time that an engine has beyond a task's stop grace, before the task is killed.
+const EXTRA_GRACE: Duration = Duration::from_secs(10);
+
+/// One task of a service, as the worker stores it.
+///
+/// It has everything from the manager's message that the worker needs after a restart. It has no
+/// secrets, no configs and no credentials: those are in
+/// [`SwarmDependencies`](crate::dependencies::SwarmDependencies). Its templates are not expanded, so
+/// that equal messages are equal tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwarmTask {
+    /// The id of the task.
+    pub id: String,
+    /// The name of the task and of its container: `<service>.<slot, or node id>.<task id>`.
+    pub name: String,
+    /// The number of the replica in its service, from 1. It is 0 for a global service.
+    pub slot: u64,
+    /// The id of the node that runs the task.
+    pub node_id: String,
+    /// The service of the task.
+    pub service: Service,
+    /// Whether the image may need credentials of its registry.
+    pub has_credentials: bool,
+    /// What the task runs.
+    pub workload: Workload,
+}
+
+/// The service of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The labels of the service. Those of the container are in its definition.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What a task runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    /// A container. Its templates are not expanded.
+    Container(Box<DockerDefinition>),
+    /// Nothing: the task is REJECTED with this message, which names the option that is wrong or
+    /// not supported.
+    Refused(String),
+}
+
+impl SwarmTask {
+    /// Reads a task of a manager's message. `None`: the task has no id.
+    ///
+    /// A task that is malformed, or that this worker does not support, is
+    /// [`Workload::Refused`]. Assign it like any other: the executor rejects it, and the manager
+    /// gets the message in its status.
+    ///
+    /// The status is the one that the manager has. The policy has the task's stop grace.
+    #[must_use]
+    pub fn from_wire(task: &wire::Task) -> Option<AssignedTask<Self>> {
+        if task.id.is_empty() {
+            return None;
+        }
+        let (desired_state, refused) = match TaskState::try_from(task.desired_state) {
+            Ok(state) => (state, None),
+            Err(unknown) => (TaskState::Running, Some(format!("desired_state: {unknown}"))),
+        };
+        let mut definition = Self::read(task);
+        if let Some(refused) = refused {
+            definition.workload = Workload::Refused(refused);
+        }
+        let policy = definition.policy();
+        let assignment = Assignment::new(task.id.as_str(), definition)
+            .with_desired_state(desired_state)
+            .with_service_id(task.service_id.as_str());
+        let assigned = AssignedTask::new(assignment).with_policy(policy);
+        Some(match task.status.as_ref().and_then(status::from_wire) {
+            Some(status) => assigned.with_status(status),
+            None => assigned,
+        })
+    }
+
+    fn read(task: &wire::Task) -> Self {
+        let service = task.service_annotations.clone().unwrap_or_default();
+        let credentials = match task.spec.as_ref().and_then(|spec| spec.runtime.as_ref()) {
+            Some(wire::task_spec::Runtime::Container(container)) => container.pull_options.as_ref(),
+            _ => None,
+        };
+        let has_credentials = credentials.is_some_and(|options| !options.registry_auth.is_empty());
+        Self {
+            id: task.id.clone(),
+            name: name(task),
+            slot: task.slot,
+            node_id: task.node_id.clone(),
+            service: Service {
+                id: task.service_id.clone(),
+                name: service.name,
+                labels: service.labels,
+            },
+            has_credentials,
+            workload: Workload::Refused(String::new()),
+        }
+    }
+
+    /// The policy of the driver: the task is killed if the engine does not stop it within its stop
+    /// grace and ten seconds more. A task that the manager removes while it runs is shut down
+    /// first.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let policy = Policy::default().with_shutdown_before_removal(true);
+        match &self.workload {
+            Workload::Container(container) => {
+                policy.with_shutdown_grace(container.stop_grace.saturating_add(EXTRA_GRACE))
+            }
+            Workload::Refused(_) => policy,
+        }
+    }
+}
+
+/// The name of a task: its own, or `<service>.<slot, or node id>.<task id>`.
+fn name(task: &wire::Task) -> String {
+    let own = task.annotations.as_ref().map(|own| &*own.name).unwrap_or_default();
+    if !own.is_empty() {
+        return own.to_owned();
+    }
+    let service = task.service_annotations.as_ref().map(|service| &*service.name);
+    let slot = if task.slot == 0 { task.node_id.clone() } else { task.slot.to_string() };
+    format!("{}.{slot}.{}", service.unwrap_or_default(), task.id)
+}
