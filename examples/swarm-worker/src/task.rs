@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use agent_kit::Definition;
 use docker_agent::definition::DockerDefinition;
 use onward::Assignment;
 use onward::agent::{AssignedTask, Policy};
 use onward::lifecycle::TaskState;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{status, wire};
 
@@ -138,4 +140,13 @@ fn name(task: &wire::Task) -> String {
     let service = task.service_annotations.as_ref().map(|service| &*service.name);
     let slot = if task.slot == 0 { task.node_id.clone() } else { task.slot.to_string() };
     format!("{}.{slot}.{}", service.unwrap_or_default(), task.id)
+}
+
+impl Definition for SwarmTask {
+    fn container_spec(&self) -> Value {
+        match &self.workload {
+            Workload::Container(container) => container.container_spec(),
+            Workload::Refused(_) => Value::Object(serde_json::Map::new()),
+        }
+    }
 }
