@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
 
 use crate::certificate::{CertificateError, Issuer, NodeCertificate, Roots};
 use crate::tls::provider;
@@ -67,6 +68,13 @@ impl Identity {
     /// Fails if the directory is not one of a node, or if its files do not belong together.
     pub fn load(dir: &Path) -> Result<Self, IdentityError> {
         files::load(dir)
+    }
+
+    /// Checks that this machine's clock shows a time in the validity of the certificate.
+    pub(crate) fn check_time(&self, dir: &Path, now: OffsetDateTime) -> Result<(), IdentityError> {
+        self.certificate
+            .check_time(now)
+            .map_err(|error| IdentityError::Time { path: files::node(dir), error })
     }
 
     /// Writes the identity into a state directory.
@@ -117,14 +125,46 @@ impl Identity {
 
     /// Returns the same node with other managers.
     #[must_use]
-    pub fn with_managers(self, managers: Vec<String>) -> Self {
-        Self { managers, ..self }
+    pub(crate) fn with_managers(&self, managers: Vec<String>) -> Self {
+        Self { managers, ..self.clone() }
+    }
+
+    /// Returns the same node with other roots.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none of them has issued the certificate.
+    pub(crate) fn with_roots(&self, roots: Roots) -> Result<Self, CertificateError> {
+        let issuer = self.certificate.issuer(&roots)?;
+        Ok(Self { roots, issuer, ..self.clone() })
+    }
+
+    /// Returns the same node with a new key and its certificate.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the certificate is for another key or node, or if none of the roots has issued it.
+    pub(crate) fn renewed(
+        &self,
+        key: PrivateKey,
+        certificate: NodeCertificate,
+    ) -> Result<Self, CertificateError> {
+        Self::new(key, certificate, self.roots.clone(), self.managers.clone())
     }
 }
 
 /// Whether a state directory belongs to a node of a swarm.
 pub fn exists(dir: &Path) -> bool {
     files::exist(dir)
+}
+
+/// Checks that there is space for an identity in a state directory.
+///
+/// # Errors
+///
+/// Fails if a file cannot be written, for example because the disk is full.
+pub(crate) fn check_writable(dir: &Path) -> Result<(), IdentityError> {
+    files::check_writable(dir)
 }
 
 /// Removes the key, the certificate, the roots and the managers from a state directory. Does

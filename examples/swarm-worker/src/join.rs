@@ -3,14 +3,41 @@
 mod error;
 
 use std::path::Path;
+use std::time::Duration;
 
-use crate::connection::Address;
-use crate::identity::Identity;
-use crate::token::JoinToken;
+use agent_kit::state::lock_temporary;
+use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
+
+use crate::certificate::{NodeCertificate, Roots};
+use crate::connection::{Address, Connection, connect};
+use crate::identity::{self, Identity};
+use crate::issuance::{CertificateRequest, IssueError};
+use crate::tls::TlsConfig;
+use crate::token::{JoinToken, RootDigest};
+use crate::wire::GetRootCaCertificateRequest;
 use crate::wire::node_spec::Availability;
 pub use error::JoinError;
 
-/// Makes this machine a node of a swarm, and writes its identity into a state directory.
+/// How long to try again while the managers cannot issue certificates.
+const TRY: Duration = Duration::from_secs(20);
+
+/// Time between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a manager may take to give its root certificates.
+const ROOTS: Duration = Duration::from_secs(5);
+
+/// A manager sets the start of the validity to this long before it issues a certificate.
+const BACKDATED: time::Duration = time::Duration::HOUR;
+
+/// How far this machine's clock may be ahead of the manager's without a warning.
+const AHEAD: time::Duration = time::Duration::minutes(5);
+
+/// Makes this machine a node of a swarm, and writes its identity into a state directory. Creates the
+/// directory if it does not exist.
 ///
 /// Nothing is sent to the manager, and nothing of it is trusted, before its root certificates have
 /// the digest in the token.
@@ -18,8 +45,8 @@ pub use error::JoinError;
 /// # Errors
 ///
 /// Fails if the directory belongs to a node already, or if the manager refuses. It fails at once if
-/// another try cannot help. If no manager can be asked at the moment, for example because they elect
-/// a leader, it tries again for up to 20 s.
+/// another try cannot help. If the managers cannot issue certificates at the moment, for example
+/// because they elect a leader, it tries again for 20 s.
 ///
 /// # Cancel safety
 ///
@@ -31,5 +58,128 @@ pub async fn join(
     dir: &Path,
     availability: Availability,
 ) -> Result<Identity, JoinError> {
-    todo!()
+    // Locked until the end.
+    let place = lock_temporary(dir)?;
+    let dir = place.path.clone();
+    if identity::exists(&dir) {
+        return Err(JoinError::Joined { dir });
+    }
+    let probed = dir.clone();
+    blocking(move || identity::check_writable(&probed)).await??;
+    let joined = Course { address, token, end: Instant::now() + TRY }.run(availability).await?;
+    let stored = joined.clone();
+    blocking(move || stored.store(&dir)).await??;
+    Ok(joined)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    spawn_blocking(work).await.map_err(|_| JoinError::Interrupted)
+}
+
+/// The calls of one join.
+struct Course<'a> {
+    address: &'a Address,
+    token: &'a JoinToken,
+    end: Instant,
+}
+
+impl Course<'_> {
+    async fn run(&self, availability: Availability) -> Result<Identity, JoinError> {
+        let (roots, request, node_id) = loop {
+            match self.submit(availability).await {
+                Ok(submitted) => break submitted,
+                Err(error) => self.pause(error).await?,
+            }
+        };
+        let certificate = loop {
+            match self.collect(&roots, &request, &node_id).await {
+                Ok(certificate) => break certificate,
+                Err(error) => self.pause(error).await?,
+            }
+        };
+        self.check_clock(&certificate)?;
+        let managers = vec![self.address.to_string()];
+        Identity::new(request.into_key(), certificate, roots, managers)
+            .map_err(|error| self.issue(error.into()))
+    }
+
+    /// Waits before the next try, if that can help.
+    async fn pause(&self, error: JoinError) -> Result<(), JoinError> {
+        if !error.is_temporary() || Instant::now() + PAUSE >= self.end {
+            return Err(error);
+        }
+        warn!("cannot join yet, trying again: {error}");
+        sleep(PAUSE).await;
+        Ok(())
+    }
+
+    async fn submit(
+        &self,
+        availability: Availability,
+    ) -> Result<(Roots, CertificateRequest, String), JoinError> {
+        let roots = self.roots().await?;
+        // Before the call: a manager would keep a node without a certificate for ever.
+        let request =
+            CertificateRequest::new(Some(self.token.clone())).map_err(|error| self.issue(error))?;
+        let connection = self.connect(&roots).await?;
+        let submitted = request.submit(&connection, availability).await;
+        let node_id = submitted.map_err(|error| self.issue(error))?;
+        Ok((roots, request, node_id))
+    }
+
+    async fn collect(
+        &self,
+        roots: &Roots,
+        request: &CertificateRequest,
+        node_id: &str,
+    ) -> Result<NodeCertificate, JoinError> {
+        let connection = self.connect(roots).await?;
+        request.collect(&connection, node_id).await.map_err(|error| self.issue(error))
+    }
+
+    async fn connect(&self, roots: &Roots) -> Result<Connection, JoinError> {
+        Ok(connect(self.address, &TlsConfig::anonymous(roots)?).await?)
+    }
+
+    /// Gets the root certificates, and compares their digest with that of the token.
+    async fn roots(&self) -> Result<Roots, JoinError> {
+        let address = self.address;
+        let connection = connect(address, &TlsConfig::unverified()?).await?;
+        let mut client = connection.ca();
+        let pem =
+            match timeout(ROOTS, client.get_root_ca_certificate(GetRootCaCertificateRequest {}))
+                .await
+            {
+                Ok(Ok(answer)) => answer.into_inner().certificate,
+                Ok(Err(status)) => return Err(JoinError::roots(address, &status)),
+                Err(_) => {
+                    return Err(JoinError::TimedOut { address: address.clone(), limit: ROOTS });
+                }
+            };
+        if RootDigest::of(&pem) != *self.token.digest() {
+            return Err(JoinError::OtherDigest { address: address.clone() });
+        }
+        Roots::from_pem(&pem)
+            .map_err(|error| JoinError::BadRoots { address: address.clone(), error })
+    }
+
+    /// Checks the clock by the certificate, which was issued a moment ago.
+    fn check_clock(&self, certificate: &NodeCertificate) -> Result<(), JoinError> {
+        let now = OffsetDateTime::now_utc();
+        certificate.check_time(now).map_err(|error| self.issue(error.into()))?;
+        let ahead = now - (certificate.not_before() + BACKDATED);
+        if ahead > AHEAD {
+            warn!(
+                "the clock of this machine is about {} min ahead of the manager's",
+                ahead.whole_minutes()
+            );
+        }
+        Ok(())
+    }
+
+    fn issue(&self, error: IssueError) -> JoinError {
+        JoinError::Issue { address: self.address.clone(), error }
+    }
 }

@@ -27,6 +27,7 @@ pub mod issuance;
 pub mod join;
 pub mod renewal;
 pub mod runtime;
+mod said;
 pub mod status;
 pub mod task;
 pub mod template;

@@ -37,6 +37,14 @@ impl JoinToken {
     pub fn expose(&self) -> &str {
         &self.text
     }
+
+    /// Returns a text without the secret, for example the words of a manager that repeats it.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        match self.text.rsplit_once('-') {
+            Some((_, secret)) => text.replace(secret, "[secret]"),
+            None => text.to_owned(),
+        }
+    }
 }
 
 impl FromStr for JoinToken {

@@ -38,7 +38,7 @@ pub enum CertificateError {
     OtherSwarm(String),
     /// The certificate becomes valid later.
     #[error(
-        "the certificate is valid from {not_before}, but the clock of this machine shows {now}: set the clock"
+        "the certificate is valid from {not_before}, but the clock of this machine shows {now}"
     )]
     NotValidYet {
         /// When the certificate becomes valid.
@@ -48,8 +48,7 @@ pub enum CertificateError {
     },
     /// The certificate is not valid any more.
     #[error(
-        "the certificate was valid until {not_after}, and the clock of this machine shows {now}: if \
-         the clock is wrong, set it"
+        "the certificate was valid until {not_after}, and the clock of this machine shows {now}"
     )]
     Expired {
         /// When the validity ended.

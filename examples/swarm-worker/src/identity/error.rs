@@ -80,4 +80,12 @@ pub enum IdentityError {
         /// What is wrong with the certificate.
         error: CertificateError,
     },
+    /// The certificate is not valid at this time.
+    #[error("{}: {error}; if the clock is right, leave the swarm and join again", path.display())]
+    Time {
+        /// The file.
+        path: PathBuf,
+        /// How the time is wrong.
+        error: CertificateError,
+    },
 }

@@ -22,8 +22,18 @@ const MANAGERS: &str = "managers";
 /// The start of the names of files that are being written.
 const UNFINISHED: &str = ".identity-";
 
+/// The file that shows that the directory can be written.
+const PROBE: &str = ".identity-probe";
+
+/// The space for the files of an identity, in bytes.
+const SPACE: usize = 64 * 1024;
+
 /// The most bytes of a file that are read.
 const LARGEST: u64 = 1024 * 1024;
+
+pub(super) fn node(dir: &Path) -> PathBuf {
+    dir.join(NODE)
+}
 
 pub(super) fn exist(dir: &Path) -> bool {
     fs::symlink_metadata(dir.join(NODE)).is_ok()
@@ -55,6 +65,13 @@ pub(super) fn store(dir: &Path, identity: &Identity) -> Result<(), IdentityError
     write(dir, MANAGERS, managers.as_bytes())?;
     let node = format!("{}{}", identity.key.expose_pem(), identity.certificate.pem());
     write(dir, NODE, node.as_bytes())
+}
+
+/// Writes as much as an identity can have, and removes it.
+pub(super) fn check_writable(dir: &Path) -> Result<(), IdentityError> {
+    remove_unfinished(dir)?;
+    write(dir, PROBE, &[0; SPACE])?;
+    remove(&dir.join(PROBE))
 }
 
 /// Removes the files, that which makes the directory one of a node first.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::certificate::CertificateError;
 use crate::identity::KeyError;
@@ -14,12 +14,12 @@ pub enum IssueError {
     /// The manager refuses: the token is not valid, or the node is not one of the swarm.
     #[error("the manager refuses: {0}")]
     Refused(String),
-    /// The call failed.
+    /// The call failed, and another one may succeed.
     #[error("the manager failed ({code:?}): {message}")]
     Call {
         /// The code of the failure.
         code: Code,
-        /// What the manager said about it.
+        /// The manager's words.
         message: String,
     },
     /// The manager does not answer.
@@ -28,8 +28,11 @@ pub enum IssueError {
     /// The manager could not issue the certificate.
     #[error("the manager could not issue a certificate: {0}")]
     Failed(String),
+    /// The answer names no node.
+    #[error("the manager has given no id to the node")]
+    NoNode,
     /// The certificate is for another request.
-    #[error("the manager has issued a certificate for a key that is not this node's")]
+    #[error("the manager has issued a certificate for the key of another node")]
     OtherRequest,
     /// The certificate is for another node.
     #[error("the manager has issued a certificate for the node {found:?}, not for {expected:?}")]
@@ -42,4 +45,24 @@ pub enum IssueError {
     /// The certificate is not usable.
     #[error("the manager has issued a certificate that cannot be used: {0}")]
     Certificate(#[from] CertificateError),
+}
+
+impl IssueError {
+    /// Returns the error for a call that failed.
+    pub(super) fn new(code: Code, message: String) -> Self {
+        match code {
+            Code::InvalidArgument
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::NotFound
+            | Code::Unimplemented
+            | Code::OutOfRange => Self::Refused(message),
+            code => Self::Call { code, message },
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Call { .. } | Self::TimedOut(_))
+    }
 }

@@ -1,10 +1,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tonic::{Code, Status};
+
 use crate::certificate::CertificateError;
 use crate::connection::{Address, ConnectError};
 use crate::identity::IdentityError;
 use crate::issuance::IssueError;
+use crate::said::said;
 
 /// Why this machine is no node of the swarm. No message contains a part of the token's secret.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,14 @@ pub enum JoinError {
         /// What is wrong.
         message: String,
     },
+    /// The manager cannot give its root certificates at the moment.
+    #[error("{address}: the manager cannot be asked at the moment: {message}")]
+    Unavailable {
+        /// The address of the manager.
+        address: Address,
+        /// The manager's words.
+        message: String,
+    },
     /// The root certificates are not those of the token.
     #[error(
         "{address}: the root certificates are not those of the join token: this is the manager of \
@@ -63,6 +74,9 @@ pub enum JoinError {
         /// Why not.
         error: IssueError,
     },
+    /// The program ends.
+    #[error("the program ended before this machine was a node")]
+    Interrupted,
     /// No answer.
     #[error("{address}: no answer within {limit:?}")]
     TimedOut {
@@ -71,4 +85,34 @@ pub enum JoinError {
         /// How long it was tried.
         limit: Duration,
     },
+}
+
+impl JoinError {
+    pub(super) fn roots(address: &Address, status: &Status) -> Self {
+        let (address, message) = (address.clone(), said(status.message()));
+        match status.code() {
+            Code::Unavailable | Code::Unknown | Code::DeadlineExceeded | Code::Aborted => {
+                Self::Unavailable { address, message }
+            }
+            _ => Self::Roots { address, message },
+        }
+    }
+
+    /// Whether another try may help.
+    pub(super) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Issue { error, .. } => error.is_temporary(),
+            Self::Unavailable { .. } => true,
+            Self::Joined { .. }
+            | Self::State(_)
+            | Self::Identity(_)
+            | Self::Connect(_)
+            | Self::Tls(_)
+            | Self::Roots { .. }
+            | Self::OtherDigest { .. }
+            | Self::BadRoots { .. }
+            | Self::Interrupted
+            | Self::TimedOut { .. } => false,
+        }
+    }
 }
