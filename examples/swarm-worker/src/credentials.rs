@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use crate::certificate::{CertificateError, Roots};
+use crate::certificate::Roots;
 use crate::connection::{Address, ConnectError, Connection, connect};
 use crate::identity::{Identity, IdentityError};
 use crate::tls::TlsConfig;

@@ -58,8 +58,7 @@ impl FromStr for JoinToken {
         }
         let parts: Vec<&str> = text.split('-').collect();
         let (digest, secret) = match parts.as_slice() {
-            [PREFIX, "1", digest, secret] => (digest, secret),
-            [PREFIX, "2", "0", digest, secret] => (digest, secret),
+            [PREFIX, "1", digest, secret] | [PREFIX, "2", "0", digest, secret] => (digest, secret),
             [PREFIX, "2", "1", _, _] => return Err(TokenError::Fips),
             [PREFIX, "2", _, _, _] => return Err(TokenError::FipsFlag),
             [PREFIX, version @ ("1" | "2"), ..] => {

@@ -31,10 +31,8 @@ enum Reason {
 
 impl ConnectError {
     pub(super) fn tcp(address: &Address, error: io::Error) -> Self {
-        let reason = match error.kind() {
-            io::ErrorKind::ConnectionRefused => Reason::Refused,
-            _ => Reason::Tcp(error),
-        };
+        let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        let reason = if refused { Reason::Refused } else { Reason::Tcp(error) };
         Self { address: address.clone(), reason }
     }
 

@@ -61,8 +61,7 @@ pub(super) fn load(dir: &Path) -> Result<Identity, IdentityError> {
 pub(super) fn store(dir: &Path, identity: &Identity) -> Result<(), IdentityError> {
     remove_unfinished(dir)?;
     write(dir, ROOT, identity.roots.pem())?;
-    let managers: String = identity.managers.iter().map(|address| format!("{address}\n")).collect();
-    write(dir, MANAGERS, managers.as_bytes())?;
+    write(dir, MANAGERS, identity.managers.join("\n").as_bytes())?;
     let node = format!("{}{}", identity.key.expose_pem(), identity.certificate.pem());
     write(dir, NODE, node.as_bytes())
 }
@@ -70,7 +69,7 @@ pub(super) fn store(dir: &Path, identity: &Identity) -> Result<(), IdentityError
 /// Writes as much as an identity can have, and removes it.
 pub(super) fn check_writable(dir: &Path) -> Result<(), IdentityError> {
     remove_unfinished(dir)?;
-    write(dir, PROBE, &[0; SPACE])?;
+    write(dir, PROBE, &vec![0; SPACE])?;
     remove(&dir.join(PROBE))
 }
 

@@ -56,11 +56,12 @@ impl PrivateKey {
     ///
     /// Fails if there is no complete key. The error contains nothing of the text.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| match error {
-            pem::Error::NoItemsFound => KeyError::None,
-            pem::Error::MissingSectionEnd { .. } => KeyError::Incomplete,
-            _ => KeyError::Damaged,
-        })?;
+        let der = match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
+            Ok(der) => der,
+            Err(pem::Error::NoItemsFound) => return Err(KeyError::None),
+            Err(pem::Error::MissingSectionEnd { .. }) => return Err(KeyError::Incomplete),
+            Err(_) => return Err(KeyError::Damaged),
+        };
         let pair = KeyPair::try_from(&der).map_err(|_| KeyError::Damaged)?;
         Ok(Self(Arc::new(pair)))
     }

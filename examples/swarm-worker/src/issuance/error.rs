@@ -50,15 +50,16 @@ pub enum IssueError {
 impl IssueError {
     /// Returns the error for a call that failed.
     pub(super) fn new(code: Code, message: String) -> Self {
-        match code {
+        let refused = matches!(
+            code,
             Code::InvalidArgument
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::NotFound
-            | Code::Unimplemented
-            | Code::OutOfRange => Self::Refused(message),
-            code => Self::Call { code, message },
-        }
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::NotFound
+                | Code::Unimplemented
+                | Code::OutOfRange
+        );
+        if refused { Self::Refused(message) } else { Self::Call { code, message } }
     }
 
     /// Whether the same request may succeed later.

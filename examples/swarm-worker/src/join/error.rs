@@ -90,11 +90,14 @@ pub enum JoinError {
 impl JoinError {
     pub(super) fn roots(address: &Address, status: &Status) -> Self {
         let (address, message) = (address.clone(), said(status.message()));
-        match status.code() {
-            Code::Unavailable | Code::Unknown | Code::DeadlineExceeded | Code::Aborted => {
-                Self::Unavailable { address, message }
-            }
-            _ => Self::Roots { address, message },
+        let later = matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::DeadlineExceeded | Code::Aborted
+        );
+        if later {
+            Self::Unavailable { address, message }
+        } else {
+            Self::Roots { address, message }
         }
     }
 

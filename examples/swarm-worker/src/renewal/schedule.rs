@@ -11,7 +11,7 @@ pub(super) fn due(not_before: OffsetDateTime, not_after: OffsetDateTime) -> Offs
 
 /// Returns a random duration of a range.
 pub(super) fn random(from: Duration, to: Duration) -> Duration {
-    from + (to - from) * fraction() / u32::from(u16::MAX)
+    from + to.saturating_sub(from) * fraction() / u32::from(u16::MAX)
 }
 
 /// Puts values in a random order.

@@ -48,6 +48,7 @@ pub enum TlsError {
     Other(String),
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "both enums can get further variants")]
 impl From<&Error> for TlsError {
     fn from(error: &Error) -> Self {
         match error {
@@ -68,6 +69,7 @@ impl From<&Error> for TlsError {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "both enums can get further variants")]
 impl From<&CertificateError> for TlsError {
     fn from(error: &CertificateError) -> Self {
         match error {

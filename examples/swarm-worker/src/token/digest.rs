@@ -11,7 +11,8 @@ const LENGTH: usize = 50;
 /// The number of bytes of a SHA-256 digest.
 const BYTES: usize = 32;
 
-const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+/// How many digits there are: 0-9 and a-z.
+const BASE: u16 = 36;
 
 /// The SHA-256 digest of a swarm's root certificates, as join tokens have it: a number of 50 digits
 /// in base 36.
@@ -37,15 +38,15 @@ impl FromStr for RootDigest {
         }
         let mut bytes = [0_u8; BYTES];
         for (position, character) in text.bytes().enumerate() {
-            let Some(digit) = DIGITS.iter().position(|known| *known == character) else {
-                return Err(TokenError::DigestCharacter { position: position + 1 });
+            let digit = match character {
+                b'0'..=b'9' => character - b'0',
+                b'a'..=b'z' => character - b'a' + 10,
+                _ => return Err(TokenError::DigestCharacter { position: position + 1 }),
             };
             // All bytes × 36 + the digit.
             let mut carry = digit;
             for byte in bytes.iter_mut().rev() {
-                carry += usize::from(*byte) * DIGITS.len();
-                *byte = (carry % 256) as u8;
-                carry /= 256;
+                [carry, *byte] = (u16::from(*byte) * BASE + u16::from(carry)).to_be_bytes();
             }
             if carry > 0 {
                 return Err(TokenError::DigestTooLarge);
@@ -63,13 +64,12 @@ impl fmt::Display for RootDigest {
             // All bytes ÷ 36; the remainder is the digit.
             let mut remainder = 0;
             for byte in &mut rest {
-                let value = remainder * 256 + usize::from(*byte);
-                *byte = (value / DIGITS.len()) as u8;
-                remainder = value % DIGITS.len();
+                let value = u16::from_be_bytes([remainder, *byte]);
+                // Less than 256, since the remainder is less than 36.
+                [_, *byte] = (value / BASE).to_be_bytes();
+                [_, remainder] = (value % BASE).to_be_bytes();
             }
-            if let Some(digit) = DIGITS.get(remainder) {
-                *place = *digit;
-            }
+            *place = if remainder < 10 { b'0' + remainder } else { b'a' + remainder - 10 };
         }
         f.write_str(&String::from_utf8_lossy(&text))
     }
