@@ -33,7 +33,8 @@ pub async fn renew(credentials: Credentials) -> Infallible {
     loop {
         wait(&credentials).await;
         let mut pause = PAUSE;
-        while let Err(error) = renew_once(&credentials).await {
+        // On the heap: it is large, and is only needed once in a while.
+        while let Err(error) = Box::pin(renew_once(&credentials)).await {
             warn!("cannot renew the certificate, trying again in {pause:?}: {error}");
             sleep(schedule::random(pause / 2, pause)).await;
             pause = (pause * 2).min(LOOK);

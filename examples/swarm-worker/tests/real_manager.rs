@@ -74,7 +74,7 @@ async fn a_certificate_is_renewed_while_the_session_goes_on() {
     let Some(swarm) = swarm("a_certificate_is_renewed_while_the_session_goes_on") else { return };
     let (dir, identity) = joined(&swarm).await;
     let credentials = Credentials::load(dir.path()).unwrap();
-    let session = async { hold_session(&credentials).await };
+    let session = Box::pin(hold_session(&credentials));
     let renewal = async {
         ready(&swarm, identity.node_id()).await;
         timeout(LIMIT, renew_once(&credentials)).await.expect("the renewal ends").unwrap();
@@ -101,7 +101,7 @@ async fn a_root_rotation_ends_and_new_nodes_can_join() {
     let old_token = swarm.token();
     let (dir, identity) = joined(&swarm).await;
     let credentials = Credentials::load(dir.path()).unwrap();
-    let session = async { hold_session(&credentials).await };
+    let session = Box::pin(hold_session(&credentials));
     let rotation = async {
         ready(&swarm, identity.node_id()).await;
         let rotating = swarm.clone();
