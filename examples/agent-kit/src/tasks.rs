@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use onward::TaskState;
-use onward::agent::{AssignmentChange, WorkerHandle};
+use onward::agent::{AssignmentChange, TaskView, WorkerHandle};
+use onward::{Assignment, Controller as _, TaskState};
 
-use crate::kind::Definition;
+use crate::kind::{Definition, TaskExecutor};
 use crate::spec::TaskSpec;
 
 /// A handle to the worker that runs the tasks.
@@ -51,4 +51,24 @@ pub fn check_names(
         return Err(format!("there is no task {unknown:?}; there are no tasks"));
     }
     Err(format!("there is no task {unknown:?}; the tasks are {}", known.join(", ")))
+}
+
+/// Kills all workloads that still run. It uses controllers of its own, so the shutdown of the
+/// drivers then succeeds. It does not wait. Must be called on a Tokio runtime.
+pub fn kill_all<E: TaskExecutor + 'static>(tasks: &Tasks<E::Definition>, executor: &E) {
+    let mut views = tasks.tasks();
+    views.retain(|view| !view.has_ended());
+    for TaskView { record, .. } in views {
+        let executor = executor.clone();
+        tokio::spawn(async move {
+            let assignment = record.applied.as_ref().unwrap_or(&record.assignment);
+            let definition = assignment.definition.definition.clone();
+            let inner = Assignment::new(&*assignment.id, definition);
+            let kill = async { executor.controller(&inner).await?.terminate().await };
+            if let Err(error) = kill.await {
+                let error = format_args!("{error:#}");
+                tracing::error!(task.id = &*assignment.id, error, "cannot kill the workload");
+            }
+        });
+    }
 }

@@ -16,8 +16,16 @@
 //! - [`dependencies`]: the secrets, configs and registry credentials of tasks.
 //! - [`runtime`]: the executor of tasks. [`description`]: the description of the node.
 //! - [`status`]: the status of a task as a message.
+//!
+//! From a connection to a running worker:
+//!
+//! - [`assignments`]: reads and applies assignments. [`subscriptions`]: sends logs.
+//! - [`session`]: one session with one manager. [`managers`]: which manager is next, and when.
+//! - [`worker`]: the running worker. [`commands`]: the subcommands of the program.
 
+pub mod assignments;
 pub mod certificate;
+pub mod commands;
 pub mod connection;
 pub mod credentials;
 pub mod dependencies;
@@ -25,12 +33,16 @@ pub mod description;
 pub mod identity;
 pub mod issuance;
 pub mod join;
+pub mod managers;
 pub mod renewal;
 pub mod runtime;
 mod said;
+pub mod session;
 pub mod status;
+pub mod subscriptions;
 pub mod task;
 pub mod template;
 pub mod tls;
 pub mod token;
 pub mod wire;
+pub mod worker;

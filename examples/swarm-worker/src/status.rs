@@ -112,7 +112,7 @@ pub(crate) fn protocol(port: &wire::PortConfig) -> Option<Protocol> {
     })
 }
 
-fn timestamp(time: UtcDateTime) -> Timestamp {
+pub(crate) fn timestamp(time: UtcDateTime) -> Timestamp {
     // Both are in bounds: there are less than 10^9 nanoseconds in a second.
     Timestamp {
         seconds: time.unix_timestamp(),
@@ -120,7 +120,7 @@ fn timestamp(time: UtcDateTime) -> Timestamp {
     }
 }
 
-fn time_of(timestamp: &Timestamp) -> Option<UtcDateTime> {
+pub(crate) fn time_of(timestamp: &Timestamp) -> Option<UtcDateTime> {
     let Timestamp { seconds, nanos } = timestamp;
     let nanos = i128::from(*seconds) * 1_000_000_000 + i128::from(*nanos);
     UtcDateTime::from_unix_timestamp_nanos(nanos).ok()

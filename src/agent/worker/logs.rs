@@ -13,7 +13,7 @@ use core::task::Poll;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-/// Selects the logs of tasks by task id and by service id.
+/// Selects the logs of tasks: all of them, or by task id and by service id.
 ///
 /// ```
 /// use onward::Assignment;
@@ -33,9 +33,16 @@ pub struct LogSelector {
     pub task_ids: Vec<String>,
     /// The ids of services.
     pub service_ids: Vec<String>,
+    /// Whether all tasks are selected.
+    pub all: bool,
 }
 
 impl LogSelector {
+    /// Selects all tasks.
+    pub fn all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
     /// Selects this task.
     pub fn task(id: impl Into<String>) -> Self {
         Self::default().or_task(id)
@@ -63,7 +70,8 @@ impl LogSelector {
     /// Whether this task is selected.
     pub fn selects<D>(&self, task: &Assignment<D>) -> bool {
         let service = task.service_id.as_ref();
-        self.task_ids.iter().any(|id| **id == *task.id)
+        self.all
+            || self.task_ids.iter().any(|id| **id == *task.id)
             || service.is_some_and(|service| self.service_ids.iter().any(|id| **id == **service))
     }
 }
@@ -72,18 +80,20 @@ impl LogSelector {
 struct Selection<'a> {
     task_ids: BTreeSet<&'a str>,
     service_ids: BTreeSet<&'a str>,
+    all: bool,
 }
 
 impl<'a> Selection<'a> {
     fn new(selector: &'a LogSelector) -> Self {
-        let LogSelector { task_ids, service_ids } = selector;
+        let LogSelector { task_ids, service_ids, all } = selector;
         let set = |ids: &'a [String]| ids.iter().map(|id| &**id).collect();
-        Self { task_ids: set(task_ids), service_ids: set(service_ids) }
+        Self { task_ids: set(task_ids), service_ids: set(service_ids), all: *all }
     }
 
     fn selects<D>(&self, task: &Assignment<D>) -> bool {
         let service = task.service_id.as_ref();
-        self.task_ids.contains(&*task.id)
+        self.all
+            || self.task_ids.contains(&*task.id)
             || service.is_some_and(|service| self.service_ids.contains(&**service))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward::agent::worker::ChangedTasks;
 use onward::agent::{AssignError, AssignedTask, AssignmentChange, TaskView};
-use onward::{Assignment, Controller as _, TaskState};
+use onward::{Assignment, TaskState};
 use time::UtcDateTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ use crate::kind::{FileDefinition, TaskExecutor};
 use crate::output::Output;
 use crate::spec::TaskSpec;
 use crate::task_file::{TaskEntry, TaskFile, TaskFileError};
-use crate::tasks::{Tasks, check_names};
+use crate::tasks::{Tasks, check_names, kill_all};
 
 type View<D> = TaskView<TaskSpec<D>>;
 
@@ -215,24 +215,9 @@ impl<E: TaskExecutor<Definition: FileDefinition> + 'static> Assigner<E> {
         self.assign(&[]).await;
     }
 
-    /// Kills all workloads that still run. It uses controllers of its own, so the shutdown of the
-    /// drivers then succeeds.
+    /// Kills all workloads that still run.
     pub(super) fn kill(&self) {
-        let mut views = self.tasks.tasks();
-        views.retain(|view| !view.has_ended());
-        for TaskView { record, .. } in views {
-            let executor = self.executor.clone();
-            tokio::spawn(async move {
-                let assignment = record.applied.as_ref().unwrap_or(&record.assignment);
-                let definition = assignment.definition.definition.clone();
-                let inner = Assignment::new(&*assignment.id, definition);
-                let kill = async { executor.controller(&inner).await?.terminate().await };
-                if let Err(error) = kill.await {
-                    let error = format_args!("{error:#}");
-                    tracing::error!(task.id = &*assignment.id, error, "cannot kill the workload");
-                }
-            });
-        }
+        kill_all(&self.tasks, &self.executor);
     }
 
     /// Returns when to call [`assign`](Self::assign) next.

@@ -1,0 +1,24 @@
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+
+use super::PROGRAM;
+use super::arguments::Join;
+use crate::join;
+
+/// Makes this machine a node of a swarm.
+pub(super) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
+    let token = arguments.token()?;
+    let Join { manager, availability, state, .. } = arguments;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let joining = join::join(manager, &token, &state.dir, (*availability).into());
+    let identity = runtime.block_on(joining)?;
+    PROGRAM.complain(&format!(
+        "this machine is the node {} of the swarm {}; start it with: {} run --state {}",
+        identity.node_id(),
+        identity.cluster(),
+        PROGRAM.name,
+        state.dir.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

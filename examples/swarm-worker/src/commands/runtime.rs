@@ -1,0 +1,96 @@
+//! Makes the executor that the arguments of `run` name, and stores those arguments for `leave`.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use agent_kit::state::State;
+use anyhow::Context as _;
+use docker_agent::engine::Engine;
+use rustix::process::geteuid;
+use tempfile::NamedTempFile;
+
+use super::arguments::{RuntimeArguments, RuntimeKind};
+use crate::dependencies::SwarmDependencies;
+use crate::description::NodeSettings;
+use crate::runtime::{Commands, SwarmExecutor};
+use crate::task::SwarmTask;
+
+/// The name of the file with the arguments of the last `run`.
+const FILE: &str = "runtime.json";
+
+/// Makes the executor.
+pub(super) fn executor(
+    arguments: &RuntimeArguments,
+    state: &State<SwarmTask>,
+    node_id: &str,
+    settings: NodeSettings,
+    dependencies: SwarmDependencies,
+) -> anyhow::Result<SwarmExecutor> {
+    let RuntimeArguments { runtime, docker_host, commands } = arguments;
+    Ok(match (runtime, commands) {
+        (RuntimeKind::Docker, _) => {
+            let engine = match docker_host {
+                Some(uri) => Engine::new(uri.as_str()),
+                None => Engine::from_env(),
+            };
+            let files = memory_dir().join(node_id);
+            SwarmExecutor::docker(engine, node_id, files, settings, dependencies)
+        }
+        (RuntimeKind::Process, Some(file)) => {
+            let commands = Commands::read(file)?;
+            SwarmExecutor::process(state.tasks_dir(), commands, settings, dependencies)
+        }
+        (RuntimeKind::Process, None) => {
+            anyhow::bail!("--runtime process needs --commands FILE");
+        }
+        (RuntimeKind::Noop, _) => SwarmExecutor::noop(settings, dependencies),
+    })
+}
+
+/// Returns a directory in memory, for the secrets and configs of containers.
+fn memory_dir() -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !geteuid().is_root());
+    PathBuf::from(own.unwrap_or_else(|| "/run".into())).join("swarm-worker")
+}
+
+/// Stores the arguments, with absolute paths and the engine that the environment names.
+pub(super) fn store(arguments: &RuntimeArguments, dir: &Path) -> anyhow::Result<()> {
+    let mut arguments = arguments.clone();
+    if arguments.runtime == RuntimeKind::Docker && arguments.docker_host.is_none() {
+        arguments.docker_host = std::env::var("DOCKER_HOST").ok();
+    }
+    arguments.commands = arguments.commands.map(std::path::absolute).transpose()?;
+    let path = dir.join(FILE);
+    let write = || {
+        let mut file = NamedTempFile::new_in(dir)?;
+        file.write_all(&serde_json::to_vec_pretty(&arguments)?)?;
+        file.as_file().sync_all()?;
+        file.persist(&path)?;
+        io::Result::Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads the arguments of the last `run`. `None` if there was no `run`.
+pub(super) fn load(dir: &Path) -> anyhow::Result<Option<RuntimeArguments>> {
+    let path = dir.join(FILE);
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
+            format!("{}: damaged; `run` once, which writes it again", path.display())
+        }),
+    }
+}
+
+/// Forgets the arguments of the last `run`.
+pub(super) fn forget(dir: &Path) -> anyhow::Result<()> {
+    let path = dir.join(FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
