@@ -9,11 +9,12 @@
 //! | `messages` | reads what the manager says about the node and the swarm |
 //! | `assigning` | reads the assignments |
 //! | `reporting` | sends the statuses of the tasks |
-//! | [`subscriptions`](crate::subscriptions) | sends logs |
+//! | `logs` | answers subscriptions to logs |
 
 mod assigning;
 mod end;
 mod heartbeat;
+mod logs;
 mod messages;
 mod node;
 mod registration;
@@ -25,7 +26,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
-use crate::subscriptions;
 pub use end::End;
 pub use node::Node;
 use registration::Registration;
@@ -62,7 +62,7 @@ pub async fn run(
     parts.spawn(messages::read(dispatcher(), registration, node.clone()));
     parts.spawn(assigning::read(dispatcher(), id.clone(), node.clone(), soon));
     parts.spawn(reporting::report(dispatcher(), id, node.clone()));
-    parts.spawn(subscriptions::serve(connection.log_broker(), node.clone()));
+    parts.spawn(logs::serve(connection.log_broker(), node.clone()));
     match parts.join_next().await {
         Some(Ok(end)) => end,
         Some(Err(error)) => End::Lost(format!("a part of the session failed: {error}")),

@@ -126,12 +126,12 @@ impl Run {
 
 /// The arguments of `run` that `leave` must know, too.
 #[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
-pub struct RuntimeArguments {
+pub(super) struct RuntimeArguments {
     /// What runs the tasks.
     #[arg(long, value_enum, default_value_t = RuntimeKind::Docker)]
     pub(super) runtime: RuntimeKind,
-    /// The address of the engine. Default: that in DOCKER_HOST, or else
-    /// unix:///var/run/docker.sock.
+    /// The address of the engine. Default: that in `DOCKER_HOST`, or else
+    /// `unix:///var/run/docker.sock`.
     #[arg(long, value_name = "URI")]
     pub(super) docker_host: Option<String>,
     /// The TOML file with the commands that services may run, for `--runtime process`. The image of

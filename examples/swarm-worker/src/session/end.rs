@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tonic::{Code, Response, Status};
 
+use crate::said::said;
+
 /// The longest duration of a call, and of the wait for the first message of a stream.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -39,7 +41,7 @@ pub(crate) fn is_removed(status: &Status) -> bool {
 pub(crate) fn text(status: &Status) -> String {
     match status.message() {
         "" => status.code().to_string(),
-        message => format!("{message} ({})", status.code()),
+        message => format!("{} ({})", said(message), status.code()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the sessions of a node share.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent_kit::board::Board;
@@ -49,5 +50,14 @@ impl Node {
     pub(crate) fn managers(&self) -> MutexGuard<'_, Managers> {
         // The list is consistent at any time, even after a panic of another thread.
         self.managers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { credentials, executor, managers, .. } = self;
+        let mut shown = f.debug_struct("Node");
+        shown.field("credentials", credentials).field("executor", executor);
+        shown.field("managers", managers).finish_non_exhaustive()
     }
 }

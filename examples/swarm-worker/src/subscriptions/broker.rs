@@ -42,6 +42,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// Makes a publisher for the messages of one task.
+    #[must_use]
     pub fn of_task(&self, task_id: &str, service_id: &str) -> Self {
         let context = wire::LogContext {
             service_id: service_id.to_owned(),
