@@ -147,21 +147,23 @@ impl Credentials {
     pub(crate) async fn save_again(&self) {
         let _changing = self.0.changing.lock().await;
         if self.0.unsaved.load(Ordering::Relaxed) {
-            self.save().await;
+            self.save(self.identity()).await;
         }
     }
 
-    /// Replaces the identity. If it cannot be written, it is used nevertheless.
+    /// Replaces the identity, on disk first: a manager may never accept the old one again after it has
+    /// seen the new one. If it cannot be written, it is used nevertheless.
     async fn change(&self, change: impl FnOnce(&Identity) -> Option<Identity>) -> bool {
         let _changing = self.0.changing.lock().await;
         let Some(changed) = change(&self.identity()) else { return false };
-        self.0.identity.send_replace(Arc::new(changed));
-        self.save().await;
+        let changed = Arc::new(changed);
+        self.save(changed.clone()).await;
+        self.0.identity.send_replace(changed);
         true
     }
 
-    async fn save(&self) {
-        let (identity, dir) = (self.identity(), self.0.dir.clone());
+    async fn save(&self, identity: Arc<Identity>) {
+        let dir = self.0.dir.clone();
         let saved = spawn_blocking(move || identity.store(&dir)).await;
         let unsaved = match saved {
             Ok(Ok(())) => false,

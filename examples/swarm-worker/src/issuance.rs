@@ -21,10 +21,10 @@ use crate::wire::{
 pub use error::IssueError;
 
 /// How long one call may take.
-const CALL: Duration = Duration::from_secs(10);
+const CALL: Duration = Duration::from_secs(5);
 
 /// How long a manager may take to issue a certificate.
-const ISSUE: Duration = Duration::from_secs(30);
+const ISSUE: Duration = Duration::from_secs(20);
 
 /// Time between two questions for the same certificate. A manager answers when it has issued the
 /// certificate, so more than one question is rare.
@@ -84,7 +84,7 @@ impl CertificateRequest {
     ///
     /// # Errors
     ///
-    /// Fails if the manager does not issue the certificate within 30 s, or issues another one than
+    /// Fails if the manager does not issue the certificate within 20 s, or issues another one than
     /// was requested.
     ///
     /// # Cancel safety
@@ -129,7 +129,7 @@ impl CertificateRequest {
         }
     }
 
-    /// Makes a call that may take 10 s.
+    /// Makes a call that may take 5 s.
     async fn limited<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,

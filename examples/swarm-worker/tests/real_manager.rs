@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use support::node::hold_session;
+use support::state::state;
 use support::swarm::{Swarm, swarm};
 use swarm_worker::credentials::Credentials;
 use swarm_worker::identity::Identity;
@@ -23,11 +23,6 @@ use tokio::time::{sleep, timeout};
 static TURN: Mutex<()> = Mutex::const_new(());
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A directory for a state, which only its owner can open.
-fn state() -> TempDir {
-    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
-}
 
 async fn joined(swarm: &Swarm) -> (TempDir, Identity) {
     let dir = state();

@@ -1,3 +1,4 @@
+use pem::{EncodeConfig, LineEnding, Pem};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -12,7 +13,6 @@ const WORKER: &str = "swarm-worker";
 /// the old root trusts the new one.
 #[derive(Debug, Clone)]
 pub struct NodeCertificate {
-    pem: String,
     chain: Vec<CertificateDer<'static>>,
     node_id: String,
     cluster: String,
@@ -21,7 +21,7 @@ pub struct NodeCertificate {
 }
 
 impl NodeCertificate {
-    /// Reads a certificate, or a chain, in PEM.
+    /// Reads a certificate, or a chain, in PEM. Ignores everything else in the text.
     ///
     /// # Errors
     ///
@@ -34,10 +34,7 @@ impl NodeCertificate {
         if role != WORKER {
             return Err(CertificateError::NotOfWorker { role });
         }
-        let pem = String::from_utf8(pem.to_vec())
-            .map_err(|_| CertificateError::Pem("it is not text".to_owned()))?;
         Ok(Self {
-            pem,
             node_id: first(leaf.subject().iter_common_name(), "common name")?,
             cluster: first(leaf.subject().iter_organization(), "organization")?,
             not_before: leaf.validity().not_before.to_datetime(),
@@ -46,9 +43,11 @@ impl NodeCertificate {
         })
     }
 
-    /// Returns the PEM text.
-    pub fn pem(&self) -> &str {
-        &self.pem
+    /// Returns the certificates as PEM.
+    pub fn pem(&self) -> String {
+        let pem = |der: &CertificateDer<'_>| Pem::new("CERTIFICATE", der.to_vec());
+        let line_ending = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        self.chain.iter().map(|der| pem::encode_config(&pem(der), line_ending)).collect()
     }
 
     /// Returns the certificates, that of the node first.

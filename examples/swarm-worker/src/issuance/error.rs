@@ -64,6 +64,6 @@ impl IssueError {
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Call { .. } | Self::TimedOut(_))
+        matches!(self, Self::Call { .. })
     }
 }

@@ -1,5 +1,9 @@
 //! Helpers of the tests.
 #![allow(dead_code)] // each test uses a part of it
 
+pub(crate) mod authority;
+pub(crate) mod ca;
+pub(crate) mod manager;
 pub(crate) mod node;
+pub(crate) mod state;
 pub(crate) mod swarm;
