@@ -24,7 +24,7 @@ use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
 use crate::certificate::{CertificateError, Issuer, NodeCertificate, Roots};
-use crate::tls::provider;
+use crate::crypto::provider;
 use crate::wire;
 pub use error::IdentityError;
 pub use key::{KeyError, PrivateKey};

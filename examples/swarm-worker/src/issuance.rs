@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 use crate::certificate::NodeCertificate;
 use crate::connection::Connection;
 use crate::identity::PrivateKey;
-use crate::said::said;
+use crate::text::said;
 use crate::token::JoinToken;
 use crate::wire::issuance_status::State;
 use crate::wire::node_spec::Availability;

@@ -6,13 +6,13 @@ mod unverified;
 use std::sync::Arc;
 
 use rustls::client::{ResolvesClientCert, Resumption, WantsClientCert, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 use crate::certificate::Roots;
+use crate::crypto::provider;
 use crate::identity::Identity;
 pub use error::TlsError;
 use unverified::Unverified;
@@ -86,13 +86,17 @@ fn builder() -> Result<Builder<WantsVerifier>, rustls::Error> {
 }
 
 fn trusting(roots: &Roots) -> Result<Builder<WantsClientCert>, rustls::Error> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots.store(), provider())
-        .build()
-        .map_err(|error| rustls::Error::General(error.to_string()))?;
-    Ok(builder()?.with_webpki_verifier(verifier))
+    Ok(builder()?.with_webpki_verifier(verifier(roots)?))
 }
 
-/// Returns the cryptography.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+/// Returns what decides if a manager is trusted. During a root rotation, a manager presents two
+/// certificates: its own, issued by the new root, and the new root's key, signed by the old root.
+///
+/// # Errors
+///
+/// Fails if there are no roots.
+pub fn verifier(roots: &Roots) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    WebPkiServerVerifier::builder_with_provider(roots.store(), provider())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))
 }

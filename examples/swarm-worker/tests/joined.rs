@@ -167,12 +167,12 @@ async fn a_rotation_goes_from_the_old_root_over_a_chain_to_the_new_root() {
     let new = Arc::new(Authority::new());
     let joined = joined(|old, ca| {
         let (old, new) = (old.clone(), new.clone());
-        ca.status = Box::new(move |(request, node), count| match count {
-            0 => issued(request, &old.worker(request, node, USUAL)),
-            _ => {
-                let certificate = new.worker(request, node, USUAL);
-                issued(request, &(certificate + &old.cross_signed(&new)))
+        ca.status = Box::new(move |(request, node), count| {
+            if count == 0 {
+                return issued(request, &old.worker(request, node, USUAL));
             }
+            let certificate = new.worker(request, node, USUAL);
+            issued(request, &(certificate + &old.cross_signed(&new)))
         });
     })
     .await;

@@ -208,7 +208,7 @@ async fn a_certificate_of_a_manager_is_not_taken() {
     let (error, _) = refused_by(|authority, ca| {
         let authority = authority.clone();
         ca.status = Box::new(move |(request, node), _| {
-            issued(request, &authority.signed(request, leaf("swarm-manager", node, USUAL)))
+            issued(request, &authority.signed(request, &leaf("swarm-manager", node, USUAL)))
         });
     })
     .await;

@@ -1,5 +1,7 @@
 use time::OffsetDateTime;
 
+use crate::text::seconds;
+
 /// Why a certificate cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
@@ -38,7 +40,8 @@ pub enum CertificateError {
     OtherSwarm(String),
     /// The certificate becomes valid later.
     #[error(
-        "the certificate is valid from {not_before}, but the clock of this machine shows {now}"
+        "the certificate is valid from {}, but the clock of this machine shows {}: set the clock",
+        seconds(*not_before), seconds(*now)
     )]
     NotValidYet {
         /// When the certificate becomes valid.
@@ -48,7 +51,9 @@ pub enum CertificateError {
     },
     /// The certificate is not valid any more.
     #[error(
-        "the certificate was valid until {not_after}, and the clock of this machine shows {now}"
+        "the certificate was valid until {}, and the clock of this machine shows {}: set the clock if \
+         it is wrong",
+        seconds(*not_after), seconds(*now)
     )]
     Expired {
         /// When the validity ended.

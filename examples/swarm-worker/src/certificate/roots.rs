@@ -6,7 +6,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::{CertificateError, certificates};
-use crate::tls::provider;
+use crate::crypto::provider;
 use crate::token::RootDigest;
 
 /// The root certificates of a swarm: one, or more if its operator has given it a bundle.

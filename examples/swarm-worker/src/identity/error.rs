@@ -81,7 +81,7 @@ pub enum IdentityError {
         error: CertificateError,
     },
     /// The certificate is not valid at this time.
-    #[error("{}: {error}; if the clock is right, leave the swarm and join again", path.display())]
+    #[error("{}: {error}, or else leave the swarm and join again", path.display())]
     Time {
         /// The file.
         path: PathBuf,

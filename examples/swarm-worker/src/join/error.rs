@@ -7,7 +7,7 @@ use crate::certificate::CertificateError;
 use crate::connection::{Address, ConnectError};
 use crate::identity::IdentityError;
 use crate::issuance::IssueError;
-use crate::said::said;
+use crate::text::said;
 
 /// Why this machine is no node of the swarm. No message contains a part of the token's secret.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tonic::{Code, Response, Status};
 
-use crate::said::said;
+use crate::text::said;
 
 /// The longest duration of a call, and of the wait for the first message of a stream.
 const LIMIT: Duration = Duration::from_secs(5);

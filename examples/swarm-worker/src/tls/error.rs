@@ -1,6 +1,8 @@
 use rustls::{AlertDescription, CertificateError, Error};
 use time::OffsetDateTime;
 
+use crate::text::seconds;
+
 /// Why there is no trust between the worker and a manager.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
@@ -14,8 +16,8 @@ pub enum TlsError {
     NotManager,
     /// By this machine's clock, the manager's certificate is not valid yet.
     #[error(
-        "its certificate is valid from {not_before}, but the clock of this machine shows {now}: set \
-         the clock"
+        "its certificate is valid from {}, but the clock of this machine shows {}: set the clock",
+        seconds(*not_before), seconds(*now)
     )]
     NotValidYet {
         /// When the certificate becomes valid.
@@ -25,8 +27,9 @@ pub enum TlsError {
     },
     /// By this machine's clock, the manager's certificate is not valid any more.
     #[error(
-        "its certificate was valid until {not_after}, and the clock of this machine shows {now}: set \
-         the clock if it is wrong, or else renew the manager's certificate"
+        "its certificate was valid until {}, and the clock of this machine shows {}: set the clock if \
+         it is wrong, or else renew the manager's certificate",
+        seconds(*not_after), seconds(*now)
     )]
     Expired {
         /// When the validity ended.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use swarm_worker::token::{JoinToken, RootDigest};
@@ -71,18 +71,14 @@ impl Authority {
 
     /// The certificate that a worker has requested, in PEM.
     pub(crate) fn worker(&self, request: &[u8], node: &str, validity: Range<i64>) -> String {
-        self.signed(request, leaf("swarm-worker", node, validity))
+        self.signed(request, &leaf("swarm-worker", node, validity))
     }
 
     /// A certificate for the key in a request, in PEM.
-    pub(crate) fn signed(&self, request: &[u8], parameters: CertificateParams) -> String {
+    pub(crate) fn signed(&self, request: &[u8], parameters: &CertificateParams) -> String {
         let request = std::str::from_utf8(request).unwrap();
         let request = CertificateSigningRequestParams::from_pem(request).unwrap();
-        self.for_key(&request.public_key, parameters)
-    }
-
-    fn for_key(&self, key: &impl PublicKeyData, parameters: CertificateParams) -> String {
-        parameters.signed_by(key, &self.issuer).unwrap().pem()
+        parameters.signed_by(&request.public_key, &self.issuer).unwrap().pem()
     }
 }
 
