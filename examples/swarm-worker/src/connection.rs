@@ -7,6 +7,7 @@ mod error;
 use std::fmt;
 use std::sync::Mutex;
 
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::tls::TlsConfig;
@@ -25,7 +26,8 @@ const LARGEST_UNTRUSTED: usize = 1024 * 1024;
 
 /// A connection to one manager. A clone is the same connection.
 ///
-/// It is not made anew when it is lost: all calls then fail with the code `Unavailable`.
+/// It is not made anew when it is lost. Then calls that have been sent fail with the code `Unknown`
+/// or `Cancelled`, and later calls with the code `Unavailable`.
 #[derive(Clone)]
 pub struct Connection {
     channel: Channel,
@@ -49,7 +51,7 @@ pub async fn connect(address: &Address, config: &TlsConfig) -> Result<Connection
     let stream = Mutex::new(Some(stream));
     let once = tower::service_fn(move |_| {
         let stream = stream.lock().ok().and_then(|mut stream| stream.take());
-        async { stream.ok_or(error::Lost) }
+        async { stream.ok_or_else(lost) }
     });
     // The connector has the address and does TLS, so this one only goes into requests.
     let channel = Endpoint::from_static("http://swarm-manager")
@@ -57,6 +59,11 @@ pub async fn connect(address: &Address, config: &TlsConfig) -> Result<Connection
         .await
         .map_err(|error| ConnectError::protocol(address, &error))?;
     Ok(Connection { channel, address: address.clone() })
+}
+
+/// The error of a call when the connection is lost.
+fn lost() -> Status {
+    Status::unavailable("the connection to the manager is lost")
 }
 
 impl Connection {

@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 use crate::certificate::NodeCertificate;
 use crate::connection::Connection;
 use crate::identity::PrivateKey;
-use crate::text::said;
+use crate::text::{cause, said};
 use crate::token::JoinToken;
 use crate::wire::issuance_status::State;
 use crate::wire::node_spec::Availability;
@@ -136,7 +136,7 @@ impl CertificateRequest {
     ) -> Result<T, IssueError> {
         match timeout(CALL, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(IssueError::new(status.code(), self.said(status.message()))),
+            Ok(Err(status)) => Err(IssueError::new(status.code(), self.said(&cause(&status)))),
             Err(_) => Err(IssueError::TimedOut(CALL)),
         }
     }

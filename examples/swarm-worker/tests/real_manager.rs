@@ -64,6 +64,34 @@ async fn a_wrong_secret_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_rotated_is_refused_at_once() {
+    let _turn = TURN.lock().await;
+    let Some(swarm) = swarm("a_token_that_was_rotated_is_refused_at_once") else { return };
+    let old = swarm.token();
+    swarm.docker(&["swarm", "join-token", "--rotate", "worker"]);
+    let dir = state();
+    let error = join(&swarm.address, &old, dir.path(), Availability::Active).await.unwrap_err();
+    assert!(error.to_string().contains("A valid join token is necessary"), "{error}");
+}
+
+/// The shortest validity that a manager can be told. Half of it is over at once, since it starts an
+/// hour earlier. So the renewal is due between now and in 36 minutes.
+#[tokio::test]
+async fn the_shortest_certificate_is_renewed() {
+    let _turn = TURN.lock().await;
+    let Some(swarm) = swarm("the_shortest_certificate_is_renewed") else { return };
+    // Without a rotation, a manager uses another validity only after a restart.
+    swarm.docker(&["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", "1h"]);
+    let (dir, identity) = joined(&swarm).await;
+    let certificate = identity.certificate();
+    assert_eq!((certificate.not_after() - certificate.not_before()).whole_minutes(), 120);
+    let credentials = Credentials::load(dir.path()).unwrap();
+    timeout(LIMIT, renew_once(&credentials)).await.expect("the renewal ends").unwrap();
+    swarm.remove_node(identity.node_id());
+    swarm.docker(&["swarm", "ca", "--rotate", "--quiet", "--cert-expiry", "2160h"]);
+}
+
+#[tokio::test]
 async fn a_certificate_is_renewed_while_the_session_goes_on() {
     let _turn = TURN.lock().await;
     let Some(swarm) = swarm("a_certificate_is_renewed_while_the_session_goes_on") else { return };

@@ -73,8 +73,3 @@ impl ConnectError {
         }
     }
 }
-
-/// The connection is lost. It is not made anew.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection to the manager was lost")]
-pub(super) struct Lost;

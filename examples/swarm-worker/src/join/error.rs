@@ -7,7 +7,7 @@ use crate::certificate::CertificateError;
 use crate::connection::{Address, ConnectError};
 use crate::identity::IdentityError;
 use crate::issuance::IssueError;
-use crate::text::said;
+use crate::text::{cause, said};
 
 /// Why this machine is no node of the swarm. No message contains a part of the token's secret.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub enum JoinError {
 
 impl JoinError {
     pub(super) fn roots(address: &Address, status: &Status) -> Self {
-        let (address, message) = (address.clone(), said(status.message()));
+        let (address, message) = (address.clone(), said(&cause(status)));
         let later = matches!(
             status.code(),
             Code::Unavailable | Code::Unknown | Code::DeadlineExceeded | Code::Aborted
