@@ -22,7 +22,7 @@ pub use files::{ContainerFile, FileKind};
 pub use health::HealthCheck;
 pub use limits::{Cpus, Resources, Ulimit};
 pub use mount::{BindMount, Mount, Propagation, TmpfsMount, VolumeMount};
-pub use network::{Dns, Network, Port};
+pub use network::{Dns, Network, Port, Subnet};
 pub use privileges::{AppArmor, Privileges, SeLinux, Seccomp};
 pub(crate) use text::{container_spec, is_image, some_label_of_agent};
 

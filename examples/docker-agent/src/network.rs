@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{NetworkConnectRequest, NetworkCreateRequest, NetworkInspect};
+use bollard::models::{
+    ConfigReference, Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest, NetworkInspect,
+};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions};
 use onward::exec::ControllerError;
 
 use crate::container::{Container, Found};
 use crate::create::{endpoint, is_builtin};
-use crate::definition::Network;
+use crate::definition::{Network, Subnet};
 use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
 use crate::executor::Shared;
 use crate::labels;
@@ -118,11 +120,21 @@ fn is_in_use(status: Option<u16>) -> bool {
 }
 
 fn request(network: &Network, agent: &str) -> NetworkCreateRequest {
+    let subnets = network.subnets.iter().cloned().map(|Subnet { subnet, range, gateway }| {
+        IpamConfig { subnet: Some(subnet), ip_range: range, gateway, ..IpamConfig::default() }
+    });
     let options = network.driver_options.clone().into_iter().collect::<HashMap<_, _>>();
     NetworkCreateRequest {
         name: network.name.clone(),
         driver: network.driver.clone(),
         internal: Some(network.internal),
+        enable_ipv6: network.ipv6.then_some(true),
+        ipam: (!network.subnets.is_empty())
+            .then(|| Ipam { config: Some(subnets.collect()), ..Ipam::default() }),
+        config_from: network
+            .config_from
+            .clone()
+            .map(|network| ConfigReference { network: Some(network) }),
         options: (!options.is_empty()).then_some(options),
         labels: Some(HashMap::from([(labels::AGENT.to_owned(), agent.to_owned())])),
         ..NetworkCreateRequest::default()

@@ -152,6 +152,8 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
         let aliases = networks[name].aliases.clone().unwrap();
         assert!(aliases.contains(&alias.to_owned()), "{aliases:?}");
     }
+    let address = networks["every-option-1"].ip_address.clone().unwrap();
+    assert!(address.starts_with("10.97.0."), "{address} is not in the subnet");
 
     // The secret and the config, seen from the container.
     let seen = support::engine::exec(

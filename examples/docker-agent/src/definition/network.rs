@@ -45,6 +45,30 @@ pub struct Network {
     /// Whether a network that is created has no way out. Default: no.
     #[serde(default)]
     pub internal: bool,
+    /// Whether a network that is created has IPv6. Default: no.
+    #[serde(default)]
+    pub ipv6: bool,
+    /// The subnets of a network that is created. Default: the engine chooses one.
+    #[serde(default)]
+    pub subnets: Vec<Subnet>,
+    /// The network of the engine that has the configuration of one that is created, made with
+    /// `docker network create --config-only`. Default: none.
+    #[serde(default)]
+    pub config_from: Option<String>,
+}
+
+/// A subnet of a network. The engine checks the addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// The addresses, for example `10.9.0.0/24`.
+    pub subnet: String,
+    /// The part of it from which containers get their addresses. Default: all of it.
+    #[serde(default)]
+    pub range: Option<String>,
+    /// The address of the gateway. Default: the first one.
+    #[serde(default)]
+    pub gateway: Option<String>,
 }
 
 impl Network {
@@ -58,6 +82,9 @@ impl Network {
             driver: None,
             driver_options: BTreeMap::new(),
             internal: false,
+            ipv6: false,
+            subnets: Vec::new(),
+            config_from: None,
         }
     }
 }
