@@ -1,5 +1,15 @@
 //! `SwarmTask`: the stored definition of one task, made from the manager's message.
 
+mod container;
+mod expand;
+mod files;
+mod labels;
+mod mounts;
+mod networks;
+mod optional;
+mod privileges;
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +21,8 @@ use onward::lifecycle::TaskState;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::template::Context;
+use crate::wire::task_spec::Runtime;
 use crate::{status, wire};
 
 /// The time that an engine has beyond a task's stop grace, before the task is killed.
@@ -95,24 +107,65 @@ impl SwarmTask {
     }
 
     fn read(task: &wire::Task) -> Self {
-        let service = task.service_annotations.clone().unwrap_or_default();
-        let credentials = match task.spec.as_ref().and_then(|spec| spec.runtime.as_ref()) {
-            Some(wire::task_spec::Runtime::Container(container)) => container.pull_options.as_ref(),
-            _ => None,
+        let wire::Annotations { name: service, labels, .. } =
+            task.service_annotations.clone().unwrap_or_default();
+        let name = name(task);
+        let runtime = task.spec.as_ref().and_then(|spec| spec.runtime.as_ref());
+        let workload = match runtime {
+            Some(Runtime::Container(spec)) => container::definition(task, &name, spec)
+                .map_err(|refusal| refusal.to_string())
+                .and_then(storable)
+                .map(|definition| Workload::Container(Box::new(definition))),
+            Some(Runtime::Attachment(_)) => Err("the task attaches a container that `docker run` \
+                has started to a network of the swarm, and this worker has no such networks"
+                .to_owned()),
+            Some(Runtime::Generic(generic)) => Err(format!(
+                "the runtime {:?} is not supported by this worker; it runs containers",
+                generic.kind
+            )),
+            None => Err("spec.runtime: it is missing, or not known to this worker".to_owned()),
         };
-        let has_credentials = credentials.is_some_and(|options| !options.registry_auth.is_empty());
         Self {
             id: task.id.clone(),
-            name: name(task),
+            name,
             slot: task.slot,
             node_id: task.node_id.clone(),
-            service: Service {
-                id: task.service_id.clone(),
-                name: service.name,
-                labels: service.labels,
-            },
-            has_credentials,
-            workload: Workload::Refused(String::new()),
+            service: Service { id: task.service_id.clone(), name: service, labels },
+            has_credentials: registry_auth(task).is_some(),
+            workload: workload.unwrap_or_else(Workload::Refused),
+        }
+    }
+
+    /// The definition of the container, with its templates expanded on this node.
+    ///
+    /// # Errors
+    ///
+    /// The task is [`Workload::Refused`], or a template is wrong. The text names the option.
+    pub fn expand(&self, node: &wire::NodeDescription) -> Result<DockerDefinition, String> {
+        match &self.workload {
+            Workload::Container(container) => {
+                expand::expand(DockerDefinition::clone(container), &self.context(node))
+                    .map_err(|refusal| refusal.to_string())
+            }
+            Workload::Refused(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// The values that the templates of the task can use on this node.
+    #[must_use]
+    pub fn context(&self, node: &wire::NodeDescription) -> Context {
+        let platform = node.platform.clone().unwrap_or_default();
+        Context {
+            service_id: self.service.id.clone(),
+            service_name: self.service.name.clone(),
+            service_labels: self.service.labels.clone(),
+            node_id: self.node_id.clone(),
+            node_hostname: node.hostname.clone(),
+            node_architecture: platform.architecture,
+            node_os: platform.os,
+            task_id: self.id.clone(),
+            task_name: self.name.clone(),
+            task_slot: slot(self.slot, &self.node_id),
         }
     }
 
@@ -138,8 +191,29 @@ fn name(task: &wire::Task) -> String {
         return own.to_owned();
     }
     let service = task.service_annotations.as_ref().map(|service| &*service.name);
-    let slot = if task.slot == 0 { task.node_id.clone() } else { task.slot.to_string() };
-    format!("{}.{slot}.{}", service.unwrap_or_default(), task.id)
+    format!("{}.{}.{}", service.unwrap_or_default(), slot(task.slot, &task.node_id), task.id)
+}
+
+/// A global service has no slots, and one task on each node.
+fn slot(slot: u64, node_id: &str) -> String {
+    if slot == 0 { node_id.to_owned() } else { slot.to_string() }
+}
+
+/// The registry credentials of a task, coded, if its message has some.
+pub(crate) fn registry_auth(task: &wire::Task) -> Option<&str> {
+    let Some(Runtime::Container(spec)) = task.spec.as_ref()?.runtime.as_ref() else { return None };
+    let credentials = &*spec.pull_options.as_ref()?.registry_auth;
+    (!credentials.is_empty()).then_some(credentials)
+}
+
+/// Checks that the definition can be read again after a restart. So it passes all checks of a
+/// definition in a task file.
+fn storable(definition: DockerDefinition) -> Result<DockerDefinition, String> {
+    let stored = serde_json::to_value(&definition).map_err(|error| error.to_string())?;
+    match serde_path_to_error::deserialize::<_, DockerDefinition>(stored) {
+        Ok(_) => Ok(definition),
+        Err(error) => Err(format!("{}: {}", error.path(), error.inner())),
+    }
 }
 
 impl Definition for SwarmTask {
@@ -150,3 +224,7 @@ impl Definition for SwarmTask {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+mod tests;

@@ -1,0 +1,22 @@
+//! Options that need not be set.
+
+use std::time::Duration;
+
+use super::refusal::Refusal;
+
+/// An empty text is an option that is not set.
+pub(super) fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// # Errors
+///
+/// The duration is negative.
+pub(super) fn duration(
+    option: &str,
+    duration: Option<prost_types::Duration>,
+) -> Result<Option<Duration>, Refusal> {
+    let Some(duration) = duration else { return Ok(None) };
+    let checked = Duration::try_from(duration);
+    checked.map(Some).map_err(|_| Refusal::new(option, format_args!("{duration} is negative")))
+}
