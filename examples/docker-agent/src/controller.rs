@@ -171,7 +171,7 @@ impl DockerController {
             let request = pull::Request {
                 image: image.clone(),
                 platform: platform.clone(),
-                credentials: shared.dependencies.credentials(&self.container.task, image),
+                credentials: shared.dependencies.credentials(&self.container.task, image)?,
             };
             self.pull = Some(Pull::begin(shared.engine.clone(), request, self.progress.clone()));
         }

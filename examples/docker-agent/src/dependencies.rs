@@ -5,7 +5,8 @@ use onward::exec::ControllerError;
 
 use crate::definition::ContainerFile;
 
-/// Gives the bytes of secrets and configs, and the credentials of registries. No definition has them. None of it is stored by the agent or logged.
+/// Gives the bytes of secrets and configs, and the credentials of registries. No definition has them.
+/// None of it is stored by the agent or logged.
 pub trait Dependencies: Send + Sync + 'static {
     /// The bytes of a secret or a config of this task.
     ///
@@ -18,9 +19,20 @@ pub trait Dependencies: Send + Sync + 'static {
     fn file(&self, task: &str, file: &ContainerFile) -> Result<Vec<u8>, ControllerError>;
 
     /// The credentials with which this image is pulled for this task. Default: none.
-    fn credentials(&self, task: &str, image: &str) -> Option<DockerCredentials> {
+    ///
+    /// It is called when a pull begins.
+    ///
+    /// # Errors
+    ///
+    /// Why there are none although the pull needs them. A temporary error, if they may come later:
+    /// the operation is tried again.
+    fn credentials(
+        &self,
+        task: &str,
+        image: &str,
+    ) -> Result<Option<DockerCredentials>, ControllerError> {
         _ = (task, image);
-        None
+        Ok(None)
     }
 }
 

@@ -42,9 +42,18 @@ impl Dependencies for DockerLogin {
         NoDependencies.file(task, file)
     }
 
-    fn credentials(&self, _: &str, image: &str) -> Option<DockerCredentials> {
+    fn credentials(
+        &self,
+        _: &str,
+        image: &str,
+    ) -> Result<Option<DockerCredentials>, ControllerError> {
+        Ok(self.stored(registry(image)))
+    }
+}
+
+impl DockerLogin {
+    fn stored(&self, registry: &str) -> Option<DockerCredentials> {
         let path = self.config.as_ref()?;
-        let registry = registry(image);
         // Without the file, nobody has logged in.
         let file = File::open(path).ok()?;
         match get_credential_from_reader(file, registry) {
@@ -110,11 +119,11 @@ mod tests {
         let config = r#"{ "auths": { "one.example": { "auth": "dXNlcjpzZWNyZXQ=" } } }"#;
         std::fs::write(&path, config).unwrap();
         let login = DockerLogin::new(path);
-        let found = login.credentials("web", "one.example/web").unwrap();
+        let found = login.credentials("web", "one.example/web").unwrap().unwrap();
         assert_eq!(found.username.as_deref(), Some("user"));
         assert_eq!(found.password.as_deref(), Some("secret"));
-        assert!(login.credentials("web", "other.example/web").is_none());
+        assert!(login.credentials("web", "other.example/web").unwrap().is_none());
         let missing = DockerLogin::new(dir.path().join("missing.json"));
-        assert!(missing.credentials("web", "one.example/web").is_none());
+        assert!(missing.credentials("web", "one.example/web").unwrap().is_none());
     }
 }

@@ -27,9 +27,9 @@ impl Dependencies for Credentials {
         Err(ControllerError::new("there are no files"))
     }
 
-    fn credentials(&self, _: &str, _: &str) -> Option<DockerCredentials> {
+    fn credentials(&self, _: &str, _: &str) -> Result<Option<DockerCredentials>, ControllerError> {
         let (username, password) = (Some("user".to_owned()), Some("secret".to_owned()));
-        Some(DockerCredentials { username, password, ..DockerCredentials::default() })
+        Ok(Some(DockerCredentials { username, password, ..DockerCredentials::default() }))
     }
 }
 

@@ -1,91 +1,111 @@
 //! `SwarmDependencies`: secrets, configs and registry credentials, in memory only.
 
-use std::collections::{BTreeMap, HashMap};
+mod contents;
+mod registry_auth;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::auth::DockerCredentials;
-use docker_agent::definition::{ContainerFile, FileKind};
+use docker_agent::definition::ContainerFile;
 use docker_agent::dependencies::Dependencies;
 use onward::exec::ControllerError;
 use tokio::sync::watch;
 
-use crate::wire;
+use crate::{task, wire};
+use contents::Contents;
+
+pub(crate) use contents::TaskFiles;
 
 /// The secrets and configs that the manager has sent, and the registry credentials of tasks. A clone
 /// is the same.
 ///
 /// Nothing of it is written to a disk or a log, and `Debug` shows only numbers. A task whose secret
-/// has not come yet waits for it.
+/// has not come yet waits for it, after a restart of the worker too.
 ///
-/// Apply the changes of a message in this order: secrets, configs and credentials, then the tasks.
-#[derive(Clone)]
+/// Apply the changes of a message in this order: secrets and configs, then
+/// [`update_task`](Self::update_task), then assign the tasks.
+#[derive(Clone, Default)]
 pub struct SwarmDependencies(Arc<Inner>);
 
+#[derive(Default)]
 struct Inner {
     contents: Mutex<Contents>,
     /// Counts the changes.
     changes: watch::Sender<u64>,
 }
 
-#[derive(Default)]
-struct Contents {
-    secrets: BTreeMap<String, wire::Secret>,
-    configs: BTreeMap<String, wire::Config>,
-    /// By the ids of tasks.
-    credentials: HashMap<String, String>,
-}
+/// A secret, a config or a credential that a task needs has not come from the manager yet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("waiting for {0} from the manager")]
+pub(crate) struct MissingError(String);
 
 impl SwarmDependencies {
     /// Without anything.
     #[must_use]
     pub fn new() -> Self {
-        let changes = watch::Sender::new(0);
-        Self(Arc::new(Inner { contents: Mutex::default(), changes }))
+        Self::default()
     }
 
     /// Adds a secret, or replaces it.
     pub fn update_secret(&self, secret: wire::Secret) {
-        self.change(|contents| _ = contents.secrets.insert(secret.id.clone(), secret));
+        self.change(|contents| contents.update_secret(secret));
     }
 
     /// Removes a secret. It is no error if there is none.
     pub fn remove_secret(&self, id: &str) {
-        self.change(|contents| _ = contents.secrets.remove(id));
+        self.change(|contents| contents.remove_secret(id));
     }
 
     /// Adds a config, or replaces it.
     pub fn update_config(&self, config: wire::Config) {
-        self.change(|contents| _ = contents.configs.insert(config.id.clone(), config));
+        self.change(|contents| contents.update_config(config));
     }
 
     /// Removes a config. It is no error if there is none.
     pub fn remove_config(&self, id: &str) {
-        self.change(|contents| _ = contents.configs.remove(id));
+        self.change(|contents| contents.remove_config(id));
     }
 
     /// Takes the registry credentials of a task from its message.
     pub fn update_task(&self, task: &wire::Task) {
-        _ = task;
+        let credentials = task::registry_auth(task).map(registry_auth::decode);
+        self.change(|contents| contents.update_credentials(&task.id, credentials));
     }
 
     /// Removes the registry credentials of a task. It is no error if there are none.
     pub fn remove_task(&self, id: &str) {
-        self.change(|contents| _ = contents.credentials.remove(id));
+        self.change(|contents| contents.update_credentials(id, None));
     }
 
     /// Replaces everything by what a COMPLETE message has.
-    pub fn replace(
+    pub fn replace<'a>(
         &self,
         secrets: impl IntoIterator<Item = wire::Secret>,
         configs: impl IntoIterator<Item = wire::Config>,
+        tasks: impl IntoIterator<Item = &'a wire::Task>,
     ) {
-        let secrets = secrets.into_iter().map(|secret| (secret.id.clone(), secret)).collect();
-        let configs = configs.into_iter().map(|config| (config.id.clone(), config)).collect();
-        self.change(|contents| {
-            contents.secrets = secrets;
-            contents.configs = configs;
-        });
+        let mut all = Contents::default();
+        secrets.into_iter().for_each(|secret| all.update_secret(secret));
+        configs.into_iter().for_each(|config| all.update_config(config));
+        for task in tasks {
+            let credentials = task::registry_auth(task).map(registry_auth::decode);
+            all.update_credentials(&task.id, credentials);
+        }
+        self.change(|contents| contents.replace(all));
+    }
+
+    /// Tells which files a task has, for as long as the value is kept. The templates in them need
+    /// it.
+    pub(crate) fn register(&self, task: &str, files: TaskFiles) -> Registration {
+        let files = Arc::new(files);
+        self.lock().register(task, Arc::clone(&files));
+        Registration { dependencies: self.clone(), task: task.to_owned(), files }
+    }
+
+    /// Counts the changes, so that a caller can wait for the next one.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) {
@@ -98,38 +118,41 @@ impl SwarmDependencies {
     }
 }
 
-impl Default for SwarmDependencies {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl fmt::Debug for SwarmDependencies {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let contents = self.lock();
-        let mut shown = out.debug_struct("SwarmDependencies");
-        shown.field("secrets", &contents.secrets.len()).field("configs", &contents.configs.len());
-        shown.finish_non_exhaustive()
+        out.debug_struct("SwarmDependencies").field("contents", &*self.lock()).finish()
     }
 }
 
 impl Dependencies for SwarmDependencies {
-    fn file(&self, _: &str, file: &ContainerFile) -> Result<Vec<u8>, ControllerError> {
-        let contents = self.lock();
-        let bytes = match file.kind {
-            FileKind::Secret => contents
-                .secrets
-                .get(&file.source)
-                .and_then(|secret| secret.spec.as_ref().map(|spec| spec.data.clone())),
-            FileKind::Config => contents
-                .configs
-                .get(&file.source)
-                .and_then(|config| config.spec.as_ref().map(|spec| spec.data.clone())),
-        };
-        bytes.ok_or_else(|| ControllerError::new("not there yet").temporary())
+    /// A secret or a config, with its template expanded.
+    fn file(&self, task: &str, file: &ContainerFile) -> Result<Vec<u8>, ControllerError> {
+        self.lock().file(task, file)
     }
 
-    fn credentials(&self, _: &str, _: &str) -> Option<DockerCredentials> {
-        None
+    fn credentials(
+        &self,
+        task: &str,
+        _: &str,
+    ) -> Result<Option<DockerCredentials>, ControllerError> {
+        self.lock().credentials(task)
     }
 }
+
+/// See [`SwarmDependencies::register`].
+#[derive(Debug)]
+pub(crate) struct Registration {
+    dependencies: SwarmDependencies,
+    task: String,
+    files: Arc<TaskFiles>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.dependencies.lock().unregister(&self.task, &self.files);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests;
