@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     /// Held while networks are looked for and made.
     pub(crate) new_networks: Mutex<()>,
     pub(crate) has_port_doubles: bool,
+    pub(crate) retries_pulls: bool,
 }
 
 /// The settings of a [`DockerExecutor`].
@@ -55,6 +56,7 @@ pub struct DockerExecutorBuilder {
     files: Option<PathBuf>,
     dependencies: Arc<dyn Dependencies>,
     has_port_doubles: bool,
+    retries_pulls: bool,
 }
 
 impl DockerExecutorBuilder {
@@ -80,10 +82,18 @@ impl DockerExecutorBuilder {
         Self { has_port_doubles: doubles, ..self }
     }
 
+    /// Whether a pull is tried again if the registry cannot be reached, or has an error of its own.
+    /// Otherwise the task is rejected, so that a scheduler can make another one, perhaps on another
+    /// node. Default: it is tried again.
+    #[must_use]
+    pub fn with_pull_retries(self, retries: bool) -> Self {
+        Self { retries_pulls: retries, ..self }
+    }
+
     /// The executor.
     #[must_use]
     pub fn build(self) -> DockerExecutor {
-        let Self { engine, agent, files, dependencies, has_port_doubles } = self;
+        let Self { engine, agent, files, dependencies, has_port_doubles, retries_pulls } = self;
         DockerExecutor(Arc::new(Shared {
             events: Events::new(engine.clone(), agent.clone()),
             jobs: Jobs::default(),
@@ -94,6 +104,7 @@ impl DockerExecutorBuilder {
             agent,
             dependencies,
             has_port_doubles,
+            retries_pulls,
         }))
     }
 }
@@ -103,9 +114,14 @@ impl DockerExecutor {
     ///
     /// The id names the agent's containers, so that the agent finds them after a restart.
     pub fn builder(engine: Engine, agent: impl Into<String>) -> DockerExecutorBuilder {
-        let (files, has_port_doubles) = (None, false);
-        let dependencies = Arc::new(NoDependencies);
-        DockerExecutorBuilder { engine, agent: agent.into(), files, dependencies, has_port_doubles }
+        DockerExecutorBuilder {
+            engine,
+            agent: agent.into(),
+            files: None,
+            dependencies: Arc::new(NoDependencies),
+            has_port_doubles: false,
+            retries_pulls: true,
+        }
     }
 
     /// An executor on this engine, for the agent of this id, with the default settings.

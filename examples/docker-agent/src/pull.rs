@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bollard::Docker;
 use bollard::auth::DockerCredentials;
+use bollard::errors::Error as ClientError;
 use bollard::models::{CreateImageInfo, OciPlatform};
 use bollard::query_parameters::CreateImageOptions;
 use bytesize::ByteSize;
@@ -25,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) image: String,
     pub(crate) platform: Option<String>,
     pub(crate) credentials: Option<DockerCredentials>,
+    /// Whether the pull may be tried again although the engine has answered that it failed.
+    pub(crate) is_retried: bool,
 }
 
 impl Pull {
@@ -69,7 +72,7 @@ async fn pull(
     progress: Option<ProgressReporter>,
 ) -> Result<(), ControllerError> {
     let client = engine.client().await?;
-    let Request { image, platform, credentials } = request;
+    let Request { image, platform, credentials, is_retried } = request;
     let reference = with_tag(&image);
     let options = CreateImageOptions {
         from_image: Some(reference.clone()),
@@ -82,7 +85,11 @@ async fn pull(
         let news = match news {
             Ok(news) => news,
             Err(error) => {
+                let is_answer = is_answer(&error);
                 let refused = failed(format!("the image {image} cannot be pulled"), error);
+                if is_answer && !is_retried {
+                    return Err(finally(&refused));
+                }
                 let is_there = is_in_registry(client, &reference, platform, credentials).await;
                 // An error that comes while a pull is on its way has no status.
                 let is_final = is_there == Some(false) && refused.is_temporary();
@@ -121,6 +128,14 @@ async fn is_in_registry(
         platform.os.as_deref() == os && platform.architecture.as_deref() == architecture
     };
     (!there.platforms.is_empty()).then(|| there.platforms.iter().any(is_it))
+}
+
+/// Whether the engine has answered that the pull failed. Otherwise nothing is known about the image.
+fn is_answer(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::DockerResponseServerError { .. } | ClientError::DockerStreamError { .. }
+    )
 }
 
 /// The same error as one that ends the task.
