@@ -48,7 +48,7 @@ impl Controller for DockerController {
         self.container.shared.jobs.settle(&self.container.task).await;
         if self.container.find().await?.is_none() {
             let definition = self.container.definition.clone();
-            self.get_image(&definition).await?;
+            self.get_image(&definition).boxed().await?;
         }
         let container = self.container.clone();
         self.run(async move { container.make().await }.boxed()).await

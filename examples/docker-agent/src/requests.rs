@@ -9,6 +9,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
     StopContainerOptions,
 };
+use futures::FutureExt as _;
 use onward::exec::ControllerError;
 use tokio::time::sleep;
 
@@ -33,7 +34,7 @@ impl Container {
         } else {
             // No network is removed in the meantime.
             let _networks = self.shared.networks.read().await;
-            self.make_networks().await?;
+            self.make_networks().boxed().await?;
             self.write_files().await?;
             self.create(self.name()).await?;
             self.find().await?.ok_or_else(removed_by_someone)?
@@ -194,7 +195,7 @@ impl Container {
     /// refused, nothing has changed.
     pub(crate) async fn replace(&self, old: &Found) -> Result<(), ControllerError> {
         let _networks = self.shared.networks.read().await;
-        self.make_networks().await?;
+        self.make_networks().boxed().await?;
         self.write_files().await?;
         let successor = self.successor_name();
         // The successor of an update that was interrupted.
