@@ -78,20 +78,15 @@ impl SwarmDependencies {
         self.change(|contents| contents.update_credentials(id, None));
     }
 
-    /// Replaces everything by what a COMPLETE message has.
-    pub fn replace<'a>(
+    /// Replaces all secrets and configs by those of a COMPLETE message.
+    pub fn replace(
         &self,
         secrets: impl IntoIterator<Item = wire::Secret>,
         configs: impl IntoIterator<Item = wire::Config>,
-        tasks: impl IntoIterator<Item = &'a wire::Task>,
     ) {
         let mut all = Contents::default();
         secrets.into_iter().for_each(|secret| all.update_secret(secret));
         configs.into_iter().for_each(|config| all.update_config(config));
-        for task in tasks {
-            let credentials = task::registry_auth(task).map(registry_auth::decode);
-            all.update_credentials(&task.id, credentials);
-        }
         self.change(|contents| contents.replace(all));
     }
 

@@ -89,7 +89,7 @@ fn of_info(info: SystemInfo, settings: &NodeSettings) -> wire::NodeDescription {
 pub(crate) fn of_host(settings: &NodeSettings) -> wire::NodeDescription {
     let system = rustix::system::uname();
     let memory = rustix::system::sysinfo();
-    let memory = u64::from(memory.totalram).saturating_mul(u64::from(memory.mem_unit));
+    let memory = memory.totalram.saturating_mul(u64::from(memory.mem_unit));
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let engine = wire::EngineDescription {
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -9,6 +9,7 @@ use docker_agent::definition::{ContainerFile, DockerDefinition, FileKind};
 use onward::exec::ControllerError;
 
 use super::MissingError;
+use super::registry_auth::MalformedError;
 use crate::template::{Context, Payload};
 use crate::wire;
 
@@ -36,7 +37,8 @@ struct Content {
 pub(super) struct Contents {
     secrets: HashMap<String, Content>,
     configs: HashMap<String, Content>,
-    credentials: HashMap<String, Option<DockerCredentials>>,
+    /// By the ids of tasks.
+    credentials: HashMap<String, Result<DockerCredentials, MalformedError>>,
     tasks: HashMap<String, Arc<TaskFiles>>,
 }
 
@@ -61,11 +63,10 @@ impl Contents {
         self.configs.remove(id);
     }
 
-    /// `Some(None)`: there are some, and they are malformed.
     pub(super) fn update_credentials(
         &mut self,
         task: &str,
-        credentials: Option<Option<DockerCredentials>>,
+        credentials: Option<Result<DockerCredentials, MalformedError>>,
     ) {
         match credentials {
             Some(credentials) => _ = self.credentials.insert(task.to_owned(), credentials),
@@ -73,9 +74,9 @@ impl Contents {
         }
     }
 
-    /// Replaces everything that the manager has sent. The tasks stay.
+    /// Replaces the secrets and configs by those of `all`.
     pub(super) fn replace(&mut self, all: Self) {
-        *self = Self { tasks: std::mem::take(&mut self.tasks), ..all };
+        (self.secrets, self.configs) = (all.secrets, all.configs);
     }
 
     pub(super) fn register(&mut self, task: &str, files: Arc<TaskFiles>) {
@@ -137,10 +138,8 @@ impl Contents {
         task: &str,
     ) -> Result<Option<DockerCredentials>, ControllerError> {
         match self.credentials.get(task) {
-            Some(Some(credentials)) => Ok(Some(credentials.clone())),
-            Some(None) => Err(ControllerError::new(
-                "pull_options.registry_auth: the credentials of the registry are not JSON in base64",
-            )),
+            Some(Ok(credentials)) => Ok(Some(credentials.clone())),
+            Some(Err(malformed)) => Err(ControllerError::wrap(*malformed)),
             None if self.tasks.get(task).is_some_and(|task| task.has_credentials) => {
                 let missing = MissingError("the credentials of the registry".to_owned());
                 Err(ControllerError::wrap(missing).temporary())

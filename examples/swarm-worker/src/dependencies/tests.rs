@@ -1,3 +1,5 @@
+use std::error::Error;
+
 use docker_agent::definition::{DockerDefinition, FileKind};
 
 use super::*;
@@ -48,7 +50,7 @@ fn files(has_credentials: bool) -> TaskFiles {
 }
 
 fn is_missing(error: &ControllerError) -> bool {
-    error.is_temporary() && error.get_ref().is_some_and(|source| source.is::<MissingError>())
+    error.is_temporary() && error.get_ref().is_some_and(<dyn Error>::is::<MissingError>)
 }
 
 #[test]
@@ -143,21 +145,16 @@ fn credentials_are_those_of_the_task_and_are_waited_for() {
 }
 
 #[test]
-fn a_complete_message_replaces_everything() {
+fn a_complete_message_replaces_all_secrets_and_configs() {
     let dependencies = SwarmDependencies::new();
-    let _registration = dependencies.register("t1", files(true));
     dependencies.update_secret(secret("s1", SECRET));
     dependencies.update_task(&task("e30="));
-    dependencies.replace(
-        [secret("s2", "other")],
-        [config("c1", "{{.Service.Name}}", "golang")],
-        [],
-    );
+    dependencies.replace([secret("s2", "other")], [config("c1", "x", "")]);
     assert!(is_missing(&dependencies.file("t1", &secret_file()).unwrap_err()));
-    assert!(is_missing(&dependencies.credentials("t1", "x").unwrap_err()));
     let other = file(FileKind::Secret, "s2", "other");
     assert_eq!(dependencies.file("t1", &other).unwrap(), b"other");
-    dependencies.replace([], [], [&task("e30=")]);
+    let added = file(FileKind::Config, "c1", "c");
+    assert_eq!(dependencies.file("t1", &added).unwrap(), b"x");
     assert!(dependencies.credentials("t1", "x").unwrap().is_some());
 }
 

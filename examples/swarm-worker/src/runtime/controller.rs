@@ -1,5 +1,6 @@
 //! The controller of a swarm's task: its workload, and the secrets and configs that it waits for.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use onward::exec::{
@@ -33,7 +34,7 @@ impl SwarmController {
     ) -> Self {
         let registration = register(&executor, &node, task);
         let (task, progress) = (task.clone(), None);
-        Self { executor, workload, node, task, registration: registration, progress }
+        Self { executor, workload, node, task, registration, progress }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -49,7 +50,7 @@ async fn or_change(
     progress: Option<&ProgressReporter>,
 ) -> Option<Result<(), ControllerError>> {
     let Err(error) = &result else { return Some(result) };
-    let is_missing = error.get_ref().is_some_and(|source| source.is::<MissingError>());
+    let is_missing = error.get_ref().is_some_and(<dyn Error>::is::<MissingError>);
     if !is_missing {
         return Some(result);
     }

@@ -20,7 +20,7 @@ pub(super) fn privileges(options: &wire::Privileges) -> Result<Privileges, Refus
         privileged: false,
         no_new_privileges: options.no_new_privileges,
         seccomp: options.seccomp.as_ref().map(seccomp).transpose()?,
-        apparmor: options.apparmor.as_ref().map(apparmor).transpose()?,
+        apparmor: options.apparmor.map(apparmor).transpose()?,
         selinux: options.selinux_context.as_ref().map(selinux),
         credential_spec: None,
     })
@@ -40,7 +40,7 @@ fn seccomp(options: &SeccompOpts) -> Result<Seccomp, Refusal> {
     })
 }
 
-fn apparmor(options: &AppArmorOpts) -> Result<AppArmor, Refusal> {
+fn apparmor(options: AppArmorOpts) -> Result<AppArmor, Refusal> {
     match AppArmorMode::try_from(options.mode) {
         Ok(AppArmorMode::Default) => Ok(AppArmor::Default),
         Ok(AppArmorMode::Disabled) => Ok(AppArmor::Disabled),

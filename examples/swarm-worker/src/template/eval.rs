@@ -85,15 +85,14 @@ impl<'a> Evaluation<'a> {
     fn range(&mut self, block: &Block, dot: &Value, line: usize) -> Result<(), TemplateError> {
         let at = |problem| TemplateError { line, problem };
         let known = self.variables.len();
-        let entries = match self.pipeline(&block.pipeline, dot).map_err(at)? {
-            Value::Map(entries) => entries,
-            Value::Nil => Rc::default(),
-            other => {
-                return Err(at(format!(
-                    "`range` needs labels, and this is a {}",
-                    other.type_name()
-                )));
-            }
+        let value = self.pipeline(&block.pipeline, dot).map_err(at)?;
+        let entries = if let Value::Map(entries) = value {
+            entries
+        } else if value == Value::Nil {
+            Rc::default()
+        } else {
+            let kind = value.type_name();
+            return Err(at(format!("`range` needs labels, and this is a {kind}")));
         };
         if entries.is_empty() {
             return self.nodes(&block.otherwise, dot);

@@ -38,6 +38,7 @@ fn plain(value: &Value) -> String {
 
 /// A verb with its flags, such as `%-5s`.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // Go's flags
 struct Verb {
     minus: bool,
     plus: bool,
@@ -98,7 +99,7 @@ impl Verb {
     fn format(&self, letter: char, value: &Value) -> String {
         let text = match (letter, value) {
             ('v' | 's', Value::Text(text)) if !self.sharp => self.cut(text),
-            ('q', Value::Text(text)) | ('v', Value::Text(text)) => quote(&self.cut(text)),
+            ('q' | 'v', Value::Text(text)) => quote(&self.cut(text)),
             ('x' | 'X', Value::Text(text)) => text.bytes().fold(String::new(), |mut hex, byte| {
                 _ = match letter {
                     'x' => write!(hex, "{byte:02x}"),

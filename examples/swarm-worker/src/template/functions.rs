@@ -146,9 +146,8 @@ fn slice(arguments: &[Value]) -> Result<Value, String> {
     let Some((Value::Text(text), bounds)) = arguments.split_first() else {
         return Err("the first argument must be a text".to_owned());
     };
-    let bound = |bound: &Value| match bound {
-        Value::Int(at) => usize::try_from(*at).ok(),
-        _ => None,
+    let bound = |bound: &Value| {
+        if let Value::Int(at) = bound { usize::try_from(*at).ok() } else { None }
     };
     let (from, to) = match bounds {
         [] => (Some(0), Some(text.len())),
@@ -162,9 +161,10 @@ fn slice(arguments: &[Value]) -> Result<Value, String> {
 
 /// The first argument is put between the others.
 fn join(arguments: Vec<Value>) -> Result<Value, String> {
-    let texts = arguments.into_iter().map(|argument| match argument {
-        Value::Text(text) => Ok(text),
-        other => Err(format!("the arguments must be texts, and one is a {}", other.type_name())),
+    let texts = arguments.into_iter().map(|argument| {
+        let kind = argument.type_name();
+        let text = if let Value::Text(text) = argument { Some(text) } else { None };
+        text.ok_or_else(|| format!("the arguments must be texts, and one is a {kind}"))
     });
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
     let (separator, rest) = texts.split_first().ok_or("the separator is missing")?;

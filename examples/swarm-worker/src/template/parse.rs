@@ -60,9 +60,9 @@ pub(super) enum Operand {
 pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, TemplateError> {
     let mut parser = Parser { pieces: pieces.into_iter(), depth: 0 };
     match parser.nodes()? {
-        (nodes, End::Template) => Ok(nodes),
-        (_, End::End(line)) => Err(fail(line, "there is an `end` without a block")),
-        (_, End::Else(line, _)) => Err(fail(line, "there is an `else` without an `if`")),
+        (nodes, Ending::Template) => Ok(nodes),
+        (_, Ending::End(line)) => Err(fail(line, "there is an `end` without a block")),
+        (_, Ending::Else(line, _)) => Err(fail(line, "there is an `else` without an `if`")),
     }
 }
 
@@ -76,7 +76,7 @@ struct Parser {
 }
 
 /// What has ended a list of nodes.
-enum End {
+enum Ending {
     Template,
     End(usize),
     /// With the tokens that follow `else`.
@@ -84,7 +84,7 @@ enum End {
 }
 
 impl Parser {
-    fn nodes(&mut self) -> Result<(Vec<Node>, End), TemplateError> {
+    fn nodes(&mut self) -> Result<(Vec<Node>, Ending), TemplateError> {
         let mut nodes = Vec::new();
         while let Some(Piece { line, kind }) = self.pieces.next() {
             let kind = match kind {
@@ -94,9 +94,9 @@ impl Parser {
                     match tokens.keyword().as_deref() {
                         Some("end") => {
                             tokens.end()?;
-                            return Ok((nodes, End::End(line)));
+                            return Ok((nodes, Ending::End(line)));
                         }
-                        Some("else") => return Ok((nodes, End::Else(line, tokens))),
+                        Some("else") => return Ok((nodes, Ending::Else(line, tokens))),
                         Some("if") => NodeKind::If(self.block(&mut tokens)?),
                         Some("with") => NodeKind::With(self.block(&mut tokens)?),
                         Some("range") => NodeKind::Range(self.block(&mut tokens)?),
@@ -109,7 +109,7 @@ impl Parser {
             };
             nodes.push(Node { line, kind });
         }
-        Ok((nodes, End::Template))
+        Ok((nodes, Ending::Template))
     }
 
     fn block(&mut self, tokens: &mut Tokens) -> Result<Block, TemplateError> {
@@ -121,18 +121,18 @@ impl Parser {
         let pipeline = tokens.pipeline(0)?;
         let (body, end) = self.nodes()?;
         let otherwise = match end {
-            End::End(_) => Vec::new(),
-            End::Template => return Err(unended(line)),
-            End::Else(line, mut tokens) => match tokens.keyword().as_deref() {
+            Ending::End(_) => Vec::new(),
+            Ending::Template => return Err(unended(line)),
+            Ending::Else(line, mut tokens) => match tokens.keyword().as_deref() {
                 // The `end` belongs to the first `if`.
                 Some("if") => vec![Node { line, kind: NodeKind::If(self.block(&mut tokens)?) }],
                 Some("with") => vec![Node { line, kind: NodeKind::With(self.block(&mut tokens)?) }],
                 _ => {
                     tokens.end()?;
                     match self.nodes()? {
-                        (nodes, End::End(_)) => nodes,
-                        (_, End::Template) => return Err(unended(line)),
-                        (_, End::Else(line, _)) => {
+                        (nodes, Ending::End(_)) => nodes,
+                        (_, Ending::Template) => return Err(unended(line)),
+                        (_, Ending::Else(line, _)) => {
                             return Err(fail(line, "there is a second `else`"));
                         }
                     }
@@ -215,9 +215,10 @@ impl Tokens {
             self.skip_space();
             let next = self.tokens.next_if(|token| matches!(token, Token::Variable(_)));
             let Some(Token::Variable(variable)) = next else {
-                return match variables.is_empty() {
-                    true => Ok((variables, false, None)),
-                    false => self.fail("a variable must follow the comma"),
+                return if variables.is_empty() {
+                    Ok((variables, false, None))
+                } else {
+                    self.fail("a variable must follow the comma")
                 };
             };
             let had_space = self.tokens.next_if_eq(&Token::Space).is_some();
