@@ -7,7 +7,6 @@ use rustls::server::danger::ClientCertVerifier;
 
 use super::{CertificateError, certificates};
 use crate::crypto::provider;
-use crate::token::RootDigest;
 
 /// The root certificates of a swarm: one, or more if its operator has given it a bundle.
 #[derive(Debug, Clone)]
@@ -36,11 +35,6 @@ impl Roots {
     /// Returns the PEM text, as the manager sent it.
     pub fn pem(&self) -> &[u8] {
         &self.pem
-    }
-
-    /// Returns the digest, as join tokens have it.
-    pub fn digest(&self) -> RootDigest {
-        RootDigest::of(&self.pem)
     }
 
     /// Returns the root that has issued a certificate, with the help of intermediates.
