@@ -18,6 +18,12 @@ pub trait Definition:
 {
     /// Returns the definition as the Engine API's `ContainerSpec`, for `ps --json`.
     fn container_spec(&self) -> serde_json::Value;
+
+    /// Returns the name of the task for `ps`, `logs` and `stop`, if it is not the id. Two tasks of an
+    /// agent need different names. Default: `None`.
+    fn name(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A [`Definition`] that is read from a task file. It has those keys of a `[[task]]` that the kit

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::kind::Definition;
 use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
+use crate::tasks::name;
 use crate::workload::pid;
 
 /// A task in the Engine API's form, with a note that this form has no field for.
@@ -28,7 +29,7 @@ pub struct Listed {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedTask {
-    /// The name of the task, which is also its id.
+    /// The id of the task.
     #[serde(rename = "ID")]
     pub id: String,
     /// The version of the task.
@@ -37,7 +38,8 @@ pub struct ListedTask {
     pub created_at: String,
     /// When the status last changed.
     pub updated_at: String,
-    /// The name of the task.
+    /// The name of the task. It is the id, except in an agent whose tasks have
+    /// [names](Definition::name).
     pub name: String,
     /// Always empty.
     pub labels: BTreeMap<String, String>,
@@ -125,7 +127,7 @@ impl Listed {
             version: Version { index: 1 },
             created_at: time(Some(assignment.definition.assigned_at)),
             updated_at: time(status.timestamp),
-            name: assignment.id.to_string(),
+            name: name(view).to_owned(),
             labels: BTreeMap::new(),
             spec: Spec { container_spec: assignment.definition.definition.container_spec() },
             status: ListedStatus::of(status),

@@ -24,15 +24,33 @@ pub trait StopTasks: Clone + Send + Sync + 'static {
 /// For an agent without a task file: changes only the desired state of the tasks.
 impl<D: Definition> StopTasks for Tasks<D> {
     async fn stop(&self, names: Vec<String>) -> Result<(), String> {
-        let known = || self.tasks().iter().map(|view| view.id().to_owned()).collect();
-        check_names(&names, |name| self.task(name).is_some(), known)?;
-        let ids: BTreeSet<_> = names.into_iter().collect();
+        let ids: BTreeSet<_> = ids(self, &names)?.into_iter().collect();
         let desired_state = TaskState::Shutdown;
         let changes =
             ids.into_iter().map(|id| AssignmentChange::DesiredState { id, desired_state });
         let refused = self.update(changes).await.map_err(|error| error.to_string())?;
         refused.first().map_or(Ok(()), |task| Err(task.to_string()))
     }
+}
+
+/// Returns the name of a task, which is its id if its definition has no name.
+pub fn name<D: Definition>(view: &TaskView<TaskSpec<D>>) -> &str {
+    let definition = &view.record.assignment.definition.definition;
+    definition.name().unwrap_or_else(|| view.id())
+}
+
+/// Returns the ids of the tasks with these names or ids.
+///
+/// # Errors
+///
+/// The error names the first unknown name, and lists the known ones.
+pub fn ids<D: Definition>(tasks: &Tasks<D>, names: &[String]) -> Result<Vec<String>, String> {
+    let views = tasks.tasks();
+    let is = |view: &&TaskView<_>, wanted: &str| view.id() == wanted || name(view) == wanted;
+    let id = |wanted: &str| Some(views.iter().find(|view| is(view, wanted))?.id().to_owned());
+    let known = || views.iter().map(|view| name(view).to_owned()).collect();
+    check_names(names, |name| id(name).is_some(), known)?;
+    Ok(names.iter().filter_map(|name| id(name)).collect())
 }
 
 /// Checks that all these names are known. `known` is called only to list the names in the error.

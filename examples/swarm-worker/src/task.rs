@@ -223,6 +223,10 @@ impl Definition for SwarmTask {
             Workload::Refused(_) => Value::Object(serde_json::Map::new()),
         }
     }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::board::Board;
 use crate::kind::TaskExecutor;
 use crate::listing::Listed;
 use crate::logs::{PublishError, publish_logs};
-use crate::tasks::{StopTasks, Tasks, check_names};
+use crate::tasks::{StopTasks, Tasks, ids, name};
 
 /// Largest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -256,12 +256,10 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
         options: &LogSubscriptionOptions,
         out: &Out,
     ) -> Result<bool, String> {
-        let all = || self.tasks.tasks().iter().map(|view| view.id().to_owned()).collect();
-        check_names(names, |name| self.tasks.task(name).is_some(), all)?;
-        let published = names.iter().map(|name| async move {
+        let ids = ids(&self.tasks, names)?;
+        let published = names.iter().zip(&ids).map(|(name, id)| async move {
             let sender = LogSender { task: name.clone(), out: out.clone() };
-            let read =
-                publish_logs(&self.tasks, &self.executor, name, sender, options.clone()).await;
+            let read = publish_logs(&self.tasks, &self.executor, id, sender, options.clone()).await;
             match read {
                 Ok(()) => true,
                 Err(PublishError::AgentEnded) => false,
@@ -278,7 +276,9 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
 
     async fn stop(&self, names: Vec<String>, wait: bool) -> Result<(), String> {
         let ends = || "the agent is ending".to_owned();
-        self.stopper.stop(names.clone()).await?;
+        // A task may be removed as soon as it has ended.
+        let known = ids(&self.tasks, &names).unwrap_or_else(|_| names.clone());
+        self.stopper.stop(names).await?;
         if wait {
             // A task that is being removed can have a successor of the same name.
             let is_over = |view: Option<&TaskView<_>>| {
@@ -286,7 +286,7 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
                     (view.has_ended() && !view.record.removing) || view.removal_error.is_some()
                 })
             };
-            let ids = || names.iter().map(String::as_str);
+            let ids = || known.iter().map(String::as_str);
             self.tasks.until_each(ids(), is_over).await.map_err(|_| ends())?;
             // The exit code is known after the last inspection, which may fail.
             let is_inspected = |view: Option<&TaskView<_>>| {
@@ -295,9 +295,10 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
                 workload.is_none_or(|workload| workload.pid.is_none())
             };
             _ = timeout(MAX_INSPECTION, self.tasks.until_each(ids(), is_inspected)).await;
-            let failed = names.iter().find_map(|name| {
-                let view = self.tasks.task(name).filter(|view| view.record.removing)?;
-                Some(format!("cannot remove the task {name}: {}", view.removal_error?))
+            let failed = known.iter().find_map(|id| {
+                let view = self.tasks.task(id).filter(|view| view.record.removing)?;
+                let error = view.removal_error.as_ref()?;
+                Some(format!("cannot remove the task {}: {error}", name(&view)))
             });
             failed.map_or(Ok(()), Err)?;
         }
