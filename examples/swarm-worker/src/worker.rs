@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use agent_kit::board::Board;
 use agent_kit::host::Host;
 use agent_kit::metrics::{Metrics, Vitals};
-use agent_kit::state::State;
+use agent_kit::spec::TaskSpec;
 use agent_kit::tasks::Tasks;
+use onward::agent::Store;
 use onward::agent::store::StoreError;
 
 use crate::credentials::Credentials;
@@ -34,14 +35,13 @@ impl Worker {
     ///
     /// Fails if the store cannot be read. Then no task was started.
     pub async fn start(
-        state: &State<SwarmTask>,
+        store: impl Store<TaskSpec<SwarmTask>> + 'static,
         credentials: Credentials,
         executor: SwarmExecutor,
         dependencies: SwarmDependencies,
         board: Arc<Board>,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StoreError> {
-        let store = state.reserved();
         let host = Host::start(executor, store, Arc::clone(&board), metrics).await?;
         let identity = credentials.identity();
         let known = identity.managers().iter().filter_map(|address| address.parse().ok());

@@ -68,8 +68,15 @@ async fn serve(
     let board = Arc::new(Board::default());
     let metrics = served.as_ref().map(|served| Arc::clone(served.metrics()));
     let (renewing, shown) = (credentials.clone(), Arc::clone(&board));
-    let worker =
-        Worker::start(&state, credentials, executor.clone(), dependencies, shown, metrics).await?;
+    let worker = Worker::start(
+        state.reserved(),
+        credentials,
+        executor.clone(),
+        dependencies,
+        shown,
+        metrics,
+    )
+    .await?;
     if let Some(served) = served {
         // This ends with the runtime.
         tokio::spawn(served.serve(worker.vitals()));
@@ -85,8 +92,8 @@ async fn serve(
     let code = tokio::select! {
         () = worker.serve() => {
             PROGRAM.complain(&format!(
-                "this node, {}, was removed from the swarm; its tasks are ended; to join again: {} \
-                 leave --state {}, and then join",
+                "this node, {}, was removed from the swarm; ending its tasks; to join again: {} leave \
+                 --state {}, and then join",
                 identity.node_id(),
                 PROGRAM.name,
                 state.dir().display()

@@ -40,8 +40,8 @@ pub(crate) fn is_removed(status: &Status) -> bool {
 /// Returns the message of a status with its code. Many have no message.
 pub(crate) fn text(status: &Status) -> String {
     match status.message() {
-        "" => status.code().to_string(),
-        message => format!("{} ({})", said(message), status.code()),
+        "" => format!("{:?}", status.code()),
+        message => format!("{} ({:?})", said(message), status.code()),
     }
 }
 

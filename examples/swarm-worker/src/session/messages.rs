@@ -48,8 +48,9 @@ pub(super) async fn read(
 }
 
 async fn take(node: &Node, message: &SessionMessage) {
-    node.credentials.observe(message).await;
+    // First, because the session may end while the identity is written.
     node.managers().update(&message.managers);
+    node.credentials.observe(message).await;
     let spec = message.node.as_ref().and_then(|node| node.spec.as_ref());
     let notice = match spec.and_then(|spec| Availability::try_from(spec.availability).ok()) {
         Some(Availability::Drain) => Some("this node is drained: it gets no tasks"),
