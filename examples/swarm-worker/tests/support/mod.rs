@@ -3,7 +3,10 @@
 
 pub(crate) mod authority;
 pub(crate) mod ca;
+pub(crate) mod dispatcher;
+pub(crate) mod log_broker;
 pub(crate) mod manager;
 pub(crate) mod node;
 pub(crate) mod state;
 pub(crate) mod swarm;
+pub(crate) mod worker;

@@ -1,0 +1,252 @@
+//! The program, with processes as tasks and a manager that the test plays.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::authority::Authority;
+use support::dispatcher::{LIMIT, incremental, update};
+use support::worker::{Manager, NODE, joined, task_of};
+use swarm_worker::wire::{self, TaskState};
+use tonic::Status;
+
+/// The commands that services may run.
+const COMMANDS: &str = r#"
+[commands.talk]
+command = ["sh", "-c", "trap 'exit 0' TERM; for i in 1 2 3 4 5; do echo line $i; echo err $i >&2; done; while :; do sleep 0.1; done"]
+"#;
+
+/// A running program. It is killed when it is dropped.
+struct Program(Child);
+
+impl Program {
+    fn run(dir: &Path) -> Self {
+        let commands = dir.with_extension("toml");
+        std::fs::write(&commands, COMMANDS).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-worker"));
+        command.args(["run", "--runtime", "process", "--state"]).arg(dir);
+        command.arg("--commands").arg(commands);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn terminate(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+    }
+
+    /// Waits until the program has ended. Returns its standard error, too.
+    fn end(mut self) -> (ExitStatus, String) {
+        let began = Instant::now();
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < LIMIT, "the program has not ended within {LIMIT:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let status = self.0.wait().unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut self.0.stderr.take().unwrap(), &mut text).unwrap();
+        (status, text)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// Runs a subcommand to its end.
+fn ask(dir: &Path, arguments: &[&str]) -> (ExitStatus, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-worker"));
+    let output = command.args(arguments).arg("--state").arg(dir).output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (output.status, text(&output.stdout), text(&output.stderr))
+}
+
+fn talk(id: &str) -> wire::assignment::Item {
+    task_of(id, "talk", TaskState::Running)
+}
+
+const RUNNING: i32 = TaskState::Running as i32;
+const SHUTDOWN: i32 = TaskState::Shutdown as i32;
+
+/// The pids of the workloads, by `ps --json`.
+fn pids(dir: &Path) -> Vec<i32> {
+    let (_, text, error) = ask(dir, &["ps", "--json"]);
+    let tasks: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{error}"));
+    let pid = |task: &serde_json::Value| task["Status"]["ContainerStatus"]["PID"].as_i64();
+    tasks.as_array().unwrap().iter().filter_map(pid).map(|pid| pid.try_into().unwrap()).collect()
+}
+
+fn is_alive(pid: i32) -> bool {
+    Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_survive_the_worker_and_end_when_it_leaves() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let program = Program::run(dir.path());
+    let tasks = || vec![update(talk("a")), update(talk("b"))];
+    let opened = manager.dispatcher.open("one", tasks()).await;
+    manager.dispatcher.until("a", RUNNING).await;
+    let before = pids(dir.path());
+    // While it runs, it is not left.
+    let (status, _, error) = ask(dir.path(), &["leave"]);
+    assert_eq!((status.code(), error.contains("another agent runs")), (Some(2), true), "{error}");
+    program.terminate();
+    let (status, error) = program.end();
+    assert_eq!((status.code(), &*error), (Some(0), ""));
+    drop(opened);
+    assert!(before.iter().all(|pid| is_alive(*pid)));
+
+    // Killed, and started again.
+    let program = Program::run(dir.path());
+    let _opened = manager.dispatcher.open("two", tasks()).await;
+    manager.dispatcher.until("b", RUNNING).await;
+    let now = pids(dir.path());
+    assert_eq!(now.len(), 2);
+    assert!(before.iter().all(|pid| now.contains(pid)), "{before:?} {now:?}");
+    drop(program);
+    assert!(now.iter().all(|pid| is_alive(*pid)));
+
+    let (status, _, error) = ask(dir.path(), &["leave"]);
+    assert_eq!((status.code(), &*error), (Some(0), ""));
+    assert!(!now.iter().any(|pid| is_alive(*pid)));
+    let (status, _, error) = ask(dir.path(), &["run", "--runtime", "noop"]);
+    assert_eq!(status.code(), Some(2), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_node_ends_its_tasks_and_the_program() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let program = Program::run(dir.path());
+    let _opened = manager.dispatcher.open("one", vec![update(talk("a"))]).await;
+    manager.dispatcher.until("a", RUNNING).await;
+    let pids = pids(dir.path());
+    manager.dispatcher.answers.lock().unwrap().heartbeat = Box::new(|_| {
+        Err(Status::permission_denied(format!(
+            "Permission denied: node {NODE} was removed from swarm"
+        )))
+    });
+    let (status, error) = program.end();
+    assert_eq!(status.code(), Some(4), "{error}");
+    assert!(error.contains("was removed from the swarm"), "{error}");
+    assert!(!pids.iter().any(|pid| is_alive(*pid)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_ends_a_task_by_its_name_and_the_manager_is_told() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let _program = Program::run(dir.path());
+    let _opened = manager.dispatcher.open("one", vec![update(talk("a")), update(talk("b"))]).await;
+    manager.dispatcher.until("a", RUNNING).await;
+    let (status, _, error) = ask(dir.path(), &["stop", "--wait", "web.1.a"]);
+    assert_eq!((status.code(), &*error), (Some(0), ""));
+    let (status, _, error) = ask(dir.path(), &["stop", "web.1.c"]);
+    assert_eq!(status.code(), Some(2));
+    assert!(error.contains("the tasks are web.1.a, web.1.b"), "{error}");
+    manager.dispatcher.until("a", SHUTDOWN).await;
+}
+
+/// Asks for logs. Returns the lines of each task: `1` is standard output and `2` standard error.
+async fn logs(
+    manager: &mut Manager,
+    message: wire::SubscriptionMessage,
+) -> Vec<(String, i32, String)> {
+    let id = message.id.clone();
+    let (_, subscriptions) = manager.logs.listeners.next().await;
+    subscriptions.send(Ok(message)).unwrap();
+    let lines = manager.logs.until_close(&id).await;
+    let line = |line: wire::LogMessage| {
+        let context = line.context.unwrap();
+        assert_eq!((&*context.node_id, &*context.service_id), (NODE, "s1"));
+        assert!(line.timestamp.is_some());
+        (context.task_id, line.stream, String::from_utf8(line.data).unwrap())
+    };
+    lines.into_iter().map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_have_the_tail_and_the_streams_that_are_asked_for() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let _program = Program::run(dir.path());
+    let opened = manager.dispatcher.open("one", vec![update(talk("a")), update(talk("b"))]).await;
+    manager.dispatcher.until("a", RUNNING).await;
+    manager.dispatcher.until("b", RUNNING).await;
+    let service = |options| wire::SubscriptionMessage {
+        id: "1".to_owned(),
+        selector: Some(wire::LogSelector {
+            service_ids: vec!["s1".to_owned()],
+            ..wire::LogSelector::default()
+        }),
+        options: Some(options),
+        close: false,
+    };
+    // The last lines come soon after the start.
+    let all = wire::LogSubscriptionOptions { streams: vec![1], ..Default::default() };
+    let began = Instant::now();
+    let lines = loop {
+        let lines = logs(&mut manager, service(all.clone())).await;
+        if lines.len() == 10 || began.elapsed() > LIMIT {
+            break lines;
+        }
+    };
+    let of = |task: &str, stream: i32, texts: &[&str]| -> Vec<(String, i32, String)> {
+        texts.iter().map(|text| (task.to_owned(), stream, format!("{text}\n"))).collect()
+    };
+    let sorted = |mut lines: Vec<(String, i32, String)>| {
+        lines.sort();
+        lines
+    };
+    let five = ["line 1", "line 2", "line 3", "line 4", "line 5"];
+    assert_eq!(sorted(lines), [of("a", 1, &five), of("b", 1, &five)].concat());
+    // `--tail 1` of standard error.
+    let last = wire::LogSubscriptionOptions { streams: vec![2], tail: -2, ..Default::default() };
+    let lines = logs(&mut manager, service(last)).await;
+    assert_eq!(sorted(lines), [of("a", 2, &["err 5"]), of("b", 2, &["err 5"])].concat());
+    // Nothing is newer than this.
+    let since = Some(prost_types::Timestamp { seconds: 1 << 33, nanos: 0 });
+    let none = wire::LogSubscriptionOptions { since, ..Default::default() };
+    assert_eq!(logs(&mut manager, service(none)).await, []);
+
+    // A follower gets the lines of tasks that come later, until it closes.
+    let follow = wire::LogSubscriptionOptions { follow: true, tail: -1, ..Default::default() };
+    let message = wire::SubscriptionMessage { id: "f".to_owned(), ..service(follow) };
+    let (_, subscriptions) = manager.logs.listeners.next().await;
+    subscriptions.send(Ok(message.clone())).unwrap();
+    // It has begun when a later subscription is answered.
+    let other = wire::LogSelector { task_ids: vec!["none".to_owned()], ..Default::default() };
+    let other =
+        wire::SubscriptionMessage { id: "o".to_owned(), selector: Some(other), ..message.clone() };
+    subscriptions.send(Ok(wire::SubscriptionMessage { options: None, ..other })).unwrap();
+    assert_eq!(manager.logs.until_close("o").await, []);
+    opened.assignments.send(Ok(incremental("1", "2", vec![update(talk("c"))]))).unwrap();
+    let mut count = 0;
+    while count == 0 {
+        let published = manager.logs.published.next().await;
+        assert_eq!((&*published.subscription_id, published.close), ("f", false));
+        for line in published.messages {
+            assert_eq!(line.context.unwrap().task_id, "c");
+            count += 1;
+        }
+    }
+    subscriptions.send(Ok(wire::SubscriptionMessage { close: true, ..message })).unwrap();
+    manager.logs.until_close("f").await;
+}
