@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
 
 use onward::exec::ControllerError;
@@ -79,14 +81,22 @@ impl Files {
         self.blocking("listed", job).await
     }
 
-    /// Checks that the directory is in memory.
+    /// Checks that the directory is in memory, and that only this user can enter it.
     fn check(&self) -> io::Result<()> {
-        if rustix::fs::statfs(&self.root)?.f_type == TMPFS {
+        if !is_in_memory(&self.root)? {
+            return Err(io::Error::other(
+                "it is not on a tmpfs, so secrets would be written to a disk; use a directory below \
+                 /run or /dev/shm",
+            ));
+        }
+        let found = fs::symlink_metadata(&self.root)?;
+        let is_own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+        let others = Permissions::from_mode(0o077).mode();
+        if is_own && found.mode() & others == 0 {
             return Ok(());
         }
         Err(io::Error::other(
-            "it is not on a tmpfs, so secrets would be written to a disk; use a directory below \
-             /run or /dev/shm",
+            "another user can enter or replace it; remove it, or use a directory of your own",
         ))
     }
 
@@ -108,6 +118,15 @@ impl Files {
             if is_full { failed.temporary() } else { failed }
         })
     }
+}
+
+/// Whether a directory is on a file system in memory (a tmpfs).
+///
+/// # Errors
+///
+/// There is no such directory, or the system cannot say.
+pub fn is_in_memory(dir: &Path) -> io::Result<bool> {
+    Ok(rustix::fs::statfs(dir)?.f_type == TMPFS)
 }
 
 /// Makes a directory that only its owner can read, unless it is there.
@@ -132,8 +151,6 @@ fn write(dir: &Path, index: usize, file: &ContainerFile, bytes: &[u8]) -> io::Re
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
-
     use super::*;
     use crate::definition::FileKind;
 
@@ -154,6 +171,16 @@ mod tests {
         files.remove("web").await.unwrap();
         files.remove("web").await.unwrap();
         assert!(!files.dir("web").exists());
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_not_written_where_another_user_can_read_it() {
+        let root = tempfile::tempdir_in("/dev/shm").unwrap();
+        fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
+        let files = Files::new(root.path().to_owned());
+        let refused = files.write("web", vec![(secret(), Vec::new())]).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("another user"), "{refused:#}");
+        assert!(!files.path("web", 0).exists());
     }
 
     #[tokio::test]

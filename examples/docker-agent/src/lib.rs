@@ -9,6 +9,7 @@
 //! - [`executor`], [`controller`]: the library's executor and controller for containers.
 //! - [`agent`]: the executor of the program, whose tasks are containers and processes. [`task`]: the
 //!   definition of either. [`demo`]: the tasks of the demo, and their image.
+//! - [`files`]: secrets and configs as files in memory.
 //! - [`labels`], [`name`]: how containers are named and found again.
 //! - [`end`]: how a container has ended.
 
@@ -29,7 +30,7 @@ mod env_file;
 pub mod error;
 mod events;
 pub mod executor;
-mod files;
+pub mod files;
 mod jobs;
 pub mod labels;
 pub mod login;

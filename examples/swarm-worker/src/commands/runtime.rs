@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use agent_kit::state::State;
 use anyhow::Context as _;
 use docker_agent::engine::Engine;
+use docker_agent::files;
 use rustix::process::geteuid;
 use tempfile::NamedTempFile;
 
@@ -48,10 +49,14 @@ pub(super) fn executor(
     })
 }
 
-/// Returns a directory in memory, for the secrets and configs of containers.
+/// Returns a directory in memory, for the secrets and configs of containers. Some machines have no
+/// file system in memory at `/run`.
 fn memory_dir() -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !geteuid().is_root());
-    PathBuf::from(own.unwrap_or_else(|| "/run".into())).join("swarm-worker")
+    let usual = PathBuf::from(own.unwrap_or_else(|| "/run".into()));
+    let dirs = [usual.clone(), "/dev/shm".into()];
+    let found = dirs.into_iter().find(|dir| files::is_in_memory(dir).unwrap_or(false));
+    found.unwrap_or(usual).join("swarm-worker")
 }
 
 /// Stores the arguments, with absolute paths and the engine that the environment names.
