@@ -4,12 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)] // a measurement fails by panicking
 
+#[path = "../tests/support/program.rs"]
+#[allow(dead_code)] // it uses a part of it
+mod program;
 #[path = "../tests/support/swarm.rs"]
 #[allow(dead_code)] // it uses a part of it
 mod swarm;
-#[path = "../tests/support/worker.rs"]
-#[allow(dead_code)] // it uses a part of it
-mod worker;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,9 +18,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use program::{Worker, docker, engine_docker, program, until};
 use swarm::Swarm;
 use tempfile::TempDir;
-use worker::{Worker, docker, engine_docker, program, until};
 
 /// How often each duration is measured.
 const ROUNDS: usize = 7;
