@@ -12,8 +12,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use onward::TaskState;
+use support::program::{Task, Worker, engine_docker, until};
 use support::swarm::{Swarm, swarm};
-use support::worker::{Task, Worker, engine_docker, until};
 
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];
 

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use support::program::{LIMIT, Worker, until};
 use support::swarm::{Swarm, swarm};
-use support::worker::{LIMIT, Worker, until};
 
 fn logs(swarm: &Swarm, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
     let mut command = Command::new("docker");

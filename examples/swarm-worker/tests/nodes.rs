@@ -7,8 +7,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use onward::TaskState;
+use support::program::{Worker, engine_docker, until};
 use support::swarm::swarm;
-use support::worker::{Worker, engine_docker, until};
 
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];
 

@@ -5,8 +5,8 @@
 mod support;
 
 use serde_json::json;
+use support::program::{Worker, container, engine_docker, holds};
 use support::swarm::swarm;
-use support::worker::{Worker, container, engine_docker, holds};
 
 /// Runs a line in the shell of a container.
 fn shell(container: &str, line: &str) -> String {
@@ -89,21 +89,19 @@ fn secrets_and_configs_are_files_and_never_on_a_disk() {
     let Some(swarm) = swarm("secrets_and_configs_are_files_and_never_on_a_disk") else { return };
     let mut worker = Worker::start(&swarm, "secrets");
     let dir = tempfile::tempdir().unwrap();
-    let make = |kind: &str, name: &str, text: &str, flags: &[&str]| {
-        let path = dir.path().join(name);
+    let make = |kind: &str, text: &str, flags: &[&str]| {
+        let path = dir.path().join("text");
         std::fs::write(&path, text).unwrap();
-        let arguments = [&[kind, "create"][..], flags, &[name, path.to_str().unwrap()]].concat();
+        let name = format!("{kind}-{}-{}", text.len(), worker.id);
+        let arguments = [&[kind, "create"][..], flags, &[&name, path.to_str().unwrap()]].concat();
         swarm.docker(&arguments);
+        name
     };
     let secret = "a-secret-that-no-disk-has";
-    make("secret", "secrets-one", secret, &[]);
-    make("config", "secrets-conf", "colour = red\n", &[]);
-    make(
-        "config",
-        "secrets-template",
-        "{{.Service.Name}} {{env \"A\"}} {{secret \"plain\"}}",
-        &["--template-driver", "golang"],
-    );
+    let one = make("secret", secret, &[]);
+    let plain_config = make("config", "colour = red\n", &[]);
+    let text = r#"{{.Service.Name}} {{env "A"}} {{secret "plain"}}"#;
+    let template = make("config", text, &["--template-driver", "golang"]);
     let line = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
     let service = worker.create(
         "web",
@@ -111,13 +109,13 @@ fn secrets_and_configs_are_files_and_never_on_a_disk() {
             "--env",
             "A=b",
             "--secret",
-            "source=secrets-one,target=plain",
+            &format!("source={one},target=plain"),
             "--secret",
-            "source=secrets-one,target=owned,uid=1000,gid=2000,mode=0400",
+            &format!("source={one},target=owned,uid=1000,gid=2000,mode=0400"),
             "--config",
-            "source=secrets-conf,target=/etc/app.conf,mode=0640",
+            &format!("source={plain_config},target=/etc/app.conf,mode=0640"),
             "--config",
-            "source=secrets-template,target=/filled",
+            &format!("source={template},target=/filled"),
             "bb:1",
             "sh",
             "-c",
@@ -142,11 +140,8 @@ fn secrets_and_configs_are_files_and_never_on_a_disk() {
     }
     assert!(!holds(worker.state.path(), secret));
     swarm.docker(&["service", "rm", &service]);
-    for (kind, name) in
-        [("secret", "secrets-one"), ("config", "secrets-conf"), ("config", "secrets-template")]
-    {
-        swarm.docker(&[kind, "rm", name]);
-    }
+    swarm.docker(&["secret", "rm", &one]);
+    swarm.docker(&["config", "rm", &plain_config, &template]);
 }
 
 #[test]

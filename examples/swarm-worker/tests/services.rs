@@ -7,8 +7,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use onward::TaskState;
+use support::program::{Task, Worker, container, engine_docker, until};
 use support::swarm::swarm;
-use support::worker::{Task, Worker, container, engine_docker, until};
 
 /// Runs until it is asked to end.
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];

@@ -7,8 +7,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use onward::TaskState;
+use support::program::{Task, Worker, container, until};
 use support::swarm::{Swarm, swarm};
-use support::worker::{Task, Worker, container, until};
 
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];
 

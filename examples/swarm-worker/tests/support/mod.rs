@@ -7,6 +7,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod log_broker;
 pub(crate) mod manager;
 pub(crate) mod node;
+pub(crate) mod program;
 pub(crate) mod state;
 pub(crate) mod swarm;
 pub(crate) mod worker;

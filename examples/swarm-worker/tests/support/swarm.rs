@@ -27,6 +27,11 @@ pub(crate) fn swarm(test: &str) -> Option<Swarm> {
 }
 
 impl Swarm {
+    /// The address of the manager's API.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Runs a command of the client at the manager. Returns its output.
     pub(crate) fn docker(&self, arguments: &[&str]) -> String {
         let output =
@@ -37,7 +42,11 @@ impl Swarm {
     }
 
     pub(crate) fn token(&self) -> JoinToken {
-        self.docker(&["swarm", "join-token", "--quiet", "worker"]).parse().unwrap()
+        self.token_text().parse().unwrap()
+    }
+
+    pub(crate) fn token_text(&self) -> String {
+        self.docker(&["swarm", "join-token", "--quiet", "worker"]).trim().to_owned()
     }
 
     /// The node as the manager's API shows it.
