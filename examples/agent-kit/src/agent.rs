@@ -19,9 +19,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::board::Board;
 use crate::host::Host;
+use crate::http::Served;
 use crate::kind::{FileDefinition, TaskExecutor};
-use crate::metrics::{Metrics, Vitals};
+use crate::metrics::Recorded;
 use crate::output::Output;
+use crate::program::Program;
 use crate::spec::TaskSpec;
 use crate::task_file::TaskFile;
 use crate::tasks::Tasks;
@@ -52,8 +54,8 @@ pub struct Setup<E: TaskExecutor> {
     pub ending: Ending,
     /// Where the agent prints the output of the tasks.
     pub output: Output,
-    /// The metrics to record. `None`: no metrics.
-    pub metrics: Option<Arc<Metrics>>,
+    /// What is recorded for HTTP. `None`: nothing.
+    pub recorded: Option<Recorded>,
 }
 
 /// The result of [`Agent::run`]: the tasks as the agent left them.
@@ -85,8 +87,8 @@ impl<E: TaskExecutor<Definition: FileDefinition> + 'static> Agent<E> {
         setup: Setup<E>,
         board: Arc<Board>,
     ) -> Result<Self, StoreError> {
-        let Setup { executor, file, ending, output, metrics } = setup;
-        let host = Host::start(executor, store, Arc::clone(&board), metrics).await?;
+        let Setup { executor, file, ending, output, recorded } = setup;
+        let host = Host::start(executor, store, Arc::clone(&board), recorded).await?;
         let mut assigner = Assigner::new(host.tasks(), host.executor(), file, board, output);
         assigner.assign(&[]).await;
         Ok(Self { assigner, ending, host })
@@ -104,10 +106,10 @@ impl<E: TaskExecutor<Definition: FileDefinition> + 'static> Agent<E> {
         self.host.tasks()
     }
 
-    /// Returns the data source of a [`MetricsServer`](crate::metrics::MetricsServer).
+    /// Returns what an [`HttpServer`](crate::http::HttpServer) serves.
     #[must_use]
-    pub fn vitals(&self) -> Vitals<E::Definition> {
-        self.host.vitals()
+    pub fn served(&self, program: Program) -> Served<E> {
+        self.host.served(program)
     }
 
     /// Runs the tasks and carries out the orders, until the agent [ends](Ending).

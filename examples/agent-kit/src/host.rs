@@ -1,5 +1,6 @@
 //! The host of an agent's tasks: the library's worker, with the board and the metrics of the kit.
 
+mod executor;
 mod feed;
 mod store;
 
@@ -13,10 +14,13 @@ use onward::{Executor, TaskStatus};
 use tokio::task::JoinHandle;
 
 use crate::board::Board;
+use crate::http::Served;
 use crate::kind::TaskExecutor;
-use crate::metrics::{Calls, Metrics, Vitals};
+use crate::metrics::{Calls, Recorded, Vitals};
+use crate::program::Program;
 use crate::spec::{SpecExecutor, TaskSpec};
 use crate::tasks::Tasks;
+use executor::NotedExecutor;
 use store::NotedStore;
 
 /// Runs the tasks of an agent, and shows them on a board. It does not assign any: use
@@ -34,7 +38,7 @@ pub struct Host<E: TaskExecutor> {
 }
 
 impl<E: TaskExecutor + 'static> Host<E> {
-    /// Starts a worker with all stored tasks. `metrics`: the metrics to record; `None`: no metrics.
+    /// Starts a worker with all stored tasks. `recorded`: what is recorded for HTTP; `None`: nothing.
     /// Must be called on a Tokio runtime.
     ///
     /// # Errors
@@ -44,18 +48,20 @@ impl<E: TaskExecutor + 'static> Host<E> {
         executor: E,
         store: impl Store<TaskSpec<E::Definition>> + 'static,
         board: Arc<Board>,
-        metrics: Option<Arc<Metrics>>,
+        recorded: Option<Recorded>,
     ) -> Result<Self, StoreError> {
         let (runtime, origin) = (Arc::new(TokioRuntime::current()), Instant::now());
-        let store = NotedStore { store, board: Arc::clone(&board), metrics: metrics.clone() };
-        let inner = SpecExecutor(executor.clone());
-        let (tasks, worker) = match metrics {
+        let metrics = recorded.as_ref().map(|recorded| Arc::clone(&recorded.metrics));
+        let history = recorded.as_ref().map(|recorded| Arc::clone(&recorded.history));
+        let store = NotedStore { store, board: Arc::clone(&board), metrics };
+        let inner = NotedExecutor::new(SpecExecutor(executor.clone()), Arc::clone(&board));
+        let (tasks, worker) = match recorded {
             None => launch(inner, store, &runtime).await?,
-            Some(metrics) => {
-                launch(ObservedExecutor::new(inner, Calls::new(metrics)), store, &runtime).await?
+            Some(recorded) => {
+                launch(ObservedExecutor::new(inner, Calls::new(recorded)), store, &runtime).await?
             }
         };
-        let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), origin));
+        let feed = tokio::spawn(feed::feed(tasks.clone(), Arc::clone(&board), history, origin));
         Ok(Self { executor, tasks, board, origin, runtime, worker, feed })
     }
 
@@ -77,11 +83,12 @@ impl<E: TaskExecutor + 'static> Host<E> {
         Arc::clone(&self.runtime)
     }
 
-    /// Returns the data source of a [`MetricsServer`](crate::metrics::MetricsServer).
+    /// Returns what an [`HttpServer`](crate::http::HttpServer) serves.
     #[must_use]
-    pub fn vitals(&self) -> Vitals<E::Definition> {
-        let runtime = Arc::clone(&self.runtime);
-        Vitals { tasks: self.tasks(), runtime, worker: self.worker.abort_handle() }
+    pub fn served(&self, program: Program) -> Served<E> {
+        let (tasks, runtime) = (self.tasks(), self.runtime());
+        let vitals = Vitals { tasks, runtime, worker: self.worker.abort_handle() };
+        Served { program, executor: self.executor(), board: Arc::clone(&self.board), vitals }
     }
 
     /// Shows the current state of all tasks for the last time, and returns their statuses. From

@@ -1,5 +1,5 @@
 //! Everything that an agent needs beside its controller: a task file, a state directory, a socket,
-//! the commands `run`, `ps`, `logs` and `stop`, a live table, and metrics.
+//! the commands `run`, `ps`, `logs` and `stop`, a live table, and a status page with metrics.
 //!
 //! To make an agent, implement three traits. A [`Definition`] is the workload of a task. A
 //! [`FileDefinition`] has its keys in a `[[task]]` of the task file. A [`TaskExecutor`] makes the
@@ -17,7 +17,8 @@
 //! - [`agent`]: runs the tasks of a task file. [`host`]: runs the tasks of any agent. [`spec`]: what the
 //!   store has of each task.
 //! - [`board`], [`view`], [`output`]: show the tasks and their output.
-//! - [`listing`], [`socket`]: answer other programs. [`metrics`]: answers Prometheus.
+//! - [`listing`], [`socket`]: answer other programs. [`http`]: the status page, an API, metrics and
+//!   health, from [`metrics`] and [`history`].
 //! - [`commands`]: the subcommands of the program. [`signals`]: the signals that end it.
 
 #[cfg(not(target_os = "linux"))]
@@ -26,10 +27,13 @@ compile_error!("agent-kit is for Linux: it needs /proc");
 pub mod agent;
 pub mod board;
 pub mod commands;
+pub mod history;
 pub mod host;
+pub mod http;
 mod json;
 mod kind;
 pub mod listing;
+mod log_line;
 pub mod logging;
 pub mod logs;
 pub mod metrics;

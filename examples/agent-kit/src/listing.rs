@@ -119,19 +119,16 @@ impl Listed {
         // If the controller has not taken the wanted definition, show the one that it has.
         let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
         let status = &view.snapshot.status;
-        // A task that is no longer in the file is shut down first.
-        let is_removed = record.removing && view.has_ended();
-        let desired = if is_removed { TaskState::Remove } else { record.assignment.desired_state };
         let task = ListedTask {
             id: assignment.id.to_string(),
             version: Version { index: 1 },
-            created_at: time(Some(assignment.definition.assigned_at)),
+            created_at: created_at(view),
             updated_at: time(status.timestamp),
             name: name(view).to_owned(),
             labels: BTreeMap::new(),
             spec: Spec { container_spec: assignment.definition.definition.container_spec() },
             status: ListedStatus::of(status),
-            desired_state: desired.as_str().to_owned(),
+            desired_state: desired_state(view).as_str().to_owned(),
             details,
         };
         let is_redefined = is_redefined(record);
@@ -140,8 +137,22 @@ impl Listed {
     }
 }
 
+/// Returns when the task was first assigned.
+pub(crate) fn created_at<D>(view: &TaskView<TaskSpec<D>>) -> String {
+    let record = &view.record;
+    let assignment = record.applied.as_deref().unwrap_or(&record.assignment);
+    time(Some(assignment.definition.assigned_at))
+}
+
+/// Returns the desired state of the task. A task that is no longer in the file is shut down first,
+/// and then removed.
+pub(crate) fn desired_state<D>(view: &TaskView<TaskSpec<D>>) -> TaskState {
+    let is_removed = view.record.removing && view.has_ended();
+    if is_removed { TaskState::Remove } else { view.record.assignment.desired_state }
+}
+
 impl ListedStatus {
-    fn of(status: &TaskStatus) -> Self {
+    pub(crate) fn of(status: &TaskStatus) -> Self {
         Self {
             timestamp: time(status.timestamp),
             state: status.state,

@@ -1,17 +1,16 @@
-//! The subscribers of `tracing` events: the log on standard error, and the metrics.
+//! The subscribers of `tracing` events: the log on standard error, and what is served over HTTP.
 
 use std::io;
-use std::sync::Arc;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use crate::metrics::{Events, Metrics};
+use crate::metrics::{Events, Recorded};
 
-/// Installs a log on standard error if `RUST_LOG` is set, and a counter of events if there are
-/// metrics. Returns whether there is a log.
-pub fn start(metrics: Option<&Arc<Metrics>>) -> bool {
+/// Installs a log on standard error if `RUST_LOG` is set, and a recorder of events if there is
+/// HTTP. Returns whether there is a log.
+pub fn start(recorded: Option<&Recorded>) -> bool {
     // Each layer has its own filter.
     let log = EnvFilter::try_from_default_env().ok().map(|filter| {
         let log = fmt::layer().with_writer(io::stderr);
@@ -19,7 +18,7 @@ pub fn start(metrics: Option<&Arc<Metrics>>) -> bool {
         log.log_internal_errors(false).with_filter(filter).boxed()
     });
     let is_logged = log.is_some();
-    let events = metrics.map(|metrics| Events::layer(Arc::clone(metrics)).boxed());
+    let events = recorded.map(|recorded| Events::layer(recorded.clone()).boxed());
     let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> =
         log.into_iter().chain(events).collect();
     if layers.is_empty() {

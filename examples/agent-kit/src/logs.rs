@@ -1,10 +1,13 @@
 //! Publishes the log of a task until its end.
 
 use std::future;
+use std::time::SystemTime;
 
 use onward::ControllerError;
 use onward::agent::worker::TaskView;
 use onward::exec::{LogPublisher, LogSubscriptionOptions};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcDateTime};
 use tokio::sync::oneshot;
 
 use crate::kind::TaskExecutor;
@@ -58,4 +61,24 @@ pub async fn publish_logs<E: TaskExecutor>(
         read = reading => read.map_err(PublishError::Failed),
         () = watching => Err(PublishError::AgentEnded),
     }
+}
+
+/// Parses a time, or a duration before now.
+///
+/// # Errors
+///
+/// The error has an example of both.
+pub fn parse_since(text: &str) -> Result<UtcDateTime, String> {
+    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
+        return Ok(at.into());
+    }
+    let wrong = || {
+        format!(
+            "{text:?} is neither a time like 2026-11-22T08:33:59Z nor a duration like 10m or 1h 30m"
+        )
+    };
+    let ago = humantime::parse_duration(text).map_err(|_| wrong())?;
+    // A duration that is too long means the beginning.
+    let at = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
+    Ok(at.into())
 }

@@ -1,14 +1,12 @@
 //! The command-line arguments of the subcommands.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use clap::{Args, Subcommand, ValueEnum};
 use time::UtcDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::metrics::parse_address;
+use crate::http::HttpArguments;
+use crate::logs::parse_since;
 
 /// The environment variable with the state directory. It stands for `--state`.
 pub const STATE_VARIABLE: &str = "ONWARD_STATE";
@@ -82,11 +80,9 @@ pub struct Run {
     /// Print the output of the tasks line by line instead of a table.
     #[arg(long)]
     pub(super) logs: bool,
-    /// Serve metrics for Prometheus at /metrics and the health of the agent at /healthz. ADDR is an
-    /// address such as 127.0.0.1:9100, or a port. A port alone is a port of 127.0.0.1. Port 0
-    /// selects a free port.
-    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
-    pub(super) metrics: Option<SocketAddr>,
+    /// Whether and where the agent serves HTTP.
+    #[command(flatten)]
+    pub(super) http: HttpArguments,
 }
 
 impl Run {
@@ -119,7 +115,7 @@ pub struct Logs {
     pub(super) tail: Option<u64>,
     /// Print only lines since T: a time such as 2026-11-22T08:33:59Z, or a duration before now,
     /// such as 10m.
-    #[arg(long, value_name = "T", value_parser = since)]
+    #[arg(long, value_name = "T", value_parser = parse_since)]
     pub(super) since: Option<UtcDateTime>,
     /// Print each line as a JSON object with its task, time and stream.
     #[arg(long)]
@@ -135,20 +131,4 @@ pub struct OfAgent {
     /// The state directory of the agent.
     #[arg(long = "state", value_name = "DIR", env = STATE_VARIABLE)]
     pub(super) dir: PathBuf,
-}
-
-/// Parses a time, or a duration before now.
-fn since(text: &str) -> Result<UtcDateTime, String> {
-    if let Ok(at) = time::OffsetDateTime::parse(text, &Rfc3339) {
-        return Ok(at.into());
-    }
-    let wrong = || {
-        format!(
-            "{text:?} is neither a time like 2026-11-22T08:33:59Z nor a duration like 10m or 1h 30m"
-        )
-    };
-    let ago = humantime::parse_duration(text).map_err(|_| wrong())?;
-    // A duration that is too long means the beginning.
-    let at = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
-    Ok(at.into())
 }

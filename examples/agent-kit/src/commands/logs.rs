@@ -1,17 +1,15 @@
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, StderrLock, Write};
 use std::process::ExitCode;
 
 use onward::exec::LogStream;
-use serde::Serialize;
 
 use super::arguments::Logs;
 use super::stdout::{unbuffered, unless_unread};
 use crate::json;
+use crate::log_line::{LogLine, lines, without_newline};
 use crate::program::Program;
 use crate::socket::{Answer, Message, Request, ask};
-use crate::stamp;
 
 pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode> {
     let Logs { state, follow, tail, since, json, names } = arguments;
@@ -78,9 +76,8 @@ impl Out {
     fn write(&mut self, message: &Message, text: &[u8]) -> io::Result<()> {
         let prefix = match self.form {
             Form::Json => {
-                let time = stamp::format(message.time);
                 for text in lines(text) {
-                    json::write(&mut self.stdout, &Line::of(message, &time, text))?;
+                    json::write(&mut self.stdout, &LogLine::of(message, text))?;
                     self.stdout.write_all(b"\n")?;
                 }
                 return Ok(());
@@ -110,46 +107,5 @@ impl Out {
     fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()?;
         self.stderr.flush()
-    }
-}
-
-/// Splits a text into lines with their newlines. A piece of a line is returned as it is. It is
-/// empty if the last piece of a line contains only the newline.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|byte| *byte == b'\n')
-}
-
-fn without_newline(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\n").unwrap_or(line)
-}
-
-/// The JSON form of a line in `logs --json`.
-#[derive(Serialize)]
-struct Line<'a> {
-    task: &'a str,
-    time: &'a str,
-    stream: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
-    /// Whether the line continues in the next object of the same stream. The last line of a task is
-    /// also partial if it has no newline.
-    partial: bool,
-    /// The text. Bytes that are not UTF-8 are replaced.
-    text: Cow<'a, str>,
-}
-
-impl<'a> Line<'a> {
-    fn of(message: &'a Message, time: &'a str, text: &'a [u8]) -> Self {
-        Self {
-            task: &message.task,
-            time,
-            stream: match message.stream {
-                LogStream::Stdout => "stdout",
-                LogStream::Stderr => "stderr",
-            },
-            source: message.source.as_deref(),
-            partial: !text.ends_with(b"\n"),
-            text: String::from_utf8_lossy(without_newline(text)),
-        }
     }
 }

@@ -1,6 +1,5 @@
 use std::fs::Permissions;
 use std::io::{IsTerminal as _, stdout};
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,9 +15,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::arguments::{OnExit, Run};
 use crate::agent::{Agent, Ending, Order, Report, Setup};
 use crate::board::Board;
+use crate::http::HttpServer;
 use crate::kind::{FileDefinition, TaskExecutor};
 use crate::logging;
-use crate::metrics::{Metrics, MetricsServer};
+use crate::metrics::Recorded;
 use crate::output::Output;
 use crate::program::Program;
 use crate::signals::{SignalRequest, Signals};
@@ -34,9 +34,13 @@ pub(super) fn run<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     arguments: Run,
     executor: impl FnOnce(PathBuf) -> E,
 ) -> anyhow::Result<ExitCode> {
-    let Run { file, state, on_exit, strict, logs, metrics } = arguments;
-    let served = metrics.map(|address| bind(program, address)).transpose()?;
-    let logging = logging::start(served.as_ref().map(MetricsServer::metrics));
+    let Run { file, state, on_exit, strict, logs, http } = arguments;
+    // Bind the address before any task starts.
+    let http = http.bind()?;
+    if let Some(http) = &http {
+        program.complain(&format!("serving the status page at http://{}/", http.address()));
+    }
+    let logging = logging::start(http.as_ref().map(HttpServer::recorded));
     let shown = Shown { program, logging, logs };
     // Read the file while a signal still ends the program: the file may be a pipe without a writer.
     let tasks = match (&file, &state) {
@@ -62,9 +66,9 @@ pub(super) fn run<E: TaskExecutor<Definition: FileDefinition> + 'static>(
                     OnExit::Leave => Ending::LeaveTasks,
                     OnExit::Stop => Ending::StopTasks,
                 };
-                with_state(&file, tasks, &dir, executor, ending, shown, served).await
+                with_state(&file, tasks, &dir, executor, ending, shown, http).await
             }
-            _ => without_state(tasks, executor, shown, served).await,
+            _ => without_state(tasks, executor, shown, http).await,
         }
     });
     // A write to standard output may still be blocked because nothing reads it.
@@ -91,7 +95,7 @@ async fn without_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     file: TaskFile<E::Definition>,
     executor: impl FnOnce(PathBuf) -> E,
     shown: Shown,
-    served: Option<MetricsServer>,
+    http: Option<HttpServer>,
 ) -> anyhow::Result<(Ending, Report)> {
     // Handle signals before the first file is made, so that a signal leaves nothing behind.
     let signals = Signals::new(SignalRequest::End)?;
@@ -104,9 +108,9 @@ async fn without_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
         )?;
     let locked = lock_temporary(root.path())?;
     let (ending, output) = (Ending::WithTasks, shown.output());
-    let (executor, metrics) = (executor(locked.path.clone()), metrics(served.as_ref()));
-    let setup = Setup { executor, file, ending, output, metrics };
-    let (agent, board) = start(MemoryStore::new(), setup, served).await?;
+    let (executor, recorded) = (executor(locked.path.clone()), recorded(http.as_ref()));
+    let setup = Setup { executor, file, ending, output, recorded };
+    let (agent, board) = start(shown.program, MemoryStore::new(), setup, http).await?;
     let (sender, orders) = mpsc::unbounded_channel();
     let reread = Arc::new(Notify::new());
     let report = shown.show(agent, board, orders, sender, ending, signals, reread).await?;
@@ -127,7 +131,7 @@ async fn with_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     executor: impl FnOnce(PathBuf) -> E,
     ending: Ending,
     shown: Shown,
-    served: Option<MetricsServer>,
+    http: Option<HttpServer>,
 ) -> anyhow::Result<(Ending, Report)> {
     if !path.metadata().is_ok_and(|found| found.is_file()) {
         let path = path.display();
@@ -142,9 +146,9 @@ async fn with_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
     let mut watcher = Watcher::new(path);
     let reread = watcher.trigger();
     let executor = executor(state.tasks_dir());
-    let (output, metrics) = (shown.output(), metrics(served.as_ref()));
-    let setup = Setup { executor, file, ending, output, metrics };
-    let (agent, board) = start(state.reserved(), setup, served).await?;
+    let (output, recorded) = (shown.output(), recorded(http.as_ref()));
+    let setup = Setup { executor, file, ending, output, recorded };
+    let (agent, board) = start(shown.program, state.reserved(), setup, http).await?;
     let mut server = Server::bind(state.dir())?;
     let (sender, orders) = mpsc::unbounded_channel();
     let watching = tokio::spawn({
@@ -172,28 +176,22 @@ async fn with_state<E: TaskExecutor<Definition: FileDefinition> + 'static>(
 }
 
 async fn start<E: TaskExecutor<Definition: FileDefinition> + 'static>(
+    program: Program,
     store: impl Store<TaskSpec<E::Definition>> + 'static,
     setup: Setup<E>,
-    served: Option<MetricsServer>,
+    http: Option<HttpServer>,
 ) -> anyhow::Result<(Agent<E>, Arc<Board>)> {
     let board = Arc::new(Board::default());
     let agent = Agent::start(store, setup, Arc::clone(&board)).await?;
-    if let Some(served) = served {
+    if let Some(http) = http {
         // This ends with the runtime.
-        tokio::spawn(served.serve(agent.vitals()));
+        tokio::spawn(http.serve(agent.served(program)));
     }
     Ok((agent, board))
 }
 
-/// Binds the address of the metrics before any task starts, and prints it.
-fn bind(program: Program, address: SocketAddr) -> anyhow::Result<MetricsServer> {
-    let served = MetricsServer::bind(address, Arc::new(Metrics::new()?))?;
-    program.complain(&format!("serving metrics at http://{}/metrics", served.address()));
-    Ok(served)
-}
-
-fn metrics(served: Option<&MetricsServer>) -> Option<Arc<Metrics>> {
-    served.map(|served| Arc::clone(served.metrics()))
+fn recorded(http: Option<&HttpServer>) -> Option<Recorded> {
+    http.map(|http| http.recorded().clone())
 }
 
 /// How the tasks are shown.

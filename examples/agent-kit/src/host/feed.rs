@@ -12,6 +12,7 @@ use onward::agent::worker::{ChangedTasks, TaskView};
 use time::UtcDateTime;
 
 use crate::board::{Board, Row};
+use crate::history::History;
 use crate::kind::Definition;
 use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
@@ -19,9 +20,14 @@ use crate::tasks::Tasks;
 
 type View<D> = TaskView<TaskSpec<D>>;
 
-/// Shows all tasks and each of their changes, until the worker ends. `origin` is the moment at
-/// which the time of the worker's runtime is 0.
-pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, origin: Instant) {
+/// Shows all tasks and each of their changes, until the worker ends. Forgets the histories of
+/// removed tasks. `origin` is the moment at which the time of the worker's runtime is 0.
+pub(super) async fn feed<D: Definition>(
+    tasks: Tasks<D>,
+    board: Arc<Board>,
+    history: Option<Arc<History>>,
+    origin: Instant,
+) {
     let mut changes = tasks.changes();
     let mut steps: SelectAll<BoxStream<'static, (String, Option<Snapshot>)>> = SelectAll::new();
     let mut followed = BTreeSet::new();
@@ -31,6 +37,9 @@ pub(super) async fn feed<D: Definition>(tasks: Tasks<D>, board: Arc<Board>, orig
                 Some(ChangedTasks { tasks, removed, .. }) => {
                     for name in &removed {
                         board.remove(name);
+                        if let Some(history) = &history {
+                            history.forget(name);
+                        }
                     }
                     tasks
                 }

@@ -5,20 +5,25 @@ use std::time::Instant;
 use onward::exec::{Call, CallObserver, CallOutcome};
 
 use super::families::Metrics;
+use super::recorded::Recorded;
+use crate::history::History;
 
-/// Measures the calls of an executor and its controllers, and counts retries.
+/// Measures the calls of an executor and its controllers, counts retries, and adds the calls to the
+/// history of their task.
 #[derive(Debug)]
 pub struct Calls {
     metrics: Arc<Metrics>,
+    history: Arc<History>,
     /// For each task, the calls whose last result was a temporary error.
     delayed: Mutex<BTreeMap<String, BTreeSet<Call>>>,
 }
 
 impl Calls {
-    /// Makes an observer that writes to these metrics.
+    /// Makes an observer that writes to these metrics and histories.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, delayed: Mutex::default() }
+    pub fn new(recorded: Recorded) -> Self {
+        let Recorded { metrics, history } = recorded;
+        Self { metrics, history, delayed: Mutex::default() }
     }
 
     /// Stores whether a call will be retried. Returns the previous value.
@@ -37,6 +42,12 @@ impl Calls {
     }
 }
 
+/// Whether a call is part of the history of a task. Inspections are not, because a task can have
+/// any number of them.
+fn is_kept(call: Call) -> bool {
+    !matches!(call, Call::Close | Call::Inspect | Call::List | Call::Reconcile)
+}
+
 impl CallObserver for Calls {
     type Begun = Instant;
 
@@ -44,11 +55,17 @@ impl CallObserver for Calls {
         if task.is_some_and(|task| self.set_delayed(call, task, false)) {
             self.metrics.retry(call.as_str());
         }
+        if let Some(task) = task.filter(|_| is_kept(call)) {
+            self.history.begun(task, call);
+        }
         Instant::now()
     }
 
     fn ended(&self, call: Call, task: Option<&str>, begun: Instant, outcome: CallOutcome<'_>) {
         self.metrics.call(call.as_str(), outcome.as_str(), begun.elapsed());
+        if let Some(task) = task.filter(|_| is_kept(call)) {
+            self.history.ended(task, call, outcome);
+        }
         if let (Some(task), CallOutcome::Temporary(_)) = (task, outcome) {
             self.set_delayed(call, task, true);
         }
@@ -63,8 +80,8 @@ mod tests {
     use onward::ControllerError;
 
     fn calls() -> (Calls, Arc<Metrics>) {
-        let metrics = Arc::new(Metrics::new().unwrap());
-        (Calls::new(Arc::clone(&metrics)), metrics)
+        let recorded = Recorded::new().unwrap();
+        (Calls::new(recorded.clone()), recorded.metrics)
     }
 
     fn call(calls: &Calls, call: Call, task: &str, outcome: CallOutcome<'_>) {

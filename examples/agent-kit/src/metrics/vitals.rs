@@ -30,7 +30,7 @@ impl<D> fmt::Debug for Vitals<D> {
 
 impl<D: Definition> Vitals<D> {
     /// Writes all metrics in the text format of Prometheus.
-    pub(super) fn metrics(&self, metrics: &Metrics) -> Result<String, String> {
+    pub(crate) fn metrics(&self, metrics: &Metrics) -> Result<String, String> {
         let tasks = self.tasks.tasks();
         let states = tasks.iter().map(|task| task.snapshot.status.state).collect();
         let since = self.tasks.unstored_since();
@@ -46,7 +46,7 @@ impl<D: Definition> Vitals<D> {
     }
 
     /// Returns why the agent is not healthy, if it is not.
-    pub(super) fn problem(&self, metrics: &Metrics) -> Option<String> {
+    pub(crate) fn problem(&self, metrics: &Metrics) -> Option<String> {
         if self.worker.is_finished() {
             return Some("the worker has ended".to_owned());
         }

@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The argument of `--metrics` is not an address.
+/// The argument of `--http` is not an address.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "{0:?} is not an address; write one like 127.0.0.1:9100 or [::1]:9100, or a port alone, like \
