@@ -5,19 +5,20 @@
 
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "support/http.rs"]
+mod http;
 #[path = "support/prometheus.rs"]
 mod prometheus;
 #[path = "support/small_disk.rs"]
 mod small_disk;
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::process::Command;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use agent::{Home, RUNS, child, task};
-use prometheus::{ask, connect, scrape, try_ask};
+use http::{address, ask, up};
+use prometheus::scrape;
 use rustix::mount::{MountFlags, mount_remount};
 use small_disk::SmallDisk;
 
@@ -26,23 +27,6 @@ const GUARD: Duration = Duration::from_secs(60);
 
 /// Time between two checks.
 const POLL: Duration = Duration::from_millis(20);
-
-/// Returns the address of the metrics, which the agent prints on standard error.
-fn address(home: &Home) -> SocketAddr {
-    let said = "process-agent: serving metrics at http://";
-    home.wait(|home| home.read("err").contains("/metrics\n"));
-    let text = home.read("err");
-    let line = text.lines().find_map(|line| line.strip_prefix(said)).unwrap();
-    line.strip_suffix("/metrics").unwrap().parse().unwrap()
-}
-
-/// Starts an agent with these tasks. Returns the address of its metrics, too.
-fn up(tasks: &str) -> (Home, SocketAddr) {
-    let mut home = Home::new(tasks);
-    home.up(&["--metrics", "127.0.0.1:0"]);
-    let address = address(&home);
-    (home, address)
-}
 
 /// Waits until these samples have these values.
 #[track_caller]
@@ -167,7 +151,7 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
     let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
         return;
     };
-    home.start(&["--state", "disk", "--metrics", "0"]);
+    home.start(&["--state", "disk", "--http", "0"]);
     let address = address(&home);
     home.wait(|home| home.starts("web") == 1);
     assert_eq!(ask(address, "GET", "/healthz").status, 200);
@@ -196,105 +180,10 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
 }
 
 #[test]
-fn every_other_request_gets_an_error_with_the_valid_ones() {
-    let (_home, address) = up("task = []");
-    for path in ["/", "/metrics/", "/metric", "/healthz2", "/..%2f"] {
-        let answer = ask(address, "GET", path);
-        assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.body, "not found; this server has /metrics and /healthz\n");
-    }
-    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = ask(address, method, "/metrics");
-        assert_eq!(answer.status, 405, "{method}");
-        assert!(answer.head.contains("allow: get, head"), "{answer:?}");
-        assert!(answer.body.contains("only GET and HEAD"), "{answer:?}");
-    }
-    let head = ask(address, "HEAD", "/metrics");
-    assert_eq!((head.status, &*head.body), (200, ""));
-    assert_eq!(ask(address, "GET", "/metrics?name=x").status, 200);
-    // `nc -N` sends a request like this.
-    let mut client = connect(address);
-    client.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
-    client.shutdown(Shutdown::Write).unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok\n"), "{answer:?}");
-}
-
-#[test]
-fn slow_and_invalid_clients_block_no_other_client_even_with_few_descriptors() {
-    let mut home = Home::new(&task("web", RUNS));
-    let mut command = home.command(&["run", "tasks.toml", "--metrics", "127.0.0.1:0"]);
-    command.env("RUST_LOG", "agent_kit=warn");
-    home.spawn(limited(&command, LIMIT));
-    home.until("web", "running");
-    let address = address(&home);
-    let samples = scrape(address);
-    assert_eq!(samples["process_max_fds"], f64::from(LIMIT));
-    let before = samples["process_open_fds"];
-    let mut clients: Vec<_> = (0..60).map(|_| connect(address)).collect();
-    let long = "a".repeat(65_536);
-    let garbage =
-        ["GET /metrics HT", "\0\u{ff}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*long];
-    // The other clients send nothing.
-    for (client, text) in clients.iter_mut().zip(garbage) {
-        _ = client.write_all(text.as_bytes());
-    }
-    home.wait(|home| home.state("web") == "running");
-    home.wait(|_| try_ask(address, "GET", "/metrics").is_some_and(|answer| answer.status == 200));
-    home.wait(|home| home.read("err").contains("cannot accept a metrics client"));
-    // A client that sends nothing more is disconnected after a while.
-    let mut slow = connect(address);
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
-    assert_eq!(slow.read(&mut [0]).unwrap_or(0), 0);
-    home.wait(|_| {
-        try_ask(address, "GET", "/metrics").is_some()
-            && scrape(address)["process_open_fds"] <= before
-    });
-    home.ask(&["stop", "--wait", "web"]);
-    home.kill();
-}
-
-/// The limit on descriptors of the agent. It needs about twenty of its own, and there may be
-/// sixteen clients.
-const LIMIT: u32 = 34;
-
-/// Returns the same command with a limit on descriptors.
-fn limited(command: &Command, most: u32) -> Command {
-    let mut shell = Command::new("sh");
-    let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
-    shell.arg("-c").arg(script).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        shell.env(name, value.unwrap());
-    }
-    shell.current_dir(command.get_current_dir().unwrap());
-    shell
-}
-
-#[test]
-fn an_address_in_use_is_an_error_before_any_task_starts() {
-    let home = Home::new(&task("web", RUNS));
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    let port = address.port().to_string();
-    let error = home.refused(&["run", "tasks.toml", "--metrics", &port]);
-    let expected = format!(
-        "process-agent: --metrics {address}: the address is in use; stop the program that listens \
-         there, or name another address: port 0 stands for a free port\n"
-    );
-    assert_eq!(error, expected);
-    assert!(!home.path("state").exists());
-    let error = home.refused(&["run", "tasks.toml", "--metrics", "localhost:9100"]);
-    assert!(error.contains("write one like 127.0.0.1:9100"), "{error}");
-    let error = home.refused(&["run", "tasks.toml", "--metrics", "192.0.2.1:9100"]);
-    assert!(error.contains("192.0.2.1:9100: ") && error.contains("127.0.0.1:0"), "{error}");
-}
-
-#[test]
 fn the_log_and_the_metrics_do_not_affect_each_other() {
     for (filter, is_logged) in [("onward=debug", true), ("off", false)] {
         let mut home = Home::new(&task("done", "exit 0"));
-        let mut command = home.command(&["run", "tasks.toml", "--metrics", "127.0.0.1:0"]);
+        let mut command = home.command(&["run", "tasks.toml", "--http", "127.0.0.1:0"]);
         command.env("RUST_LOG", filter);
         home.spawn(command);
         let address = address(&home);
@@ -309,7 +198,7 @@ fn the_log_and_the_metrics_do_not_affect_each_other() {
 #[test]
 fn without_a_state_metrics_are_served_until_the_tasks_have_ended() {
     let mut home = Home::new(&task("web", RUNS));
-    let mut command = home.command(&["run", "tasks.toml", "--metrics", "127.0.0.1:0"]);
+    let mut command = home.command(&["run", "tasks.toml", "--http", "127.0.0.1:0"]);
     command.env_remove("ONWARD_STATE");
     home.spawn(command);
     let address = address(&home);

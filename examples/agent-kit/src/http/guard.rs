@@ -37,21 +37,13 @@ pub(super) enum Refusal {
 
 /// Checks the name that the client used. `local` is the address that it has connected to.
 pub(super) fn check_host(request: &Parts, local: IpAddr) -> Result<(), Refusal> {
-    let in_uri = request.uri.authority().cloned();
-    let in_header = match request.headers.get(HOST) {
-        Some(host) => match Authority::try_from(host.as_bytes()) {
-            Ok(host) => Some(host),
-            Err(_) => return Err(Refusal::Host),
-        },
-        None => None,
-    };
+    let headers = request.headers.get_all(HOST).iter();
+    let in_headers = headers.map(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut names = in_headers.chain(request.uri.authority().cloned().map(Some)).peekable();
     // Every browser sends a name. HTTP/1.0 does not require one.
-    let is_nameless = in_header.is_none() && in_uri.is_none();
-    if is_nameless && request.version != Version::HTTP_10 {
-        return Err(Refusal::Host);
-    }
-    let mut names = in_header.iter().chain(&in_uri);
-    if names.all(|name| is_own(name.host(), local)) { Ok(()) } else { Err(Refusal::Host) }
+    let is_nameless = names.peek().is_none() && request.version != Version::HTTP_10;
+    let is_own = |name: Option<Authority>| name.is_some_and(|name| is_own(name.host(), local));
+    if !is_nameless && names.all(is_own) { Ok(()) } else { Err(Refusal::Host) }
 }
 
 /// Whether a name is one of loopback, or the address that the client has connected to.
@@ -142,6 +134,8 @@ mod tests {
         let local = "127.0.0.1".parse().unwrap();
         let both = parts("http://evil.example/", &[("host", "127.0.0.1")]);
         assert_eq!(check_host(&both, local), Err(Refusal::Host));
+        let two = parts("/", &[("host", "127.0.0.1"), ("host", "evil.example")]);
+        assert_eq!(check_host(&two, local), Err(Refusal::Host));
         let mut none = parts("/", &[]);
         assert_eq!(check_host(&none, local), Err(Refusal::Host));
         none.version = Version::HTTP_10;

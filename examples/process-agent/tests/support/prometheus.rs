@@ -1,44 +1,9 @@
-//! An HTTP client of an agent's metrics, and a strict parser of Prometheus' text format.
+//! A strict parser of Prometheus' text format.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::SocketAddr;
 
-/// The limit of each wait. No test is expected to reach it.
-const GUARD: Duration = Duration::from_secs(60);
-
-/// An HTTP response.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-/// A connection with a limit on reads and writes.
-pub(crate) fn connect(address: SocketAddr) -> TcpStream {
-    let client = TcpStream::connect_timeout(&address, GUARD).unwrap();
-    client.set_read_timeout(Some(GUARD)).unwrap();
-    client.set_write_timeout(Some(GUARD)).unwrap();
-    client
-}
-
-/// Requests a path. `None` if the connection was closed without an answer.
-pub(crate) fn try_ask(address: SocketAddr, method: &str, path: &str) -> Option<Answer> {
-    let mut client = connect(address);
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    client.write_all(request.as_bytes()).ok()?;
-    let mut text = String::new();
-    client.read_to_string(&mut text).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
-    Some(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
-}
-
-pub(crate) fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
-    try_ask(address, method, path).expect("the connection was closed without an answer")
-}
+use super::http::ask;
 
 /// Returns the samples, by their names and labels as written.
 pub(crate) fn scrape(address: SocketAddr) -> Samples {
