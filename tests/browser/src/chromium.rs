@@ -13,8 +13,10 @@ use thirtyfour::prelude::*;
 /// How long the driver may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Neither services of its own nor the network are to disturb a test.
-const ARGUMENTS: [&str; 8] = [
+/// Neither services of its own nor the network are to disturb a test. `evil.example` is a name of
+/// this machine that an attacker controls.
+const ARGUMENTS: [&str; 9] = [
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",

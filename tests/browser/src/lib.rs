@@ -8,8 +8,10 @@
 //! An error fails the test: the functions panic, with the selector, the script or the file in
 //! the message.
 
+mod agent;
 mod chromium;
 
+pub use agent::Agent;
 use chromium::Chromium;
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
@@ -19,7 +21,7 @@ use std::{env, fs};
 use thirtyfour::prelude::*;
 
 /// How long [`Page::wait_until`] waits.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A page that is open in a browser. If it is dropped, the browser ends.
 pub struct Page {
@@ -91,19 +93,38 @@ impl Page {
         self.element(selector).await.click().await.expect(selector);
     }
 
-    /// Replaces the text of a field.
+    /// Replaces the text of a field, or the choice of a list.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let script = format!("document.querySelector({selector:?}).value = {}", json!(text));
+        let script = format!(
+            "const field = document.querySelector({selector:?}); field.value = {};
+            for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, {{ bubbles: true }}));",
+            json!(text)
+        );
         self.run(&script).await;
     }
 
+    /// Opens another address in the same browser.
+    pub async fn go(&self, url: &str) {
+        self.driver.goto(url).await.expect(url);
+    }
+
+    /// Runs the body of an `async` function in the page, and returns its value.
+    pub async fn run_async(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (error) => done(String(error)))"
+        );
+        let result = self.driver.execute_async(&script, Vec::new()).await;
+        result.unwrap_or_else(|error| panic!("{script}: {error}")).json().clone()
+    }
+
     /// Presses and releases a key. The element with the focus receives it.
-    pub async fn press(&self, key: Key) {
-        let keys = self.driver.action_chain().key_down(key.clone()).key_up(key);
+    pub async fn press(&self, key: impl Into<char>) {
+        let key = key.into();
+        let keys = self.driver.action_chain().key_down(key).key_up(key);
         keys.perform().await.expect("the key is pressed");
     }
 
-    /// Waits until an expression is true in the page, at most 20 s. `what` stands in the
+    /// Waits until an expression is true in the page, at most 60 s. `what` stands in the
     /// message if it stays false.
     pub async fn wait_until(&self, expression: &str, what: &str) {
         let begun = Instant::now();
