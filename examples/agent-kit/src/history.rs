@@ -21,7 +21,7 @@ pub use edges::EdgeCount;
 use edges::Edges;
 
 /// The largest length of an error or a mark, in bytes. A longer one is cut.
-pub const MAX_TEXT: usize = 256;
+pub const MAX_TEXT: usize = 240;
 
 /// The number of states that are kept of a task. A life has at most nine.
 const MAX_STATES: usize = 16;
@@ -269,7 +269,15 @@ mod tests {
         assert_eq!((life.operations.len(), life.marks.len()), (MAX_CALLS, MAX_MARKS));
         assert_eq!(life.states.len(), 1);
         assert_eq!(life.dropped, 2000 - 48);
-        assert!(serde_json::to_string(&life).unwrap().len() < 20_000);
+        // The texts of errors and marks, with their ellipses.
+        let texts = (MAX_CALLS + MAX_MARKS) * (MAX_TEXT + '…'.len_utf8());
+        let entries = MAX_STATES * size_of::<StateChange>()
+            + MAX_CALLS * size_of::<Operation>()
+            + MAX_MARKS * size_of::<Mark>();
+        assert!(entries + texts < 16 << 10, "{entries} and {texts} bytes");
+        for text in life.operations.iter().filter_map(|each| each.err.as_ref()) {
+            assert!(text.len() <= MAX_TEXT + '…'.len_utf8());
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@
 import { html, setText, svg } from "./elements.js";
 import { count } from "./text.js";
 
-const NODE = { wide: { width: 84, height: 46 }, narrow: { width: 106, height: 38 } };
+const NODE = { wide: { width: 84, height: 46 }, narrow: { width: 106, height: 34 } };
 /** Distances between the centers of the states, and of the lines of the ends. */
-const STEP = { wide: 113, narrow: 52 };
+const STEP = { wide: 113, narrow: 54 };
 const RAIL = { wide: 36, narrow: 46 };
 
 export class Diagram {
@@ -45,7 +45,6 @@ export class Diagram {
         for (const [state, node] of this.#nodes) {
             const number = counts.get(state) ?? 0;
             setText(node.number, number.toLocaleString("en"));
-            node.group.setAttribute("aria-label", `${state}: ${count(number, "task")}`);
             node.group.setAttribute("aria-pressed", selected.has(state));
             node.group.classList.toggle("empty", number === 0);
         }
@@ -74,7 +73,7 @@ export class Diagram {
         for (const line of layout.lines) behind.append(svg("path", { class: "rail", d: line }));
         for (const edge of this.#about.Edges) edges.append(this.#edge(edge, layout));
         for (const state of layout.places.keys()) nodes.append(this.#node(state, layout));
-        picture.append(behind, edges, nodes);
+        picture.append(behind, nodes, edges);
         this.#box.replaceChildren(picture);
         this.#box.classList.toggle("narrow", this.#isNarrow);
     }
@@ -111,25 +110,25 @@ export class Diagram {
             }
             return { width: 344, height: below + rails.length * 44 - 14, size, places, lines, rails };
         }
-        const [left, top] = [48, 74];
+        const [left, top] = [54, 74];
         line.forEach((state, index) => places.set(state, { x: left + index * STEP.wide, y: top }));
         const right = left + (line.length - 1) * STEP.wide;
-        rails.forEach((end, index) => places.set(end, { x: right, y: top + 60 + index * RAIL.wide, height: 30 }));
+        rails.forEach((end, index) => places.set(end, { x: right, y: top + 60 + index * RAIL.wide, width: 102, height: 30 }));
         for (const state of live) {
             const reached = rails.filter((end) => sources(end).includes(state)).map((end) => places.get(end).y);
             if (reached.length) lines.push(`M${places.get(state).x} ${top + height / 2}V${Math.max(...reached)}`);
         }
         for (const end of rails) {
             const { y } = places.get(end);
-            lines.push(`M${Math.min(...sources(end).map((from) => places.get(from).x))} ${y}H${right - width / 2}`);
+            lines.push(`M${Math.min(...sources(end).map((from) => places.get(from).x))} ${y}H${right - 51}`);
         }
-        return { width: right + 48, height: top + 60 + (rails.length - 1) * RAIL.wide + 22, size, places, lines, rails };
+        return { width: right + 54, height: top + 60 + (rails.length - 1) * RAIL.wide + 22, size, places, lines, rails };
     }
 
     #node(state, { size, places }) {
         const { x, y, width = NODE[size].width, height = NODE[size].height } = places.get(state);
         // A low node has the number beside the name.
-        const isLow = height < 34 || size === "narrow";
+        const isLow = height < NODE.wide.height;
         const number = svg("text", { class: "number", x: isLow ? width / 2 - 9 : 0, y: isLow ? 5 : -2, "text-anchor": isLow ? "end" : "middle" }, "0");
         const name = svg("text", { class: "name", x: isLow ? 9 - width / 2 : 0, y: isLow ? 4 : 15, "text-anchor": isLow ? "start" : "middle" }, state);
         const select = () => this.#onState(state);
@@ -141,7 +140,7 @@ export class Diagram {
                 event.preventDefault();
                 select();
             },
-        }, svg("rect", { x: -width / 2, y: -height / 2, width, height, rx: 10 }), number, name);
+        }, svg("rect", { x: -width / 2, y: -height / 2, width, height, rx: 10 }), name, " ", number);
         this.#nodes.set(state, { group, number });
         return group;
     }
@@ -176,7 +175,7 @@ export class Diagram {
             parts.push(svg("path", { class: "arrow", d: path }), this.#head(to, { steps, isNarrow, width, height }));
         }
         const label = svg("text", { x: at.x, y: at.y + 3.8, "text-anchor": "middle" });
-        parts.push(svg("circle", { class: "badge", cx: at.x, cy: at.y, r: 12 }), label);
+        parts.push(svg("circle", { class: "badge", cx: at.x, cy: at.y, r: isNarrow ? 10.5 : 12 }), label);
         const kind = By.includes("agent") ? "agents" : "others";
         const title = svg("title", {}, `${From} to ${To}, by the ${By.join(" or the ")}`);
         const group = svg("g", { class: `edge ${To} ${kind}` }, title, ...parts);

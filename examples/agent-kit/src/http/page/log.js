@@ -19,7 +19,6 @@ export class Log {
     #stop = new AbortController();
     #lines = [];
     #number = 0;
-    #isAtEnd = true;
     #search = html("input", { type: "search", placeholder: "Search the log", "aria-label": "Search the log", oninput: () => this.#show() });
     #stream = html("select", { "aria-label": "Streams", onchange: () => this.#show() },
         html("option", { value: "" }, "both streams"), html("option", { value: "stdout" }, "stdout"), html("option", { value: "stderr" }, "stderr"));
@@ -32,10 +31,6 @@ export class Log {
 
     constructor(id) {
         this.#id = id;
-        this.#box.addEventListener("scroll", () => {
-            const { scrollTop, scrollHeight, clientHeight } = this.#box;
-            this.#isAtEnd = scrollTop + clientHeight >= scrollHeight - HEIGHT;
-        }, { passive: true });
         this.#again();
     }
 
@@ -100,9 +95,11 @@ export class Log {
         // The widest line gives the width, so that all can be scrolled to.
         const widest = shown.reduce((most, { text }) => Math.max(most, text.length), 0);
         this.#body.style.minWidth = `calc(${widest}ch + 12em)`;
-        const isAtEnd = this.#isAtEnd && this.#follow.checked;
+        // If the end was in view, it stays in view.
+        const { scrollTop, scrollHeight, clientHeight } = this.#box;
+        const isAtEnd = scrollTop + clientHeight >= scrollHeight - HEIGHT;
         this.#rows.show(shown);
-        if (isAtEnd && shown.length) this.#rows.reveal(shown.length - 1);
+        if (isAtEnd && this.#follow.checked && shown.length) this.#rows.reveal(shown.length - 1);
     }
 
     #row(line, index, row) {

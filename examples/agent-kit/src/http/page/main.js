@@ -56,7 +56,7 @@ function showCounts() {
 
 function showAbout() {
     const { Name, Version, StartedAt } = agent.about;
-    setText(byId("agent"), Name);
+    if (Name) setText(byId("agent"), Name);
     const isLive = agent.connection === "live";
     setText(byId("about"), Name ? `version ${Version}${isLive ? `, up ${duration(agent.now() - time(StartedAt))}` : ""}` : "");
 }

@@ -43,6 +43,7 @@ export class Rows {
 
     /** Scrolls until a row is seen, and draws it at once. Returns its element. */
     reveal(index) {
+        this.#body.style.height = `${this.#items.length * this.height}px`;
         const [top, seen] = [index * this.height, this.#scroller.clientHeight - this.#body.offsetTop];
         const { scrollTop } = this.#scroller;
         if (top < scrollTop) this.#scroller.scrollTop = top;

@@ -5,7 +5,7 @@ import { Rows } from "./rows.js";
 import { duration, exitCode, oneLine, ports, time } from "./text.js";
 
 /** Width in pixels below which a row has two lines. */
-const NARROW = 640;
+const NARROW = 820;
 
 /** The steps of a task from its assignment to its end, for the bar. */
 const STEPS = ["assigned", "accepted", "preparing", "ready", "starting", "running", "complete"];

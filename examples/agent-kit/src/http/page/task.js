@@ -124,6 +124,8 @@ export class Task {
         if (text === this.#definitionText) return;
         this.#definitionText = text;
         const value = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1).replace(/\n\s*/g, " "));
+        // The Engine API has this one in nanoseconds.
+        if (spec.StopGracePeriod) spec = { ...spec, StopGracePeriod: duration(spec.StopGracePeriod / 1e6) };
         const part = ([name, given]) => html("div", {}, html("dt", {}, name),
             html("dd", {}, ...[given].flat().map((each) => html("code", {}, oneLine(value(each))))));
         this.#definition.replaceChildren(...Object.entries(spec).map(part));
