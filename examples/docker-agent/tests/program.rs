@@ -4,9 +4,12 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
 use support::engine::{IMAGE, engine};
+use support::life::PATIENCE;
 use support::program::Home;
 
 fn program() -> Command {
@@ -148,4 +151,32 @@ fn the_services_of_a_compose_file_find_each_other() {
     let output = run.current_dir(home.path()).env_remove("ONWARD_STATE").output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("found") && output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_container_and_its_log_are_served_over_http() {
+    let name = "a_container_and_its_log_are_served_over_http";
+    let Some(_) = engine(name) else { return };
+    let script = "args = ['sh', '-c', 'echo hello; exec sleep 1000']\nstop_grace = '0s'\n";
+    let file = format!("[[task]]\nname = 'web'\nimage = '{IMAGE}'\n{script}");
+    let mut home = Home::new(&file);
+    home.start_with(&["--http", "127.0.0.1:0", "--on-exit", "stop"]);
+    home.wait("the container runs", |home| home.state("web") == "running");
+    let said = std::fs::read_to_string(home.path("err")).unwrap();
+    let (_, address) = said.split_once("serving the status page at http://").unwrap();
+    let address = address.split_once('/').unwrap().0;
+    let get = |path: &str| {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(client, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    };
+    let task = get("/api/tasks/web");
+    for part in [IMAGE, "\"Name\":\"start\"", "\"To\":\"running\"", "\"container\""] {
+        assert!(task.contains(part), "{part}: {task}");
+    }
+    home.wait("the log", |_| get("/api/tasks/web/logs").contains("\"text\":\"hello\""));
+    assert!(home.ask(&["stop", "--wait", "web"]).status.success());
 }

@@ -35,9 +35,15 @@ impl Home {
     }
 
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    pub(crate) fn start_with(&mut self, arguments: &[&str]) {
         let [out, err] = ["out", "err"].map(|name| File::create(self.path(name)).unwrap());
         let mut command = self.command("run");
-        self.agent = Some(command.arg("tasks.toml").stdout(out).stderr(err).spawn().unwrap());
+        self.agent = Some(
+            command.arg("tasks.toml").args(arguments).stdout(out).stderr(err).spawn().unwrap(),
+        );
     }
 
     pub(crate) fn kill(&mut self) {

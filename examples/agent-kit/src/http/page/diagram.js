@@ -98,7 +98,7 @@ export class Diagram {
             line.forEach((state, index) => places.set(state, { x: left, y: top + index * STEP.narrow }));
             const below = top + line.length * STEP.narrow - 4;
             rails.forEach((end, index) => {
-                places.set(end, { x: railed + index * RAIL.narrow, y: below + (rails.length - 1 - index) * 44, width: 84 });
+                places.set(end, { x: railed + index * RAIL.narrow, y: below + (rails.length - 1 - index) * 44, width: 90 });
             });
             for (const state of live) {
                 const reached = rails.filter((end) => sources(end).includes(state)).map((end) => places.get(end).x);
