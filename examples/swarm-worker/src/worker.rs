@@ -5,9 +5,11 @@ mod sessions;
 
 use std::sync::{Arc, Mutex};
 
+use agent_kit::Program;
 use agent_kit::board::Board;
 use agent_kit::host::Host;
-use agent_kit::metrics::{Metrics, Vitals};
+use agent_kit::http::Served;
+use agent_kit::metrics::Recorded;
 use agent_kit::spec::TaskSpec;
 use agent_kit::tasks::Tasks;
 use onward::agent::Store;
@@ -28,7 +30,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the stored tasks. `metrics`: the metrics to record; `None`: no metrics. Must be called
+    /// Starts the stored tasks. `recorded`: what is recorded for HTTP; `None`: nothing. Must be called
     /// on a Tokio runtime.
     ///
     /// # Errors
@@ -40,9 +42,9 @@ impl Worker {
         executor: SwarmExecutor,
         dependencies: SwarmDependencies,
         board: Arc<Board>,
-        metrics: Option<Arc<Metrics>>,
+        recorded: Option<Recorded>,
     ) -> Result<Self, StoreError> {
-        let host = Host::start(executor, store, Arc::clone(&board), metrics).await?;
+        let host = Host::start(executor, store, Arc::clone(&board), recorded).await?;
         let identity = credentials.identity();
         let known = identity.managers().iter().filter_map(|address| address.parse().ok());
         let managers = Arc::new(Mutex::new(Managers::new(known)));
@@ -57,10 +59,10 @@ impl Worker {
         self.host.tasks()
     }
 
-    /// Returns the data source of the metrics.
+    /// Returns what an HTTP server serves.
     #[must_use]
-    pub fn vitals(&self) -> Vitals<SwarmTask> {
-        self.host.vitals()
+    pub fn served(&self, program: Program) -> Served<SwarmExecutor> {
+        self.host.served(program)
     }
 
     /// Keeps a session with a manager, until the node is removed from the swarm. The tasks keep

@@ -58,8 +58,8 @@ pub(crate) fn try_ask(address: SocketAddr, method: &str, path: &str) -> Option<A
 /// Requests a path with exactly these headers.
 pub(crate) fn get_with(address: SocketAddr, path: &str, headers: &[&str]) -> Answer {
     let mut client = connect(address);
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    client.write_all(format!("GET {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
+    let headers = headers.join("\r\n");
+    client.write_all(format!("GET {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     Answer::parse(&text).expect("the connection was closed without an answer")

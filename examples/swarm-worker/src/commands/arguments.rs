@@ -1,12 +1,11 @@
 //! The command-line arguments.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use agent_kit::ClientCommand;
 use agent_kit::commands::STATE_VARIABLE;
-use agent_kit::metrics::parse_address;
+use agent_kit::http::HttpArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -102,10 +101,9 @@ pub struct Run {
     /// What the tasks are.
     #[command(flatten)]
     pub(super) runtime: RuntimeArguments,
-    /// Serve metrics for Prometheus at /metrics and the health of the worker at /healthz. ADDR is an
-    /// address such as 127.0.0.1:9100, or a port of 127.0.0.1. Port 0 selects a free port.
-    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
-    pub(super) metrics: Option<SocketAddr>,
+    /// Whether and where the worker serves HTTP.
+    #[command(flatten)]
+    pub(super) http: HttpArguments,
     /// The name of the node. Default: the host name of the engine.
     #[arg(long, value_name = "NAME")]
     pub(super) hostname: Option<String>,

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_kit::board::Board;
+use agent_kit::http::HttpServer;
 use agent_kit::logging;
-use agent_kit::metrics::{Metrics, MetricsServer};
 use agent_kit::signals::{SignalRequest, Signals};
 use agent_kit::socket::Server;
 use agent_kit::state::State;
@@ -24,17 +24,14 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the tasks of this node in the foreground.
 pub(super) fn run(arguments: Run) -> anyhow::Result<ExitCode> {
-    let served = match arguments.metrics {
-        Some(address) => Some(MetricsServer::bind(address, Arc::new(Metrics::new()?))?),
-        None => None,
-    };
-    if let Some(served) = &served {
-        PROGRAM.complain(&format!("serving metrics at http://{}/metrics", served.address()));
+    let http = arguments.http.bind()?;
+    if let Some(http) = &http {
+        PROGRAM.complain(&format!("serving the status page at http://{}/", http.address()));
     }
-    let is_logging = logging::start(served.as_ref().map(MetricsServer::metrics));
+    let is_logging = logging::start(http.as_ref().map(HttpServer::recorded));
     // Heartbeats go on while the other thread is busy.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ran = runtime.block_on(serve(arguments, served, is_logging));
+    let ran = runtime.block_on(serve(arguments, http, is_logging));
     // A write to standard output may still be blocked because nothing reads it.
     runtime.shutdown_background();
     ran
@@ -42,7 +39,7 @@ pub(super) fn run(arguments: Run) -> anyhow::Result<ExitCode> {
 
 async fn serve(
     arguments: Run,
-    served: Option<MetricsServer>,
+    http: Option<HttpServer>,
     is_logging: bool,
 ) -> anyhow::Result<ExitCode> {
     let settings = NodeSettings {
@@ -66,7 +63,7 @@ async fn serve(
     )?;
     runtime::store(&arguments.runtime, state.dir())?;
     let board = Arc::new(Board::default());
-    let metrics = served.as_ref().map(|served| Arc::clone(served.metrics()));
+    let recorded = http.as_ref().map(|http| http.recorded().clone());
     let (renewing, shown) = (credentials.clone(), Arc::clone(&board));
     let worker = Worker::start(
         state.reserved(),
@@ -74,12 +71,12 @@ async fn serve(
         executor.clone(),
         dependencies,
         shown,
-        metrics,
+        recorded,
     )
     .await?;
-    if let Some(served) = served {
+    if let Some(http) = http {
         // This ends with the runtime.
-        tokio::spawn(served.serve(worker.vitals()));
+        tokio::spawn(http.serve(worker.served(PROGRAM)));
     }
     let mut server = Server::bind(state.dir())?;
     let (tasks, notices) = (worker.tasks(), Arc::clone(&board));
