@@ -1,5 +1,6 @@
 //! The HTTP server of an agent: who gets an answer, and which.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::float_cmp)] // the numbers are whole
 #![allow(missing_docs)] // a test fails by panicking, and its name describes it
 
 #[path = "support/agent.rs"]
@@ -185,9 +186,8 @@ fn a_task_has_the_form_of_ps_with_its_progress_and_its_history() {
 
 #[test]
 fn an_agent_with_many_tasks_lists_all_of_them() {
-    let tasks: String = (0..120)
-        .map(|index| format!("[[task]]\nname = 'task{index:03}'\ncommand = ['true']\n"))
-        .collect();
+    let task = |index| format!("[[task]]\nname = 'task{index:03}'\ncommand = ['true']\n");
+    let tasks = (0..120).map(task).collect::<Vec<_>>().concat();
     let (home, address) = up(&tasks);
     let all = json(address, "/api/tasks");
     assert_eq!(all.as_array().unwrap().len(), 120);
