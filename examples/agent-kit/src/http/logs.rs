@@ -26,6 +26,7 @@ use crate::kind::TaskExecutor;
 use crate::log_line::{LogLine, lines};
 use crate::logs::{parse_since, publish_logs};
 use crate::socket::Message;
+use crate::tasks::name;
 
 /// The content type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
@@ -75,9 +76,8 @@ pub(super) async fn logs<E: TaskExecutor + 'static>(
 ) -> Result<Response, ApiError> {
     let Query(wanted) = wanted.map_err(|error| ApiError::query(error.body_text()))?;
     let options = wanted.options()?;
-    if app.tasks().task(&id).is_none() {
-        return Err(ApiError::no_task(&id));
-    }
+    let view = app.tasks().task(&id).ok_or_else(|| ApiError::no_task(&id))?;
+    let task = name(&view).to_owned();
     let permit = app.stream().ok_or_else(ApiError::busy)?;
     connection.set_stream();
     let (sender, receiver) = mpsc::channel(MAX_QUEUED);
@@ -85,7 +85,7 @@ pub(super) async fn logs<E: TaskExecutor + 'static>(
     let mut reading = JoinSet::new();
     reading.spawn(async move {
         let (tasks, executor) = (app.tasks(), &app.served.executor);
-        let lines = Lines { task: id.clone(), sender: sender.clone() };
+        let lines = Lines { task, sender: sender.clone() };
         if let Err(error) = publish_logs(tasks, executor, &id, lines, options).await {
             let error = json!({ "error": format!("cannot read the log to its end: {error}") });
             _ = sender.send(Bytes::from(format!("{error}\n"))).await;

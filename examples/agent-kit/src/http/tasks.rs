@@ -22,6 +22,7 @@ use crate::listing::{Listed, ListedStatus, ListedTask, created_at, desired_state
 use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
 use crate::stamp;
+use crate::tasks::name;
 
 /// The content type of JSON.
 const JSON: &str = "application/json";
@@ -89,7 +90,7 @@ impl<E: TaskExecutor> App<E> {
     pub(super) fn summary(&self, view: &View<E>) -> Summary {
         Summary {
             id: view.id().to_owned(),
-            name: view.id().to_owned(),
+            name: name(view).to_owned(),
             created_at: created_at(view),
             desired_state: desired_state(view).as_str(),
             status: ListedStatus::of(&view.snapshot.status),

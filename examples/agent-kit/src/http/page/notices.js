@@ -12,13 +12,13 @@ let before = "";
 export function showNotices(agent) {
     const noted = [...agent.tasks.values()].filter((task) => task.Note);
     const notices = agent.notices.map((text) => ({ text }));
-    for (const task of noted.slice(0, MOST)) notices.push({ id: task.ID, text: task.Note });
+    for (const task of noted.slice(0, MOST)) notices.push({ id: task.ID, name: task.Name, text: task.Note });
     if (noted.length > MOST) notices.push({ text: `and ${count(noted.length - MOST, "more task")}` });
     const now = JSON.stringify(notices);
     if (now === before) return;
     before = now;
     byId("notices").hidden = notices.length === 0;
-    const link = (id) => html("a", { href: `#/${encodeURIComponent(id)}` }, oneLine(id));
-    byId("notice-list").replaceChildren(...notices.map(({ id, text }) =>
-        html("li", {}, id === undefined ? null : link(id), id === undefined ? null : ": ", oneLine(text))));
+    const link = (id, name) => html("a", { href: `#/${encodeURIComponent(id)}` }, oneLine(name));
+    byId("notice-list").replaceChildren(...notices.map(({ id, name, text }) =>
+        html("li", {}, id === undefined ? null : link(id, name), id === undefined ? null : ": ", oneLine(text))));
 }

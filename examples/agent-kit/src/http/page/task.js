@@ -89,6 +89,7 @@ export class Task {
         const task = this.#task;
         if (!task) return;
         const { Status } = task;
+        setText(this.#heading, oneLine(task.Name));
         const now = this.#agent.now();
         const code = exitCode(Status);
         this.#state.className = `state ${Status.State}`;
