@@ -3,17 +3,17 @@ mod error;
 mod launch;
 mod look;
 mod prepare;
+mod siblings;
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::LazyLock,
     time::Duration,
 };
 
 use time::UtcDateTime;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::{
     control::Request,
@@ -28,15 +28,13 @@ use super::{
 use crate::definition::ProcessDefinition;
 pub use error::KeeperError;
 use look::{Look, next_report};
+use siblings::Siblings;
 
 /// How long a writer may hold the lock of a task's directory without a sign of life.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Time between two checks when there is no event to wait for.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
-
-/// Time between two checks whether the directory of a running task still exists.
-const REMOVAL_POLL: Duration = Duration::from_secs(10);
 
 /// The longest time between two checks of something that can take long.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
@@ -95,14 +93,6 @@ pub enum End {
     Exited(Exit),
     /// The keeper was killed, see [`State::Lost`].
     Lost,
-}
-
-/// Returns the next multiple of [`REMOVAL_POLL`], counted from the first wait of this process. So
-/// thousands of tasks wake the process only once.
-fn next_poll() -> Instant {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let passed = FIRST.elapsed().as_secs() / REMOVAL_POLL.as_secs();
-    *FIRST + REMOVAL_POLL * u32::try_from(passed + 1).unwrap_or(u32::MAX)
 }
 
 impl Keeper {
@@ -194,9 +184,9 @@ impl Keeper {
     /// ending, which takes milliseconds. Or a cleaner of files has deleted its socket. Then it is
     /// checked at growing intervals of up to 1 s.
     ///
-    /// Every 10 s, at the same moment for all tasks of this process, it checks whether the task's
-    /// directory still exists. If not, it asks the keeper to check too, and the keeper stops the
-    /// task.
+    /// If an entry of the directory of all tasks may have been removed, it checks within 10 s
+    /// whether the task's directory still exists. If not, it asks the keeper to check too, and the
+    /// keeper stops the task.
     ///
     /// # Errors
     ///
@@ -208,6 +198,7 @@ impl Keeper {
     /// Changes nothing, so you can drop the future at any time.
     pub async fn wait(&self) -> Result<End, KeeperError> {
         let mut pause = POLL;
+        let siblings = Siblings::of(&self.dir);
         loop {
             match self.look().await? {
                 Look::Free(State::Exited(exit)) => return Ok(End::Exited(exit)),
@@ -215,20 +206,18 @@ impl Keeper {
                 Look::Free(_) => return Err(self.gone()),
                 Look::Busy => {}
                 Look::Connected(mut lines, mut writer) => loop {
-                    let report = match timeout_at(next_poll(), next_report(&mut lines)).await {
-                        Ok(Some(report)) => report,
-                        Ok(None) => break,
-                        Err(_) => {
+                    tokio::select! {
+                        report = next_report(&mut lines) => match report.map(|report| report.state) {
+                            Some(Reported::Exited { exit }) => return Ok(End::Exited(exit)),
+                            Some(_) => pause = POLL,
+                            None => break,
+                        },
+                        () = siblings.removed() => {
                             if matches!(self.has(files::KEEPER), Ok(false)) {
                                 // If the request cannot be sent, the connection has ended.
                                 _ = writer.write_all(b"{}\n").await;
                             }
-                            continue;
                         }
-                    };
-                    pause = POLL;
-                    if let Reported::Exited { exit } = report.state {
-                        return Ok(End::Exited(exit));
                     }
                 },
             }
