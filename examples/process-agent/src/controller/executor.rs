@@ -1,7 +1,8 @@
 //! The executor of process tasks: makes their controllers, lists them, and removes unknown ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io};
 
 use agent_kit::TaskExecutor;
@@ -14,19 +15,25 @@ use onward::{TaskState, TaskStatus};
 use super::logs::ProcessLogs;
 use super::{ProcessController, removal};
 use crate::definition::ProcessDefinition;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Tracking};
+
+/// The largest number of tasks whose tracking is remembered.
+const MAX_TRACKED: usize = 10_000;
 
 /// Makes the controllers of process tasks. Each task has its own directory.
 #[derive(Clone, Debug)]
 pub struct ProcessExecutor {
     root: PathBuf,
     program: Option<PathBuf>,
+    /// The tracking of running tasks, with the process id of each. It never changes, so `ps` reads
+    /// it only once.
+    tracked: Arc<Mutex<HashMap<String, (i32, Tracking)>>>,
 }
 
 impl ProcessExecutor {
     /// Makes an executor whose tasks have their directories in `root`, which must exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), program: None }
+        Self { root: root.into(), program: None, tracked: Arc::default() }
     }
 
     /// Sets the program that is started as keeper. Default: the running program.
@@ -50,6 +57,25 @@ impl ProcessExecutor {
         };
         let id = id.to_owned();
         Ok(ProcessController { id, keeper, definition, progress: None, closed: false })
+    }
+
+    fn tracking(&self, id: &str, status: &TaskStatus) -> Option<Tracking> {
+        let read = || Keeper::new(self.root.join(id)).tracking();
+        let Some(pid) = status.container_status.as_ref().and_then(|process| process.pid) else {
+            return read();
+        };
+        let tracked = || self.tracked.lock().unwrap_or_else(PoisonError::into_inner);
+        match tracked().get(id) {
+            Some((of, tracking)) if *of == pid => return Some(*tracking),
+            _ => {}
+        }
+        let tracking = read()?;
+        let mut tracked = tracked();
+        if tracked.len() >= MAX_TRACKED {
+            tracked.clear();
+        }
+        tracked.insert(id.to_owned(), (pid, tracking));
+        Some(tracking)
     }
 }
 
@@ -114,7 +140,7 @@ impl TaskExecutor for ProcessExecutor {
         if !is_name(id) || status.state != TaskState::Running {
             return BTreeMap::new();
         }
-        let tracking = Keeper::new(self.root.join(id)).tracking();
+        let tracking = self.tracking(id, status);
         tracking.map(|tracking| ("tracking".to_owned(), tracking.to_string())).into_iter().collect()
     }
 }
