@@ -72,8 +72,8 @@ impl<D: FileDefinition> Watcher<D> {
                 () = self.trigger.notified() => return self.settled().await,
                 () = sleep(POLL) => {}
             }
-            let before = self.last.clone();
             if is_fresh {
+                let before = self.last.clone();
                 let now = self.settled().await;
                 if self.last != before {
                     return now;
