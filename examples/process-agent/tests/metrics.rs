@@ -151,7 +151,7 @@ fn the_agent_is_not_healthy_while_its_store_cannot_be_written() {
     let Some(disk) = SmallDisk::mount(&home.path("disk"), c"size=4m,mode=700", name) else {
         return;
     };
-    home.start(&["--state", "disk", "--http", "0"]);
+    home.start(&["--state", "disk", "--metrics", "0"]);
     let address = address(&home);
     home.wait(|home| home.starts("web") == 1);
     assert_eq!(ask(address, "GET", "/healthz").status, 200);

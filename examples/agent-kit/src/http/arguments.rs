@@ -15,7 +15,7 @@ pub struct HttpArguments {
     /// agent at /healthz. ADDR is an address such as 127.0.0.1:9100, or a port. A port alone is a
     /// port of 127.0.0.1. Port 0 selects a free port. If other machines can reach the address,
     /// --http-token-file is required.
-    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+    #[arg(long, visible_alias = "metrics", value_name = "ADDR", value_parser = parse_address)]
     http: Option<SocketAddr>,
     /// Answer only clients that have the token in FILE. The token has at least 16 characters. No
     /// other user may be able to read the file.
