@@ -244,7 +244,7 @@ async fn assert_all_held(subject: &impl Subject) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_controller_of_containers_keeps_the_contract() {
     let Some(engine) = engine("the_controller_of_containers_keeps_the_contract") else { return };
-    assert_all_held(&Containers::new(engine).await).await;
+    Box::pin(assert_all_held(&Containers::new(engine).await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
