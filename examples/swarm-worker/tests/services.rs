@@ -5,10 +5,12 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use onward::TaskState;
 use support::program::{Task, Worker, container, engine_docker, until};
 use support::swarm::swarm;
+use tempfile::TempDir;
 
 /// Runs until it is asked to end.
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];
@@ -246,4 +248,20 @@ fn tasks_are_placed_by_constraints_and_reservations() {
     });
     let env = container(task.container())["Config"]["Env"].to_string();
     assert!(env.contains("DOCKER_RESOURCE_SLOT=1"), "{env}");
+}
+
+#[test]
+fn a_service_runs_a_command_of_the_worker_as_a_process() {
+    let Some(swarm) = swarm("a_service_runs_a_command_of_the_worker_as_a_process") else { return };
+    let dir = TempDir::new().unwrap();
+    let commands = dir.path().join("commands.toml");
+    fs::write(&commands, "[commands.sleep]\ncommand = ['sleep']\nallow_args = true\n").unwrap();
+    let flags = ["--runtime", "process", "--commands", commands.to_str().unwrap()];
+    let worker = Worker::start_with(&swarm, "processes", &flags);
+    let sleep = worker.create("sleep", &["sleep", "1000"]);
+    swarm.running(&sleep, 1);
+    let other = worker.create("other", &["--restart-condition", "none", "sh"]);
+    let task = swarm.ended(&other);
+    assert_eq!(task.state(), TaskState::Rejected, "{task:?}");
+    assert!(task.err().contains("none of this worker's commands, which are sleep"), "{task:?}");
 }

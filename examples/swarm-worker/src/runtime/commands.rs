@@ -95,6 +95,13 @@ impl Commands {
         Ok(Self(commands))
     }
 
+    /// The entry that an image names. `docker service create` adds the tag `latest` to a name without
+    /// a tag, and a digest if a registry has an image of that name.
+    fn entry(&self, image: &str) -> Option<&Entry> {
+        let image = image.split_once('@').map_or(image, |(name, _)| name);
+        self.0.get(image).or_else(|| self.0.get(image.strip_suffix(":latest")?))
+    }
+
     /// The process of a service.
     ///
     /// # Errors
@@ -102,7 +109,7 @@ impl Commands {
     /// The image names no entry, or the service has an option that is not allowed.
     pub(super) fn process(&self, service: &DockerDefinition) -> Result<ProcessDefinition, String> {
         let DockerDefinition { image, args, env, ports, .. } = service;
-        let entry = self.0.get(image).ok_or_else(|| {
+        let entry = self.entry(image).ok_or_else(|| {
             let known: Vec<_> = self.0.keys().map(String::as_str).collect();
             format!(
                 "image: {image:?} is none of this worker's commands, which are {}",
@@ -159,6 +166,8 @@ fn unsupported(service: &DockerDefinition) -> Result<Option<&'static str>, Strin
     }
     let mut compared = service.clone();
     compared.resources.generic.clear();
+    // `docker service create` always sets it.
+    compared.init = compared.init.filter(|init| *init);
     let json = |definition: &DockerDefinition| {
         definition.serialize(serde_json::value::Serializer).map_err(|error| error.to_string())
     };
@@ -214,6 +223,7 @@ mod tests {
         service.stop_grace = Duration::from_secs(3);
         service.ports = vec![Port::new(80.try_into().unwrap())];
         service.networks = vec![Network::new("host")];
+        service.init = Some(false);
         let process = commands().process(&service).unwrap();
         assert_eq!(process.command, ["web", "--port", "80"]);
         let env: Vec<_> =
@@ -222,10 +232,18 @@ mod tests {
         assert_eq!(process.stop_signal.to_string(), "USR1");
         assert_eq!(process.stop_grace, Duration::from_secs(3));
         assert_eq!(process.ports.first().unwrap().published.get(), 80);
-        assert_eq!(
-            commands().process(&DockerDefinition::new("job")).unwrap().command,
-            ["/bin/job", "x"]
-        );
+    }
+
+    #[test]
+    fn an_image_with_the_tag_and_the_digest_that_the_client_adds_names_a_command() {
+        for image in ["job", "job:latest", "job@sha256:1", "job:latest@sha256:1"] {
+            let process = commands().process(&DockerDefinition::new(image)).unwrap();
+            assert_eq!(process.command, ["/bin/job", "x"], "{image}");
+        }
+        for image in ["job:1", "registry/job:latest", ":latest", ""] {
+            let refused = commands().process(&DockerDefinition::new(image)).unwrap_err();
+            assert!(refused.contains("none of this worker's commands"), "{refused}");
+        }
     }
 
     #[test]
@@ -259,6 +277,7 @@ mod tests {
                 "command: a process has no",
             ),
             (refused(&|service| service.user = Some("root".to_owned())), "user: a process has no"),
+            (refused(&|service| service.init = Some(true)), "init: a process has no"),
             (refused(&|service| service.files = vec![secret.clone()]), "files: a process has no"),
             (refused(&|service| service.resources.memory = Some(1)), "resources: a process has no"),
             (
