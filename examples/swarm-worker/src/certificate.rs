@@ -11,7 +11,7 @@ pub use node::NodeCertificate;
 pub use roots::Roots;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 
 /// The most certificates that a PEM text may have. A swarm in the middle of a root rotation uses
 /// two.
@@ -24,7 +24,18 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateE
         if found.len() == MOST {
             return Err(CertificateError::TooMany { most: MOST });
         }
-        found.push(certificate.map_err(|error| CertificateError::Pem(error.to_string()))?);
+        found.push(certificate.map_err(|error| CertificateError::Pem(problem(&error)))?);
     }
     if found.is_empty() { Err(CertificateError::None) } else { Ok(found) }
+}
+
+/// What is wrong with a text in PEM. The library prints lines as lists of numbers.
+fn problem(error: &pem::Error) -> String {
+    if let pem::Error::MissingSectionEnd { end_marker } = error {
+        format!("the line -----END {}----- is missing", String::from_utf8_lossy(end_marker))
+    } else if let pem::Error::IllegalSectionStart { .. } = error {
+        "a line -----BEGIN …----- is damaged".to_owned()
+    } else {
+        error.to_string()
+    }
 }

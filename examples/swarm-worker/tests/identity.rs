@@ -91,6 +91,21 @@ fn a_half_written_file_is_refused_at_every_length() {
 }
 
 #[test]
+fn a_certificate_without_its_end_or_with_a_damaged_begin_is_refused_in_words() {
+    let dir = stored();
+    let key = key(&dir);
+    let path = dir.path().join(NODE);
+    let whole = fs::read_to_string(&path).unwrap();
+    for (from, to, expected) in [
+        ("-----END CERTIFICATE-----", "", "PEM: the line -----END CERTIFICATE----- is missing"),
+        ("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE", "PEM: a line -----BEGIN …----- is damaged"),
+    ] {
+        fs::write(&path, whole.replace(from, to)).unwrap();
+        check(&dir, &key, expected);
+    }
+}
+
+#[test]
 fn a_damaged_key_is_refused() {
     let dir = stored();
     let key = key(&dir);
