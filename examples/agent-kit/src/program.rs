@@ -9,7 +9,8 @@ use crate::view::printable;
 pub struct Program {
     /// The name, which starts each message of the program.
     pub name: &'static str,
-    /// The built-in task file of the demo, for `run` without a file.
+    /// The built-in task file of the demo, for `run` without a file. Empty: the program reads no task
+    /// files.
     pub demo: &'static str,
 }
 

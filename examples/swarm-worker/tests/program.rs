@@ -250,3 +250,13 @@ async fn logs_have_the_tail_and_the_streams_that_are_asked_for() {
     subscriptions.send(Ok(wire::SubscriptionMessage { close: true, ..message })).unwrap();
     manager.logs.until_close("f").await;
 }
+
+#[test]
+fn a_client_is_told_how_to_start_the_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let (status, _, error) = ask(dir.path(), &["ps"]);
+    let path = dir.path().display();
+    let expected =
+        format!("no agent runs on {path}; start one with: swarm-worker run --state {path}\n");
+    assert_eq!((status.code(), error.strip_prefix("swarm-worker: ")), (Some(2), Some(&*expected)));
+}

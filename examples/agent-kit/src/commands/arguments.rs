@@ -46,8 +46,8 @@ pub enum ClientCommand {
     /// Prints the logs of tasks: their standard output to standard output, their standard error to
     /// standard error.
     Logs(Logs),
-    /// Shuts tasks down for good. To start a task of a task file again, delete it from the file, save,
-    /// and add it again.
+    /// Shuts tasks down for good. An agent with a task file starts a task again if you delete it from
+    /// the file, save, and add it again.
     Stop {
         /// The agent.
         #[command(flatten)]

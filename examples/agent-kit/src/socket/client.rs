@@ -14,10 +14,10 @@ use crate::state;
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// No agent runs on this state.
-    #[error("no agent runs on {}; start one with: {program} run FILE --state {}", dir.display(), dir.display())]
+    #[error("no agent runs on {}; start one with: {run} --state {}", dir.display(), dir.display())]
     NoAgent {
-        /// The program to start.
-        program: &'static str,
+        /// The command that starts one.
+        run: String,
         /// The state directory.
         dir: PathBuf,
     },
@@ -72,7 +72,7 @@ pub fn ask(program: Program, dir: &Path, request: &Request) -> Result<Answers, A
     let dir = dir.to_owned();
     match asked {
         Ok(stream) => Ok(Answers { dir, frames: Frames::new(stream) }),
-        Err(error) => Err(unreachable(program.name, dir, error)),
+        Err(error) => Err(unreachable(program, dir, error)),
     }
 }
 
@@ -82,14 +82,15 @@ fn connect(dir: &Path) -> io::Result<UnixStream> {
 }
 
 /// Finds out why an agent cannot be reached.
-fn unreachable(program: &'static str, dir: PathBuf, error: io::Error) -> AskError {
+fn unreachable(program: Program, dir: PathBuf, error: io::Error) -> AskError {
     // A killed agent leaves a socket that refuses connections.
     if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
         let is_locked = File::open(&dir).is_ok_and(|dir| state::is_locked(&dir));
         return if is_locked {
             AskError::NoSocket { dir }
         } else {
-            AskError::NoAgent { program, dir }
+            let file = if program.demo.is_empty() { "" } else { " FILE" };
+            AskError::NoAgent { run: format!("{} run{file}", program.name), dir }
         };
     }
     let me = rustix::process::geteuid().as_raw();
