@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use swarm_worker::wire::{
     WeightedPeer,
 };
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tonic::Status;
 
@@ -76,6 +78,30 @@ async fn changed(credentials: &Credentials) -> Arc<Identity> {
     };
     timeout(LIMIT, changed).await.expect("the certificate is renewed");
     credentials.identity()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_logs_why_a_join_waits() {
+    let authority = Arc::new(Authority::new());
+    let mut ca = Ca::new(&authority);
+    let never = Box::new(|_: &_, _| Reply::Fail(Status::unavailable("no leader")));
+    let usual = std::mem::replace(&mut ca.issue, never);
+    ca.issue = Box::new(move |request, count| match count {
+        0 => Reply::Fail(Status::unavailable("no leader")),
+        _ => usual(request, count),
+    });
+    let manager = FakeManager::start(&authority, &Arc::new(ca));
+    let dir = state();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_swarm-worker"));
+    program.args(["join", "--token", authority.token().expose()]);
+    program.arg(manager.address.to_string()).arg("--state").arg(dir.path());
+    program.env("RUST_LOG", "warn");
+    let joining = spawn_blocking(move || program.output().unwrap());
+    let output = timeout(LIMIT, joining).await.expect("the join ends").unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert!(error.contains("cannot join yet, trying again"), "{error}");
+    assert!(error.contains("no leader"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::process::ExitCode;
 
+use agent_kit::logging;
 use tokio::runtime::Builder;
 
 use super::PROGRAM;
@@ -8,6 +9,7 @@ use crate::join;
 
 /// Makes this machine a node of a swarm.
 pub(super) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
+    logging::start(None);
     let token = arguments.token()?;
     let Join { manager, availability, state, .. } = arguments;
     let runtime = Builder::new_current_thread().enable_all().build()?;
