@@ -1,7 +1,8 @@
 //! The pages of the folder `docs`.
 //!
 //! `performance.md` and `playground.html` are in the repository only, because they have pictures
-//! and scripts. So are `containers.md` and `status-page.md`, which are about other packages.
+//! and scripts. So are `containers.md`, `status-page.md` and `swarm.md`, which are about other
+//! packages.
 //!
 // At its end a page defines where its links lead in the repository. Where they lead in this
 // documentation is in `src/docs/links.md`, which comes first and therefore wins. If a block of

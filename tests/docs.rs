@@ -22,8 +22,8 @@ fn pages() -> BTreeMap<String, String> {
 
 /// Whether a page is not in the library's documentation. Such a page writes out its links.
 fn is_in_repository_only(page: &str) -> bool {
-    ["README.md", "docs/containers.md", "docs/performance.md", "docs/status-page.md"]
-        .contains(&page)
+    let pages = ["containers", "performance", "status-page", "swarm"];
+    page == "README.md" || pages.iter().any(|name| page == format!("docs/{name}.md"))
 }
 
 /// The tests that a text names: `file.rs::function`, in backticks.
