@@ -4,12 +4,17 @@ use std::rc::Rc;
 
 use super::TemplateError;
 use super::context::Payload;
+use super::format::MAX_LEN;
 use super::functions;
 use super::parse::{Block, Node, NodeKind, Operand, Pipeline};
 use super::value::Value;
 
-/// The most bytes that a template may expand to. The largest secrets and configs have a megabyte.
-const MAX_LEN: usize = 8 << 20;
+/// The most that one evaluation may cost, in bytes of its values, so that no template uses up the
+/// memory or the time of the worker.
+const MAX_COST: usize = 32 << 20;
+
+/// The cost of a step.
+const STEP: usize = 16;
 
 /// An evaluation of one template.
 pub(super) struct Evaluation<'a> {
@@ -17,11 +22,12 @@ pub(super) struct Evaluation<'a> {
     payload: Option<&'a dyn Payload>,
     variables: Vec<(String, Value)>,
     out: String,
+    cost: usize,
 }
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(root: Value, payload: Option<&'a dyn Payload>) -> Self {
-        Self { root, payload, variables: Vec::new(), out: String::new() }
+        Self { root, payload, variables: Vec::new(), out: String::new(), cost: 0 }
     }
 
     pub(super) fn run(mut self, nodes: &[Node]) -> Result<String, TemplateError> {
@@ -34,6 +40,7 @@ impl<'a> Evaluation<'a> {
         for node in nodes {
             let line = node.line;
             let at = |problem| TemplateError { line, problem };
+            self.spend(0).map_err(at)?;
             match &node.kind {
                 NodeKind::Text(text) => self.write(text).map_err(at)?,
                 NodeKind::Action(pipeline) => {
@@ -57,6 +64,15 @@ impl<'a> Evaluation<'a> {
             return Err(format!("the text is longer than {MAX_LEN} bytes"));
         }
         self.out.push_str(text);
+        Ok(())
+    }
+
+    /// Counts a step that makes values of so many bytes.
+    fn spend(&mut self, bytes: usize) -> Result<(), String> {
+        self.cost = self.cost.saturating_add(STEP).saturating_add(bytes);
+        if self.cost > MAX_COST {
+            return Err("it takes too many steps, or too much memory".to_owned());
+        }
         Ok(())
     }
 
@@ -98,6 +114,7 @@ impl<'a> Evaluation<'a> {
             return self.nodes(&block.otherwise, dot);
         }
         for (key, value) in &*entries {
+            self.spend(key.len().saturating_add(value.len())).map_err(at)?;
             let value = Value::text(value);
             let values = match block.pipeline.variables.as_slice() {
                 [] => Vec::new(),
@@ -124,6 +141,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn set(&mut self, name: &str, value: Value, is_assignment: bool) -> Result<(), String> {
+        self.spend(self.variables.len())?;
         if !is_assignment {
             self.variables.push((name.to_owned(), value));
             return Ok(());
@@ -173,10 +191,23 @@ impl<'a> Evaluation<'a> {
             }
         }
         values.extend(last);
-        functions::call(name, values, self.payload)
+        self.function(name, values)
+    }
+
+    fn function(&mut self, name: &str, arguments: Vec<Value>) -> Result<Value, String> {
+        self.spend(functions::most(name, &arguments))?;
+        let value = functions::call(name, arguments, self.payload)?;
+        self.spend(value.copied())?;
+        Ok(value)
     }
 
     fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Value, String> {
+        let value = self.value(operand, dot)?;
+        self.spend(value.copied())?;
+        Ok(value)
+    }
+
+    fn value(&mut self, operand: &Operand, dot: &Value) -> Result<Value, String> {
         Ok(match operand {
             Operand::Dot => dot.clone(),
             Operand::Nil => Value::Nil,
@@ -184,9 +215,10 @@ impl<'a> Evaluation<'a> {
             Operand::Int(number) => Value::Int(*number),
             Operand::Float(number) => Value::Float(*number),
             Operand::Text(text) => Value::text(text),
-            Operand::Function(name) => functions::call(name, Vec::new(), self.payload)?,
+            Operand::Function(name) => self.function(name, Vec::new())?,
             Operand::Variable(name) if name.is_empty() => self.root.clone(),
             Operand::Variable(name) => {
+                self.spend(self.variables.len())?;
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
                 known.map(|(_, value)| value.clone()).ok_or_else(|| undefined(name))?
             }

@@ -6,6 +6,12 @@ use std::str::Chars;
 
 use super::value::Value;
 
+/// The most bytes that a template may expand to. The largest secrets and configs have a megabyte.
+pub(super) const MAX_LEN: usize = 8 << 20;
+
+/// The most digits after its point that a number has. The further ones are zeros.
+const MAX_DIGITS: usize = 1_074;
+
 /// The widest that a value is printed.
 const MAX_WIDTH: usize = 1_000_000;
 
@@ -50,7 +56,11 @@ struct Verb {
 }
 
 /// The values in a format.
-pub(super) fn printf(form: &str, values: &[Value]) -> String {
+///
+/// # Errors
+///
+/// The text is too long.
+pub(super) fn printf(form: &str, values: &[Value]) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = values.iter();
     let mut characters = form.chars().peekable();
@@ -68,13 +78,16 @@ pub(super) fn printf(form: &str, values: &[Value]) -> String {
                 Some(value) => out.push_str(&verb.format(letter, value)),
             },
         }
+        if out.len() > MAX_LEN {
+            return Err(format!("the text is longer than {MAX_LEN} bytes"));
+        }
     }
     let extra: Vec<_> =
         rest.map(|value| format!("{}={}", value.type_name(), plain(value))).collect();
     if !extra.is_empty() {
         _ = write!(out, "%!(EXTRA {})", extra.join(", "));
     }
-    out
+    Ok(out)
 }
 
 impl Verb {
@@ -135,7 +148,9 @@ impl Verb {
                 }
             }
             ('f' | 'F', Value::Float(number)) => {
-                format!("{number:.*}", self.precision.unwrap_or(6))
+                let precision = self.precision.unwrap_or(6);
+                let digits = precision.min(MAX_DIGITS);
+                format!("{number:.digits$}{}", "0".repeat(precision - digits))
             }
             ('v' | 'g', Value::Float(number)) => number.to_string(),
             ('t' | 'v', Value::Bool(value)) => value.to_string(),

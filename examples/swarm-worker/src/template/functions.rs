@@ -29,7 +29,9 @@ pub(super) fn call(
         "print" => Ok(Value::Text(format::print(&arguments))),
         "println" => Ok(Value::Text(format::println(&arguments))),
         "printf" => match arguments.split_first() {
-            Some((Value::Text(form), rest)) => Ok(Value::Text(format::printf(form, rest))),
+            Some((Value::Text(form), rest)) => {
+                format::printf(form, rest).map(Value::Text).map_err(at)
+            }
             _ => Err(at("the first argument must be the format, a text".to_owned())),
         },
         "html" => Ok(Value::Text(html(&format::print(&arguments)))),
@@ -50,6 +52,25 @@ pub(super) fn call(
             }
         }
         _ => Err(format!("there is no function {name:?}")),
+    }
+}
+
+/// The most bytes that a function writes for these arguments. `printf` has a limit of its own. A
+/// function that only selects a part of an argument writes none.
+pub(super) fn most(name: &str, arguments: &[Value]) -> usize {
+    let printed = || {
+        let sizes = arguments.iter().map(Value::printed);
+        sizes.fold(arguments.len(), usize::saturating_add)
+    };
+    match name {
+        "print" | "println" | "printf" => printed(),
+        // The longest escape has six bytes.
+        "html" | "js" | "urlquery" => printed().saturating_mul(6),
+        "join" => {
+            let separator = arguments.first().map_or(0, Value::printed);
+            separator.saturating_mul(arguments.len()).saturating_add(printed())
+        }
+        _ => 0,
     }
 }
 

@@ -189,6 +189,48 @@ fn an_expansion_has_a_limit() {
     assert!(context.expand(&deep).unwrap_err().problem.contains("nested"), "deep");
 }
 
+#[test]
+fn a_template_that_grows_without_end_is_refused() {
+    let many = |part: &str| part.repeat(100_000);
+    let filled = "{{$x := printf \"%999999d\" 1}}";
+    for template in [
+        format!("{filled}{}", many("{{$x = print $x $x}}")),
+        format!("{filled}{}", many("{{$y := $x}}")),
+        format!("{filled}{{{{len (print {})}}}}", many(" $x")),
+        format!("{filled}{{{{len (println {})}}}}", many(" $x")),
+        format!("{filled}{{{{len (join $x {})}}}}", many(" \"\"")),
+        format!("{filled}{{{{len (js $x $x $x $x $x $x $x $x $x $x)}}}}"),
+        format!("{filled}{{{{with $x}}}}{{{{and {}}}}}{{{{end}}}}", many(" .")),
+        format!("{{{{len (printf \"{}\" {})}}}}", many("%999999d"), many(" 1")),
+        many("{{$y := 1}}") + &many("{{$z = 1}}"),
+    ] {
+        let problem = context().expand(&template).unwrap_err().problem;
+        assert!(
+            problem.contains("too much memory") || problem.contains("longer than"),
+            "{problem}"
+        );
+    }
+    let labels = (0..200).map(|at| (format!("{at:03}"), String::new())).collect();
+    let context = Context { service_labels: labels, ..Context::default() };
+    let (range, end) = ("{{range $.Service.Labels}}".repeat(40), "{{end}}".repeat(40));
+    let problem = context.expand(&(range + &end)).unwrap_err().problem;
+    assert!(problem.contains("too many steps"), "{problem}");
+}
+
+#[test]
+fn a_number_has_any_precision() {
+    let expanded = context().expand("{{printf \"%.70000f\" 1.5}}").unwrap();
+    assert_eq!((expanded.len(), expanded.trim_end_matches('0')), (70_002, "1.5"));
+}
+
+#[test]
+fn many_labels_can_be_used_often() {
+    let labels = (0..1000).map(|at| (format!("{at:03}"), "x".repeat(100))).collect();
+    let context = Context { service_labels: labels, ..Context::default() };
+    let expanded = context.expand(&"{{index .Service.Labels \"007\"}}".repeat(1000)).unwrap();
+    assert_eq!(expanded.len(), 100_000);
+}
+
 proptest! {
     #[test]
     fn any_text_expands_or_is_refused(

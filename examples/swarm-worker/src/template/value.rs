@@ -55,6 +55,28 @@ impl Value {
         }
     }
 
+    /// The number of bytes that a copy of the value takes. Maps and structs are shared.
+    pub(super) fn copied(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+
+    /// The most bytes that the value has when it is printed.
+    pub(super) fn printed(&self) -> usize {
+        let sum = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(8, usize::saturating_add);
+        match self {
+            Self::Nil | Self::Bool(_) | Self::Int(_) => 20,
+            // The largest has 309 digits before its point, and the smallest 1074 after it.
+            Self::Float(_) => 1_400,
+            Self::Text(text) => text.len(),
+            Self::Map(entries) => {
+                sum(&mut entries.iter().map(|(key, value)| key.len() + value.len() + 2))
+            }
+            Self::Struct(fields) => {
+                sum(&mut fields.iter().map(|(_, value)| value.printed().saturating_add(1)))
+            }
+        }
+    }
+
     /// The name of the type in Go.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
