@@ -1,5 +1,7 @@
 //! Statuses of tasks as messages, and back.
 
+use std::time::Duration;
+
 use onward::lifecycle::{
     ContainerStatus, PortConfig, PortStatus, Protocol, PublishMode, TaskState, TaskStatus,
 };
@@ -126,6 +128,15 @@ pub(crate) fn time_of(timestamp: &Timestamp) -> Option<UtcDateTime> {
     UtcDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
+/// Returns the duration, or `None` if it is negative. The conversion of `prost_types` overflows for
+/// the smallest one.
+pub(crate) fn duration_of(duration: &prost_types::Duration) -> Option<Duration> {
+    let prost_types::Duration { seconds, nanos } = duration;
+    let nanos = i128::from(*seconds) * 1_000_000_000 + i128::from(*nanos);
+    let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    Some(Duration::new(seconds.try_into().ok()?, nanos.try_into().ok()?))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
@@ -192,5 +203,16 @@ mod tests {
         let far = Timestamp { seconds: i64::MAX, nanos: i32::MAX };
         let status = wire::TaskStatus { timestamp: Some(far), ..Default::default() };
         assert_eq!(from_wire(&status).unwrap().timestamp, None);
+    }
+
+    #[test]
+    fn a_negative_duration_is_none() {
+        let read = |seconds, nanos| duration_of(&prost_types::Duration { seconds, nanos });
+        for (seconds, nanos) in [(-1, 0), (0, -1), (i64::MIN, 0), (i64::MIN, i32::MIN)] {
+            assert_eq!(read(seconds, nanos), None, "{seconds} {nanos}");
+        }
+        assert_eq!(read(1, -1), Some(Duration::from_nanos(999_999_999)));
+        assert_eq!(read(1, 2_000_000_000), Some(Duration::from_secs(3)));
+        assert_eq!(read(i64::MAX, i32::MAX).unwrap().as_secs(), (1 << 63) + 1);
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::transport::Channel;
 
 use super::end::{End, answer};
+use crate::status::duration_of;
 use crate::wire::HeartbeatRequest;
 use crate::wire::dispatcher_client::DispatcherClient;
 
@@ -31,7 +32,7 @@ pub(super) async fn beat(
             Ok(answer) => answer,
             Err(end) => return end,
         };
-        let period = answer.period.and_then(|period| Duration::try_from(period).ok());
+        let period = answer.period.as_ref().and_then(duration_of);
         // A manager waits for three periods.
         let period = period.unwrap_or(PERIOD).clamp(SHORTEST, PERIOD * 2);
         tokio::select! {

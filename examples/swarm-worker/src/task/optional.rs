@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::refusal::Refusal;
+use crate::status::duration_of;
 
 /// An empty text is an option that is not set.
 pub(super) fn some(text: &str) -> Option<String> {
@@ -17,6 +18,6 @@ pub(super) fn duration(
     duration: Option<prost_types::Duration>,
 ) -> Result<Option<Duration>, Refusal> {
     let Some(duration) = duration else { return Ok(None) };
-    let checked = Duration::try_from(duration);
-    checked.map(Some).map_err(|_| Refusal::new(option, format_args!("{duration} is negative")))
+    let refused = || Refusal::new(option, format_args!("{} s is negative", duration.seconds));
+    duration_of(&duration).map(Some).ok_or_else(refused)
 }
