@@ -120,6 +120,15 @@ async fn tasks_survive_the_worker_and_end_when_it_leaves() {
     drop(program);
     assert!(now.iter().all(|pid| is_alive(*pid)));
 
+    // A node whose key is damaged can be left, too.
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(dir.path().join("node.pem"))
+        .unwrap()
+        .set_len(300)
+        .unwrap();
+    let (status, _, error) = ask(dir.path(), &["run", "--runtime", "noop"]);
+    assert_eq!((status.code(), error.contains("leave the swarm")), (Some(2), true), "{error}");
     let (status, _, error) = ask(dir.path(), &["leave"]);
     assert_eq!((status.code(), &*error), (Some(0), ""));
     assert!(!now.iter().any(|pid| is_alive(*pid)));

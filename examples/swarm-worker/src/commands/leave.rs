@@ -8,11 +8,12 @@ use agent_kit::state::State;
 use tokio::runtime::Builder;
 
 use super::arguments::Leave;
+use super::runtime::LastRun;
 use super::shown::Shown;
 use super::{LEFT, PROGRAM, runtime};
 use crate::dependencies::SwarmDependencies;
 use crate::description::NodeSettings;
-use crate::identity::{self, Identity};
+use crate::identity;
 use crate::worker::end_tasks;
 
 /// Ends the tasks of this node, and forgets its key.
@@ -30,11 +31,9 @@ async fn end(arguments: &Leave, is_logging: bool) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}: this directory belongs to no node of a swarm", dir.display());
     }
     let state = State::open(dir).await?;
-    if let Some(arguments) = runtime::load(state.dir())? {
-        let identity = Identity::load(state.dir())?;
+    if let Some(LastRun { node_id, arguments }) = runtime::load(state.dir())? {
         let (settings, dependencies) = (NodeSettings::default(), SwarmDependencies::new());
-        let executor =
-            runtime::executor(&arguments, &state, identity.node_id(), settings, dependencies)?;
+        let executor = runtime::executor(&arguments, &state, &node_id, settings, dependencies)?;
         let board = Arc::new(Board::default());
         let shown = Shown::start(Arc::clone(&board), "Ctrl-C: leave later", is_logging);
         let mut host = Host::start(executor.clone(), state.reserved(), board, None).await?;

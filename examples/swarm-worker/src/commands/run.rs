@@ -61,7 +61,7 @@ async fn serve(
         settings,
         dependencies.clone(),
     )?;
-    runtime::store(&arguments.runtime, state.dir())?;
+    runtime::store(identity.node_id(), &arguments.runtime, state.dir())?;
     let board = Arc::new(Board::default());
     let recorded = http.as_ref().map(|http| http.recorded().clone());
     let (renewing, shown) = (credentials.clone(), Arc::clone(&board));

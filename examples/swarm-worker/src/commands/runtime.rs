@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use docker_agent::engine::Engine;
 use docker_agent::files;
 use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::arguments::{RuntimeArguments, RuntimeKind};
@@ -59,17 +60,28 @@ fn memory_dir() -> PathBuf {
     found.unwrap_or(usual).join("swarm-worker")
 }
 
+/// What the last `run` has run. `leave` needs no more, so that a damaged key does not prevent it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LastRun {
+    /// The id of the node.
+    pub(super) node_id: String,
+    /// What its tasks are.
+    #[serde(flatten)]
+    pub(super) arguments: RuntimeArguments,
+}
+
 /// Stores the arguments, with absolute paths and the engine that the environment names.
-pub(super) fn store(arguments: &RuntimeArguments, dir: &Path) -> anyhow::Result<()> {
+pub(super) fn store(node_id: &str, arguments: &RuntimeArguments, dir: &Path) -> anyhow::Result<()> {
     let mut arguments = arguments.clone();
     if arguments.runtime == RuntimeKind::Docker && arguments.docker_host.is_none() {
         arguments.docker_host = std::env::var("DOCKER_HOST").ok();
     }
     arguments.commands = arguments.commands.map(std::path::absolute).transpose()?;
+    let last = LastRun { node_id: node_id.to_owned(), arguments };
     let path = dir.join(FILE);
     let write = || {
         let mut file = NamedTempFile::new_in(dir)?;
-        file.write_all(&serde_json::to_vec_pretty(&arguments)?)?;
+        file.write_all(&serde_json::to_vec_pretty(&last)?)?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
         io::Result::Ok(())
@@ -77,8 +89,8 @@ pub(super) fn store(arguments: &RuntimeArguments, dir: &Path) -> anyhow::Result<
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads the arguments of the last `run`. `None` if there was no `run`.
-pub(super) fn load(dir: &Path) -> anyhow::Result<Option<RuntimeArguments>> {
+/// Reads what the last `run` has stored. `None` if there was no `run`.
+pub(super) fn load(dir: &Path) -> anyhow::Result<Option<LastRun>> {
     let path = dir.join(FILE);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
