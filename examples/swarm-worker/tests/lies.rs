@@ -10,13 +10,15 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::authority::Authority;
-use support::dispatcher::{complete, incremental, update};
+use support::dispatcher::{LIMIT, complete, incremental, update};
 use support::worker::{Manager, Running, joined, task, task_of};
 use swarm_worker::wire::assignment::Item;
 use swarm_worker::wire::task_spec::Runtime;
 use swarm_worker::wire::{self, TaskState};
+use tokio::time::{sleep, timeout};
 
 const RUNNING: i32 = TaskState::Running as i32;
 const REJECTED: i32 = TaskState::Rejected as i32;
@@ -29,6 +31,16 @@ fn changed(id: &str, change: impl FnOnce(&mut wire::Task, &mut wire::ContainerSp
     change(&mut task, &mut container);
     task.spec.as_mut().unwrap().runtime = Some(Runtime::Container(container));
     Item::Task(task)
+}
+
+/// Waits until something is true.
+async fn until(what: &str, is: impl Fn() -> bool) {
+    let waiting = async {
+        while !is() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(timeout(LIMIT * 4, waiting).await.is_ok(), "{what}: not in time");
 }
 
 fn id(task: &Item) -> String {
@@ -188,24 +200,19 @@ async fn thousands_of_tasks_come_in_one_message_and_go_in_one() {
     let running = Running::start(dir.path()).await;
     let tasks = (0..2_000).map(|at| update(task(&format!("t{at:05}"), TaskState::Running)));
     let opened = manager.dispatcher.open("one", tasks.collect()).await;
-    let mut missing: BTreeSet<_> = (0..2_000).map(|at| format!("t{at:05}")).collect();
-    while !missing.is_empty() {
-        for update in manager.dispatcher.statuses.next().await.updates {
-            if update.status.unwrap().state == RUNNING {
-                missing.remove(&update.task_id);
-            }
-        }
-    }
+    // Its statuses are not counted: on a slow machine, the session may be another one by now.
+    let runs = |running: &Running| {
+        let tasks = running.worker.tasks().tasks();
+        let states = tasks.iter().map(|task| task.snapshot.status.state);
+        tasks.len() == 2_000 && states.into_iter().all(|state| state == onward::TaskState::Running)
+    };
+    until("all tasks run", || runs(&running)).await;
     let huge = "x".repeat(129 << 20);
     let huge = changed("huge", |_, spec| spec.env = vec![format!("A={huge}")]);
-    opened.assignments.send(Ok(incremental("1", "2", vec![update(huge)]))).unwrap();
+    _ = opened.assignments.send(Ok(incremental("1", "2", vec![update(huge)])));
     let opened =
         manager.dispatcher.open("two", vec![update(task("t00000", TaskState::Running))]).await;
-    while running.tasks().len() > 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    until("the others are gone", || running.tasks() == ["t00000"]).await;
     opened.assignments.send(Ok(complete("9", Vec::new()))).unwrap();
-    while !running.tasks().is_empty() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    until("all are gone", || running.tasks().is_empty()).await;
 }
