@@ -36,7 +36,7 @@ fn a_service_runs_the_processes_that_the_worker_allows() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), COMMANDS).unwrap();
     let flags = ["--runtime", "process", "--commands", file.path().to_str().unwrap()];
-    let mut worker = Worker::start_with(&swarm, "processes", &flags);
+    let mut worker = Worker::start_with(&swarm, "spawned", &flags);
 
     let talk = worker.create("talk", &["--replicas", "2", "--env", "COLOR=red", "talk"]);
     swarm.running(&talk, 2);

@@ -99,7 +99,7 @@ async fn tasks_survive_the_worker_and_end_when_it_leaves() {
     let program = Program::run(dir.path());
     let tasks = || vec![update(talk("a")), update(talk("b"))];
     let opened = manager.dispatcher.open("one", tasks()).await;
-    manager.dispatcher.until("a", RUNNING).await;
+    manager.dispatcher.until_all(&["a", "b"], RUNNING).await;
     let before = pids(dir.path());
     // While it runs, it is not left.
     let (status, _, error) = ask(dir.path(), &["leave"]);
@@ -113,7 +113,7 @@ async fn tasks_survive_the_worker_and_end_when_it_leaves() {
     // Killed, and started again.
     let program = Program::run(dir.path());
     let _opened = manager.dispatcher.open("two", tasks()).await;
-    manager.dispatcher.until("b", RUNNING).await;
+    manager.dispatcher.until_all(&["a", "b"], RUNNING).await;
     let now = pids(dir.path());
     assert_eq!(now.len(), 2);
     assert!(before.iter().all(|pid| now.contains(pid)), "{before:?} {now:?}");
@@ -163,7 +163,7 @@ async fn stop_ends_a_task_by_its_name_and_the_manager_is_told() {
     let dir = joined(&authority, &[manager.address()]);
     let _program = Program::run(dir.path());
     let _opened = manager.dispatcher.open("one", vec![update(talk("a")), update(talk("b"))]).await;
-    manager.dispatcher.until("a", RUNNING).await;
+    manager.dispatcher.until_all(&["a", "b"], RUNNING).await;
     let (status, _, error) = ask(dir.path(), &["stop", "--wait", "web.1.a"]);
     assert_eq!((status.code(), &*error), (Some(0), ""));
     let (status, _, error) = ask(dir.path(), &["stop", "web.1.c"]);
@@ -197,8 +197,7 @@ async fn logs_have_the_tail_and_the_streams_that_are_asked_for() {
     let dir = joined(&authority, &[manager.address()]);
     let _program = Program::run(dir.path());
     let opened = manager.dispatcher.open("one", vec![update(talk("a")), update(talk("b"))]).await;
-    manager.dispatcher.until("a", RUNNING).await;
-    manager.dispatcher.until("b", RUNNING).await;
+    manager.dispatcher.until_all(&["a", "b"], RUNNING).await;
     let service = |options| wire::SubscriptionMessage {
         id: "1".to_owned(),
         selector: Some(wire::LogSelector {

@@ -123,6 +123,18 @@ impl Dispatcher {
         }
         states
     }
+
+    /// Waits until statuses of all these tasks have shown this state. One message may have several.
+    pub(crate) async fn until_all(&mut self, tasks: &[&str], state: i32) {
+        let mut missing = tasks.to_vec();
+        while !missing.is_empty() {
+            for update in self.statuses.next().await.updates {
+                if update.status.unwrap().state == state {
+                    missing.retain(|task| *task != update.task_id);
+                }
+            }
+        }
+    }
 }
 
 /// The first message of a session. It names no managers.
