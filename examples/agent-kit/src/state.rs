@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `tasks.redb` | the assignment and the status of each task |
 //! | `tasks/` | the executor's files of the tasks |
-//! | `reserve` | disk space for removals when the disk is full |
+//! | `reserve` | disk space for ending and removing tasks when the disk is full |
 //! | `agent.sock` | the [socket](crate::socket) of the running agent |
 //!
 //! The agent locks the directory with `flock`. Only its owner can open it. So that no other user can
@@ -14,7 +14,6 @@
 //! All files in the directory, the directories of the tasks and the files in those must belong to
 //! the agent's user, too. Only the executor knows what the directories in a task's directory may
 //! contain, so the agent does not check them.
-//! agent's user, too. Directories in that of a task are the executor's concern.
 
 mod contents;
 mod error;

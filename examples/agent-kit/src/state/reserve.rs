@@ -1,4 +1,4 @@
-//! Keeps disk space for removals.
+//! Keeps disk space for ending and removing tasks.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -6,8 +6,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use onward::TaskState;
 use onward::agent::Store;
-use onward::agent::store::{StoreChange, StoreError, StoredTask};
+use onward::agent::store::{StoreChange, StoreError, StoredTask, TaskRecord};
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::task::spawn_blocking;
 
@@ -17,60 +18,61 @@ const NAME: &str = "reserve";
 /// The smallest size of the file, in bytes.
 const LEAST: u64 = 1 << 20;
 
-/// A store that can store removals even if its disk is full. It keeps a file beside the store. It
-/// deletes the file when a removal finds no space, and creates it again when there is space.
+/// A store that can store the end and the removal of tasks even if its disk is full. It keeps a file
+/// beside the store. It deletes the file when such a change finds no space, and creates it again
+/// when there is space.
 #[derive(Debug)]
 pub struct Reserved<S> {
     store: S,
     /// The directory of the store. The next field is the name of the store in it.
     dir: PathBuf,
     name: &'static str,
-    /// The tasks that are being removed.
-    removing: Mutex<BTreeSet<String>>,
+    /// The tasks that are to end, or are being removed.
+    ending: Mutex<BTreeSet<String>>,
 }
 
 impl<S> Reserved<S> {
     /// Wraps the store with this name in this directory.
     pub fn new(store: S, dir: impl Into<PathBuf>, name: &'static str) -> Self {
-        Self { store, dir: dir.into(), name, removing: Mutex::default() }
+        Self { store, dir: dir.into(), name, ending: Mutex::default() }
     }
 
-    fn removing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn ending(&self) -> MutexGuard<'_, BTreeSet<String>> {
         // The set is consistent at any time, even after a panic of another thread.
-        self.removing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether these changes only remove tasks. Then they may use the space of the file.
-    fn is_removal<D>(&self, changes: &[StoreChange<D>]) -> bool {
-        let removing = self.removing();
+    /// Whether these changes only end or remove tasks. Then they may use the space of the file.
+    fn is_ending_only<D>(&self, changes: &[StoreChange<D>]) -> bool {
+        let ending = self.ending();
         let is_new = |change: &StoreChange<D>| match change {
-            StoreChange::Replace(task) => !task.record.removing,
-            StoreChange::Record(record) => !record.removing,
+            StoreChange::Replace(task) => !is_ending(&task.record),
+            StoreChange::Record(record) => !is_ending(record),
             StoreChange::Status { .. } | StoreChange::Delete { .. } => false,
         };
         let removes = |change: &StoreChange<D>| match change {
-            StoreChange::Replace(task) => task.record.removing,
-            StoreChange::Record(record) => record.removing,
-            StoreChange::Status { id, .. } => removing.contains(&**id),
+            StoreChange::Replace(task) => is_ending(&task.record),
+            StoreChange::Record(record) => is_ending(record),
+            StoreChange::Status { id, .. } => ending.contains(&**id),
             StoreChange::Delete { .. } => true,
         };
         changes.iter().any(removes) && !changes.iter().any(is_new)
     }
 
-    /// Updates the set of tasks that are being removed, after these changes are stored.
+    /// Updates the set of tasks that are to end, after these changes are stored.
     fn note<D>(&self, changes: &[StoreChange<D>]) {
-        let mut removing = self.removing();
+        let mut ending = self.ending();
         for change in changes {
-            let (id, is_removing) = match change {
-                StoreChange::Replace(task) => (task.record.id(), task.record.removing),
-                StoreChange::Record(record) => (record.id(), record.removing),
+            let (id, ends) = match change {
+                StoreChange::Replace(task) => (task.record.id(), is_ending(&task.record)),
+                StoreChange::Record(record) => (record.id(), is_ending(record)),
                 StoreChange::Delete { id } => (&**id, false),
                 StoreChange::Status { .. } => continue,
             };
-            if is_removing {
-                removing.insert(id.to_owned());
+            if ends {
+                ending.insert(id.to_owned());
             } else {
-                removing.remove(id);
+                ending.remove(id);
             }
         }
     }
@@ -106,15 +108,15 @@ impl<S> Reserved<S> {
 impl<D: Send + Sync, S: Store<D>> Store<D> for Reserved<S> {
     async fn load(&self) -> Result<Vec<StoredTask<D>>, StoreError> {
         let tasks = self.store.load().await?;
-        let removing = tasks.iter().filter(|task| task.record.removing);
-        *self.removing() = removing.map(|task| task.record.id().to_owned()).collect();
+        let ending = tasks.iter().filter(|task| is_ending(&task.record));
+        *self.ending() = ending.map(|task| task.record.id().to_owned()).collect();
         self.hold().await;
         Ok(tasks)
     }
 
     async fn commit(&self, changes: &[StoreChange<D>]) -> Result<(), StoreError> {
         let mut stored = self.store.commit(changes).await;
-        if stored.is_err() && self.is_removal(changes) && self.release().await {
+        if stored.is_err() && self.is_ending_only(changes) && self.release().await {
             stored = self.store.commit(changes).await;
         }
         if stored.is_ok() {
@@ -125,14 +127,18 @@ impl<D: Send + Sync, S: Store<D>> Store<D> for Reserved<S> {
     }
 }
 
+/// Whether a task is to end, or is being removed.
+fn is_ending<D>(record: &TaskRecord<D>) -> bool {
+    record.removing || record.assignment.desired_state >= TaskState::Shutdown
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
     use std::sync::Arc;
 
     use onward::agent::MemoryStore;
-    use onward::agent::store::TaskRecord;
-    use onward::{Assignment, TaskState, TaskStatus};
+    use onward::{Assignment, TaskStatus};
 
     use super::*;
 
@@ -148,14 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_that_remove_tasks_may_use_the_reserve() {
+    fn only_changes_that_end_or_remove_tasks_may_use_the_reserve() {
         let store = Reserved::new(MemoryStore::<u8>::new(), "/nowhere", "tasks.redb");
         let check = |changes: &[StoreChange<u8>], expected| {
-            assert_eq!(store.is_removal(changes), expected, "{changes:?}");
+            assert_eq!(store.is_ending_only(changes), expected, "{changes:?}");
         };
         check(&[record("a", false)], false);
         check(&[record("a", true)], true);
         check(&[record("a", true), record("b", false)], false);
+        let shut_down = Assignment::new("a", 1).with_desired_state(TaskState::Shutdown);
+        check(&[StoreChange::Record(Arc::new(TaskRecord::new(shut_down)))], true);
         check(&[StoreChange::Delete { id: "a".into() }], true);
         check(&[status("a")], false);
         store.note(&[record("a", true)]);
