@@ -81,7 +81,7 @@ impl Files {
         self.blocking("listed", job).await
     }
 
-    /// Checks that the directory is in memory, and that only this user can enter it.
+    /// Checks that the directory is in memory, and that no other user can change what is in it.
     fn check(&self) -> io::Result<()> {
         if !is_in_memory(&self.root)? {
             return Err(io::Error::other(
@@ -91,12 +91,12 @@ impl Files {
         }
         let found = fs::symlink_metadata(&self.root)?;
         let is_own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-        let others = Permissions::from_mode(0o077).mode();
-        if is_own && found.mode() & others == 0 {
+        let writable = Permissions::from_mode(0o022).mode();
+        if is_own && found.mode() & writable == 0 {
             return Ok(());
         }
         Err(io::Error::other(
-            "another user can enter or replace it; remove it, or use a directory of your own",
+            "another user can change what is in it; remove it, or use a directory of your own",
         ))
     }
 
@@ -174,9 +174,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_is_not_written_where_another_user_can_read_it() {
+    async fn a_secret_is_not_written_where_another_user_can_replace_it() {
         let root = tempfile::tempdir_in("/dev/shm").unwrap();
-        fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
         let files = Files::new(root.path().to_owned());
         let refused = files.write("web", vec![(secret(), Vec::new())]).await.unwrap_err();
         assert!(format!("{refused:#}").contains("another user"), "{refused:#}");
