@@ -29,7 +29,7 @@ use crate::wire;
 pub use error::IdentityError;
 pub use key::{KeyError, PrivateKey};
 
-/// A node of a swarm: what proves to managers who it is, and what it knows managers by.
+/// A node of a swarm: its key and certificate, and the roots that prove who a manager is.
 #[derive(Debug, Clone)]
 pub struct Identity {
     key: PrivateKey,

@@ -64,7 +64,7 @@ pub(super) async fn events<E: TaskExecutor + 'static>(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }
 
-/// What a client has been sent, and what is to be sent next.
+/// The events of one client: those that were sent, and the next ones.
 struct Feed<E: TaskExecutor> {
     app: Arc<App<E>>,
     view: BoardView,

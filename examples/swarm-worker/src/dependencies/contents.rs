@@ -1,4 +1,4 @@
-//! What is known, and what a task gets of it.
+//! The known secrets, configs and credentials, and the ones that a task gets.
 
 use std::collections::HashMap;
 use std::fmt;
