@@ -92,20 +92,28 @@ async fn a_workload_that_is_traced_by_its_child_is_killed_after_the_grace() {
     }
 }
 
+/// At the same time, since each end waits until the keeper has been silent for long.
 #[tokio::test]
-async fn a_keeper_that_is_stopped_is_woken_to_end_its_task() {
+async fn a_keeper_that_is_stopped_is_woken_and_is_killed_only_if_it_cannot_be() {
+    let test = "a_keeper_that_is_stopped_is_woken_and_is_killed_only_if_it_cannot_be";
+    tokio::join!(check_woken(), check_killed(test));
+}
+
+async fn end(task: &Task, force: bool) {
+    let ended = tokio::time::timeout(GUARD, task.keeper.end(force)).await;
+    ended.expect("the task did not end within the limit").unwrap();
+}
+
+async fn check_woken() {
     let task = Task::shell(RUNS);
     task.start().await;
     task.says("ready").await;
     Task::signal(task.keeper_pid(), Signal::STOP);
-    let ended = tokio::time::timeout(GUARD, task.keeper.end(false)).await;
-    ended.expect("the task did not end within the limit").unwrap();
+    end(&task, false).await;
     assert_eq!(task.code().await, (143, By::Stop));
 }
 
-#[tokio::test]
-async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
-    let test = "a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only";
+async fn check_killed(test: &str) {
     let Some(task) = shell(RUNS, test) else { return };
     task.start().await;
     task.says("ready").await;
@@ -115,8 +123,7 @@ async fn a_keeper_that_cannot_be_woken_is_killed_by_a_forced_end_only() {
         .spawn()
         .unwrap();
     if is_traced(&task, test).await {
-        let ended = tokio::time::timeout(GUARD, task.keeper.end(true)).await;
-        ended.expect("the task did not end within the limit").unwrap();
+        end(&task, true).await;
         assert_eq!(task.keeper.state().await.unwrap(), State::Lost);
         assert_eq!(task.alive(), Vec::<String>::new());
     }
