@@ -151,6 +151,10 @@ impl<E: Executor> Driver<E> {
         driver
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared<E::Definition>> {
+        &self.shared
+    }
+
     /// Sets the retry policy and the deadlines.
     #[must_use]
     pub fn with_policy(self, policy: impl Into<Arc<Policy>>) -> Self {
@@ -251,25 +255,22 @@ impl<E: Executor> Driver<E> {
 
     /// Waits for a request, or until a time. Returns the time after it, as [`call`](Self::call)
     /// does.
-    async fn wait(&mut self, until: Option<Duration>, before: Now) -> Now {
+    fn wait(&mut self, until: Option<Duration>, before: Now) -> impl Future<Output = Now> + Send {
         self.permit = None;
         let (shared, runtime) = (&*self.shared, &*self.runtime);
         // Made on demand: most tasks wait without a limit.
         let mut sleep = None;
-        let mut before = before.monotonic;
-        poll_fn(|context| {
+        let before = before.monotonic;
+        poll_fn(move |context| {
             if shared.look(context, |core| core.news) {
-                return Poll::Ready(());
+                return Poll::Ready(Now::read(runtime, before));
             }
             let Some(until) = until else { return Poll::Pending };
             let sleep = sleep.get_or_insert_with(|| Sleep::until(runtime, until));
             ready!(Pin::new(sleep).poll(context));
-            before = before.max(until);
             shared.with(|state| state.core.sleep_ended(until));
-            Poll::Ready(())
+            Poll::Ready(Now::read(runtime, before.max(until)))
         })
-        .await;
-        Now::read(runtime, before)
     }
 
     /// Whether this call needs a place in the limit of the worker. If it needs none, the place of
@@ -321,11 +322,11 @@ impl<E: Executor> Driver<E> {
         let (shared, runtime) = (&*shared, &**runtime);
         let mut race = Race::new(shared, runtime, call, span);
         async move {
-            let (logs, now) = match (race.call, controller) {
-                (Call::Controller, slot) => {
+            let (logs, now) = match (race.call, controller.as_mut()) {
+                (Call::Controller, _) => {
                     let (outcome, now) = race!(race, executor.controller(&subject.assignment));
                     let made = calls::set_up::<E>(race.shared, outcome);
-                    (calls::resolved(race.shared, now, subject.number, made, slot), now)
+                    (calls::resolved(race.shared, now, subject.number, made, controller), now)
                 }
                 (Call::Operate(operation), Some(controller)) => {
                     let (outcome, now) = match operation {
@@ -371,15 +372,15 @@ impl<E: Executor> Driver<E> {
         loop {
             let panic = {
                 let mut run = pin!(Some(self.run()));
-                let result = poll_fn(|context| match run.as_mut().as_pin_mut() {
-                    Some(run) => poll_caught(run, context),
-                    None => Poll::Pending,
+                let result = poll_fn(move |context| {
+                    let Some(poll) = run.as_mut().as_pin_mut() else { return Poll::Pending };
+                    let result = ready!(poll_caught(poll, context));
+                    if let Err(panic) = drop_caught(run.as_mut()) {
+                        tracing::error!(%panic, "driver panicked when dropped");
+                    }
+                    Poll::Ready(result)
                 });
-                let result = result.await;
-                if let Err(panic) = drop_caught(run) {
-                    tracing::error!(%panic, "driver panicked when dropped");
-                }
-                match result {
+                match result.await {
                     Ok(exit) => return exit,
                     Err(panic) => panic,
                 }

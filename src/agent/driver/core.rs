@@ -163,6 +163,8 @@ pub(super) struct Core {
     pub(super) news: bool,
     /// Whether there is a change that was not reported.
     pub(super) unreported: bool,
+    /// Whether the worker was notified of changes that it has not collected.
+    pub(super) is_flagged: bool,
 }
 
 impl Core {
@@ -199,6 +201,7 @@ impl Core {
             urgent: false,
             news: false,
             unreported: false,
+            is_flagged: false,
         }
     }
 

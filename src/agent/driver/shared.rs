@@ -34,8 +34,6 @@ pub(super) struct State<D> {
     logs: Option<SharedLogs>,
     /// Wakes the driver.
     waker: Option<Waker>,
-    /// Whether the worker was notified of changes that it has not collected.
-    is_flagged: bool,
 }
 
 /// The assignment of a call, and the number of its definition.
@@ -81,7 +79,7 @@ impl<D> Shared<D> {
             Some(_) => Applied::Other,
         });
         let core = Core::new(&id, task, wanted.desired_state, definitions, now);
-        let state = State { core, wanted, applied, logs: None, waker: None, is_flagged: false };
+        let state = State { core, wanted, applied, logs: None, waker: None };
         Self { id, state: Mutex::new(state), steps: Signal::default() }
     }
 
@@ -179,7 +177,7 @@ impl<D> Shared<D> {
     pub(super) fn flag(&self) -> bool {
         self.with(|state| {
             let unreported = mem::take(&mut state.core.unreported);
-            unreported && !mem::replace(&mut state.is_flagged, true)
+            unreported && !mem::replace(&mut state.core.is_flagged, true)
         })
     }
 
@@ -194,7 +192,7 @@ impl<D> Shared<D> {
     /// The changes since the last call.
     pub(in crate::agent) fn collect(&self) -> Changes<D> {
         self.with(|state| {
-            state.is_flagged = false;
+            state.core.is_flagged = false;
             Changes {
                 status: state.core.task.take_changed(),
                 applied: state.applied.clone(),
@@ -259,7 +257,8 @@ impl<D> Shared<D> {
         self.with(|state| DriverExit::of(&state.core))
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    /// Whether the driver has ended, and was not only dropped.
+    pub(in crate::agent) fn has_ended(&self) -> bool {
         self.with(|state| state.core.goal == Goal::Ended)
     }
 }

@@ -283,7 +283,7 @@ impl<E: Executor + 'static> Desk<E> {
     }
 
     fn spawn(&self, seat: &Seat<E>) {
-        let future = life(self.driver(seat), Arc::clone(&self.common), Arc::clone(seat));
+        let future = life(self.driver(seat), Arc::clone(&self.common));
         if let Err(error) = spawn(&*self.runtime, future) {
             tracing::error!(task.id = &*seat.id, error, "runtime refused the driver");
         }
@@ -294,7 +294,7 @@ impl<E: Executor + 'static> Desk<E> {
     fn drive_here(&mut self, id: &Arc<str>) {
         let Some(seat) = self.common.view.seat(id) else { return };
         tracing::error!(task.id = &**id, "runtime dropped the driver, worker drives the task");
-        let future = life(self.driver(&seat), Arc::clone(&self.common), seat);
+        let future = life(self.driver(&seat), Arc::clone(&self.common));
         self.background.drivers.push(future);
         self.driven_here.insert(Arc::clone(id));
         self.show(id);

@@ -2,34 +2,28 @@
 
 use super::handle::Common;
 use super::inbox::Event;
-use crate::agent::driver::{Driver, Shared};
+use crate::agent::driver::Driver;
 use crate::exec::{Executor, task_span};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use futures::future::BoxFuture;
 use tracing::Instrument;
 
-/// A driver, and the report of its end.
-///
-/// The fields are dropped in this order, so the driver is dropped before its end is reported.
-struct DriverFuture<E: Executor> {
-    driver: Driver<E>,
-    report: Report<E::Definition>,
-}
-
-/// Reports to the worker, when it is dropped, that a driver has ended or that its future was
+/// A driver that reports its end to the worker when it is dropped: it has ended, or its future was
 /// dropped. It is made before the future, because the future may be dropped before its first poll.
-struct Report<D> {
-    common: Arc<Common<D>>,
-    seat: Arc<Shared<D>>,
-    has_ended: bool,
+struct Reporting<E: Executor> {
+    driver: Option<Driver<E>>,
+    common: Arc<Common<E::Definition>>,
 }
 
-impl<D> Drop for Report<D> {
+impl<E: Executor> Drop for Reporting<E> {
     fn drop(&mut self) {
-        let exit = self.has_ended.then(|| self.seat.exit());
-        let event = Event::Ended(Arc::clone(&self.seat.id), exit);
-        drop(self.common.inbox.put(event));
+        let Some(driver) = self.driver.take() else { return };
+        let shared = Arc::clone(driver.shared());
+        // The worker may start another driver of the task after the report.
+        drop(driver);
+        let exit = shared.has_ended().then(|| shared.exit());
+        drop(self.common.inbox.put(Event::Ended(Arc::clone(&shared.id), exit)));
     }
 }
 
@@ -37,17 +31,14 @@ impl<D> Drop for Report<D> {
 pub(super) fn life<E: Executor + 'static>(
     driver: Driver<E>,
     common: Arc<Common<E::Definition>>,
-    seat: Arc<Shared<E::Definition>>,
 ) -> BoxFuture<'static, ()> {
-    let span = task_span(&seat.id);
-    let report = Report { common, seat, has_ended: false };
-    let mut whole = DriverFuture { driver, report };
+    let span = task_span(&driver.shared().id);
+    let mut reporting = Reporting { driver: Some(driver), common };
     Box::pin(
         async move {
-            // Moved as a whole, so that its fields are dropped in their order.
-            let DriverFuture { driver, report } = &mut whole;
-            driver.run_contained().await;
-            report.has_ended = true;
+            if let Some(driver) = &mut reporting.driver {
+                driver.run_contained().await;
+            }
         }
         .instrument(span),
     )
