@@ -10,7 +10,9 @@ use tokio::sync::watch;
 /// The row of one task: all that a view shows of it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The name of the task.
+    /// The id of the task, which is the key of the row.
+    pub id: String,
+    /// The name of the task, as `ps` shows it.
     pub name: String,
     /// The status of the task.
     pub status: TaskStatus,
@@ -30,12 +32,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes the row of a task that has just reached this status.
-    pub fn new(name: impl Into<String>, status: TaskStatus) -> Self {
+    /// Makes the row of a task that has just reached this status. Its name is its id.
+    pub fn new(id: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
-        let (name, progress) = (name.into(), None);
+        let (id, progress) = (id.into(), None);
         let (attempt, retry_at, is_redefined) = (None, None, false);
-        Self { name, status, since, progress, attempt, retry_at, is_redefined, note }
+        let name = id.clone();
+        Self { id, name, status, since, progress, attempt, retry_at, is_redefined, note }
     }
 }
 
@@ -49,7 +52,7 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Contents {
-    /// The rows, in the order of the task file, then by name.
+    /// The rows, in the order of the task file, then by id.
     rows: BTreeMap<(usize, String), Row>,
     /// The position of each task in the task file.
     places: BTreeMap<String, usize>,
@@ -57,8 +60,8 @@ struct Contents {
     notices: BTreeMap<&'static str, String>,
     /// The number of the last view.
     numbers: u64,
-    /// For each view, the names of the rows to look at. The flag is `true` if the view has already
-    /// seen a row of this name.
+    /// For each view, the ids of the rows to look at. The flag is `true` if the view has already
+    /// seen a row of this id.
     unseen: BTreeMap<u64, BTreeMap<String, bool>>,
 }
 
@@ -75,7 +78,7 @@ pub struct BoardView {
 pub struct Changed {
     /// The rows that are new or have changed, in their order.
     pub rows: Vec<Row>,
-    /// The names of the tasks that were removed.
+    /// The ids of the tasks that were removed.
     pub removed: Vec<String>,
 }
 
@@ -84,9 +87,9 @@ impl Board {
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
         let board = Self::default();
-        board.arrange(rows.iter().map(|row| row.name.as_str()));
+        board.arrange(rows.iter().map(|row| row.id.as_str()));
         for row in rows {
-            board.change(&row.name.clone(), || row, |_| {});
+            board.change(&row.id.clone(), || row, |_| {});
         }
         board
     }
@@ -104,14 +107,14 @@ impl Board {
     }
 
     /// Moves the rows of these tasks to the front, in this order. Later rows follow the same order.
-    pub fn arrange<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
-        let names = names.into_iter().enumerate();
-        let places = names.map(|(place, name)| (name.to_owned(), place)).collect();
+    pub fn arrange<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        let ids = ids.into_iter().enumerate();
+        let places = ids.map(|(place, id)| (id.to_owned(), place)).collect();
         let mut contents = self.lock();
         contents.places = places;
         let rows = std::mem::take(&mut contents.rows);
         for row in rows.into_values() {
-            let key = contents.key(&row.name);
+            let key = contents.key(&row.id);
             contents.rows.insert(key, row);
         }
         drop(contents);
@@ -119,35 +122,35 @@ impl Board {
     }
 
     /// Changes the row of this task. If there is none, `new` makes it first.
-    pub fn change(&self, name: &str, new: impl FnOnce() -> Row, change: impl FnOnce(&mut Row)) {
+    pub fn change(&self, id: &str, new: impl FnOnce() -> Row, change: impl FnOnce(&mut Row)) {
         let mut contents = self.lock();
-        let key = contents.key(name);
+        let key = contents.key(id);
         let was_there = contents.rows.contains_key(&key);
         change(contents.rows.entry(key).or_insert_with(new));
-        contents.note(name, was_there, true);
+        contents.note(id, was_there, true);
         drop(contents);
         self.changed.send_replace(());
     }
 
     /// Changes the row of this task, if there is one.
-    pub fn update(&self, name: &str, change: impl FnOnce(&mut Row)) {
+    pub fn update(&self, id: &str, change: impl FnOnce(&mut Row)) {
         let mut contents = self.lock();
-        let key = contents.key(name);
+        let key = contents.key(id);
         let Some(row) = contents.rows.get_mut(&key) else { return };
         change(row);
-        contents.note(name, true, true);
+        contents.note(id, true, true);
         drop(contents);
         self.changed.send_replace(());
     }
 
     /// Removes the row of this task, if there is one.
-    pub fn remove(&self, name: &str) {
+    pub fn remove(&self, id: &str) {
         let mut contents = self.lock();
-        let key = contents.key(name);
+        let key = contents.key(id);
         if contents.rows.remove(&key).is_none() {
             return;
         }
-        contents.note(name, true, false);
+        contents.note(id, true, false);
         drop(contents);
         self.changed.send_replace(());
     }
@@ -171,7 +174,7 @@ impl Board {
         let mut contents = self.lock();
         contents.numbers += 1;
         let number = contents.numbers;
-        let all = contents.rows.values().map(|row| (row.name.clone(), false)).collect();
+        let all = contents.rows.values().map(|row| (row.id.clone(), false)).collect();
         contents.unseen.insert(number, all);
         drop(contents);
         BoardView { board: Arc::clone(self), number, changed: self.changed.subscribe() }
@@ -185,17 +188,17 @@ impl Board {
 
 impl Contents {
     /// Returns the key of a task's row.
-    fn key(&self, name: &str) -> (usize, String) {
-        (self.places.get(name).copied().unwrap_or(usize::MAX), name.to_owned())
+    fn key(&self, id: &str) -> (usize, String) {
+        (self.places.get(id).copied().unwrap_or(usize::MAX), id.to_owned())
     }
 
     /// Marks this row as changed for every view. A row that was added and removed between two looks
     /// is not reported.
-    fn note(&mut self, name: &str, was_there: bool, is_there: bool) {
+    fn note(&mut self, id: &str, was_there: bool, is_there: bool) {
         for unseen in self.unseen.values_mut() {
-            let is_known = *unseen.entry(name.to_owned()).or_insert(was_there);
+            let is_known = *unseen.entry(id.to_owned()).or_insert(was_there);
             if !is_known && !is_there {
-                unseen.remove(name);
+                unseen.remove(id);
             }
         }
     }
@@ -225,7 +228,7 @@ impl BoardView {
         let mut contents = self.board.lock();
         let unseen = contents.unseen.get_mut(&self.number).map(std::mem::take);
         let mut keys: Vec<_> =
-            unseen.into_iter().flatten().map(|(name, _)| contents.key(&name)).collect();
+            unseen.into_iter().flatten().map(|(id, _)| contents.key(&id)).collect();
         keys.sort_unstable();
         let mut changed = Changed::default();
         for key in keys {

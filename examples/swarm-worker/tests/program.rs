@@ -8,6 +8,10 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -30,28 +34,37 @@ struct Program(Child);
 
 impl Program {
     fn run(dir: &Path) -> Self {
+        Self::run_with(dir, &[], Stdio::null())
+    }
+
+    fn run_with(dir: &Path, arguments: &[&str], stdout: Stdio) -> Self {
         let commands = dir.with_extension("toml");
         std::fs::write(&commands, COMMANDS).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-worker"));
         command.args(["run", "--runtime", "process", "--state"]).arg(dir);
-        command.arg("--commands").arg(commands);
-        Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        command.arg("--commands").arg(commands).args(arguments);
+        Self(command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     fn terminate(&self) {
         kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
     }
 
-    /// Waits until the program has ended. Returns its standard error, too.
-    fn end(mut self) -> (ExitStatus, String) {
+    /// Waits until the program has ended.
+    fn wait(&mut self) -> ExitStatus {
         let began = Instant::now();
         while self.0.try_wait().unwrap().is_none() {
             assert!(began.elapsed() < LIMIT, "the program has not ended within {LIMIT:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
-        let status = self.0.wait().unwrap();
+        self.0.wait().unwrap()
+    }
+
+    /// Waits until the program has ended. Returns its standard error, too.
+    fn end(mut self) -> (ExitStatus, String) {
+        let status = self.wait();
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut self.0.stderr.take().unwrap(), &mut text).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
         (status, text)
     }
 }
@@ -170,6 +183,55 @@ async fn stop_ends_a_task_by_its_name_and_the_manager_is_told() {
     assert_eq!(status.code(), Some(2));
     assert!(error.contains("the tasks are web.1.a, web.1.b"), "{error}");
     manager.dispatcher.until("a", SHUTDOWN).await;
+}
+
+/// The names of the tasks in plain lines, in order.
+fn shown(lines: &str) -> Vec<String> {
+    let names = lines.lines().filter_map(|line| line.split_whitespace().nth(1));
+    let names: BTreeSet<_> = names.map(str::to_owned).collect();
+    names.into_iter().collect()
+}
+
+/// The names of the tasks in a list of the API.
+fn listed(tasks: &str) -> Vec<String> {
+    let tasks: serde_json::Value = serde_json::from_str(tasks).unwrap();
+    let name = |task: &serde_json::Value| task["Name"].as_str().unwrap().to_owned();
+    tasks.as_array().unwrap().iter().map(name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_has_one_name_in_run_ps_the_api_and_leave() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let lines = dir.path().join("lines");
+    let stdout = File::create(&lines).unwrap();
+    let http = ["--http", "127.0.0.1:0"];
+    let mut program = Program::run_with(dir.path(), &http, stdout.into());
+    // Two tasks of one slot, as during an update.
+    let names = ["web.1.a", "web.1.b"];
+    let _opened = manager.dispatcher.open("one", vec![update(talk("a")), update(talk("b"))]).await;
+    manager.dispatcher.until_all(&["a", "b"], RUNNING).await;
+
+    let (_, text, error) = ask(dir.path(), &["ps", "--json"]);
+    assert_eq!(listed(&text), names, "{error}");
+    let mut told = String::new();
+    let mut error = BufReader::new(program.0.stderr.take().unwrap());
+    error.read_line(&mut told).unwrap();
+    let (_, address) = told.trim_end().trim_end_matches('/').split_once("http://").unwrap();
+    let mut api = TcpStream::connect(address).unwrap();
+    api.set_read_timeout(Some(LIMIT)).unwrap();
+    write!(api, "GET /api/tasks HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    api.read_to_string(&mut answer).unwrap();
+    assert_eq!(listed(answer.split_once("\r\n\r\n").unwrap().1), names);
+
+    program.terminate();
+    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(shown(&std::fs::read_to_string(lines).unwrap()), names);
+    let (status, text, error) = ask(dir.path(), &["leave"]);
+    assert_eq!((status.code(), &*error), (Some(0), ""));
+    assert_eq!(shown(&text), names);
 }
 
 /// Asks for logs. Returns the lines of each task: `1` is standard output and `2` standard error.

@@ -16,7 +16,7 @@ use crate::history::History;
 use crate::kind::Definition;
 use crate::note::{is_redefined, note};
 use crate::spec::TaskSpec;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, name};
 
 type View<D> = TaskView<TaskSpec<D>>;
 
@@ -35,36 +35,36 @@ pub(super) async fn feed<D: Definition>(
         let changed = tokio::select! {
             changed = changes.next() => match changed {
                 Some(ChangedTasks { tasks, removed, .. }) => {
-                    for name in &removed {
-                        board.remove(name);
+                    for id in &removed {
+                        board.remove(id);
                         if let Some(history) = &history {
-                            history.forget(name);
+                            history.forget(id);
                         }
                     }
                     tasks
                 }
                 None => return,
             },
-            Some((name, snapshot)) = steps.next() => {
+            Some((id, snapshot)) = steps.next() => {
                 if let Some(snapshot) = snapshot {
-                    board.update(&name, |row| step(row, snapshot, None, origin));
+                    board.update(&id, |row| step(row, snapshot, None, origin));
                     continue;
                 }
-                followed.remove(&name);
-                tasks.task(&name).into_iter().collect()
+                followed.remove(&id);
+                tasks.task(&id).into_iter().collect()
             }
         };
         for view in changed {
-            let (name, has_ended) = (view.id().to_owned(), view.snapshot.driver_has_ended);
+            let (id, has_ended) = (view.id().to_owned(), view.snapshot.driver_has_ended);
             show(&board, view, origin);
-            if has_ended || followed.contains(&name) {
+            if has_ended || followed.contains(&id) {
                 continue;
             }
-            let Some(snapshots) = tasks.snapshots(&name) else { continue };
-            followed.insert(name.clone());
+            let Some(snapshots) = tasks.snapshots(&id) else { continue };
+            followed.insert(id.clone());
             let ended = once(future::ready(None));
-            let named = move |snapshot| (name.clone(), snapshot);
-            steps.push(snapshots.map(Some).chain(ended).map(named).boxed());
+            let keyed = move |snapshot| (id.clone(), snapshot);
+            steps.push(snapshots.map(Some).chain(ended).map(keyed).boxed());
         }
     }
 }
@@ -78,8 +78,8 @@ pub(super) fn show_all<D: Definition>(
     let views = tasks.tasks();
     let statuses = views.iter().map(|view| view.snapshot.status.clone()).collect();
     for row in board.rows() {
-        if tasks.task(&row.name).is_none() {
-            board.remove(&row.name);
+        if tasks.task(&row.id).is_none() {
+            board.remove(&row.id);
         }
     }
     for view in views {
@@ -90,10 +90,12 @@ pub(super) fn show_all<D: Definition>(
 
 /// Shows one task.
 fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
+    let name = name(&view).to_owned();
     let TaskView { record, snapshot, removal_error, .. } = view;
     let found = snapshot.status.clone();
     let is_redefined = is_redefined(&record);
     let change = |row: &mut Row| {
+        row.name = name;
         row.is_redefined = is_redefined;
         step(row, snapshot, removal_error.as_deref(), origin);
     };
@@ -101,9 +103,9 @@ fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
 }
 
 /// Returns the row of a task that has perhaps been in its state for a while.
-fn found_row(name: &str, status: TaskStatus) -> Row {
+fn found_row(id: &str, status: TaskStatus) -> Row {
     let age = status.timestamp.and_then(|at| Duration::try_from(UtcDateTime::now() - at).ok());
-    let mut row = Row::new(name, status);
+    let mut row = Row::new(id, status);
     row.since = age.and_then(|age| row.since.checked_sub(age)).unwrap_or(row.since);
     row
 }

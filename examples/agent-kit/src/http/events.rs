@@ -69,7 +69,7 @@ struct Feed<E: TaskExecutor> {
     app: Arc<App<E>>,
     view: BoardView,
     phase: Phase,
-    /// The tasks to send, and whether they were removed. A slow client gets only their last change.
+    /// The ids of the tasks to send, and whether they were removed. A slow client gets only their last change.
     unsent: BTreeMap<String, bool>,
     notices: Vec<String>,
     edges: Vec<EdgeCount>,
@@ -138,17 +138,17 @@ impl<E: TaskExecutor> Feed<E> {
     fn look(&mut self) {
         self.looked_at = Instant::now();
         let changed = self.view.look();
-        self.unsent.extend(changed.rows.into_iter().map(|row| (row.name, false)));
-        self.unsent.extend(changed.removed.into_iter().map(|name| (name, true)));
+        self.unsent.extend(changed.rows.into_iter().map(|row| (row.id, false)));
+        self.unsent.extend(changed.removed.into_iter().map(|id| (id, true)));
     }
 
     /// Returns an event with some of the unsent tasks.
     fn tasks(&mut self) -> Event {
         let mut tasks = Tasks { changed: Vec::new(), removed: Vec::new() };
         for _ in 0..TASKS_PER_EVENT {
-            let Some((name, was_removed)) = self.unsent.pop_first() else { break };
-            match self.app.tasks().task(&name) {
-                _ if was_removed => tasks.removed.push(name),
+            let Some((id, was_removed)) = self.unsent.pop_first() else { break };
+            match self.app.tasks().task(&id) {
+                _ if was_removed => tasks.removed.push(id),
                 Some(view) => tasks.changed.push(self.app.summary(&view)),
                 // The agent is ending. The board, and the page, keep the last state of the task.
                 None => {}

@@ -22,6 +22,7 @@ use crate::workload::pid;
 #[derive(Debug)]
 pub struct Plain {
     start: Instant,
+    /// By the ids of the tasks.
     printed: BTreeMap<String, Printed>,
     notices: Vec<String>,
     /// The width of the longest name so far, in columns.
@@ -31,6 +32,7 @@ pub struct Plain {
 /// What was printed of one task.
 #[derive(Clone, Debug, Default)]
 struct Printed {
+    name: String,
     state: Option<TaskState>,
     pid: Option<i32>,
     attempt: Option<u32>,
@@ -65,14 +67,14 @@ impl Plain {
             let line = format!("{seconds:8.3}  {text}");
             let _ = writeln!(lines, "{}", line.trim_end()); // never fails for a String
         };
-        for name in removed {
-            if self.printed.remove(name).is_some() {
-                say(&format!("{}  removed", padded(&one_line(name), longest)));
+        for id in removed {
+            if let Some(Printed { name, .. }) = self.printed.remove(id) {
+                say(&format!("{}  removed", padded(&one_line(&name), longest)));
             }
         }
         for row in rows {
             let name = padded(&one_line(&row.name), longest);
-            for text in self.printed.entry(row.name.clone()).or_default().news(row, now) {
+            for text in self.printed.entry(row.id.clone()).or_default().news(row, now) {
                 say(&format!("{name}  {:<9}  {text}", row.status.state));
             }
         }
@@ -91,7 +93,7 @@ impl Printed {
     /// Returns the new lines of a task: none, one, or a state and its first failure.
     fn news(&mut self, row: &Row, now: Instant) -> Vec<String> {
         if self.state.is_some_and(|before| row.status.state < before) {
-            *self = Self::default(); // a new task of the same name
+            *self = Self::default(); // a new task of the same id
         }
         let mut news = Vec::new();
         let error = one_line(row.status.err.as_deref().unwrap_or_default());
@@ -130,6 +132,7 @@ impl Printed {
             news.push(note.clone());
         }
         self.note = note;
+        self.name.clone_from(&row.name);
         self.state = Some(row.status.state);
         self.pid = pid;
         self.attempt = row.attempt;

@@ -31,7 +31,7 @@ use columns::{Column, Place, Widths};
 pub struct Table {
     colored: bool,
     widths: Widths,
-    /// For each task, the state in which it was last seen and the number of completed steps.
+    /// For the id of each task, the state in which it was last seen and the number of completed steps.
     steps: BTreeMap<String, (TaskState, u16)>,
 }
 
@@ -52,8 +52,8 @@ impl Table {
     /// Notes the progress of the tasks that have changed. The final state of a task does not show
     /// how far it came, so the table must have seen the states before.
     pub fn look(&mut self, changed: &Changed) {
-        for name in &changed.removed {
-            self.steps.remove(name);
+        for id in &changed.removed {
+            self.steps.remove(id);
         }
         self.note(&changed.rows);
     }
@@ -61,8 +61,8 @@ impl Table {
     fn note(&mut self, rows: &[Row]) {
         for row in rows {
             let state = row.status.state;
-            let (before, steps) = self.steps.entry(row.name.clone()).or_insert((state, 0));
-            // A task in an earlier state is a new task of the same name.
+            let (before, steps) = self.steps.entry(row.id.clone()).or_insert((state, 0));
+            // A task in an earlier state is a new task of the same id.
             let first = if state < *before { 0 } else { *steps };
             (*before, *steps) = (state, bar::steps(state).max(first));
         }
@@ -88,7 +88,7 @@ impl Table {
         }
         let mut lines = Vec::new();
         for (index, row) in rows.iter().enumerate() {
-            let steps = self.steps.get(&row.name).map_or(0, |&(_, steps)| steps);
+            let steps = self.steps.get(&row.id).map_or(0, |&(_, steps)| steps);
             let cells = self.cells(row, steps, now);
             for (&column, cell) in Column::ALL.iter().zip(&cells) {
                 self.widths.want(column, u16::try_from(cell.width()).unwrap_or(u16::MAX));

@@ -30,6 +30,11 @@ export class Agent extends EventTarget {
         return Date.now() + this.#skew;
     }
 
+    /** The name of a task, or its id if it is not known. */
+    name(id) {
+        return this.tasks.get(id)?.Name ?? id;
+    }
+
     /** Follows the agent as long as the page is open. */
     async follow() {
         let hiding;

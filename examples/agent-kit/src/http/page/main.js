@@ -61,6 +61,15 @@ function showAbout() {
     setText(byId("about"), Name ? `version ${Version}${isLive ? `, up ${duration(agent.now() - time(StartedAt))}` : ""}` : "");
 }
 
+let title = "";
+
+/** Shows the open task in the title of the page. */
+function showTitle() {
+    const name = table.open && oneLine(agent.name(table.open));
+    const now = [name, agent.about.Name || "Tasks"].filter(Boolean).join(" · ");
+    if (now !== title) document.title = title = now;
+}
+
 /** Opens the task that the address names. */
 function route() {
     let id = null;
@@ -75,7 +84,7 @@ function route() {
     task = id ? new Task(byId("task"), agent, id, () => (location.hash = "#")) : null;
     byId("task").hidden = !task;
     document.body.classList.toggle("has-task", task !== null);
-    document.title = [id && oneLine(id), agent.about.Name || "Tasks"].filter(Boolean).join(" · ");
+    showTitle();
     table.update();
     task?.focus();
     if (!task && before) byId("table").querySelector("a[tabindex='0']")?.focus();
@@ -97,11 +106,12 @@ function update() {
 
 agent.addEventListener("agent", () => {
     diagram.show(agent.about);
-    document.title ||= agent.about.Name;
+    showTitle();
     showAbout();
 });
 agent.addEventListener("tasks", ({ detail: ids }) => {
     update();
+    showTitle();
     if (!ids || ids.includes(table.open)) task?.changed();
 });
 agent.addEventListener("notices", update);

@@ -29,7 +29,7 @@ export class Task {
 
     constructor(box, agent, id, onClose) {
         [this.#agent, this.#id] = [agent, id];
-        this.#heading = html("h2", { id: "task-heading", tabindex: "-1" }, oneLine(id));
+        this.#heading = html("h2", { id: "task-heading", tabindex: "-1" }, oneLine(agent.name(id)));
         const close = html("button", { type: "button", class: "close", "aria-label": "Close the task", onclick: onClose }, "✕");
         this.#log = new Log(id);
         box.replaceChildren(
