@@ -316,8 +316,12 @@ pub trait Controller: Send {
     ///
     /// # Errors
     ///
-    /// - A temporary error: something is left, and `remove` is called again later.
-    /// - Any other error is logged. `remove` is not called again.
+    /// - A temporary error: something is left. `agent::Driver` calls `remove` again after longer
+    ///   and longer delays, up to the maximum of its back-off. It never gives up, unless the
+    ///   policy has a `remove_deadline`.
+    /// - Any other error, or a panic: the removal has failed. `agent::Driver` ends.
+    ///   `agent::Worker` keeps the task with the error, and calls `remove` on another controller
+    ///   with the next full set of assignments, and after a restart.
     ///
     /// # Cancel safety
     ///

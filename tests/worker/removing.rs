@@ -43,6 +43,42 @@ fn a_removal_with_a_temporary_error_is_retried_until_it_succeeds() {
 }
 
 #[test]
+fn a_removal_is_retried_after_longer_and_longer_delays_up_to_the_maximum() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalDelayed);
+    agent.assign(Vec::new());
+    let removals = || agent.world.calls("t").iter().filter(|call| **call == "remove").count();
+    agent.run(60_000);
+    // After 1, 2, 4, 8, 16, 30 s, each longer or shorter by up to 10 %.
+    let at_first = removals();
+    assert!((5..=7).contains(&at_first), "{at_first}");
+    agent.run(3_600_000);
+    let every_30_s = removals() - at_first;
+    assert!((109..=134).contains(&every_30_s), "{every_30_s}");
+    let view = agent.view("t");
+    assert_eq!(view.snapshot.last_error.as_deref(), Some("it is stuck"));
+    assert_eq!(view.removal_error, None);
+    agent.check();
+}
+
+#[test]
+fn a_removal_that_panics_has_failed_and_is_not_retried_by_time() {
+    let agent = running();
+    agent.world.lock().trouble = Some(Trouble::RemovalPanics);
+    agent.assign(Vec::new());
+    let removals = || agent.world.calls("t").iter().filter(|call| **call == "remove").count();
+    agent.run(3_600_000);
+    assert_eq!(removals(), 1);
+    let error = agent.view("t").removal_error.unwrap();
+    assert!(error.contains("it is broken"), "{error}");
+    agent.world.lock().trouble = None;
+    agent.assign(Vec::new());
+    agent.run(100);
+    assert!(agent.handle.tasks().is_empty());
+    agent.check();
+}
+
+#[test]
 fn a_failed_removal_keeps_its_record_and_is_retried_with_the_next_full_set() {
     let agent = running();
     agent.world.lock().trouble = Some(Trouble::RemovalFails);

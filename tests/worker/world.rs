@@ -98,9 +98,10 @@ pub(crate) enum Trouble {
     ExecutorHangs,
     /// Every update is refused.
     UpdateRefused,
-    /// `remove` fails, for good or with a temporary error.
+    /// `remove` fails for good, with a temporary error, or with a panic.
     RemovalFails,
     RemovalDelayed,
+    RemovalPanics,
     /// `reconcile` fails, or hangs.
     ReconcileFails(&'static str),
     ReconcileHangs,
@@ -475,6 +476,7 @@ impl Controller for Operator {
         match self.world.trouble() {
             Some(Trouble::RemovalFails) => return Err(stuck),
             Some(Trouble::RemovalDelayed) => return Err(stuck.temporary()),
+            Some(Trouble::RemovalPanics) => panic!("it is broken"),
             _ => {}
         }
         self.world.lock().workloads.remove(&self.id);

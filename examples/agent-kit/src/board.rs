@@ -25,6 +25,8 @@ pub struct Row {
     pub attempt: Option<u32>,
     /// When the operation is retried, if it waits for a retry.
     pub retry_at: Option<Instant>,
+    /// Whether the task is being removed.
+    pub is_removing: bool,
     /// Whether the task file has another definition than the running task.
     pub is_redefined: bool,
     /// A note about the task, such as a refused change or a failed removal. Empty in most cases.
@@ -36,9 +38,21 @@ impl Row {
     pub fn new(id: impl Into<String>, status: TaskStatus) -> Self {
         let (since, note) = (Instant::now(), String::new());
         let (id, progress) = (id.into(), None);
-        let (attempt, retry_at, is_redefined) = (None, None, false);
+        let (attempt, retry_at) = (None, None);
+        let (is_removing, is_redefined) = (false, false);
         let name = id.clone();
-        Self { id, name, status, since, progress, attempt, retry_at, is_redefined, note }
+        Self {
+            id,
+            name,
+            status,
+            since,
+            progress,
+            attempt,
+            retry_at,
+            is_removing,
+            is_redefined,
+            note,
+        }
     }
 }
 

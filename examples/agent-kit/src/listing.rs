@@ -131,10 +131,14 @@ impl Listed {
             desired_state: desired_state(view).as_str().to_owned(),
             details,
         };
-        let is_redefined = is_redefined(record);
-        let note = note(&view.snapshot, view.removal_error.as_deref(), is_redefined);
-        Self { task, note }
+        Self { task, note: note_of(view) }
     }
+}
+
+/// Returns why the task is not as wanted, if its status does not show it.
+pub(crate) fn note_of<D: Definition>(view: &TaskView<TaskSpec<D>>) -> String {
+    let TaskView { record, snapshot, removal_error, .. } = view;
+    note(snapshot, removal_error.as_deref(), record.removing, is_redefined(record))
 }
 
 /// Returns when the task was first assigned.

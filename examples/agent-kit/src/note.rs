@@ -12,13 +12,25 @@ pub(crate) fn is_redefined<D: PartialEq>(record: &TaskRecord<TaskSpec<D>>) -> bo
     record.applied.as_ref().is_some_and(|applied| applied.definition.definition != *wanted)
 }
 
-/// Returns why a task is not as wanted, if its status does not show it. Its removal failed, or its
-/// controller refused the definition, or the task ended before its definition changed.
-pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>, is_redefined: bool) -> String {
-    match (removal_error, &snapshot.definition) {
-        (Some(error), _) => format!("cannot be removed: {error}"),
-        (None, DefinitionStatus::Refused(reason)) => format!("its change was refused: {reason}"),
-        (None, _) if is_redefined && snapshot.status.state.is_terminal() => {
+/// Returns why a task is not as wanted, if its status does not show it. Its removal or its change
+/// failed, or its controller refused the definition, or the task ended before its definition
+/// changed.
+pub(crate) fn note(
+    snapshot: &Snapshot,
+    removal_error: Option<&str>,
+    is_removing: bool,
+    is_redefined: bool,
+) -> String {
+    if let Some(error) = removal_error {
+        return format!("cannot be removed: {error}");
+    }
+    match (&snapshot.definition, &snapshot.last_error) {
+        (_, Some(error)) if is_removing => format!("not removed yet, trying again: {error}"),
+        (DefinitionStatus::Refused(reason), _) => format!("its change was refused: {reason}"),
+        (DefinitionStatus::Outdated, Some(error)) => {
+            format!("its change has no effect yet, trying again: {error}")
+        }
+        _ if is_redefined && snapshot.status.state.is_terminal() => {
             let err = snapshot.status.err.as_deref().map(|err| format!("{err}; "));
             format!(
                 "{}it has ended, so its change has no effect: delete it from the file, save, and \
@@ -26,6 +38,6 @@ pub(crate) fn note(snapshot: &Snapshot, removal_error: Option<&str>, is_redefine
                 err.unwrap_or_default()
             )
         }
-        (None, _) => String::new(),
+        _ => String::new(),
     }
 }

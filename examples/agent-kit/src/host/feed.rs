@@ -96,6 +96,7 @@ fn show<D: Definition>(board: &Board, view: View<D>, origin: Instant) {
     let is_redefined = is_redefined(&record);
     let change = |row: &mut Row| {
         row.name = name;
+        row.is_removing = record.removing;
         row.is_redefined = is_redefined;
         step(row, snapshot, removal_error.as_deref(), origin);
     };
@@ -115,7 +116,7 @@ fn step(row: &mut Row, snapshot: Snapshot, removal_error: Option<&str>, origin: 
     if snapshot.status.state != row.status.state {
         row.since = Instant::now();
     }
-    row.note = note(&snapshot, removal_error, row.is_redefined);
+    row.note = note(&snapshot, removal_error, row.is_removing, row.is_redefined);
     row.status = snapshot.status;
     row.progress = snapshot.progress;
     // The snapshot uses the time of the runtime, the row uses that of the program.

@@ -18,8 +18,7 @@ use super::served::App;
 use crate::history::Life;
 use crate::json;
 use crate::kind::TaskExecutor;
-use crate::listing::{Listed, ListedStatus, ListedTask, created_at, desired_state};
-use crate::note::{is_redefined, note};
+use crate::listing::{Listed, ListedStatus, ListedTask, created_at, desired_state, note_of};
 use crate::spec::TaskSpec;
 use crate::stamp;
 use crate::tasks::name;
@@ -110,7 +109,7 @@ impl<E: TaskExecutor> App<E> {
             line: snapshot.progress.clone(),
             attempt: snapshot.attempt.and_then(made).filter(|made| *made > 0),
             next_attempt_at,
-            note: note(snapshot, view.removal_error.as_deref(), is_redefined(&view.record)),
+            note: note_of(view),
         }
     }
 

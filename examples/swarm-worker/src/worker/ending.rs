@@ -47,7 +47,10 @@ pub async fn end_tasks(
         let name = view.record.assignment.definition.definition.name.clone();
         let reason = match view.removal_error {
             Some(error) => error,
-            None if view.has_ended() => "it is not removed yet".to_owned(),
+            None if view.has_ended() => match view.snapshot.last_error {
+                Some(error) => format!("it is not removed yet: {error}"),
+                None => "it is not removed yet".to_owned(),
+            },
             None => "it may still run".to_owned(),
         };
         (name, reason)
