@@ -11,6 +11,7 @@ mod format;
 mod functions;
 mod lex;
 mod parse;
+mod pipeline;
 mod value;
 
 pub use context::{Context, Payload};

@@ -6,7 +6,8 @@ use super::TemplateError;
 use super::context::Payload;
 use super::format::MAX_LEN;
 use super::functions;
-use super::parse::{Block, Node, NodeKind, Operand, Pipeline};
+use super::parse::{Block, Node, NodeKind};
+use super::pipeline::{Operand, Pipeline};
 use super::value::Value;
 
 /// The most that one evaluation may cost, in bytes of its values, so that no template uses up the
