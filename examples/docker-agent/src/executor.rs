@@ -67,9 +67,10 @@ impl DockerExecutorBuilder {
         Self { dependencies: Arc::new(dependencies), ..self }
     }
 
-    /// Secrets and configs are written to files in this directory. It is created if it is missing,
-    /// and must be on a tmpfs of the engine's host, for example below `/run`. Default: no task can
-    /// have secrets or configs.
+    /// Secrets and configs are written to files in this directory, which must be on a tmpfs of the
+    /// engine's host, for example below `/run`. It is created when a task has files, and removed
+    /// with the last of them. Two agents need different directories. Default: no task can have
+    /// secrets or configs.
     #[must_use]
     pub fn with_files(self, dir: impl Into<PathBuf>) -> Self {
         Self { files: Some(dir.into()), ..self }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onward::exec::ControllerError;
 
@@ -14,15 +15,18 @@ use crate::definition::ContainerFile;
 /// The type of a tmpfs in `statfs`.
 const TMPFS: i64 = 0x0102_1994;
 
-/// The directory in which all tasks have theirs.
+/// The directory in which all tasks have theirs. It exists while a task has files.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     root: PathBuf,
+    /// Held while files are written or removed: one removal must not remove the directory in which
+    /// another task gets its files.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Files {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, changing: Arc::default() }
     }
 
     /// The path of a task's file on the host, by the file's place in the definition.
@@ -47,6 +51,7 @@ impl Files {
     ) -> Result<(), ControllerError> {
         let (this, dir) = (self.clone(), self.dir(container));
         let job = move || {
+            let _changing = this.change();
             make_dir(&this.root)?;
             this.check()?;
             make_dir(&dir)?;
@@ -58,12 +63,19 @@ impl Files {
         self.blocking("written", job).await
     }
 
-    /// Removes the files of a task. It is no error if there are none.
+    /// Removes the files of a task, and the directory of all tasks with the last of them. It is no
+    /// error if there are none.
     pub(crate) async fn remove(&self, container: &str) -> Result<(), ControllerError> {
-        let dir = self.dir(container);
-        let job = move || match fs::remove_dir_all(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        let (this, dir) = (self.clone(), self.dir(container));
+        let job = move || {
+            let _changing = this.change();
+            match fs::remove_dir_all(dir) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(_) | Ok(()) => {}
+            }
+            // It stays if another task has files in it, or if its parent belongs to another user.
+            _ = fs::remove_dir(&this.root);
+            Ok(())
         };
         self.blocking("removed", job).await
     }
@@ -79,6 +91,10 @@ impl Files {
             Err(error) => Err(error),
         };
         self.blocking("listed", job).await
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks that the directory is in memory, and that no other user can change what is in it.
@@ -171,6 +187,40 @@ mod tests {
         files.remove("web").await.unwrap();
         files.remove("web").await.unwrap();
         assert!(!files.dir("web").exists());
+    }
+
+    #[tokio::test]
+    async fn the_directory_of_all_tasks_is_removed_with_the_last_files() {
+        let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+        let root = parent.path().join("node");
+        let files = Files::new(root.clone());
+        files.write("web", vec![(secret(), Vec::new())]).await.unwrap();
+        files.write("db", vec![(secret(), Vec::new())]).await.unwrap();
+        files.remove("web").await.unwrap();
+        files.remove("without files").await.unwrap();
+        assert!(files.path("db", 0).exists());
+        files.remove("db").await.unwrap();
+        assert!(!root.exists());
+        assert!(parent.path().exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn files_are_written_while_the_last_ones_of_other_tasks_are_removed() {
+        let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+        let files = Files::new(parent.path().join("node"));
+        let tasks = ["a", "b", "c"].map(|name| {
+            let files = files.clone();
+            tokio::spawn(async move {
+                for _ in 0..500 {
+                    files.write(name, vec![(secret(), Vec::new())]).await.unwrap();
+                    assert!(files.path(name, 0).exists());
+                    files.remove(name).await.unwrap();
+                }
+            })
+        });
+        for task in tasks {
+            task.await.unwrap();
+        }
     }
 
     #[tokio::test]

@@ -412,8 +412,7 @@ async fn every_option_of_a_service_reaches_its_container() {
     assert_eq!(ended.state, TaskState::Shutdown);
     life.remove().await;
     docker(&["volume", "rm", "rich-3"]);
-    let files = node.files.path().join("files");
-    assert_eq!(std::fs::read_dir(files).unwrap().count(), 0, "a secret is left");
+    assert!(!node.files.path().join("files").exists(), "a secret or its directory is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onward::TaskState;
@@ -11,6 +12,20 @@ use support::program::{Worker, engine_docker, until};
 use support::swarm::swarm;
 
 const RUNS: [&str; 4] = ["--init", "bb:1", "sleep", "1000"];
+
+/// Makes a config, so that a task has a file in memory. Returns its name.
+fn config(worker: &Worker) -> String {
+    let name = format!("{}-config", worker.name);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    worker.swarm.docker(&["config", "create", &name, file]);
+    name
+}
+
+/// Whether the node has a directory for files in memory.
+fn has_files(worker: &Worker) -> bool {
+    let dir = |memory| Path::new(memory).join("swarm-worker").join(&worker.id);
+    ["/run", "/dev/shm"].into_iter().any(|memory| dir(memory).exists())
+}
 
 #[test]
 fn a_node_is_paused_drained_and_active_again() {
@@ -46,14 +61,17 @@ fn a_node_is_paused_drained_and_active_again() {
 fn a_removed_node_ends_its_tasks_and_says_so() {
     let Some(swarm) = swarm("a_removed_node_ends_its_tasks_and_says_so") else { return };
     let mut worker = Worker::start(&swarm, "removed");
-    let service = worker.create("web", &[&["--replicas", "3"][..], &RUNS].concat());
+    let options = ["--replicas", "3", "--config", &config(&worker)];
+    let service = worker.create("web", &[&options[..], &RUNS].concat());
     swarm.running(&service, 3);
+    assert!(has_files(&worker));
     let began = Instant::now();
     swarm.remove_node(&worker.id);
     assert_eq!(worker.exit().code(), Some(4));
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     let label = format!("label=com.docker.swarm.node.id={}", worker.id);
     assert_eq!(engine_docker(&["ps", "--quiet", "--filter", &label]), "");
+    assert!(!has_files(&worker));
     // A new start says it as well, at once.
     worker.spawn();
     assert_eq!(worker.exit().code(), Some(4));
@@ -63,8 +81,9 @@ fn a_removed_node_ends_its_tasks_and_says_so() {
 fn a_node_leaves_and_joins_again() {
     let Some(swarm) = swarm("a_node_leaves_and_joins_again") else { return };
     let mut worker = Worker::start(&swarm, "leaves");
-    let service = worker.create("web", &RUNS);
+    let service = worker.create("web", &[&["--config", &config(&worker)][..], &RUNS].concat());
     swarm.running(&service, 1);
+    assert!(has_files(&worker));
     let label = format!("label=com.docker.swarm.node.id={}", worker.id);
     assert!(!worker.command(&["leave"]).status.success(), "an agent that runs keeps its key");
     assert!(worker.terminate().success());
@@ -72,6 +91,7 @@ fn a_node_leaves_and_joins_again() {
     let left = worker.command(&["leave"]);
     assert!(left.status.success(), "{left:?}");
     assert_eq!(engine_docker(&["ps", "--all", "--quiet", "--filter", &label]), "");
+    assert!(!has_files(&worker));
     worker.spawn();
     assert!(!worker.exit().success(), "there is no key to run with");
     worker.dismiss_judge();
