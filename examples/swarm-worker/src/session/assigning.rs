@@ -6,17 +6,22 @@ use std::time::Duration;
 use onward::agent::AssignError;
 use onward::agent::policy::Backoff;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 
 use super::end::{End, answer, in_time};
 use super::node::Node;
-use crate::assignments::{Assignments, Changes, apply};
+use crate::assignments::{Assignments, Changes, Gap, apply};
 use crate::wire::AssignmentsRequest;
 use crate::wire::dispatcher_client::DispatcherClient;
 
-/// The delays between attempts to store a message.
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// The longest delay between two attempts.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The delays between attempts to store a message, and between streams.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), LONGEST);
+
+const CALL: &str = "Assignments";
 
 /// Reads the assignments until the session is lost. Notifies `soon` if the node has no tasks any
 /// more: perhaps it was removed from the swarm, and the next heartbeat tells.
@@ -26,44 +31,54 @@ pub(super) async fn read(
     node: Node,
     soon: Arc<Notify>,
 ) -> End {
-    const CALL: &str = "Assignments";
+    let mut failures = 0;
     loop {
+        let began = Instant::now();
         let request = AssignmentsRequest { session_id: session_id.clone() };
-        let mut messages = match answer(CALL, client.assignments(request)).await {
-            Ok(messages) => messages,
+        let gap = match until_gap(&mut client, request, &node, &soon).await {
+            Ok(gap) => gap,
             Err(end) => return end,
         };
-        let mut assignments = Assignments::new();
-        let mut is_first = true;
-        loop {
-            let message = if is_first {
-                match in_time(CALL, messages.message()).await {
-                    Ok(message) => message,
-                    Err(end) => return end,
-                }
-            } else {
-                messages.message().await
-            };
-            let message = match message {
-                Ok(Some(message)) => message,
-                Ok(None) => return End::Lost(format!("{CALL}: the manager closed it")),
-                Err(status) => return End::of(CALL, &status),
-            };
-            let changes = match assignments.read(message) {
-                Ok(changes) => changes,
-                Err(gap) if is_first => return End::Lost(format!("{CALL}: {gap}")),
-                Err(gap) => {
-                    tracing::warn!(error = %gap, "assignments are read again");
-                    break;
-                }
-            };
-            is_first = false;
-            if let Err(end) = store(&changes, &node).await {
-                return end;
-            }
-            if node.tasks.tasks().iter().all(|task| task.record.removing) {
-                soon.notify_one();
-            }
+        if began.elapsed() > LONGEST {
+            failures = 0;
+        }
+        let delay = BACKOFF.delay(failures, 1.0);
+        tracing::warn!(error = %gap, "assignments are read again in {delay:?}");
+        sleep(delay).await;
+        failures = failures.saturating_add(1);
+    }
+}
+
+/// Reads one stream of assignments.
+async fn until_gap(
+    client: &mut DispatcherClient<Channel>,
+    request: AssignmentsRequest,
+    node: &Node,
+    soon: &Notify,
+) -> Result<Gap, End> {
+    let mut messages = answer(CALL, client.assignments(request)).await?;
+    let mut assignments = Assignments::new();
+    let mut is_first = true;
+    loop {
+        let message = if is_first {
+            in_time(CALL, messages.message()).await?
+        } else {
+            messages.message().await
+        };
+        let message = match message {
+            Ok(Some(message)) => message,
+            Ok(None) => return Err(End::Lost(format!("{CALL}: the manager closed it"))),
+            Err(status) => return Err(End::of(CALL, &status)),
+        };
+        let changes = match assignments.read(message) {
+            Ok(changes) => changes,
+            Err(gap) if is_first => return Err(End::Lost(format!("{CALL}: {gap}"))),
+            Err(gap) => return Ok(gap),
+        };
+        is_first = false;
+        store(&changes, node).await?;
+        if node.tasks.tasks().iter().all(|task| task.record.removing) {
+            soon.notify_one();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onward::agent::policy::Backoff;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
@@ -15,25 +15,29 @@ use crate::subscriptions::publish;
 use crate::wire::log_broker_client::LogBrokerClient;
 use crate::wire::{ListenSubscriptionsRequest, SubscriptionMessage};
 
+/// The longest delay between attempts to listen.
+const LONGEST: Duration = Duration::from_secs(8);
+
 /// The delays between attempts to listen.
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(8));
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), LONGEST);
 
 /// Answers subscriptions until the node is removed from the swarm. If the manager stops to send
 /// them, it listens again: a session does not end for that.
 pub(super) async fn serve(mut client: LogBrokerClient<Channel>, node: Node) -> End {
     let mut failures = 0;
     loop {
+        let began = Instant::now();
         match client.listen_subscriptions(ListenSubscriptionsRequest {}).await {
-            Ok(subscriptions) => {
-                failures = 0;
-                answer(subscriptions.into_inner(), &client, &node).await;
-            }
+            Ok(subscriptions) => answer(subscriptions.into_inner(), &client, &node).await,
             // An old manager has no logs.
             Err(status) if status.code() == Code::Unimplemented => std::future::pending().await,
             Err(status) => match End::of("ListenSubscriptions", &status) {
                 End::Removed => return End::Removed,
                 End::Lost(reason) => tracing::debug!(reason, "cannot listen for subscriptions"),
             },
+        }
+        if began.elapsed() > LONGEST {
+            failures = 0;
         }
         sleep(BACKOFF.delay(failures, 1.0)).await;
         failures = failures.saturating_add(1);
