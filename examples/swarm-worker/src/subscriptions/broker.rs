@@ -1,9 +1,14 @@
 //! Publishes log messages to the manager.
 
+use std::time::Duration;
+
 use futures::stream::{self, Stream, StreamExt as _};
 use onward::exec::{ControllerError, LogMessage, LogPublisher, LogPublisherProvider, LogStream};
-use tokio::sync::mpsc;
+use prost::Message as _;
+use time::UtcDateTime;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tonic::transport::Channel;
 
 use crate::status::timestamp;
@@ -15,6 +20,12 @@ const QUEUED: usize = 256;
 
 /// The most lines in one message.
 const LINES: usize = 64;
+
+/// A message with as many bytes gets no more lines. A manager takes messages of up to 4 MiB.
+const BYTES: usize = 1 << 20;
+
+/// How long a manager may take to read the rest of a subscription that has been given up.
+const REST: Duration = Duration::from_secs(5);
 
 /// Publishes logs to a manager, for its subscriptions.
 #[derive(Debug, Clone)]
@@ -31,13 +42,21 @@ impl LogBroker {
 }
 
 /// Publishes to one subscription. When it and the publishers of all tasks are dropped, the manager
-/// gets the end of the subscription.
+/// gets the end of the subscription, if it reads the rest within 5 s.
 #[derive(Debug)]
 pub struct Publisher {
     context: wire::LogContext,
     lines: mpsc::Sender<wire::LogMessage>,
-    /// The call that sends the lines. `None` for the publisher of one task.
-    call: Option<JoinHandle<()>>,
+    /// `None` for the publisher of one task.
+    call: Option<Call>,
+}
+
+/// The call that sends the lines.
+#[derive(Debug)]
+struct Call {
+    ended: JoinHandle<()>,
+    /// The call gets little time when this is dropped.
+    wanted: oneshot::Sender<()>,
 }
 
 impl Publisher {
@@ -62,8 +81,9 @@ impl Publisher {
     pub async fn finish(self) {
         let Self { lines, call, .. } = self;
         drop(lines);
-        if let Some(call) = call {
-            _ = call.await;
+        if let Some(Call { ended, wanted }) = call {
+            _ = ended.await;
+            drop(wanted);
         }
     }
 }
@@ -75,20 +95,30 @@ impl LogPublisherProvider for LogBroker {
         let (lines, queue) = mpsc::channel(QUEUED);
         let mut client = self.client.clone();
         let messages = messages(subscription_id.to_owned(), queue);
-        let call = tokio::spawn(async move {
-            if let Err(status) = client.publish_logs(messages).await {
-                tracing::debug!(%status, "the manager has ended a subscription");
+        let (wanted, given_up) = oneshot::channel::<()>();
+        let too_late = async {
+            _ = given_up.await;
+            sleep(REST).await;
+        };
+        let ended = tokio::spawn(async move {
+            tokio::select! {
+                sent = client.publish_logs(messages) => if let Err(status) = sent {
+                    tracing::debug!(%status, "the manager has ended a subscription");
+                },
+                () = too_late => tracing::debug!("the manager does not read a subscription"),
             }
         });
         let node_id = self.node_id.clone();
         let context = wire::LogContext { node_id, ..wire::LogContext::default() };
-        Ok(Publisher { context, lines, call: Some(call) })
+        Ok(Publisher { context, lines, call: Some(Call { ended, wanted }) })
     }
 }
 
 impl LogPublisher for Publisher {
     async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
         let LogMessage { timestamp: time, stream, data, attributes, .. } = message;
+        // A manager shows an error in place of a line without a time.
+        let time = timestamp(time.unwrap_or_else(UtcDateTime::now));
         let stream = match stream {
             LogStream::Stdout => wire::LogStream::Stdout,
             LogStream::Stderr => wire::LogStream::Stderr,
@@ -101,7 +131,7 @@ impl LogPublisher for Publisher {
         for line in data.split_inclusive(|byte| *byte == b'\n') {
             let line = wire::LogMessage {
                 context: Some(self.context.clone()),
-                timestamp: time.map(timestamp),
+                timestamp: Some(time),
                 stream: stream.into(),
                 data: line.to_vec(),
                 attrs: attrs.clone(),
@@ -120,8 +150,15 @@ fn messages(
 ) -> impl Stream<Item = wire::PublishLogsMessage> {
     stream::unfold(Some((queue, subscription_id)), |state| async {
         let (mut queue, subscription_id) = state?;
-        let mut messages = Vec::new();
-        let close = queue.recv_many(&mut messages, LINES).await == 0;
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let mut next = queue.recv().await;
+        let close = next.is_none();
+        while let Some(line) = next {
+            bytes += line.encoded_len();
+            messages.push(line);
+            let is_full = messages.len() >= LINES || bytes >= BYTES;
+            next = if is_full { None } else { queue.try_recv().ok() };
+        }
         let message =
             wire::PublishLogsMessage { subscription_id: subscription_id.clone(), messages, close };
         Some((message, (!close).then_some((queue, subscription_id))))
