@@ -1,6 +1,8 @@
-//! Reads generic resources from the command line.
+//! Reads generic resources from the command line, and from the engine.
 
 use std::collections::BTreeMap;
+
+use bollard::models::{GenericResources, GenericResourcesInner};
 
 use crate::wire;
 use crate::wire::generic_resource::Resource;
@@ -57,6 +59,32 @@ pub fn parse_generic_resources(
         resources.push(wire::GenericResource { resource: Some(resource) });
     }
     Ok(resources)
+}
+
+/// Reads the generic resources that the engine has, such as `node-generic-resources` of its
+/// `daemon.json`. Incomplete ones are left out.
+pub(super) fn from_engine(resources: GenericResources) -> Vec<wire::GenericResource> {
+    let read = |resource: GenericResourcesInner| {
+        let GenericResourcesInner { named_resource_spec: named, discrete_resource_spec: number } =
+            resource;
+        let named = named.and_then(|named| named.kind.zip(named.value)).map(|(kind, value)| {
+            Resource::NamedResourceSpec(wire::NamedGenericResource { kind, value })
+        });
+        let number = number.and_then(|number| number.kind.zip(number.value));
+        let number = number.map(|(kind, value)| {
+            Resource::DiscreteResourceSpec(wire::DiscreteGenericResource { kind, value })
+        });
+        Some(wire::GenericResource { resource: Some(named.or(number)?) })
+    };
+    resources.into_iter().filter_map(read).collect()
+}
+
+/// Returns the kind of a resource.
+pub(super) fn kind(resource: &wire::GenericResource) -> Option<&str> {
+    Some(match resource.resource.as_ref()? {
+        Resource::NamedResourceSpec(named) => &named.kind,
+        Resource::DiscreteResourceSpec(number) => &number.kind,
+    })
 }
 
 #[cfg(test)]

@@ -1,30 +1,36 @@
 //! Reads what the manager says about the node and the swarm.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
 use tonic::transport::Channel;
 
 use super::end::End;
 use super::node::Node;
 use super::registration::Registration;
-use crate::wire::SessionMessage;
 use crate::wire::dispatcher_client::DispatcherClient;
 use crate::wire::node_spec::Availability;
+use crate::wire::{NodeDescription, SessionMessage};
 
-/// Reads the messages of a session until it is lost. If the certificate changes in a way that the
-/// manager must know, it continues the session with a new description.
+/// Time between two looks at whether the description of the node has changed.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// Reads the messages of a session until it is lost. If the description of the node changes, or its
+/// certificate in a way that the manager must know, it continues the session with that.
 pub(super) async fn read(
     client: DispatcherClient<Channel>,
     mut registration: Registration,
     node: Node,
 ) -> End {
     let mut changes = node.credentials.changes();
+    let mut described = registration.description.clone();
+    let mut looking = Box::pin(look(&node));
     take(&node, &registration.first).await;
     loop {
-        let tls_info = changes.borrow_and_update().tls_info();
-        if registration.tls_info() != Some(&tls_info) {
-            let mut description = registration.description.clone();
-            description.tls_info = Some(tls_info);
-            let id = registration.id.clone();
-            registration = match Registration::open(client.clone(), description, id.clone()).await {
+        described.tls_info = Some(changes.borrow_and_update().tls_info());
+        if registration.description != described {
+            let (new, id) = (described.clone(), registration.id.clone());
+            registration = match Registration::open(client.clone(), new, id.clone()).await {
                 Ok(new) if new.id == id => new,
                 Ok(_) => {
                     return End::Lost("Session: the manager has opened another one".to_owned());
@@ -43,6 +49,21 @@ pub(super) async fn read(
             changed = changes.changed() => if changed.is_err() {
                 return End::Lost("the credentials are gone".to_owned());
             },
+            new = &mut looking => {
+                described = new;
+                looking.set(look(&node));
+            }
+        }
+    }
+}
+
+/// Describes the node after a while. An engine that does not answer is asked again.
+async fn look(node: &Node) -> NodeDescription {
+    loop {
+        sleep(LOOK).await;
+        match node.describe().await {
+            Ok(description) => return description,
+            Err(error) => tracing::debug!("cannot describe this node: {error:#}"),
         }
     }
 }

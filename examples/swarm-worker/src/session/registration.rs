@@ -5,7 +5,7 @@ use tonic::transport::Channel;
 
 use super::end::{End, answer, in_time};
 use crate::wire::dispatcher_client::DispatcherClient;
-use crate::wire::{NodeDescription, NodeTlsInfo, SessionMessage, SessionRequest};
+use crate::wire::{NodeDescription, SessionMessage, SessionRequest};
 
 /// An open session.
 pub(super) struct Registration {
@@ -35,10 +35,5 @@ impl Registration {
             Ok(None) => Err(End::Lost("Session: the manager closed it at once".to_owned())),
             Err(status) => Err(End::of("Session", &status)),
         }
-    }
-
-    /// Returns what the manager knows about the certificate of the node.
-    pub(super) fn tls_info(&self) -> Option<&NodeTlsInfo> {
-        self.description.tls_info.as_ref()
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod authority;
 pub(crate) mod ca;
 pub(crate) mod dispatcher;
+pub(crate) mod fake_engine;
 pub(crate) mod log_broker;
 pub(crate) mod manager;
 pub(crate) mod node;
