@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
-use crate::certificate::{NodeCertificate, Roots};
+use crate::certificate::{CertificateError, NodeCertificate, Roots};
 use crate::connection::{Address, Connection, connect};
 use crate::identity::{self, Identity};
 use crate::issuance::{CertificateRequest, IssueError};
@@ -33,7 +33,7 @@ const ROOTS: Duration = Duration::from_secs(5);
 /// A manager sets the start of the validity to this long before it issues a certificate.
 const BACKDATED: time::Duration = time::Duration::HOUR;
 
-/// How far this machine's clock may be ahead of the manager's without a warning.
+/// How far this machine's clock may be ahead of the manager's.
 const AHEAD: time::Duration = time::Duration::minutes(5);
 
 /// Makes this machine a node of a swarm, and writes its identity into a state directory. Creates the
@@ -68,8 +68,24 @@ pub async fn join(
     blocking(move || identity::check_writable(&probed)).await??;
     let joined = Course { address, token, end: Instant::now() + TRY }.run(availability).await?;
     let stored = joined.clone();
-    blocking(move || stored.store(&dir)).await??;
+    let storing = blocking(move || {
+        stored.store(&dir).inspect_err(|_| {
+            // What was written is no identity. If it cannot be removed, the next join replaces it.
+            _ = identity::forget(&dir);
+        })
+    });
+    let stored = storing.await.and_then(|stored| Ok(stored?));
+    stored.map_err(|error| error.of_listed(joined.node_id()))?;
     Ok(joined)
+}
+
+/// Returns the time of the manager, by a certificate that it has just issued, if this machine's
+/// clock is more than 5 min ahead of it. Then the certificate is valid, but the times of tasks and
+/// logs are wrong, and the certificate seems to expire too early.
+#[must_use]
+pub fn time_behind(certificate: &NodeCertificate, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let issued = certificate.not_before() + BACKDATED;
+    (now - issued > AHEAD).then_some(issued)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -93,16 +109,27 @@ impl Course<'_> {
                 Err(error) => self.pause(error).await?,
             }
         };
+        let identity = self.complete(roots, request, &node_id).await;
+        identity.map_err(|error| error.of_listed(&node_id))
+    }
+
+    /// Gets the certificate of a node that the manager lists.
+    async fn complete(
+        &self,
+        roots: Roots,
+        request: CertificateRequest,
+        node_id: &str,
+    ) -> Result<Identity, JoinError> {
         let certificate = loop {
-            match self.collect(&roots, &request, &node_id).await {
+            match self.collect(&roots, &request, node_id).await {
                 Ok(certificate) => break certificate,
                 Err(error) => self.pause(error).await?,
             }
         };
-        self.check_clock(&certificate)?;
+        let invalid = |error: CertificateError| self.issue(error.into());
+        certificate.check_time(OffsetDateTime::now_utc()).map_err(invalid)?;
         let managers = vec![self.address.to_string()];
-        Identity::new(request.into_key(), certificate, roots, managers)
-            .map_err(|error| self.issue(error.into()))
+        Identity::new(request.into_key(), certificate, roots, managers).map_err(invalid)
     }
 
     /// Waits before the next try, if that can help.
@@ -163,20 +190,6 @@ impl Course<'_> {
         }
         Roots::from_pem(&pem)
             .map_err(|error| JoinError::BadRoots { address: address.clone(), error })
-    }
-
-    /// Checks the clock by the certificate, which was issued a moment ago.
-    fn check_clock(&self, certificate: &NodeCertificate) -> Result<(), JoinError> {
-        let now = OffsetDateTime::now_utc();
-        certificate.check_time(now).map_err(|error| self.issue(error.into()))?;
-        let ahead = now - (certificate.not_before() + BACKDATED);
-        if ahead > AHEAD {
-            warn!(
-                "the clock of this machine is about {} min ahead of the manager's",
-                ahead.whole_minutes()
-            );
-        }
-        Ok(())
     }
 
     fn issue(&self, error: IssueError) -> JoinError {

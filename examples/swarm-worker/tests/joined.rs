@@ -104,6 +104,31 @@ async fn the_program_logs_why_a_join_waits() {
     assert!(error.contains("no leader"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_a_day_ahead_is_told_and_the_node_is_made() {
+    let day = 24 * 3600;
+    let authority = Arc::new(Authority::new());
+    let mut ca = Ca::new(&authority);
+    let issuer = authority.clone();
+    // What a manager issues whose clock is a day behind this one's.
+    ca.status = Box::new(move |(request, node), _| {
+        issued(request, &issuer.worker(request, node, USUAL.start - day..USUAL.end - day))
+    });
+    let manager = FakeManager::start(&authority, &Arc::new(ca));
+    let dir = state();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_swarm-worker"));
+    program.args(["join", "--token", authority.token().expose()]);
+    program.arg(manager.address.to_string()).arg("--state").arg(dir.path());
+    program.env_remove("RUST_LOG");
+    let joining = spawn_blocking(move || program.output().unwrap());
+    let output = timeout(LIMIT, joining).await.expect("the join ends").unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert!(error.contains("and the manager's about"), "{error}");
+    assert!(error.contains("set the clock"), "{error}");
+    Credentials::load(dir.path()).unwrap();
+}
+
 #[tokio::test]
 async fn a_join_waits_for_a_leader_and_for_the_certificate() {
     let joined = joined(|authority, ca| {

@@ -74,6 +74,16 @@ pub enum JoinError {
         /// Why not.
         error: IssueError,
     },
+    /// It failed when the manager had made the node.
+    #[error(
+        "{error}; the manager lists this node, so remove it there: docker node rm --force {node_id}"
+    )]
+    Listed {
+        /// The id of the node, safe to print.
+        node_id: String,
+        /// Why it failed.
+        error: Box<JoinError>,
+    },
     /// The program ends.
     #[error("the program ended before this machine was a node")]
     Interrupted,
@@ -101,6 +111,11 @@ impl JoinError {
         }
     }
 
+    /// Adds that the manager lists the node.
+    pub(super) fn of_listed(self, node_id: &str) -> Self {
+        Self::Listed { node_id: said(node_id), error: Box::new(self) }
+    }
+
     /// Whether another try may help.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
@@ -114,6 +129,7 @@ impl JoinError {
             | Self::Roots { .. }
             | Self::OtherDigest { .. }
             | Self::BadRoots { .. }
+            | Self::Listed { .. }
             | Self::Interrupted
             | Self::TimedOut { .. } => false,
         }
