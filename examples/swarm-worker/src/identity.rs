@@ -11,7 +11,8 @@
 //!
 //! A directory belongs to a node of a swarm if it has a `node.pem`. The key and the certificate are
 //! one file, so they always belong together. Each file is written under another name first, and then
-//! renamed.
+//! renamed. If both files with certificates change, `root.pem` has the old and the new roots until
+//! `node.pem` is written.
 
 mod error;
 mod files;
@@ -81,8 +82,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be written. The directory then has what it had before, or a new root
-    /// beside the old certificate.
+    /// Fails if a file cannot be written. The directory then has the old certificate or the new one,
+    /// and at least the root that has issued it.
     pub fn store(&self, dir: &Path) -> Result<(), IdentityError> {
         files::store(dir, self)
     }

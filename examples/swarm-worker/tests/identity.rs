@@ -4,16 +4,15 @@
 
 mod support;
 
-use std::ffi::CString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
 use std::sync::Arc;
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use support::authority::{Authority, USUAL};
-use support::ca::Ca;
+use support::ca::{Ca, Reply};
 use support::manager::FakeManager;
+use support::small_disk::SmallDisk;
 use support::state::state;
 use swarm_worker::certificate::{NodeCertificate, Roots};
 use swarm_worker::credentials::Credentials;
@@ -196,42 +195,12 @@ fn leaving_removes_every_file_also_unfinished_ones() {
     assert_eq!(left, ["tasks.redb"]);
 }
 
-/// A disk of 256 KiB.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn new() -> Self {
-        let dir = state();
-        let options = CString::from(c"size=256k,mode=700");
-        mount(c"small", dir.path(), c"tmpfs", MountFlags::empty(), options.as_c_str()).unwrap();
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn fill(&self) {
-        let _full = fs::write(self.path().join("filler"), vec![0; 1 << 20]).unwrap_err();
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.path().join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = unmount(self.path(), UnmountFlags::DETACH);
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_is_noticed_before_a_manager_is_asked() {
     let authority = Arc::new(Authority::new());
     let ca = Arc::new(Ca::new(&authority));
     let manager = FakeManager::start(&authority, &ca);
-    let disk = SmallDisk::new();
+    let disk = SmallDisk::new(256);
     disk.fill();
     let token = authority.token();
     let error =
@@ -243,11 +212,35 @@ async fn a_full_disk_is_noticed_before_a_manager_is_asked() {
 }
 
 #[tokio::test]
+async fn a_disk_that_fills_up_during_a_join_has_no_part_of_an_identity() {
+    let authority = Arc::new(Authority::new());
+    let disk = Arc::new(SmallDisk::new(256));
+    let mut ca = Ca::new(&authority);
+    let usual = std::mem::replace(&mut ca.status, Box::new(|_, _| Reply::Never));
+    let filled = Arc::clone(&disk);
+    ca.status = Box::new(move |request, count| {
+        if count == 0 {
+            filled.fill();
+        }
+        usual(request, count)
+    });
+    let manager = FakeManager::start(&authority, &Arc::new(ca));
+    let token = authority.token();
+    let joining = join(&manager.address, &token, disk.path(), Availability::Active);
+    let error = joining.await.unwrap_err().to_string();
+    assert!(error.contains("No space left on device"), "{error}");
+    assert!(error.contains("docker node rm --force fakenode"), "{error}");
+    disk.free();
+    assert_eq!(disk.path().read_dir().unwrap().count(), 0);
+    join(&manager.address, &token, disk.path(), Availability::Active).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_renewal_on_a_full_disk_is_used_and_stored_later() {
     let authority = Arc::new(Authority::new());
     let ca = Arc::new(Ca::new(&authority));
     let manager = FakeManager::start(&authority, &ca);
-    let disk = SmallDisk::new();
+    let disk = SmallDisk::new(256);
     join(&manager.address, &authority.token(), disk.path(), Availability::Active).await.unwrap();
     let credentials = Credentials::load(disk.path()).unwrap();
     let old = credentials.identity().certificate().pem();
@@ -261,4 +254,24 @@ async fn a_renewal_on_a_full_disk_is_used_and_stored_later() {
     let managers = vec![WeightedPeer { peer, weight: 1 }];
     credentials.observe(&SessionMessage { managers, ..Default::default() }).await;
     assert_eq!(Identity::load(disk.path()).unwrap().certificate().pem(), new);
+}
+
+#[test]
+fn a_new_root_and_a_new_certificate_are_stored_so_that_each_step_leaves_a_whole_identity() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let dir = state();
+    let (before, after) = (node(&old, USUAL), node(&new, USUAL));
+    before.store(dir.path()).unwrap();
+    // The certificate cannot be written, and the root can.
+    let path = dir.path().join(NODE);
+    mount_bind(&path, &path).unwrap();
+    let stored = after.store(dir.path());
+    unmount(&path, UnmountFlags::DETACH).unwrap();
+    assert!(stored.unwrap_err().to_string().contains(NODE));
+    let read = Identity::load(dir.path()).unwrap();
+    assert_eq!(read.certificate().pem(), before.certificate().pem());
+    after.store(dir.path()).unwrap();
+    let read = Identity::load(dir.path()).unwrap();
+    assert_eq!(read.certificate().pem(), after.certificate().pem());
+    assert_eq!(read.roots().pem(), after.roots().pem());
 }

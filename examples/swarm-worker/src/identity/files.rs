@@ -58,12 +58,23 @@ pub(super) fn load(dir: &Path) -> Result<Identity, IdentityError> {
 }
 
 /// Writes the files, that which makes the directory one of a node last.
+///
+/// A new root beside an old certificate could be no whole identity. So the old root stays until the
+/// new certificate is there.
 pub(super) fn store(dir: &Path, identity: &Identity) -> Result<(), IdentityError> {
     remove_unfinished(dir)?;
-    write(dir, ROOT, identity.roots.pem())?;
+    let roots = identity.roots.pem();
+    let before = if exist(dir) { read(&dir.join(ROOT)).unwrap_or_default() } else { None };
+    let before = before.filter(|before| before.as_bytes() != roots);
+    match &before {
+        None => write(dir, ROOT, roots)?,
+        Some(before) if before.contains(&*String::from_utf8_lossy(roots)) => {}
+        Some(before) => write(dir, ROOT, &[roots, b"\n", before.as_bytes()].concat())?,
+    }
     write(dir, MANAGERS, identity.managers.join("\n").as_bytes())?;
     let node = format!("{}{}", identity.key.expose_pem(), identity.certificate.pem());
-    write(dir, NODE, node.as_bytes())
+    write(dir, NODE, node.as_bytes())?;
+    if before.is_some() { write(dir, ROOT, roots) } else { Ok(()) }
 }
 
 /// Writes as much as an identity can have, and removes it.

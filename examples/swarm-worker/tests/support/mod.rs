@@ -9,6 +9,7 @@ pub(crate) mod log_broker;
 pub(crate) mod manager;
 pub(crate) mod node;
 pub(crate) mod program;
+pub(crate) mod small_disk;
 pub(crate) mod state;
 pub(crate) mod swarm;
 pub(crate) mod worker;

@@ -1,5 +1,7 @@
 //! A worker in the process of the test, and a fake manager for it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,9 +25,10 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 
 use super::authority::{Authority, USUAL};
+use super::ca::Ca;
 use super::dispatcher::Dispatcher;
 use super::log_broker::Logs;
-use super::manager::FakeManager;
+use super::manager::{FakeManager, ca_routes};
 use super::state::state;
 
 /// The node of the tests.
@@ -40,9 +43,19 @@ pub(crate) struct Manager {
 
 impl Manager {
     pub(crate) fn start(authority: &Authority) -> Self {
+        Self::start_beside(authority, Routes::default())
+    }
+
+    /// A manager that issues certificates, too.
+    pub(crate) fn start_with_ca(authority: &Authority, ca: &Arc<Ca>) -> Self {
+        Self::start_beside(authority, ca_routes(ca))
+    }
+
+    fn start_beside(authority: &Authority, routes: Routes) -> Self {
         let (dispatcher, service) = Dispatcher::new();
         let (logs, log_service) = Logs::new();
-        let routes = Routes::new(DispatcherServer::new(service))
+        let routes = routes
+            .add_service(DispatcherServer::new(service))
             .add_service(LogBrokerServer::new(log_service));
         let server = FakeManager::start_as(authority, authority.manager(USUAL), routes);
         Self { dispatcher, logs, server }
@@ -56,14 +69,22 @@ impl Manager {
 /// A state directory of a node that knows these managers.
 pub(crate) fn joined(authority: &Authority, managers: &[Address]) -> TempDir {
     let dir = state();
+    joined_in(dir.path(), authority, managers);
+    dir
+}
+
+/// Makes a directory one of a node that knows these managers.
+pub(crate) fn joined_in(dir: &Path, authority: &Authority, managers: &[Address]) {
+    if !dir.exists() {
+        DirBuilder::new().mode(0o700).create(dir).unwrap();
+    }
     let key = PrivateKey::generate().unwrap();
     let request = key.request().unwrap();
     let certificate = authority.worker(request.as_bytes(), NODE, USUAL);
     let certificate = NodeCertificate::from_pem(certificate.as_bytes()).unwrap();
     let roots = Roots::from_pem(authority.pem().as_bytes()).unwrap();
     let managers = managers.iter().map(ToString::to_string).collect();
-    Identity::new(key, certificate, roots, managers).unwrap().store(dir.path()).unwrap();
-    dir
+    Identity::new(key, certificate, roots, managers).unwrap().store(dir).unwrap();
 }
 
 /// A worker that runs nothing.
