@@ -168,6 +168,15 @@ pub(crate) fn check_writable(dir: &Path) -> Result<(), IdentityError> {
     files::check_writable(dir)
 }
 
+/// Replaces a file of a state directory, so that after a crash it has the old or the new content.
+///
+/// # Errors
+///
+/// Fails if it cannot be written. It is unchanged then.
+pub(crate) fn write_file(dir: &Path, name: &str, content: &[u8]) -> Result<(), IdentityError> {
+    files::write(dir, name, content)
+}
+
 /// Removes the key, the certificate, the roots and the managers from a state directory. Does
 /// nothing if they do not exist.
 ///

@@ -1,7 +1,7 @@
 //! Makes the executor that the arguments of `run` name, and stores those arguments for `leave`.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use agent_kit::state::State;
@@ -10,11 +10,11 @@ use docker_agent::engine::Engine;
 use docker_agent::files;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use super::arguments::{RuntimeArguments, RuntimeKind};
 use crate::dependencies::SwarmDependencies;
 use crate::description::NodeSettings;
+use crate::identity;
 use crate::runtime::{Commands, SwarmExecutor};
 use crate::task::SwarmTask;
 
@@ -78,15 +78,12 @@ pub(super) fn store(node_id: &str, arguments: &RuntimeArguments, dir: &Path) -> 
     }
     arguments.commands = arguments.commands.map(std::path::absolute).transpose()?;
     let last = LastRun { node_id: node_id.to_owned(), arguments };
-    let path = dir.join(FILE);
-    let write = || {
-        let mut file = NamedTempFile::new_in(dir)?;
-        file.write_all(&serde_json::to_vec_pretty(&last)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        io::Result::Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    let json = serde_json::to_vec_pretty(&last)?;
+    // A full disk does not prevent a `run` like the last one.
+    if fs::read(dir.join(FILE)).is_ok_and(|stored| stored == json) {
+        return Ok(());
+    }
+    Ok(identity::write_file(dir, FILE, &json)?)
 }
 
 /// Reads what the last `run` has stored. `None` if there was no `run`.
@@ -96,7 +93,11 @@ pub(super) fn load(dir: &Path) -> anyhow::Result<Option<LastRun>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
-            format!("{}: damaged; `run` once, which writes it again", path.display())
+            format!(
+                "{}: it is damaged, or a newer version has written it; use that version, or `run` \
+                 once, which writes the file again",
+                path.display()
+            )
         }),
     }
 }

@@ -123,7 +123,7 @@ fn exposed(found: &Metadata) -> Option<String> {
 }
 
 /// Replaces a file, so that after a crash it has the old or the new content.
-fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), IdentityError> {
+pub(super) fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), IdentityError> {
     let path = dir.join(name);
     let replace = || {
         // With the mode 600.
