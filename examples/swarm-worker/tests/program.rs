@@ -150,6 +150,36 @@ async fn tasks_survive_the_worker_and_end_when_it_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_goes_on_when_only_the_labels_of_its_service_change() {
+    let authority = Authority::new();
+    let mut manager = Manager::start(&authority);
+    let dir = joined(&authority, &[manager.address()]);
+    let _program = Program::run(dir.path());
+    let opened = manager.dispatcher.open("one", vec![update(talk("a"))]).await;
+    manager.dispatcher.until("a", RUNNING).await;
+    let before = pids(dir.path());
+    let wire::assignment::Item::Task(mut labeled) = talk("a") else { panic!("no task") };
+    let annotations = labeled.service_annotations.as_mut().unwrap();
+    annotations.labels.insert("team".to_owned(), "blue".to_owned());
+    let changes = vec![update(wire::assignment::Item::Task(labeled)), update(talk("b"))];
+    opened.assignments.send(Ok(incremental("1", "2", changes))).unwrap();
+    let mut states = Vec::new();
+    let mut runs = false;
+    while !runs {
+        for update in manager.dispatcher.statuses.next().await.updates {
+            let state = update.status.unwrap().state;
+            runs |= (&*update.task_id, state) == ("b", RUNNING);
+            if update.task_id == "a" {
+                states.push(state);
+            }
+        }
+    }
+    assert!(states.iter().all(|state| *state == RUNNING), "{states:?}");
+    let now = pids(dir.path());
+    assert!(before.iter().all(|pid| now.contains(pid)), "{before:?} {now:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_node_ends_its_tasks_and_the_program() {
     let authority = Authority::new();
     let mut manager = Manager::start(&authority);

@@ -77,6 +77,27 @@ fn an_update_that_fails_is_rolled_back_by_the_manager() {
 }
 
 #[test]
+fn new_labels_of_a_service_replace_no_task_and_reach_the_next_one() {
+    let Some(swarm) = swarm("new_labels_of_a_service_replace_no_task_and_reach_the_next_one")
+    else {
+        return;
+    };
+    let worker = Worker::start(&swarm, "labels");
+    let how = ["--label", "team=blue", "--env", r#"TEAM={{index .Service.Labels "team"}}"#];
+    let service = worker.create("web", &[&how[..], &RUNS].concat());
+    let first = swarm.running(&service, 1);
+    assert!(has_variable(&first[0], "TEAM=blue"));
+    swarm.docker(&["service", "update", "--detach", "--label-add", "team=red", &service]);
+    swarm.docker(&["service", "scale", "--detach", &format!("{service}=2")]);
+    let both = swarm.running(&service, 2);
+    assert!(ids(&first).is_subset(&ids(&both)));
+    for task in both {
+        let team = if task.id() == first[0].id() { "TEAM=blue" } else { "TEAM=red" };
+        assert!(has_variable(&task, team), "{task:?}");
+    }
+}
+
+#[test]
 fn a_forced_update_replaces_tasks_that_have_not_changed() {
     let Some(swarm) = swarm("a_forced_update_replaces_tasks_that_have_not_changed") else { return };
     let worker = Worker::start(&swarm, "forced");
