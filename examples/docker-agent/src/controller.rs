@@ -172,7 +172,7 @@ impl DockerController {
                 image: image.clone(),
                 platform: platform.clone(),
                 credentials: shared.dependencies.credentials(&self.container.task, image)?,
-                is_retried: shared.retries_pulls,
+                is_retried: shared.retries,
             };
             self.pull = Some(Pull::begin(shared.engine.clone(), request, self.progress.clone()));
         }

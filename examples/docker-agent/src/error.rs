@@ -21,6 +21,8 @@ pub(crate) const NOT_FOUND: u16 = 404;
 pub(crate) const CONFLICT: u16 = 409;
 /// The client asks too often.
 const TOO_MANY_REQUESTS: u16 = 429;
+/// The engine is not ready.
+const UNAVAILABLE: u16 = 503;
 
 /// The HTTP status, if the engine has answered with one.
 pub(crate) fn status(error: &ClientError) -> Option<u16> {
@@ -41,11 +43,28 @@ pub(crate) fn is_not_found(error: &ClientError) -> bool {
 /// temporary: the engine has an error of its own (5xx), cannot be reached, or has not answered in
 /// a way that is understood. Then nothing is known about the container, so no task ends by it.
 pub(crate) fn failed(what: impl Into<Cow<'static, str>>, error: ClientError) -> ControllerError {
+    told(what.into(), error, is_refusal)
+}
+
+/// The same for a task that a scheduler replaces: an error of the engine's own is final, too.
+pub(crate) fn failed_once(
+    what: impl Into<Cow<'static, str>>,
+    error: ClientError,
+) -> ControllerError {
+    let is_final = |status| is_refusal(status) || (status >= 500 && status != UNAVAILABLE);
+    told(what.into(), error, is_final)
+}
+
+fn told(
+    what: Cow<'static, str>,
+    error: ClientError,
+    is_final: impl Fn(u16) -> bool,
+) -> ControllerError {
     let failed = ControllerError::new(what);
     if let ClientError::DockerResponseServerError { status_code: status, message } = error {
         let message = message.trim_end().to_owned();
         let failed = failed.with_source(EngineError { status, message });
-        return if is_refusal(status) { failed } else { failed.temporary() };
+        return if is_final(status) { failed } else { failed.temporary() };
     }
     failed.with_source(error).temporary()
 }
@@ -69,9 +88,13 @@ mod tests {
 
     use super::*;
 
-    fn answer(status_code: u16) -> ControllerError {
+    fn error(status_code: u16) -> ClientError {
         let message = "because\n".to_owned();
-        failed("x", ClientError::DockerResponseServerError { status_code, message })
+        ClientError::DockerResponseServerError { status_code, message }
+    }
+
+    fn answer(status_code: u16) -> ControllerError {
+        failed("x", error(status_code))
     }
 
     #[test]
@@ -83,6 +106,15 @@ mod tests {
             assert!(answer(status).is_temporary(), "{status}");
         }
         assert_eq!(format!("{:#}", answer(404)), "x: because");
+    }
+
+    #[test]
+    fn only_an_engine_that_is_not_ready_is_asked_twice_for_a_task_that_is_replaced() {
+        for (status, is_temporary) in [(400, false), (500, false), (429, true), (503, true)] {
+            let failed = failed_once("x", error(status));
+            assert_eq!(failed.is_temporary(), is_temporary, "{status}");
+        }
+        assert!(failed_once("x", ClientError::RequestTimeoutError).is_temporary());
     }
 
     #[test]

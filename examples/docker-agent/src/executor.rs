@@ -1,12 +1,14 @@
 //! `DockerExecutor`, which makes the controllers of container tasks and finds the rests of
 //! tasks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_kit::TaskExecutor;
+use bollard::errors::Error as ClientError;
 use bollard::query_parameters::ListContainersOptions;
 use onward::TaskStatus;
 use onward::exec::{Assignment, ControllerError, Executor, LogPublisher, LogSubscriptionOptions};
@@ -17,7 +19,7 @@ use crate::controller::DockerController;
 use crate::definition::DockerDefinition;
 use crate::dependencies::{Dependencies, NoDependencies};
 use crate::engine::Engine;
-use crate::error::unanswered;
+use crate::error::{failed, failed_once, unanswered};
 use crate::events::Events;
 use crate::files::Files;
 use crate::jobs::Jobs;
@@ -45,7 +47,18 @@ pub(crate) struct Shared {
     /// Held while networks are looked for and made.
     pub(crate) new_networks: Mutex<()>,
     pub(crate) has_port_doubles: bool,
-    pub(crate) retries_pulls: bool,
+    pub(crate) retries: bool,
+}
+
+impl Shared {
+    /// The error of a request that makes or starts a container.
+    pub(crate) fn failed(
+        &self,
+        what: impl Into<Cow<'static, str>>,
+        error: ClientError,
+    ) -> ControllerError {
+        if self.retries { failed(what, error) } else { failed_once(what, error) }
+    }
 }
 
 /// The settings of a [`DockerExecutor`].
@@ -56,7 +69,7 @@ pub struct DockerExecutorBuilder {
     files: Option<PathBuf>,
     dependencies: Arc<dyn Dependencies>,
     has_port_doubles: bool,
-    retries_pulls: bool,
+    retries: bool,
 }
 
 impl DockerExecutorBuilder {
@@ -83,18 +96,18 @@ impl DockerExecutorBuilder {
         Self { has_port_doubles: doubles, ..self }
     }
 
-    /// Whether a pull is tried again if the registry cannot be reached, or has an error of its own.
-    /// Otherwise the task is rejected, so that a scheduler can make another one, perhaps on another
-    /// node. Default: it is tried again.
+    /// Whether a task waits if a registry cannot be reached, or if the engine has an error of its own
+    /// when it makes or starts a container. Otherwise the task ends, so that a scheduler can make
+    /// another one, perhaps on another node. Default: it waits, and tries again.
     #[must_use]
-    pub fn with_pull_retries(self, retries: bool) -> Self {
-        Self { retries_pulls: retries, ..self }
+    pub fn with_retries(self, retries: bool) -> Self {
+        Self { retries, ..self }
     }
 
     /// The executor.
     #[must_use]
     pub fn build(self) -> DockerExecutor {
-        let Self { engine, agent, files, dependencies, has_port_doubles, retries_pulls } = self;
+        let Self { engine, agent, files, dependencies, has_port_doubles, retries } = self;
         DockerExecutor(Arc::new(Shared {
             events: Events::new(engine.clone(), agent.clone()),
             jobs: Jobs::default(),
@@ -105,7 +118,7 @@ impl DockerExecutorBuilder {
             agent,
             dependencies,
             has_port_doubles,
-            retries_pulls,
+            retries,
         }))
     }
 }
@@ -121,7 +134,7 @@ impl DockerExecutor {
             files: None,
             dependencies: Arc::new(NoDependencies),
             has_port_doubles: false,
-            retries_pulls: true,
+            retries: true,
         }
     }
 

@@ -11,7 +11,7 @@ use onward::exec::ControllerError;
 use crate::container::{Container, Found};
 use crate::create::{endpoint, is_builtin};
 use crate::definition::{Network, Subnet};
-use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
+use crate::error::{CONFLICT, is_not_found, status, unanswered};
 use crate::executor::Shared;
 use crate::labels;
 
@@ -34,7 +34,8 @@ impl Container {
                 Err(error) if status(&error) == Some(CONFLICT) => {}
                 Err(error) => {
                     let Network { name, .. } = network;
-                    return Err(failed(format!("the network {name:?} cannot be created"), error));
+                    let what = format!("the network {name:?} cannot be created");
+                    return Err(self.shared.failed(what, error));
                 }
             }
         }
@@ -62,7 +63,8 @@ impl Container {
             };
             let client = self.shared.engine.client().await?;
             client.connect_network(&id, request).await.map_err(|error| {
-                failed(format!("the container cannot be connected to the network {name:?}"), error)
+                let what = format!("the container cannot be connected to the network {name:?}");
+                self.shared.failed(what, error)
             })?;
         }
         Ok(())

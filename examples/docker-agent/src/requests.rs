@@ -80,7 +80,7 @@ impl Container {
             Err(error) if status(&error) == Some(CONFLICT) => {
                 self.resolve_conflict(&name, error).await
             }
-            Err(error) => Err(failed("the container cannot be created", error)),
+            Err(error) => Err(self.shared.failed("the container cannot be created", error)),
         }
     }
 
@@ -117,7 +117,7 @@ impl Container {
             return Ok(());
         };
         let is_going = status(&error) == Some(CONFLICT);
-        let failed = failed("starting container failed", error);
+        let failed = self.shared.failed("starting container failed", error);
         match self.shared.inspect(&found.id).await? {
             None => Err(removed_by_someone().with_source(failed)),
             Some(_) if is_going => Err(failed.temporary()),

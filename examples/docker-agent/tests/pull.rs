@@ -135,7 +135,7 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     gone.remove().await;
 
     // Unless a scheduler is to know at once.
-    let at_once = DockerExecutor::builder(own.engine(), "pull").with_pull_retries(false).build();
+    let at_once = DockerExecutor::builder(own.engine(), "pull").with_retries(false).build();
     let gone = Life::begin(&at_once, "no-retry", DockerDefinition::new("localhost:1/web:1"));
     let status = gone.ends().await;
     assert_eq!(status.state, TaskState::Rejected, "{status:?}");

@@ -77,8 +77,9 @@ impl SwarmExecutor {
     /// An image that the engine has is not pulled again. So an image with a digest, which the
     /// manager adds to the tag if it can, is always the one of the service. Without a digest, it is
     /// the one that the engine has. SwarmKit's agent tries to pull such an image each time, and
-    /// falls back to the engine's. A task whose image cannot be pulled is rejected, as SwarmKit's
-    /// agent does, so that the manager can try another node.
+    /// falls back to the engine's. A task whose image cannot be pulled is rejected, and one whose
+    /// container the engine cannot start fails, as with SwarmKit's agent. So the manager can make
+    /// another task, perhaps on another node.
     #[must_use]
     pub fn docker(
         engine: Engine,
@@ -90,7 +91,7 @@ impl SwarmExecutor {
         let executor = DockerExecutor::builder(engine.clone(), node_id)
             .with_dependencies(dependencies.clone())
             .with_files(files)
-            .with_pull_retries(false)
+            .with_retries(false)
             .build();
         Self::with(Runtime::Docker(engine, executor), settings, dependencies)
     }

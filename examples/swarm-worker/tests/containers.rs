@@ -416,6 +416,86 @@ async fn every_option_of_a_service_reaches_its_container() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_container_has_the_privileges_and_labels_of_its_service() {
+    use wire::privileges::{AppArmorOpts, SeLinuxContext, SeccompOpts};
+    let Some(node) = Node::start("privileges").await else { return };
+    let mut task = node.task("allowed", "sleep 1000");
+    let options = spec(&mut task);
+    options.capability_add = list(["CAP_CHOWN"]);
+    options.capability_drop = list(["ALL"]);
+    options.labels = map([("empty", ""), ("odd =\u{e4}\"\\", " =\n{{.Node.ID}}"), ("", "no key")]);
+    let level = "s0:c1,c2".to_owned();
+    options.privileges = Some(wire::Privileges {
+        credential_spec: None,
+        selinux_context: Some(SeLinuxContext { level, ..SeLinuxContext::default() }),
+        seccomp: Some(SeccompOpts {
+            mode: 2,
+            profile: br#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_vec(),
+        }),
+        apparmor: Some(AppArmorOpts { mode: 1 }),
+        no_new_privileges: true,
+    });
+    let life = node.begin(&task);
+    let id = life.runs().await.container_status.unwrap().container_id;
+    let found = inspect(&id);
+    let expected = [
+        "no-new-privileges",
+        "seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}",
+        "apparmor=unconfined",
+        "label=level:s0:c1,c2",
+    ];
+    assert_eq!(found.pointer("/HostConfig/SecurityOpt"), Some(&json!(expected)));
+    let labels = found.pointer("/Config/Labels").unwrap();
+    for (key, value) in [("empty", ""), ("odd =\u{e4}\"\\", " =\n{{.Node.ID}}"), ("", "no key")] {
+        assert_eq!(labels[key], json!(value), "{labels}");
+    }
+    let seen = exec(
+        &id,
+        "0",
+        "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/1/status | tr -s '\\t\\n' '  '",
+    );
+    assert_eq!(seen.trim(), "CapEff: 0000000000000001 NoNewPrivs: 1 Seccomp: 2");
+    life.shut_down().await;
+    life.remove().await;
+
+    let mut task = node.task("malformed", "sleep 1000");
+    spec(&mut task).privileges = Some(wire::Privileges {
+        seccomp: Some(SeccompOpts { mode: 2, profile: b"nonsense".to_vec() }),
+        ..wire::Privileges::default()
+    });
+    let life = node.begin(&task);
+    let status = life.until("ended", |status| status.state.is_terminal()).await;
+    assert_eq!(status.state, TaskState::Failed, "{status:?}");
+    assert!(status.err.as_ref().unwrap().contains("seccomp"), "{status:?}");
+    life.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_in_use_fails_its_task() {
+    let Some(node) = Node::start("ports").await else { return };
+    let task = |id: &str| {
+        let mut task = node.task(id, "sleep 1000");
+        let port = wire::PortConfig {
+            target_port: 80,
+            published_port: 18_083,
+            publish_mode: wire::port_config::PublishMode::Host.into(),
+            ..wire::PortConfig::default()
+        };
+        task.endpoint = Some(wire::Endpoint { ports: vec![port], ..wire::Endpoint::default() });
+        node.begin(&task)
+    };
+    let first = task("first");
+    first.runs().await;
+    let second = task("second");
+    let status = second.until("ended", |status| status.state.is_terminal()).await;
+    assert_eq!(status.state, TaskState::Failed, "{status:?}");
+    assert!(status.err.as_ref().unwrap().contains("port is already allocated"), "{status:?}");
+    second.remove().await;
+    first.shut_down().await;
+    first.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_waits_for_its_secret_after_a_restart_too() {
     let Some(mut node) = Node::start("waits").await else { return };
     let mut task = node.task("waits", "cp /run/secrets/key /tmp/seen; sleep 1000");
