@@ -231,7 +231,7 @@ mod tests {
             "Settings": { "Args": [], "Devices": [], "Env": [], "Mounts": [] },
             "Config": {
                 "Args": { "Description": "", "Name": "", "Settable": null, "Value": null },
-                "Description": "", "Documentation": "", "DockerVersion": "20.10.24", "Env": [],
+                "Description": "", "Documentation": "", "DockerVersion": "20.10.24", "Env": null,
                 "Entrypoint": ["/plugin"], "IpcHost": false, "PidHost": false, "WorkDir": "",
                 "Interface": { "Socket": "plugin.sock", "Types": [interface] },
                 "Linux": { "AllowAllDevices": false, "Capabilities": null, "Devices": null },

@@ -1,6 +1,7 @@
 //! A worker that is killed while it renews its certificate again and again.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
@@ -16,12 +17,12 @@ use std::time::Duration;
 
 use support::authority::Authority;
 use support::ca::Ca;
-use support::dispatcher::first;
+use support::dispatcher::{LIMIT, first};
 use support::worker::{Manager, NODE, joined};
 use swarm_worker::credentials::Credentials;
 use swarm_worker::wire::issuance_status::State;
 use swarm_worker::wire::{Certificate, IssuanceStatus, Node, SessionMessage};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How often the worker is killed. Default: 5.
 fn kills() -> u32 {
@@ -58,18 +59,19 @@ async fn a_worker_that_is_killed_during_renewals_always_has_one_whole_identity()
         let mut worker = run(dir.path());
         let id = number.to_string();
         let mut opened = manager.dispatcher.open(&id, vec![]).await;
-        let first = ca.issued();
+        let before = ca.issued();
         // At any moment of the first renewals.
         let moment = Duration::from_micros(u64::from(number) * 37_919 % 150_000);
-        let mut end = None;
+        let (began, mut end) = (Instant::now(), None);
         while end.is_none_or(|end| Instant::now() < end) {
+            assert!(began.elapsed() < LIMIT, "no renewal within {LIMIT:?}");
             _ = opened.session.send(Ok(rotate(&id)));
             // A rotation has the worker open its session again.
             if let Some((_, session)) = manager.dispatcher.sessions.now() {
-                session.send(Ok(support::dispatcher::first(&id))).unwrap();
+                session.send(Ok(first(&id))).unwrap();
                 opened.session = session;
             }
-            if end.is_none() && ca.issued() > first {
+            if end.is_none() && ca.issued() > before {
                 end = Some(Instant::now() + moment);
             }
             sleep(Duration::from_millis(1)).await;
@@ -84,11 +86,13 @@ async fn a_worker_that_is_killed_during_renewals_always_has_one_whole_identity()
     // Nothing is left of a file that was being written.
     let mut worker = run(dir.path());
     let opened = manager.dispatcher.open("last", vec![]).await;
-    let mut changes = opened.session.send(Ok(rotate("last"))).is_ok();
-    while changes {
-        sleep(Duration::from_millis(20)).await;
-        changes = names(dir.path()).iter().any(|name| name.starts_with(".identity-"));
-    }
+    opened.session.send(Ok(rotate("last"))).unwrap();
+    let cleaned = async {
+        while names(dir.path()).iter().any(|name| name.starts_with(".identity-")) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, cleaned).await.expect("unfinished files are removed");
     worker.kill().unwrap();
     worker.wait().unwrap();
 }

@@ -81,3 +81,14 @@ fn the_log_of_a_task_that_is_not_there_any_more_ends() {
     assert_eq!(out, Vec::<String>::new());
     assert!(err.len() <= 1, "{err:?}");
 }
+
+#[test]
+fn a_reader_is_told_why_a_log_cannot_be_read() {
+    let Some(swarm) = swarm("a_reader_is_told_why_a_log_cannot_be_read") else { return };
+    let worker = Worker::start(&swarm, "unread");
+    let service =
+        worker.create("web", &["--log-driver", "none", "--init", "bb:1", "sleep", "1000"]);
+    swarm.running(&service, 1);
+    let (_, err) = logs(&swarm, &[&service]);
+    assert!(err.concat().contains("the log of this task cannot be read to its end"), "{err:?}");
+}
