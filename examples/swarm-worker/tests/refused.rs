@@ -177,7 +177,7 @@ async fn a_certificate_for_another_node_is_not_taken() {
     .await;
     check(&error, "for the node \"somebodyelse\"");
     // A node without a worker holds up root rotations.
-    check(&error, "remove it there: docker node rm --force fakenode00000000000000000");
+    check(&error, "remove it there: docker node rm fakenode00000000000000000");
 }
 
 #[tokio::test]

@@ -75,9 +75,7 @@ pub enum JoinError {
         error: IssueError,
     },
     /// It failed when the manager had made the node.
-    #[error(
-        "{error}; the manager lists this node, so remove it there: docker node rm --force {node_id}"
-    )]
+    #[error("{error}; the manager lists this node, so remove it there: docker node rm {node_id}")]
     Listed {
         /// The id of the node, safe to print.
         node_id: String,
