@@ -22,6 +22,9 @@ use crate::name::container_name;
 /// one is removed. No task's container has such a name.
 const SUCCESSOR: &str = "_successor";
 
+/// The year of the time that the engine reports for an event that has not happened.
+const NEVER: &str = "0001-";
+
 /// The engine's number of failed checks in a row that make a container unhealthy.
 const DEFAULT_RETRIES: i64 = 3;
 
@@ -45,7 +48,7 @@ pub(crate) struct Found {
 /// How far a container is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
-    /// It has not been started, or a start has failed.
+    /// It has not been started, or a start has failed. It may be being removed.
     Created,
     /// It runs, or is paused.
     Running,
@@ -147,6 +150,8 @@ impl Found {
         use ContainerStateStatusEnum as Status;
         match self.state.status {
             Some(Status::CREATED) => Phase::Created,
+            // Its exit code is 0 although it has never run.
+            Some(Status::DEAD | Status::REMOVING) if !self.was_started() => Phase::Created,
             Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::STOPPING) => {
                 Phase::Running
             }
@@ -155,6 +160,17 @@ impl Found {
                 Phase::Ended
             }
         }
+    }
+
+    /// Whether the container was started before, as far as the engine knows.
+    fn was_started(&self) -> bool {
+        !self.state.started_at.as_deref().is_some_and(|time| time.starts_with(NEVER))
+    }
+
+    /// Whether the container is being removed, or a removal has failed halfway.
+    pub(crate) fn is_going(&self) -> bool {
+        use ContainerStateStatusEnum as Status;
+        matches!(self.state.status, Some(Status::REMOVING | Status::DEAD))
     }
 
     pub(crate) fn health(&self) -> HealthStatusEnum {

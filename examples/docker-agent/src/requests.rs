@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
     StopContainerOptions,
@@ -39,7 +38,7 @@ impl Container {
             self.create(self.name()).await?;
             self.find().await?.ok_or_else(removed_by_someone)?
         };
-        if found.state.status == Some(ContainerStateStatusEnum::REMOVING) {
+        if found.is_going() {
             return Err(ControllerError::new("the container is being removed").temporary());
         }
         match found.phase() {
@@ -94,12 +93,7 @@ impl Container {
             return Ok(());
         }
         let failed = failed(format!("the container's name {name:?} is in use"), error);
-        let stays = self.shared.inspect(name).await?.is_some_and(|found| {
-            !matches!(
-                found.state.status,
-                Some(ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD)
-            )
-        });
+        let stays = self.shared.inspect(name).await?.is_some_and(|found| !found.is_going());
         Err(if stays { failed } else { failed.temporary() })
     }
 
