@@ -43,6 +43,9 @@ fn paths_of_the_host_are_relative_to_the_file() {
 fn a_wrong_value_is_refused_with_what_would_be_right() {
     for (wrong, right) in [
         ("image = ''", "alpine:3"),
+        ("image = '../containers'", "alpine:3"),
+        ("image = 'a/../../containers'", "alpine:3"),
+        ("image = 'a//b'", "alpine:3"),
         ("image = 'x'\npull = 'sometimes'", "always"),
         ("image = 'x'\ncontainer_name = 'a/b'", "letters, digits"),
         ("image = 'x'\nports = [{ target = 0 }]", "ports are 1 to 65535"),

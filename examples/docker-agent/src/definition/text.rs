@@ -9,11 +9,14 @@ use super::DockerDefinition;
 use crate::labels;
 use crate::name;
 
-/// Whether this can be an image: the engine's grammar has these characters and no others. The
-/// engine checks the rest.
+/// Whether this can be an image, and can be a part of a request's path. The engine checks the rest.
+///
+/// The engine's grammar has these characters and no others. Each part of a name begins with a letter or
+/// a digit, and a registry may be an IPv6 address. So `..` is no part.
 pub(crate) fn is_image(image: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@+[]".contains(&byte);
-    !image.is_empty() && image.bytes().all(is_known)
+    let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    image.split('/').all(begins) && image.bytes().all(is_known)
 }
 
 pub(super) fn image<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
