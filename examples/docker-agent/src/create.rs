@@ -1,6 +1,7 @@
 //! A definition in the words of the Engine API: the body of `POST /containers/create`.
 
 mod mounts;
+mod newer;
 mod security;
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,14 +10,15 @@ use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
-    HostConfigIsolationEnum, HostConfigLogConfig, NetworkingConfig, PortBinding, ResourcesUlimits,
-    RestartPolicy, RestartPolicyNameEnum,
+    HostConfigLogConfig, NetworkingConfig, PortBinding, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use onward::exec::ControllerError;
 
 use crate::definition::{DockerDefinition, HealthCheck, Isolation, Network, Port, Resources};
 use crate::labels;
 use mounts::{file_mount, mount};
+pub(crate) use newer::check_known;
 use security::security_options;
 
 /// The parts of a container that are not in its definition.
@@ -39,6 +41,7 @@ pub(crate) fn body(
     definition: &DockerDefinition,
     surroundings: Surroundings,
 ) -> Result<ContainerCreateBody, ControllerError> {
+    check_isolation(definition.isolation)?;
     let first = definition.networks.first();
     let endpoints = first.filter(|network| !is_builtin(&network.name) || has_settings(network));
     let body = ContainerCreateBody {
@@ -64,6 +67,17 @@ pub(crate) fn body(
         ..ContainerCreateBody::default()
     };
     Ok(body)
+}
+
+/// Refuses the isolation of Windows. An engine of Linux reports it as an error of its own, status 500,
+/// so the task would try again and again.
+fn check_isolation(isolation: Isolation) -> Result<(), ControllerError> {
+    match isolation {
+        Isolation::Default => Ok(()),
+        Isolation::Process | Isolation::HyperV => {
+            Err(ControllerError::new("`isolation` is for containers of Windows; leave it out"))
+        }
+    }
 }
 
 fn host_config(
@@ -112,11 +126,6 @@ fn host_config(
             typ: Some(driver.name.clone()),
             config: map(&driver.options),
         }),
-        isolation: match definition.isolation {
-            Isolation::Default => None,
-            Isolation::Process => Some(HostConfigIsolationEnum::PROCESS),
-            Isolation::HyperV => Some(HostConfigIsolationEnum::HYPERV),
-        },
         // A task runs once. Whether another one follows is its service's to decide.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),

@@ -148,7 +148,8 @@ pub struct DockerDefinition {
     /// Secrets and configs, as files of the container that are kept in memory.
     #[serde(default)]
     pub files: Vec<ContainerFile>,
-    /// How the container is isolated. Default: `default`. The others are for Windows.
+    /// How the container is isolated. Default: `default`. The others are for Windows, and are
+    /// refused: this agent runs Linux containers.
     #[serde(default)]
     pub isolation: Isolation,
 }

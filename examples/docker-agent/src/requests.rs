@@ -13,7 +13,7 @@ use onward::exec::ControllerError;
 use tokio::time::sleep;
 
 use crate::container::{Container, Found, Phase};
-use crate::create::{Surroundings, body, seconds};
+use crate::create::{Surroundings, body, check_known, seconds};
 use crate::definition::DockerDefinition;
 use crate::env_file;
 use crate::error::{CONFLICT, failed, is_not_found, status, unanswered};
@@ -65,6 +65,7 @@ impl Container {
         let platform = definition.platform.clone().unwrap_or_default();
         let options = CreateContainerOptions { name: Some(name.clone()), platform };
         let client = self.shared.engine.patient_client(SLOW).await?;
+        check_known(definition, &client.client_version())?;
         match client.create_container(Some(options), body).await {
             Ok(created) => {
                 for warning in created.warnings {

@@ -5,16 +5,17 @@
 mod support;
 
 use std::process::Command;
+use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptions, RemoveImageOptions};
-use docker_agent::definition::{Cpus, DockerDefinition};
+use bollard::query_parameters::{CreateContainerOptions, ListNetworksOptions, RemoveImageOptions};
+use docker_agent::definition::{Cpus, DockerDefinition, Isolation, Network};
 use docker_agent::engine::Engine;
 use docker_agent::executor::DockerExecutor;
 use onward::exec::Executor as _;
 use onward::{TaskState, TaskStatus};
 use support::engine::{IMAGE, engine};
-use support::life::{Life, exit_code, shell};
+use support::life::{Life, exit_code, shell, when_set};
 
 fn err(status: &TaskStatus) -> String {
     status.err.clone().unwrap_or_default().into_owned()
@@ -36,45 +37,140 @@ async fn a_task_of_any_id_lives_and_is_found_again() {
     assert!(err(&status).contains("the task's id is too long"), "{status:?}");
 }
 
-#[tokio::test]
-async fn what_the_engine_refuses_is_told_in_its_words() {
-    let Some(engine) = engine("what_the_engine_refuses_is_told_in_its_words") else { return };
+/// The definition of a container that exits, with a change.
+fn with(change: fn(&mut DockerDefinition)) -> DockerDefinition {
+    let mut definition = shell("exit 0");
+    change(&mut definition);
+    definition
+}
+
+/// Checks that a task of each definition is rejected, and has these words in its error.
+async fn are_rejected(engine: Engine, cases: Vec<(DockerDefinition, &str)>) {
     let executor = DockerExecutor::new(engine, "bad-input");
-    let with = |change: fn(&mut DockerDefinition)| {
-        let mut definition = shell("exit 0");
-        change(&mut definition);
-        definition
-    };
-    for (definition, words) in [
-        (with(|task| task.resources.memory = Some(1)), "Minimum memory limit allowed is"),
-        (
-            with(|task| task.resources.cpus = Some(Cpus(1_000_000 * 1_000_000_000))),
-            "Range of CPUs is from",
-        ),
-        (
-            with(|task| task.platform = Some("linux/arm64".to_owned())),
-            "does not match the specified platform: wanted linux/arm64",
-        ),
-        (with(|task| task.stop_signal = Some("NONSENSE".to_owned())), "NONSENSE"),
-        (with(|task| task.capability_add = vec!["FLYING".to_owned()]), "FLYING"),
-        (with(|task| task.hosts = vec!["nonsense".to_owned()]), "nonsense"),
-        (with(|task| task.image = "a b".to_owned()), "\"a b\" is no image"),
-        (
-            with(|task| task.container_name = Some("../x".to_owned())),
-            "\"../x\" cannot be a container's name",
-        ),
-        (with(|task| task.env_file = Some("/no/such/env".into())), "/no/such/env"),
-        (
-            with(|task| task.privileges.credential_spec = Some(String::new())),
-            "privileges.credential_spec",
-        ),
-    ] {
+    for (definition, words) in cases {
         let life = Life::begin(&executor, "refused", definition);
         let status = life.ends().await;
         assert_eq!(status.state, TaskState::Rejected, "{words}: {status:?}");
         assert!(err(&status).contains(words), "{words}: {status:?}");
         life.remove().await;
     }
+}
+
+#[tokio::test]
+async fn absurd_limits_are_refused_in_the_words_of_the_engine() {
+    let Some(engine) = engine("absurd_limits_are_refused_in_the_words_of_the_engine") else {
+        return;
+    };
+    let swap = with(|task| {
+        task.resources.memory = Some(64 << 20);
+        task.resources.memory_swap = Some(32 << 20);
+    });
+    let check = with(|task| {
+        let check = r#"{"test": ["CMD", "true"], "interval": "1ns"}"#;
+        task.healthcheck = Some(serde_json::from_str(check).unwrap());
+    });
+    let cpus = with(|task| task.resources.cpus = Some(Cpus(1_000_000 * 1_000_000_000)));
+    let cases = [
+        (with(|task| task.resources.memory = Some(1)), "Minimum memory limit allowed is"),
+        (with(|task| task.resources.memory = Some(-5)), "Minimum memory limit allowed is"),
+        (with(|task| task.resources.memory_swappiness = Some(500)), "memory swappiness range is"),
+        (with(|task| task.oom_score_adj = Some(5000)), "range for oom score adj"),
+        (swap, "Minimum memoryswap limit should be larger than memory limit"),
+        (check, "Interval in Healthcheck cannot be less than"),
+        (cpus, "Range of CPUs is from"),
+    ];
+    are_rejected(engine, cases.into()).await;
+}
+
+#[tokio::test]
+async fn names_that_a_request_cannot_have_are_refused() {
+    let Some(engine) = engine("names_that_a_request_cannot_have_are_refused") else { return };
+    let volume = with(|task| {
+        let mount = r#"{"type": "volume", "source": "a/../b", "target": "/v"}"#;
+        task.mounts.push(serde_json::from_str(mount).unwrap());
+    });
+    let name = with(|task| task.container_name = Some("../x".to_owned()));
+    let cases = [
+        (with(|task| task.image = "a b".to_owned()), "\"a b\" is no image"),
+        (with(|task| task.image = "../containers".to_owned()), "\"../containers\" is no image"),
+        (with(|task| task.image = "UPPER".to_owned()), "repository name must be lowercase"),
+        (name, "\"../x\" cannot be a container's name"),
+        (volume, "a/../b"),
+    ];
+    are_rejected(engine, cases.into()).await;
+}
+
+#[tokio::test]
+async fn options_that_are_wrong_are_refused_by_name() {
+    let Some(engine) = engine("options_that_are_wrong_are_refused_by_name") else { return };
+    let platform = with(|task| task.platform = Some("linux/arm64".to_owned()));
+    let spec = with(|task| task.privileges.credential_spec = Some(String::new()));
+    let windows = "`isolation` is for containers of Windows";
+    let cases = [
+        (platform, "does not match the specified platform: wanted linux/arm64"),
+        (with(|task| task.stop_signal = Some("NONSENSE".to_owned())), "NONSENSE"),
+        (with(|task| task.capability_add = vec!["FLYING".to_owned()]), "FLYING"),
+        (with(|task| task.hosts = vec!["nonsense".to_owned()]), "nonsense"),
+        (with(|task| task.env_file = Some("/no/such/env".into())), "/no/such/env"),
+        (spec, "privileges.credential_spec"),
+        (with(|task| task.isolation = Isolation::Process), windows),
+        (with(|task| task.isolation = Isolation::HyperV), windows),
+    ];
+    are_rejected(engine, cases.into()).await;
+}
+
+#[tokio::test]
+async fn an_option_that_the_engine_would_ignore_is_refused() {
+    let Some(engine) = engine("an_option_that_the_engine_would_ignore_is_refused") else { return };
+    let has = engine.client().await.unwrap().client_version();
+    if (has.major_version, has.minor_version) >= (1, 45) {
+        return;
+    }
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let mount = r#"{"type": "volume", "target": "/v", "subpath": "part"}"#;
+    let mut definition = shell("exit 0");
+    definition.mounts.push(serde_json::from_str(mount).unwrap());
+    let life = Life::begin(&executor, "ignored", definition);
+    let status = life.ends().await;
+    assert_eq!(status.state, TaskState::Rejected, "{status:?}");
+    let words = format!(
+        "`mounts.subpath` needs version 1.45 of the API (Docker 26), and the engine has {has}"
+    );
+    assert!(err(&status).contains(&words), "{status:?}");
+    life.remove().await;
+}
+
+#[tokio::test]
+async fn a_network_of_any_name_is_made_and_removed() {
+    let Some(engine) = engine("a_network_of_any_name_is_made_and_removed") else { return };
+    let client = engine.client().await.unwrap().clone();
+    let executor = DockerExecutor::new(engine, "bad-input");
+    for name in ["a/b", "a b?c#d%2F", "..", "ä ö"] {
+        let mut definition = shell("exit 0");
+        definition.networks = vec![Network::new(format!("bad-input {name}"))];
+        let life = Life::begin(&executor, "network", definition);
+        let status = life.ends().await;
+        let names = [TaskState::Complete, TaskState::Rejected];
+        assert!(names.contains(&status.state), "{name}: {status:?}");
+        life.remove().await;
+    }
+    let left = client.list_networks(None::<ListNetworksOptions>).await.unwrap();
+    let names = left.into_iter().filter_map(|network| network.name);
+    let left: Vec<_> = names.filter(|name| name.starts_with("bad-input ")).collect();
+    assert_eq!(left, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_absurd_grace_is_no_obstacle_to_a_container_that_stops() {
+    let Some(engine) = engine("an_absurd_grace_is_no_obstacle") else { return };
+    let executor = DockerExecutor::new(engine, "bad-input");
+    let line = "trap 'exit 3' TERM; touch /tmp/set; while :; do sleep 1000 & wait; done";
+    let definition = DockerDefinition { stop_grace: Duration::MAX, ..when_set(shell(line)) };
+    let life = Life::begin(&executor, "absurd-grace", definition);
+    life.reaches(TaskState::Running).await;
+    let status = life.shut_down().await;
+    assert_eq!((status.state, exit_code(&status)), (TaskState::Shutdown, Some(3)));
+    life.remove().await;
 }
 
 #[tokio::test]

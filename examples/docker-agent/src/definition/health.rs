@@ -29,8 +29,8 @@ pub struct HealthCheck {
     /// none.
     #[serde(default, with = "some_duration")]
     pub start_period: Option<Duration>,
-    /// The time between two checks in the start period. Default: the image's, or 5 s. Engines
-    /// before version 25 ignore it.
+    /// The time between two checks in the start period. Default: the image's, or 5 s. Needs an
+    /// engine of version 25.
     #[serde(default, with = "some_duration")]
     pub start_interval: Option<Duration>,
 }

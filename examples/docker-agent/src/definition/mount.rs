@@ -43,6 +43,7 @@ pub struct BindMount {
     #[serde(default)]
     pub read_only_non_recursive: bool,
     /// With `read_only`: whether the engine must make mounts below it read-only. Default: no.
+    /// Needs an engine of version 25.
     #[serde(default)]
     pub read_only_force_recursive: bool,
     /// A hint for engines on macOS: `consistent`, `cached` or `delegated`.
