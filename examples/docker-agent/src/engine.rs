@@ -37,7 +37,8 @@ struct Inner {
 }
 
 impl Engine {
-    /// The engine at this address: `unix://PATH`, `tcp://HOST:PORT`, or `ssh://USER@HOST`.
+    /// The engine at this address: `unix://PATH`, `tcp://HOST:PORT`, or `ssh://USER@HOST`. The port
+    /// of SSH is that of the command `ssh` for this host.
     pub fn new(host: impl Into<String>) -> Self {
         Self::with(host.into(), None)
     }
@@ -56,7 +57,7 @@ impl Engine {
     #[must_use]
     pub fn from_env() -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-        let host = set("DOCKER_HOST").and_then(|host| host.into_string().ok());
+        let host = set("DOCKER_HOST").map(|host| host.to_string_lossy().into_owned());
         let home = || set("HOME").map(|home| PathBuf::from(home).join(".docker"));
         let certificates = set("DOCKER_TLS_VERIFY")
             .and_then(|_| set("DOCKER_CERT_PATH").map(Into::into).or_else(home));
@@ -94,6 +95,14 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<Docker, ControllerError> {
+        if has_ssh_port(&self.0.host) {
+            return Err(ControllerError::new(format!(
+                "the address {} has a port, which cannot be used with SSH; leave it out, and set \
+                 `Port` for this host in ~/.ssh/config",
+                self.0.host
+            ))
+            .temporary());
+        }
         let client = match &self.0.certificates {
             Some(dir) if self.0.host.starts_with("tcp://") => {
                 let [key, cert, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| dir.join(name));
@@ -157,5 +166,31 @@ impl Engine {
             told
         };
         ControllerError::new(told).with_source(error).temporary()
+    }
+}
+
+/// Whether this is an address of SSH with a port. The client takes a port for a part of the name.
+fn has_ssh_port(host: &str) -> bool {
+    let Some(address) = host.strip_prefix("ssh://") else { return false };
+    let authority = address.split('/').next().unwrap_or(address);
+    let name = authority.rsplit_once('@').map_or(authority, |(_, name)| name);
+    // The colons of an IPv6 address are between brackets.
+    name.rsplit_once(']').map_or(name, |(_, port)| port).contains(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_an_ssh_address_is_found() {
+        for with_port in ["ssh://far:22", "ssh://me@far:22/x", "ssh://[::1]:22"] {
+            assert!(has_ssh_port(with_port), "{with_port}");
+        }
+        for without in
+            ["ssh://far", "ssh://me:x@far", "ssh://[::1]", "ssh://far/a:b", "tcp://far:22"]
+        {
+            assert!(!has_ssh_port(without), "{without}");
+        }
     }
 }

@@ -33,14 +33,20 @@ async fn waits(engine: Engine, words: &[&str]) {
 /// A server that answers every request with this.
 async fn server(answer: impl Into<String>) -> Engine {
     let answer = answer.into();
+    server_of(move |_| answer.clone()).await
+}
+
+/// A server that answers every request with what this returns for it.
+async fn server_of(answer: impl Fn(&str) -> String + Send + 'static) -> Engine {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (mut client, _) = listener.accept().await.unwrap();
-            let answer = answer.clone();
+            let mut request = vec![0; 4096];
+            let read = client.read(&mut request).await.unwrap_or(0);
+            let answer = answer(&String::from_utf8_lossy(request.get(..read).unwrap()));
             tokio::spawn(async move {
-                _ = client.read(&mut [0; 4096]).await;
                 _ = client.write_all(answer.as_bytes()).await;
                 _ = client.shutdown().await;
                 // Until the client has read it.
@@ -64,6 +70,7 @@ async fn a_task_waits_for_an_engine_that_is_not_reached() {
     let words = ["no Docker engine answers at unix:///no/such/socket", "No such file"];
     waits(Engine::new("unix:///no/such/socket"), &words).await;
     waits(Engine::new("nonsense"), &["no Docker engine answers at nonsense"]).await;
+    waits(Engine::new("ssh://far:22"), &["ssh://far:22 has a port", "~/.ssh/config"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -83,6 +90,27 @@ async fn a_task_waits_for_an_engine_that_answers_nonsense() {
     let broken = r#"{"message": "the disk is gone"}"#;
     let broken = http("500 Internal Server Error", broken);
     waits(server(broken).await, &[no_engine, "the disk is gone"]).await;
+}
+
+#[tokio::test]
+async fn a_task_waits_for_an_engine_that_answers_nonsense_after_its_version() {
+    for (nonsense, words) in [
+        (String::new(), "cannot be inspected"),
+        ("nonsense\r\n\r\n".to_owned(), "cannot be inspected"),
+        (http("200 OK", "<html>"), "cannot be inspected"),
+        (http("200 OK", "{}"), "a container without an id or a state"),
+        (http("200 OK", r#"{"Id": 7, "State": "on"}"#), "cannot be inspected"),
+        (http("400 Bad Request", "what?"), "what?"),
+        (http("302 Found", ""), "cannot be inspected"),
+    ] {
+        let engine = server_of(move |request| {
+            if request.contains("/version") {
+                return http("200 OK", r#"{"ApiVersion": "1.41"}"#);
+            }
+            nonsense.clone()
+        });
+        waits(engine.await, &[words]).await;
+    }
 }
 
 #[tokio::test]
