@@ -57,6 +57,7 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     stopped.update(|assignment| assignment.with_desired_state(TaskState::Shutdown));
     stopped.until("waiting for the engine", has_no_engine).await;
     starting.until("without engine", has_no_engine).await;
+    let removing = tokio::spawn(removed.remove());
     let gone = std::env::var("ONWARD_GONE").ok().and_then(|seconds| seconds.parse().ok());
     sleep(Duration::from_secs(gone.unwrap_or(0))).await;
 
@@ -74,7 +75,8 @@ async fn a_task_outlives_an_engine_with_live_restore_in_every_state() {
     let status = completes.ends().await;
     assert_eq!((status.state, exit_code(&status)), (TaskState::Complete, Some(0)));
     assert_eq!(running.handle.status().state, TaskState::Running);
-    for life in [running, stopped, completes, starting, ready, removed, preparing] {
+    removing.await.unwrap();
+    for life in [running, stopped, completes, starting, ready, preparing] {
         life.remove().await;
     }
 }

@@ -66,6 +66,10 @@ async fn images_are_pulled_once_with_progress_and_credentials() {
     assert_eq!(registry.layers_sent(), 1);
     let first = lines.lock().unwrap().first().cloned().unwrap();
     assert_eq!(first, format!("pulling {}", registry.image("1")));
+    let shows_bytes = |line: &std::borrow::Cow<'_, str>| {
+        line.starts_with(&*format!("{first}: ")) && line.contains(" of ")
+    };
+    assert!(lines.lock().unwrap().iter().any(shows_bytes), "{lines:?}");
     controller.start().await.unwrap();
     controller.remove().await.unwrap();
 

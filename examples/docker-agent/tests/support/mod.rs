@@ -4,4 +4,5 @@
 pub(crate) mod engine;
 pub(crate) mod life;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod registry;
