@@ -5,6 +5,7 @@
 //! them, so that the data of a project that Compose has run before is found again. A value that
 //! cannot be kept is an error with its position and its key. It is never ignored.
 
+mod files;
 mod health;
 mod interpolation;
 mod item;
@@ -25,9 +26,9 @@ use std::path::Path;
 use agent_kit::{Position, Problem, Translated};
 
 use crate::definition::{DockerDefinition, Network, VolumeMount};
+use files::Source;
 use interpolation::Env;
 use item::{Entry, Item};
-use storage::Source;
 
 /// The variable with the name of the project. It takes precedence over the file's `name`.
 const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
@@ -107,8 +108,8 @@ fn read(
     let project = Project {
         networks: collect(&entries("networks")?, |entry| network::top_level(&name, entry))?,
         volumes: collect(&entries("volumes")?, |entry| storage::top_level(&name, entry))?,
-        secrets: collect(&entries("secrets")?, storage::source)?,
-        configs: collect(&entries("configs")?, storage::source)?,
+        secrets: collect(&entries("secrets")?, files::source)?,
+        configs: collect(&entries("configs")?, files::source)?,
         name,
     };
     let tasks = services.iter().map(|entry| {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use agent_kit::Problem;
 
+use super::files::Given;
 use super::item::{Entry, Item};
-use super::storage::Given;
-use super::{Project, health, network, port, resources, security, storage};
+use super::{Project, files, health, network, port, resources, security, storage};
 use crate::definition::{DockerDefinition, FileKind, Isolation, LogDriver, PullPolicy};
 use crate::definition::{is_image, some_label_of_agent};
 use crate::name::is_container_name;
@@ -26,7 +26,7 @@ const KEYS: [(&str, Read); 50] = [
     ("cap_add", |item, s| put(&mut s.definition.capability_add, item.texts())),
     ("cap_drop", |item, s| put(&mut s.definition.capability_drop, item.texts())),
     ("command", |item, s| put(&mut s.definition.args, words(item))),
-    ("configs", |item, s| files(item, FileKind::Config, s)),
+    ("configs", |item, s| add_files(item, FileKind::Config, s)),
     ("container_name", |item, s| put(&mut s.definition.container_name, container_name(item))),
     ("cpus", |item, s| resources::cpus(item, &mut s.definition.resources)),
     ("deploy", |item, s| resources::deploy(item, &mut s.definition.resources)),
@@ -93,7 +93,7 @@ const KEYS: [(&str, Read); 50] = [
         _ => Err(item.problem(resources::RESTART)),
     }),
     ("scale", |item, _| resources::one(item)),
-    ("secrets", |item, s| files(item, FileKind::Secret, s)),
+    ("secrets", |item, s| add_files(item, FileKind::Secret, s)),
     ("security_opt", |item, s| {
         let mut options = item.items()?.into_iter();
         options.try_for_each(|item| security::option(&item, &mut s.definition.privileges))
@@ -217,9 +217,7 @@ fn container_name(item: &Item<'_>) -> Result<Option<String>, Problem> {
 fn isolation(item: &Item<'_>) -> Result<Isolation, Problem> {
     match item.text()?.as_str() {
         "default" => Ok(Isolation::Default),
-        "process" => Ok(Isolation::Process),
-        "hyperv" => Ok(Isolation::HyperV),
-        other => Err(item.wrong(other, "default, process or hyperv")),
+        other => Err(item.wrong(other, "default; the others are for Windows")),
     }
 }
 
@@ -301,12 +299,12 @@ fn logging(item: &Item<'_>, service: &mut Service<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn files(item: &Item<'_>, kind: FileKind, service: &mut Service<'_>) -> Result<(), Problem> {
+fn add_files(item: &Item<'_>, kind: FileKind, service: &mut Service<'_>) -> Result<(), Problem> {
     let sources = match kind {
         FileKind::Secret => &service.project.secrets,
         FileKind::Config => &service.project.configs,
     };
-    for given in storage::files(item, kind, sources)? {
+    for given in files::of_service(item, kind, sources)? {
         match given {
             Given::Mount(mount) => service.definition.mounts.push(mount),
             Given::File(file) => service.definition.files.push(file),

@@ -57,6 +57,10 @@ fn a_wrong_value_of_a_service_is_refused_with_what_would_be_right() {
         ("restart: unless-stopped", restart),
         ("restart: always", restart),
         (
+            "isolation: hyperv",
+            "4:16: services.web.isolation: \"hyperv\" is not right; write it like default; the others are for Windows",
+        ),
+        (
             "scale: 2",
             "4:12: services.web.scale: a service is one task, but 2 containers are wanted; write one service for each",
         ),
