@@ -182,5 +182,5 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
     for network in ["every-option-1", "every-option-2"] {
         client.inspect_network(network, None).await.expect_err("the network is removed");
     }
-    assert_eq!(std::fs::read_dir(memory.path()).unwrap().count(), 0, "a secret is left");
+    assert!(!memory.path().exists(), "a secret is left");
 }
