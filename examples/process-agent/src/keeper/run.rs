@@ -58,7 +58,6 @@ pub(super) enum Launched {
 /// input must be the task's directory, locked.
 ///
 /// Call it while the process has one thread, before any runtime is created.
-/// Must be called while the process has one thread, before any runtime is made.
 #[must_use]
 pub fn run_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.into_iter().skip(1);
