@@ -38,9 +38,11 @@ async fn markup_in_a_name_is_shown_and_not_obeyed() {
     page.run("window.attack = () => { window.isAttacked = true; }").await;
     until_live(&page).await;
     let script = format!(
-        "const [{{ Table }}, {{ Task }}, {{ showNotices }}] = await Promise.all(['table', 'task', 'notices'].map((name) => import(`/page/${{name}}.js`)));
+        "const [{{ Agent }}, {{ Table }}, {{ Task }}, {{ showNotices }}] = await Promise.all(['agent', 'table', 'task', 'notices'].map((name) => import(`/page/${{name}}.js`)));
         const task = {{ ID: {MARKUP:?}, Name: {MARKUP:?}, Since: new Date().toISOString(), Note: {MARKUP:?}, Status: {{ State: 'running', Message: {MARKUP:?} }} }};
-        const agent = {{ about: {{ States: [] }}, tasks: new Map([[task.ID, task]]), notices: [{MARKUP:?}], now: Date.now }};
+        const agent = new Agent();
+        agent.tasks.set(task.ID, task);
+        agent.notices = [{MARKUP:?}];
         new Table(document.querySelector('#table'), agent, () => {{}}).update();
         new Task(document.querySelector('#task'), agent, task.ID, () => {{}});
         document.querySelector('#task').hidden = false;
