@@ -80,7 +80,7 @@ impl Commands {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is malformed. The error says where, and what would be right.
+    /// The file cannot be read, or is malformed. The error names the place and the right form.
     pub fn read(path: &Path) -> Result<Self, CommandsError> {
         let fail = |problem: String| CommandsError { path: path.to_owned(), problem };
         let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Reads what the manager says about the node and the swarm.
+//! Reads the messages of a session, and tells the manager when the node has changed.
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ fn usual(request: &str) -> Option<(u16, Value)> {
     }
 }
 
-/// What the engine says about itself.
+/// The answer of the engine to `GET /info`.
 pub(crate) fn info() -> Value {
     json!({
         "Name": "fake", "OSType": "linux", "Architecture": "x86_64", "NCPU": 2,
