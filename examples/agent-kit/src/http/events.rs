@@ -69,7 +69,8 @@ struct Feed<E: TaskExecutor> {
     app: Arc<App<E>>,
     view: BoardView,
     phase: Phase,
-    /// The ids of the tasks to send, and whether they were removed. A slow client gets only their last change.
+    /// The ids of the tasks to send, and whether they were removed. A slow client gets only their
+    /// last change.
     unsent: BTreeMap<String, bool>,
     notices: Vec<String>,
     edges: Vec<EdgeCount>,
