@@ -49,8 +49,10 @@ async fn a_container_out_of_memory_has_failed_with_137_and_the_reason() {
     definition.resources.memory_swap = Some(16 << 20);
     let Some(status) = end("out-of-memory", definition).await else { return };
     assert_eq!((status.state, exit_code(&status)), (TaskState::Failed, Some(137)));
-    let expected = "task: non-zero exit (137): out of memory: the kernel has killed it at its limit of 16.0 MiB";
-    assert_eq!(err(&status), expected);
+    // One container in six is not known to the engine as out of memory, if eight run out of it at once.
+    let known = "task: non-zero exit (137): out of memory: the kernel has killed it at its limit of 16.0 MiB";
+    let perhaps = "task: non-zero exit (137): killed, perhaps out of memory: the engine does not know why, and its limit is 16.0 MiB";
+    assert!([known, perhaps].contains(&err(&status)), "{status:?}");
 }
 
 #[tokio::test]
