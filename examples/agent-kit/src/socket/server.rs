@@ -228,21 +228,20 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
     }
 
     async fn ps(&self, out: &Out) -> Result<(), String> {
-        let mut views = self.tasks.tasks().into_iter();
-        loop {
-            let part: Vec<_> = views.by_ref().take(TASKS_PER_ANSWER).collect();
-            if part.is_empty() {
-                break;
-            }
-            let executor = self.executor.clone();
-            let list = move |view: &TaskView<_>| {
+        let views = self.tasks.tasks();
+        let (executor, sender) = (self.executor.clone(), out.clone());
+        // The executor may read files. On a busy machine a change of threads takes milliseconds, so
+        // one thread lists all tasks.
+        let sent = spawn_blocking(move || {
+            let list = |view: &TaskView<_>| {
                 Listed::of(view, executor.details(view.id(), &view.snapshot.status))
             };
-            // The executor may read files.
-            let listed = spawn_blocking(move || part.iter().map(list).collect()).await;
-            let listed = listed.map_err(|error| format!("cannot list the tasks: {error}"))?;
-            _ = out.send(&Answer::Tasks(listed)).await;
-        }
+            let parts = views.chunks(TASKS_PER_ANSWER);
+            let mut answers = parts.map(|part| Answer::Tasks(part.iter().map(list).collect()));
+            // It fails if the client is gone.
+            _ = answers.try_for_each(|answer| sender.blocking_send(&answer));
+        });
+        sent.await.map_err(|error| format!("cannot list the tasks: {error}"))?;
         for notice in self.board.notices() {
             _ = out.send(&Answer::Notice(notice)).await;
         }
@@ -357,6 +356,11 @@ struct Out(mpsc::Sender<Frame>);
 impl Out {
     async fn send(&self, answer: &Answer) -> io::Result<()> {
         self.send_with(answer, Vec::new()).await
+    }
+
+    fn blocking_send(&self, answer: &Answer) -> io::Result<()> {
+        let sent = self.0.blocking_send(Frame::new(answer, Vec::new())?);
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     async fn send_with(&self, answer: &Answer, text: Vec<u8>) -> io::Result<()> {
