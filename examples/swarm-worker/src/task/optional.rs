@@ -18,6 +18,6 @@ pub(super) fn duration(
     duration: Option<prost_types::Duration>,
 ) -> Result<Option<Duration>, Refusal> {
     let Some(duration) = duration else { return Ok(None) };
-    let refused = || Refusal::new(option, format_args!("{} s is negative", duration.seconds));
+    let refused = || Refusal::new(option, format_args!("{duration} is negative"));
     duration_of(&duration).map(Some).ok_or_else(refused)
 }

@@ -86,7 +86,10 @@ impl Swarm {
         // In this version the body ends with the connection.
         write!(stream, "GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n").unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let read = stream.read_to_string(&mut answer);
+        read.unwrap_or_else(|error| {
+            panic!("no answer of the manager within {LIMIT:?}: {path}: {error}")
+        });
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(" 200 ") || head.contains(" 404 "), "{path}: {answer}");
         serde_json::from_str(body).unwrap()
