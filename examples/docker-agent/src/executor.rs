@@ -82,8 +82,9 @@ impl DockerExecutorBuilder {
 
     /// Secrets and configs are written to files in this directory, which must be on a tmpfs of the
     /// engine's host, for example below `/run`. It is created when a task has files, and removed
-    /// with the last of them. Two agents need different directories. Default: no task can have
-    /// secrets or configs.
+    /// with the last of them. Two agents need different directories. Only the agent's user may have
+    /// access to it, and no other user may be able to replace it or a directory above it. Default: no
+    /// task can have secrets or configs.
     #[must_use]
     pub fn with_files(self, dir: impl Into<PathBuf>) -> Self {
         Self { files: Some(dir.into()), ..self }

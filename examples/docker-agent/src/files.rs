@@ -2,12 +2,11 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agent_kit::state::Place;
 use onward::exec::ControllerError;
 
 use crate::definition::ContainerFile;
@@ -52,9 +51,13 @@ impl Files {
         let (this, dir) = (self.clone(), self.dir(container));
         let job = move || {
             let _changing = this.change();
-            make_dir(&this.root)?;
-            this.check()?;
-            make_dir(&dir)?;
+            if !is_in_memory(&this.open_root()?)? {
+                return Err(io::Error::other(
+                    "it is not on a tmpfs, so secrets would be written to a disk; use a directory \
+                     below /run or /dev/shm",
+                ));
+            }
+            DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
             for (index, (file, bytes)) in files.iter().enumerate() {
                 write(&dir, index, file, bytes)?;
             }
@@ -69,6 +72,7 @@ impl Files {
         let (this, dir) = (self.clone(), self.dir(container));
         let job = move || {
             let _changing = this.change();
+            let Some(_) = this.root()? else { return Ok(()) };
             match fs::remove_dir_all(dir) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Err(_) | Ok(()) => {}
@@ -82,13 +86,13 @@ impl Files {
 
     /// The names of the tasks' directories.
     pub(crate) async fn list(&self) -> Result<Vec<String>, ControllerError> {
-        let root = self.root.clone();
-        let job = move || match fs::read_dir(root) {
-            Ok(entries) => entries
+        let this = self.clone();
+        let job = move || {
+            let _changing = this.change();
+            let Some(root) = this.root()? else { return Ok(Vec::new()) };
+            fs::read_dir(root)?
                 .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-                .collect::<io::Result<_>>(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
+                .collect()
         };
         self.blocking("listed", job).await
     }
@@ -97,23 +101,18 @@ impl Files {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that the directory is in memory, and that no other user can change what is in it.
-    fn check(&self) -> io::Result<()> {
-        if !is_in_memory(&self.root)? {
-            return Err(io::Error::other(
-                "it is not on a tmpfs, so secrets would be written to a disk; use a directory below \
-                 /run or /dev/shm",
-            ));
+    /// Makes the directory of all tasks, unless it is there. No other user may have access to it or
+    /// put another one in its place.
+    fn open_root(&self) -> io::Result<PathBuf> {
+        Ok(Place::open(&self.root).map_err(io::Error::other)?.path)
+    }
+
+    /// The directory of all tasks, if there is one.
+    fn root(&self) -> io::Result<Option<PathBuf>> {
+        match fs::symlink_metadata(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => self.open_root().map(Some),
         }
-        let found = fs::symlink_metadata(&self.root)?;
-        let is_own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-        let writable = Permissions::from_mode(0o022).mode();
-        if is_own && found.mode() & writable == 0 {
-            return Ok(());
-        }
-        Err(io::Error::other(
-            "another user can change what is in it; remove it, or use a directory of your own",
-        ))
     }
 
     async fn blocking<T: Send + 'static>(
@@ -145,11 +144,6 @@ pub fn is_in_memory(dir: &Path) -> io::Result<bool> {
     Ok(rustix::fs::statfs(dir)?.f_type == TMPFS)
 }
 
-/// Makes a directory that only its owner can read, unless it is there.
-fn make_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
 /// Under another name first, so that there is never a part of a file.
 fn write(dir: &Path, index: usize, file: &ContainerFile, bytes: &[u8]) -> io::Result<()> {
     let unfinished = dir.join(format!("{index}.unfinished"));
@@ -167,6 +161,8 @@ fn write(dir: &Path, index: usize, file: &ContainerFile, bytes: &[u8]) -> io::Re
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
     use crate::definition::FileKind;
 
@@ -224,19 +220,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_is_not_written_where_another_user_can_replace_it() {
-        let root = tempfile::tempdir_in("/dev/shm").unwrap();
-        fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
-        let files = Files::new(root.path().to_owned());
-        let refused = files.write("web", vec![(secret(), Vec::new())]).await.unwrap_err();
-        assert!(format!("{refused:#}").contains("another user"), "{refused:#}");
-        assert!(!files.path("web", 0).exists());
+    async fn a_secret_is_not_written_where_another_user_can_read_or_replace_it() {
+        let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+        for name in ["", "node"] {
+            fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
+            let files = Files::new(parent.path().join(name));
+            let refused = files.write("web", vec![(secret(), Vec::new())]).await.unwrap_err();
+            assert!(format!("{refused:#}").contains("the mode 777"), "{refused:#}");
+            assert!(!files.path("web", 0).exists());
+            fs::create_dir_all(parent.path().join(name).join("web")).unwrap();
+            assert!(files.list().await.is_err());
+            assert!(files.remove("web").await.is_err());
+            assert!(files.dir("web").exists());
+        }
     }
 
     #[tokio::test]
     async fn a_secret_is_not_written_to_a_disk() {
-        let dir = env!("CARGO_MANIFEST_DIR");
-        let files = Files::new(Path::new(dir).join("tests"));
+        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let files = Files::new(dir.path().join("files"));
         let refused = files.write("disk", vec![(secret(), Vec::new())]).await.unwrap_err();
         assert!(format!("{refused:#}").contains("/dev/shm"), "{refused:#}");
         assert!(!files.path("disk", 0).exists());

@@ -134,7 +134,7 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let executor = DockerExecutor::builder(engine, "options")
         .with_dependencies(Given)
-        .with_files(memory.path())
+        .with_files(memory.path().join("files"))
         .build();
     let life = Life::begin(&executor, "every-option", definition());
     let status = life.reaches(TaskState::Running).await;
@@ -182,5 +182,5 @@ async fn a_container_has_every_option_of_its_definition_and_nothing_is_left_of_i
     for network in ["every-option-1", "every-option-2"] {
         client.inspect_network(network, None).await.expect_err("the network is removed");
     }
-    assert!(!memory.path().exists(), "a secret is left");
+    assert!(!memory.path().join("files").exists(), "a secret is left");
 }

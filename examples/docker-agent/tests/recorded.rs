@@ -292,7 +292,7 @@ async fn each_recorded_life_of_a_task_is_the_same_here() {
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let executor = DockerExecutor::builder(engine, "recorded")
         .with_dependencies(Given)
-        .with_files(memory.path())
+        .with_files(memory.path().join("files"))
         .with_port_doubles(true)
         .build();
     let lines = include_str!("data/lives.jsonl").lines();

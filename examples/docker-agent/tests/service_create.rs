@@ -263,7 +263,7 @@ async fn a_container_has_every_option_of_the_recorded_task() {
     let (memory, data) = (tempfile::tempdir_in("/dev/shm").unwrap(), SharedDir::new());
     let executor = DockerExecutor::builder(engine, "service-create")
         .with_dependencies(Given)
-        .with_files(memory.path())
+        .with_files(memory.path().join("files"))
         .build();
     let volume = format!("service-create-{}-vol-2", std::process::id());
     let life = Life::begin(&executor, "rich", definition(data.path(), &volume));

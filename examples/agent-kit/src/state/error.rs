@@ -22,7 +22,7 @@ pub enum StateError {
     },
     /// Another user could read or change the directory, or talk to the agent.
     #[error(
-        "{}: only its owner may have access to the state of an agent, but {problem}; chmod 700 it, \
+        "{}: only its owner may have access to such a directory, but {problem}; chmod 700 it, \
          or name a directory that does not exist yet",
         path.display()
     )]
