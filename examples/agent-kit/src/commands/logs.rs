@@ -16,7 +16,9 @@ pub(super) fn logs(program: Program, arguments: Logs) -> anyhow::Result<ExitCode
     let prefix = (names.len() > 1).then(|| names.iter().map(String::len).max().unwrap_or(0));
     let mut out = Out::new(if json { Form::Json } else { Form::Text { prefix } })?;
     let mut code = ExitCode::SUCCESS;
-    let mut answers = ask(program, &state.dir, &Request::Logs { names, follow, tail, since })?;
+    // Only the JSON shows the times.
+    let request = Request::Logs { names, follow, tail, since, times: json };
+    let mut answers = ask(program, &state.dir, &request)?;
     while let Some(answer) = answers.next() {
         let written = match answer {
             Ok(Answer::Said(message)) => out.write(&message, answers.text()),

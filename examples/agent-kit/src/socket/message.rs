@@ -14,7 +14,7 @@ use crate::stamp;
 pub struct Message {
     /// The name of the task.
     pub task: String,
-    /// When the text was written.
+    /// When the first line of the text was written.
     #[serde(with = "stamp")]
     pub time: UtcDateTime,
     /// The stream that the text was written to.

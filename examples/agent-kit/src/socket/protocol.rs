@@ -28,6 +28,9 @@ pub enum Request {
         /// Send only lines of this time or later.
         #[serde(with = "stamp::optional")]
         since: Option<UtcDateTime>,
+        /// Whether the time of each line is needed. Otherwise lines are joined, with the time of the
+        /// first one, unless `follow` is set.
+        times: bool,
     },
     /// Shut these tasks down.
     Stop {

@@ -44,6 +44,9 @@ const MAX_QUEUED: usize = 1024;
 /// The number of tasks in one answer. All tasks at once would take much memory and time.
 const TASKS_PER_ANSWER: usize = 50;
 
+/// Lines are joined to texts of about this many bytes.
+const JOINED: usize = 64 * 1024;
+
 /// Why the socket could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", path.display())]
@@ -214,9 +217,9 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
     async fn answer(&self, request: Request, out: &Out) -> Option<Answer> {
         let done = match request {
             Request::Ps => self.ps(out).await,
-            Request::Logs { names, follow, tail, since } => {
+            Request::Logs { names, follow, tail, since, times } => {
                 let options = log_options(follow, tail, since);
-                match self.logs(&names, &options, out).await {
+                match self.logs(&names, &options, !times && !follow, out).await {
                     Ok(true) => Ok(()),
                     Ok(false) => return None,
                     Err(refused) => Err(refused),
@@ -253,19 +256,23 @@ impl<E: TaskExecutor + 'static, S: StopTasks> Talk<E, S> {
         &self,
         names: &[String],
         options: &LogSubscriptionOptions,
+        joins: bool,
         out: &Out,
     ) -> Result<bool, String> {
         let ids = ids(&self.tasks, names)?;
         let published = names.iter().zip(&ids).map(|(name, id)| async move {
-            let sender = LogSender { task: name.clone(), out: out.clone() };
-            let read = publish_logs(&self.tasks, &self.executor, id, sender, options.clone()).await;
+            let (task, out) = (name.clone(), out.clone());
+            let mut sender = LogSender { task, out, joins, joined: None };
+            let options = options.clone();
+            let read = publish_logs(&self.tasks, &self.executor, id, &mut sender, options).await;
+            _ = sender.send().await;
             match read {
                 Ok(()) => true,
                 Err(PublishError::AgentEnded) => false,
                 Err(PublishError::Failed(error)) => {
                     let failed =
                         format!("cannot read the log of task {name} to its end: {error:#}");
-                    _ = out.send(&Answer::Failed(failed)).await;
+                    _ = sender.out.send(&Answer::Failed(failed)).await;
                     true
                 }
             }
@@ -373,11 +380,102 @@ impl Out {
 struct LogSender {
     task: String,
     out: Out,
+    /// Whether lines are joined: it takes much less time to send them.
+    joins: bool,
+    /// Text that is not sent yet.
+    joined: Option<LogMessage>,
 }
 
-impl LogPublisher for LogSender {
-    async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
+impl LogSender {
+    /// Sends the text that is not sent yet.
+    async fn send(&mut self) -> io::Result<()> {
+        let Some(message) = self.joined.take() else { return Ok(()) };
         let answer = Answer::Said(Message::new(&self.task, &message));
-        Ok(self.out.send_with(&answer, message.data).await?)
+        self.out.send_with(&answer, message.data).await
+    }
+}
+
+impl LogPublisher for &mut LogSender {
+    async fn publish(&mut self, message: LogMessage) -> Result<(), ControllerError> {
+        match &mut self.joined {
+            Some(joined) if can_join(joined, &message) => {
+                joined.data.extend_from_slice(&message.data);
+            }
+            _ => {
+                self.send().await?;
+                self.joined = Some(message);
+            }
+        }
+        if self.joins { Ok(()) } else { Ok(self.send().await?) }
+    }
+}
+
+/// Whether two texts can be sent as one. A piece of a line is always sent on its own.
+fn can_join(text: &LogMessage, next: &LogMessage) -> bool {
+    let are_lines = [text, next].iter().all(|text| text.data.ends_with(b"\n"));
+    let is_of_one = text.stream == next.stream && text.attributes == next.attributes;
+    are_lines && is_of_one && text.data.len() < JOINED
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use onward::exec::LogStream;
+
+    use super::*;
+    use crate::socket::Frames;
+
+    /// Returns the texts in which these messages arrive.
+    async fn sent(joins: bool, messages: &[LogMessage]) -> Vec<(LogStream, Vec<u8>)> {
+        let (out, answers) = mpsc::channel(MAX_QUEUED);
+        let mut sender = LogSender { task: "web".to_owned(), out: Out(out), joins, joined: None };
+        for message in messages {
+            (&mut &mut sender).publish(message.clone()).await.unwrap();
+        }
+        sender.send().await.unwrap();
+        drop(sender);
+        let (client, agent) = std::os::unix::net::UnixStream::pair().unwrap();
+        agent.set_nonblocking(true).unwrap();
+        let (_, writer) = UnixStream::from_std(agent).unwrap().into_split();
+        let reading = spawn_blocking(move || {
+            let mut frames = Frames::new(client);
+            let mut texts = Vec::new();
+            while let Ok(answer) = frames.read() {
+                let Answer::Said(message) = answer else { continue };
+                texts.push((message.stream, frames.text().to_vec()));
+            }
+            texts
+        });
+        write(answers, writer).await.unwrap();
+        timeout(Duration::from_secs(60), reading).await.expect("the texts end").unwrap()
+    }
+
+    #[tokio::test]
+    async fn lines_arrive_joined_in_their_order_if_no_time_is_wanted() {
+        use LogMessage as Message;
+        let long = [vec![b'x'; JOINED], b"\n".to_vec()].concat();
+        let messages = [
+            Message::stdout("a\n"),
+            Message::stdout("b\n"),
+            Message::stderr("c\n"),
+            Message::stdout("d\n"),
+            Message::stdout("piece"),
+            Message::stdout(" of a line\n"),
+            Message::stdout(&*long),
+            Message::stdout("e\n"),
+        ];
+        let each: Vec<_> = messages.iter().map(|text| (text.stream, text.data.clone())).collect();
+        assert_eq!(sent(false, &messages).await, each);
+        let (out, err) = (LogStream::Stdout, LogStream::Stderr);
+        let lines = [b" of a line\n".to_vec(), long].concat();
+        let expected = [
+            (out, b"a\nb\n".to_vec()),
+            (err, b"c\n".to_vec()),
+            (out, b"d\n".to_vec()),
+            (out, b"piece".to_vec()),
+            (out, lines),
+            (out, b"e\n".to_vec()),
+        ];
+        assert_eq!(sent(true, &messages).await, expected);
     }
 }
