@@ -3,8 +3,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Signals to end within this time count as one. Some programs send a signal twice. For example,
+/// `timeout` sends it to its command and to its process group.
+const REPEATED: Duration = Duration::from_millis(200);
 
 /// What a signal asks the program to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +28,8 @@ pub struct Signals {
     hangup: Option<Signal>,
     /// The meaning of `HUP`.
     on_hangup: SignalRequest,
+    /// When the last signal to end came that counts.
+    ended: Option<Instant>,
 }
 
 impl Signals {
@@ -39,26 +46,40 @@ impl Signals {
             Some(kind).filter(|_| !is_ignored).map(signal).transpose()
         };
         let end = [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?];
-        Ok(Self { end, hangup: listen(SignalKind::hangup())?, on_hangup })
+        Ok(Self { end, hangup: listen(SignalKind::hangup())?, on_hangup, ended: None })
     }
 
-    /// Waits for the next signal.
+    /// Waits for the next signal. Signals to end that come within 200 ms are one.
     ///
     /// # Cancel safety
     ///
     /// If you drop the future, no signal is lost.
     pub async fn next(&mut self) -> SignalRequest {
         poll_fn(|context| {
-            if self.end.iter_mut().any(|signal| has_come(signal, context)) {
-                Poll::Ready(SignalRequest::End)
-            } else if has_come(&mut self.hangup, context) {
-                Poll::Ready(self.on_hangup)
-            } else {
-                Poll::Pending
+            loop {
+                let request = if self.end.iter_mut().any(|signal| has_come(signal, context)) {
+                    SignalRequest::End
+                } else if has_come(&mut self.hangup, context) {
+                    self.on_hangup
+                } else {
+                    return Poll::Pending;
+                };
+                if request != SignalRequest::End || counts(&mut self.ended, Instant::now()) {
+                    return Poll::Ready(request);
+                }
             }
         })
         .await
     }
+}
+
+/// Whether a signal counts that comes `now`, after the last one that counted.
+fn counts(last: &mut Option<Instant>, now: Instant) -> bool {
+    let is_new = last.is_none_or(|last| now.duration_since(last) >= REPEATED);
+    if is_new {
+        *last = Some(now);
+    }
+    is_new
 }
 
 fn has_come(signal: &mut Option<Signal>, context: &mut Context<'_>) -> bool {
@@ -70,4 +91,18 @@ fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_sent_twice_counts_once() {
+        let begin = Instant::now();
+        let (mut last, millis) = (None, |millis| begin + Duration::from_millis(millis));
+        let counted =
+            [0, 0, 1, 199, 200, 201, 399, 400, 5000].map(|at| counts(&mut last, millis(at)));
+        assert_eq!(counted, [true, false, false, false, true, false, false, true, true]);
+    }
 }
