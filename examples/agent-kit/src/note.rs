@@ -26,10 +26,6 @@ pub(crate) fn note(
     }
     match (&snapshot.definition, &snapshot.last_error) {
         (_, Some(error)) if is_removing => format!("not removed yet, trying again: {error}"),
-        (DefinitionStatus::Refused(reason), _) => format!("its change was refused: {reason}"),
-        (DefinitionStatus::Outdated, Some(error)) => {
-            format!("its change has no effect yet, trying again: {error}")
-        }
         _ if is_redefined && snapshot.status.state.is_terminal() => {
             let err = snapshot.status.err.as_deref().map(|err| format!("{err}; "));
             format!(
@@ -37,6 +33,10 @@ pub(crate) fn note(
                  put it in again",
                 err.unwrap_or_default()
             )
+        }
+        (DefinitionStatus::Refused(reason), _) => format!("its change was refused: {reason}"),
+        (DefinitionStatus::Outdated, Some(error)) => {
+            format!("its change has no effect yet, trying again: {error}")
         }
         _ => String::new(),
     }

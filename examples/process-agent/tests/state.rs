@@ -159,14 +159,19 @@ fn a_hangup_makes_the_agent_read_the_file_again() {
 }
 
 #[test]
-fn a_change_of_a_running_process_is_refused_and_shown() {
-    let mut home = Home::new(&task("web", RUNS));
+fn a_change_of_a_running_process_is_refused_and_shown_until_the_process_has_ended() {
+    let script = "while ! test -e $TEST_HOME/go; do sleep 0.05; done; exit 3";
+    let mut home = Home::new(&task("web", script));
     home.up(&[]);
     home.until("web", "running");
-    home.save(&task("web", &format!("{RUNS} # changed")));
+    let pid = home.pid("web");
+    home.save(&task("web", &format!("{script} # changed")));
     home.wait(|home| home.ask(&["ps"]).contains("its change was refused"));
     home.wait(|home| home.read("out").contains("its change was refused"));
-    assert_eq!((home.state("web").as_str(), home.starts("web")), ("running", 1));
+    assert_eq!((home.state("web").as_str(), home.pid("web")), ("running", pid));
+    fs::write(home.path("go"), "").unwrap();
+    // How it has ended comes first.
+    home.wait(|home| home.ask(&["ps"]).contains("exited with code 3; it has ended, so its change"));
 }
 
 #[test]
