@@ -56,11 +56,10 @@ impl AgentExecutor {
     async fn containers(&self) -> Result<&DockerExecutor, ControllerError> {
         let make = async || {
             let path = self.dir.join(ID_FILE);
-            let id = match read_id(&path)? {
-                Some(id) => id,
-                None => new_id(&path)?,
-            };
-            let builder = DockerExecutor::builder(self.engine.clone(), id);
+            let known = read_id(&path)?;
+            let is_new = known.is_none();
+            let id = known.map_or_else(|| new_id(&path), Ok)?;
+            let builder = DockerExecutor::builder(self.engine.clone(), id).with_new_id(is_new);
             Ok(builder.with_dependencies(DockerLogin::from_env()).build())
         };
         self.containers.get_or_try_init(make).await

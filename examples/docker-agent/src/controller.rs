@@ -203,6 +203,9 @@ impl DockerController {
         let mut events = self.container.shared.events.subscribe(&self.container.task);
         // A start that is on its way would take effect later.
         self.container.shared.jobs.settle(&self.container.task).await;
+        if self.container.shared.has_nothing() {
+            return Ok(());
+        }
         while let Some(found) = self.container.find().await? {
             if found.phase() != Phase::Running {
                 break;

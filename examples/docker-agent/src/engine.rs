@@ -88,6 +88,11 @@ impl Engine {
         self.0.client.get_or_try_init(|| self.connect()).await
     }
 
+    /// Whether the engine has answered once.
+    pub(crate) fn was_reached(&self) -> bool {
+        self.0.client.initialized()
+    }
+
     /// The client, with as long a time to answer as it needs beside `longer`.
     pub(crate) async fn patient_client(&self, longer: Duration) -> Result<Docker, ControllerError> {
         let client = self.client().await?.clone();
@@ -153,6 +158,13 @@ impl Engine {
     /// The error is temporary for every reason: nothing is known about any container.
     async fn unreachable(&self, error: ClientError) -> ControllerError {
         let Inner { host, .. } = &*self.0;
+        if matches!(error, ClientError::UnsupportedURISchemeError { .. }) {
+            return ControllerError::new(format!(
+                "{host:?} is no address of an engine; use unix://PATH, tcp://HOST:PORT or \
+                 ssh://USER@HOST"
+            ))
+            .temporary();
+        }
         let told = format!("no Docker engine answers at {host}");
         // The client reports a socket that it may not look for as one that does not exist.
         let Some(path) = host.strip_prefix("unix://") else { return unanswered(told, error) };

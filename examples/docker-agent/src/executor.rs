@@ -38,6 +38,8 @@ pub struct DockerExecutor(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) agent: String,
+    /// Whether the agent's id is new.
+    is_new: bool,
     pub(crate) jobs: Jobs,
     pub(crate) events: Events,
     pub(crate) files: Option<Files>,
@@ -51,6 +53,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether the engine has nothing of this agent, because no request has reached it yet.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.is_new && !self.engine.was_reached()
+    }
+
     /// The error of a request that makes or starts a container.
     pub(crate) fn failed(
         &self,
@@ -66,6 +73,7 @@ impl Shared {
 pub struct DockerExecutorBuilder {
     engine: Engine,
     agent: String,
+    is_new: bool,
     files: Option<PathBuf>,
     dependencies: Arc<dyn Dependencies>,
     has_port_doubles: bool,
@@ -105,10 +113,17 @@ impl DockerExecutorBuilder {
         Self { retries, ..self }
     }
 
+    /// Whether no executor has had the agent's id before. Then its tasks can end without an engine,
+    /// until it has reached the engine. Default: another one may have had it.
+    #[must_use]
+    pub fn with_new_id(self, is_new: bool) -> Self {
+        Self { is_new, ..self }
+    }
+
     /// The executor.
     #[must_use]
     pub fn build(self) -> DockerExecutor {
-        let Self { engine, agent, files, dependencies, has_port_doubles, retries } = self;
+        let Self { engine, agent, is_new, files, dependencies, has_port_doubles, retries } = self;
         DockerExecutor(Arc::new(Shared {
             events: Events::new(engine.clone(), agent.clone()),
             jobs: Jobs::default(),
@@ -117,6 +132,7 @@ impl DockerExecutorBuilder {
             new_networks: Mutex::new(()),
             engine,
             agent,
+            is_new,
             dependencies,
             has_port_doubles,
             retries,
@@ -132,6 +148,7 @@ impl DockerExecutor {
         DockerExecutorBuilder {
             engine,
             agent: agent.into(),
+            is_new: false,
             files: None,
             dependencies: Arc::new(NoDependencies),
             has_port_doubles: false,
@@ -175,6 +192,9 @@ impl Executor for DockerExecutor {
 
     /// The tasks that have a container of this agent, or files in memory.
     async fn list(&self) -> Result<Vec<String>, ControllerError> {
+        if self.0.has_nothing() {
+            return Ok(Vec::new());
+        }
         let filters = Some(labels::filter(labels::AGENT, &self.0.agent));
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         let listed = self.0.engine.client().await?.list_containers(Some(options)).await;

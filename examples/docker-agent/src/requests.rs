@@ -149,6 +149,9 @@ impl Container {
     /// Removes all that there is of the task: containers with their volumes that have no name,
     /// files in memory, and networks without a container.
     pub(crate) async fn remove(&self) -> Result<(), ControllerError> {
+        if self.shared.has_nothing() {
+            return Ok(());
+        }
         let defined = self.definition.networks.iter().map(|network| network.name.clone());
         let mut networks: Vec<_> = defined.collect();
         for id in self.all().await? {

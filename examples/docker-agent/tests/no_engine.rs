@@ -69,7 +69,8 @@ fn http(status: &str, body: &str) -> String {
 async fn a_task_waits_for_an_engine_that_is_not_reached() {
     let words = ["no Docker engine answers at unix:///no/such/socket", "No such file"];
     waits(Engine::new("unix:///no/such/socket"), &words).await;
-    waits(Engine::new("nonsense"), &["no Docker engine answers at nonsense"]).await;
+    waits(Engine::new("nonsense"), &["\"nonsense\" is no address of an engine; use unix://PATH"])
+        .await;
     waits(Engine::new("ssh://far:22"), &["ssh://far:22 has a port", "~/.ssh/config"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());

@@ -7,6 +7,7 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use support::engine::{IMAGE, engine};
 use support::life::PATIENCE;
@@ -78,6 +79,35 @@ fn an_agent_that_only_has_processes_needs_no_engine() {
         .unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("exited with code 3") && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn an_agent_that_has_never_reached_its_engine_ends_when_it_is_asked_to() {
+    let home = tempfile::tempdir().unwrap();
+    let path = |name| home.path().join(name);
+    std::fs::write(path("tasks.toml"), "[[task]]\nname = 'one'\nimage = 'one:1'\n").unwrap();
+    let mut agent = program()
+        .args(["run", "tasks.toml"])
+        .current_dir(home.path())
+        .env_remove("ONWARD_STATE")
+        .env("DOCKER_HOST", "unix:///no/such.sock")
+        .stdout(std::fs::File::create(path("out")).unwrap())
+        .spawn()
+        .unwrap();
+    let until = |what: &str, condition: &mut dyn FnMut() -> bool| {
+        let began = Instant::now();
+        while !condition() {
+            assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("the task is tried again", &mut || {
+        std::fs::read_to_string(path("out")).unwrap().contains("attempt 1 failed")
+    });
+    let asked = Command::new("kill").arg(agent.id().to_string()).status().unwrap();
+    assert!(asked.success());
+    until("the agent has ended", &mut || agent.try_wait().unwrap().is_some());
+    assert_eq!(agent.wait().unwrap().code(), Some(0));
 }
 
 #[test]
