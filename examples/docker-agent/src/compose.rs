@@ -90,7 +90,7 @@ fn read(
             }
             unknown => {
                 return Err(entry.problem(format!(
-                    "the key `{unknown}` has no counterpart here; leave it out; known are `name`, \
+                    "the key `{unknown}` is misspelled, or has no counterpart here; correct it or leave it out; known are `name`, \
                      `services`, `networks`, `volumes`, `secrets` and `configs`"
                 )));
             }

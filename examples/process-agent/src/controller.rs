@@ -60,7 +60,7 @@ impl Controller for ProcessController {
                 Ok(())
             }
             Err(KeeperError::AlreadyStarted { .. }) => Err(ControllerError::update_rejected(
-                "a process cannot be changed once it has started; assign a new task",
+                "a process cannot be changed once it has started; a task with another name can have the change",
             )),
             Err(error) => Err(wrap(error)),
         }

@@ -6,7 +6,7 @@ use agent_kit::Problem;
 
 use super::item::Item;
 use super::units;
-use crate::definition::HealthCheck;
+use crate::definition::{HealthCheck, TESTS, is_test};
 
 const KEYS: [&str; 7] =
     ["test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"];
@@ -44,13 +44,7 @@ fn test(item: &Item<'_>) -> Result<Vec<String>, Problem> {
         return Ok(vec!["CMD-SHELL".to_owned(), item.text()?]);
     }
     let test = item.texts()?;
-    match test.first().map(String::as_str) {
-        Some("NONE" | "CMD" | "CMD-SHELL") => Ok(test),
-        _ => {
-            Err(item
-                .problem("the list begins with NONE, CMD or CMD-SHELL, as in [CMD, curl, -f, url]"))
-        }
-    }
+    if is_test(&test) { Ok(test) } else { Err(item.problem(TESTS)) }
 }
 
 pub(super) fn duration(item: &Item<'_>) -> Result<Duration, Problem> {

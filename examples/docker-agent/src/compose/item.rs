@@ -147,7 +147,7 @@ impl<'a> Item<'a> {
         if let Some(entry) = entries.iter().find(|entry| !known.contains(&entry.key)) {
             let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
             return Err(entry.problem(format!(
-                "this key has no counterpart here; leave it out; known are {}",
+                "this key is misspelled, or has no counterpart here; correct it or leave it out; known are {}",
                 known.join(", ")
             )));
         }

@@ -175,7 +175,7 @@ fn refused(entry: &Entry<'_>) -> Problem {
     }
     let known: Vec<_> = KEYS.iter().map(|(key, _)| format!("`{key}`")).collect();
     entry.problem(format!(
-        "this key has no counterpart here; leave it out; known are {}",
+        "this key is misspelled, or has no counterpart here; correct it or leave it out; known are {}",
         known.join(", ")
     ))
 }

@@ -21,7 +21,7 @@ impl DockerController {
         new.check().map_err(reject)?;
         if old.container_name != new.container_name {
             return Err(ControllerError::update_rejected(
-                "`container_name` cannot be changed; assign a new task",
+                "`container_name` cannot be changed; a task with another name can have it",
             ));
         }
         if (&old.image, &old.platform) != (&new.image, &new.platform) {
@@ -83,7 +83,7 @@ fn in_place(
     let fixed = fixed_keys(old, new)?;
     if !fixed.is_empty() {
         return Err(ControllerError::update_rejected(format!(
-            "{} cannot be changed once the container was started; assign a new task",
+            "{} cannot be changed once the container was started; a task with another name can have it",
             fixed.join(", ")
         )));
     }
@@ -127,7 +127,7 @@ fn resources(old: &Resources, new: &Resources) -> Result<ContainerUpdateBody, Co
     ];
     if let Some((key, _)) = unset.iter().find(|(_, is_refused)| *is_refused) {
         return Err(ControllerError::update_rejected(format!(
-            "`resources.{key}` cannot be changed so once the container was started; assign a new task"
+            "`resources.{key}` cannot be changed so once the container was started; a task with another name can have it"
         )));
     }
     Ok(ContainerUpdateBody {

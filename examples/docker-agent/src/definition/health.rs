@@ -1,8 +1,12 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::text::some_duration;
+
+/// What is right instead of a test that the engine would ignore.
+pub(crate) const TESTS: &str =
+    r#"the list begins with NONE, CMD or CMD-SHELL, as in ["CMD", "curl", "-f", "url"]"#;
 
 /// How the engine finds out whether a container is healthy.
 ///
@@ -13,7 +17,7 @@ use super::text::some_duration;
 pub struct HealthCheck {
     /// `["CMD", program, argument…]`, `["CMD-SHELL", line]`, or `["NONE"]` for no check, not even
     /// the image's. Empty: the image's command, with the settings below.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "test")]
     pub test: Vec<String>,
     /// The time between two checks. Default: the image's, or 30 s.
     #[serde(default, with = "some_duration")]
@@ -33,4 +37,31 @@ pub struct HealthCheck {
     /// engine of version 25.
     #[serde(default, with = "some_duration")]
     pub start_interval: Option<Duration>,
+}
+
+fn test<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let test = Vec::deserialize(from)?;
+    if test.is_empty() || is_test(&test) { Ok(test) } else { Err(de::Error::custom(TESTS)) }
+}
+
+/// Whether the engine knows this kind of test. It ignores all others.
+pub(crate) fn is_test(test: &[String]) -> bool {
+    matches!(test.first().map(String::as_str), Some("NONE" | "CMD" | "CMD-SHELL"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_the_engine_would_ignore_is_refused() {
+        for right in ["[]", "['NONE']", "['CMD', 'true']", "['CMD-SHELL', 'true']"] {
+            toml::from_str::<HealthCheck>(&format!("test = {right}")).unwrap();
+        }
+        for wrong in ["['true']", "['cmd', 'true']", "['']"] {
+            let refused = toml::from_str::<HealthCheck>(&format!("test = {wrong}")).unwrap_err();
+            assert!(refused.message().contains(TESTS), "{refused}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::text::some_size;
 /// Something that is mounted into the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[serde(expecting = "a table such as { type = \"bind\", source = \"/data\", target = \"/data\" }")]
 pub enum Mount {
     /// A directory or a file of the host.
     Bind(BindMount),

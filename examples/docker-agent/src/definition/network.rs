@@ -23,7 +23,7 @@ pub struct Dns {
 /// A network that the engine does not have is created, and removed with the last task of the
 /// agent that uses it. `host`, `none` and `bridge` are the engine's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { name = \"backend\" }")]
 pub struct Network {
     /// The name.
     pub name: String,
@@ -91,7 +91,7 @@ impl Network {
 
 /// A port of the container that is published on its host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { target = 80, published = 8080 }")]
 pub struct Port {
     /// The name of the port, for example `http`. Default: no name.
     #[serde(default)]

@@ -45,7 +45,7 @@ fn every_key_without_a_counterpart_is_refused_by_name() {
         assert_eq!(refusal(&service(lines)), format!("4:5: services.web.{expected}"));
     }
     let unknown = refusal(&service("cpu_shares: 5"));
-    let expected = "4:5: services.web.cpu_shares: this key has no counterpart here; leave it out; known are `cap_add`, `cap_drop`,";
+    let expected = "4:5: services.web.cpu_shares: this key is misspelled, or has no counterpart here; correct it or leave it out; known are `cap_add`, `cap_drop`,";
     assert!(unknown.starts_with(expected), "{unknown}");
 }
 
@@ -70,7 +70,7 @@ fn a_wrong_value_of_a_service_is_refused_with_what_would_be_right() {
         ),
         (
             "deploy: { placement: {} }",
-            "4:15: services.web.deploy.placement: this key has no counterpart here; leave it out; known are `mode`, `replicas`, `resources`, `restart_policy`",
+            "4:15: services.web.deploy.placement: this key is misspelled, or has no counterpart here; correct it or leave it out; known are `mode`, `replicas`, `resources`, `restart_policy`",
         ),
         (
             "deploy: { restart_policy: { condition: any } }",
@@ -153,7 +153,7 @@ fn a_wrong_value_of_a_service_is_refused_with_what_would_be_right() {
         ),
         (
             "healthcheck: { test: [curl] }",
-            "4:26: services.web.healthcheck.test: the list begins with NONE, CMD or CMD-SHELL, as in [CMD, curl, -f, url]",
+            r#"4:26: services.web.healthcheck.test: the list begins with NONE, CMD or CMD-SHELL, as in ["CMD", "curl", "-f", "url"]"#,
         ),
         (
             "ports: ['0:80']",
@@ -181,7 +181,7 @@ fn a_wrong_value_of_a_service_is_refused_with_what_would_be_right() {
         ),
         (
             "networks: { default: { mac_address: x } }",
-            "4:28: services.web.networks.default.mac_address: this key has no counterpart here; leave it out; known are `aliases`, `ipv4_address`, `ipv6_address`",
+            "4:28: services.web.networks.default.mac_address: this key is misspelled, or has no counterpart here; correct it or leave it out; known are `aliases`, `ipv4_address`, `ipv6_address`",
         ),
         (
             "volumes: ['data:/data']",
@@ -224,7 +224,7 @@ fn a_wrong_file_is_refused_at_its_position() {
         ("services: [web]", "1:11: services: this is not a map; write `key: value` on lines below it".to_owned()),
         ("services: { web: }", "1:13: services.web: the service has no `image`; add one such as image: alpine:3".to_owned()),
         ("include: [other.yaml]", "1:1: include: other files are not read; copy their services into this one".to_owned()),
-        ("models: {}", "1:1: models: the key `models` has no counterpart here; leave it out; known are `name`, `services`, `networks`, `volumes`, `secrets` and `configs`".to_owned()),
+        ("models: {}", "1:1: models: the key `models` is misspelled, or has no counterpart here; correct it or leave it out; known are `name`, `services`, `networks`, `volumes`, `secrets` and `configs`".to_owned()),
         ("name: A\nservices: {}", "1:7: name: \"A\" is no project name; use a-z, 0-9, '_' and '-', beginning with a letter or a digit".to_owned()),
         ("services:\n  a: 1\n  a: 2\n", "3:3: the key `a` is already given at 2:3; leave out one".to_owned()),
         ("services: {}\n---\nservices: {}\n", "2:1: a second document begins here; write one document a file".to_owned()),
@@ -232,8 +232,8 @@ fn a_wrong_file_is_refused_at_its_position() {
         ("a: &a [*a]", "1:8: an alias cannot be a part of its own anchor".to_owned()),
         ("<<: 1", "1:5: `<<` needs a map, as in `<<: *defaults`".to_owned()),
         ("services: {}\nnetworks: { a: { external: true, driver: bridge } }", "2:34: networks.a.driver: with `external: true`, only `name` is allowed; leave this out".to_owned()),
-        ("services: {}\nnetworks: { a: { ipam: {} } }", "2:18: networks.a.ipam: this key has no counterpart here; leave it out; known are `name`, `external`, `driver`, `driver_opts`, `internal`".to_owned()),
-        ("services: {}\nsecrets: { a: { environment: A } }", "2:17: secrets.a.environment: this key has no counterpart here; leave it out; known are `name`, `external`, `file`".to_owned()),
+        ("services: {}\nnetworks: { a: { ipam: {} } }", "2:18: networks.a.ipam: this key is misspelled, or has no counterpart here; correct it or leave it out; known are `name`, `external`, `driver`, `driver_opts`, `internal`".to_owned()),
+        ("services: {}\nsecrets: { a: { environment: A } }", "2:17: secrets.a.environment: this key is misspelled, or has no counterpart here; correct it or leave it out; known are `name`, `external`, `file`".to_owned()),
         ("services: {}\nconfigs: { a: }", "2:12: configs.a: write `file: path`, or `external: true` if the owner of the agent gives it".to_owned()),
     ] {
         assert_eq!(refusal(text), expected, "{text}");
