@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 use rustix::process::Signal;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, Error as _, SeqAccess, Visitor},
+    de::{self, Error as _, MapAccess, SeqAccess, Visitor},
 };
 
 pub use number::{integer, port, some_port};
@@ -130,17 +130,41 @@ impl<'de> Visitor<'de> for CommandVisitor {
         out.write_str("a list of strings such as [\"sleep\", \"60\"]")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Vec<String>, A::Error> {
-        let mut command = Vec::new();
-        while let Some(Text(word)) = words.next_element()? {
-            command.push(word);
-        }
+    fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Vec<String>, A::Error> {
+        let command = WordsVisitor.visit_seq(words)?;
         match command.first() {
             Some(executable) if !executable.is_empty() => Ok(command),
             _ => Err(A::Error::custom(
                 "the command is empty; its first word is the executable, as in [\"sleep\", \"60\"]",
             )),
         }
+    }
+}
+
+/// Reads a list of words for another program, which may be empty.
+///
+/// # Errors
+///
+/// Fails if it is not a list of strings, or if a string has a NUL byte.
+pub fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    deserializer.deserialize_seq(WordsVisitor)
+}
+
+struct WordsVisitor;
+
+impl<'de> Visitor<'de> for WordsVisitor {
+    type Value = Vec<String>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        CommandVisitor.expecting(out)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Vec<String>, A::Error> {
+        let mut read = Vec::new();
+        while let Some(Text(word)) = words.next_element()? {
+            read.push(word);
+        }
+        Ok(read)
     }
 }
 
@@ -198,8 +222,25 @@ impl<'de> Deserialize<'de> for Name {
 pub fn env<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
-    let env = BTreeMap::<Name, Text>::deserialize(deserializer)?;
-    Ok(env.into_iter().map(|(name, value)| (name.0, value.0)).collect())
+    deserializer.deserialize_map(EnvVisitor)
+}
+
+struct EnvVisitor;
+
+impl<'de> Visitor<'de> for EnvVisitor {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a table such as { NAME = \"value\" }")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut variables: A) -> Result<Self::Value, A::Error> {
+        let mut env = BTreeMap::new();
+        while let Some((Name(name), Text(value))) = variables.next_entry()? {
+            env.insert(name, value);
+        }
+        Ok(env)
+    }
 }
 
 /// Reads an optional path.

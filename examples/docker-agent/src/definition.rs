@@ -51,10 +51,10 @@ pub struct DockerDefinition {
     #[serde(default, deserialize_with = "text::some_container_name")]
     pub container_name: Option<String>,
     /// Replaces the image's entry point. Default: the image's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::words")]
     pub command: Vec<String>,
     /// Replaces the image's default arguments. Default: the image's, unless there is a `command`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::words")]
     pub args: Vec<String>,
     /// Environment variables, in addition to the image's.
     #[serde(default, deserialize_with = "values::env")]
