@@ -113,7 +113,10 @@ fn a_table_instead_of_a_list_is_refused() {
 
 #[test]
 fn a_wrong_type_names_the_right_one() {
-    check_line("env = 3", "tasks.toml:4:7: task[0].env: invalid type: integer `3`, expected a table such as { NAME = \"value\" }");
+    check_line(
+        "env = 3",
+        "tasks.toml:4:7: task[0].env: invalid type: integer `3`, expected a table such as { NAME = \"value\" }",
+    );
 }
 
 #[test]

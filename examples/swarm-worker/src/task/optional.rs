@@ -18,6 +18,7 @@ pub(super) fn duration(
     duration: Option<prost_types::Duration>,
 ) -> Result<Option<Duration>, Refusal> {
     let Some(duration) = duration else { return Ok(None) };
-    let refused = || Refusal::new(option, format_args!("{duration} is negative"));
+    let prost_types::Duration { seconds, nanos } = duration;
+    let refused = || Refusal::new(option, format_args!("{seconds} s and {nanos} ns is negative"));
     duration_of(&duration).map(Some).ok_or_else(refused)
 }

@@ -455,14 +455,14 @@ fn a_malformed_or_unsupported_option_is_refused_by_its_name() {
             spec(task).mounts[0].bind_options.as_mut().unwrap().propagation = 9;
         }),
         ("mounts[0].consistency: 9", |task| spec(task).mounts[0].consistency = 9),
-        ("healthcheck.interval: -0.000000001s is negative", |task| {
+        ("healthcheck.interval: 0 s and -1 ns is negative", |task| {
             let interval = prost_types::Duration { seconds: 0, nanos: -1 };
             spec(task).healthcheck.as_mut().unwrap().interval = Some(interval);
         }),
         ("healthcheck.retries: -1 is negative", |task| {
             spec(task).healthcheck.as_mut().unwrap().retries = -1;
         }),
-        ("stop_grace_period: -1s is negative", |task| {
+        ("stop_grace_period: -1 s and 0 ns is negative", |task| {
             let grace = prost_types::Duration { seconds: -1, nanos: 0 };
             spec(task).stop_grace_period = Some(grace);
         }),
