@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for CommandVisitor {
     type Value = Vec<String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a list of strings such as [\"sleep\", \"60\"]")
+        WordsVisitor.expecting(out)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Vec<String>, A::Error> {
@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for WordsVisitor {
     type Value = Vec<String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        CommandVisitor.expecting(out)
+        out.write_str("a list of strings such as [\"sleep\", \"60\"]")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Vec<String>, A::Error> {

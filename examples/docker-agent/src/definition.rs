@@ -20,7 +20,7 @@ use crate::name::is_container_name;
 
 pub use files::{ContainerFile, FileKind};
 pub use health::HealthCheck;
-pub(crate) use health::{TESTS, is_test};
+pub(crate) use health::{TEST_FORM, is_test};
 pub use limits::{Cpus, Resources, Ulimit};
 pub use mount::{BindMount, Mount, Propagation, TmpfsMount, VolumeMount};
 pub use network::{Dns, Network, Port, Subnet};

@@ -47,7 +47,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// The error says what is wrong with the line and what would be right.
+    /// The error names the mistake in the line and the right form.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {

@@ -6,7 +6,7 @@ use agent_kit::Problem;
 
 use super::item::Item;
 use super::units;
-use crate::definition::{HealthCheck, TESTS, is_test};
+use crate::definition::{HealthCheck, TEST_FORM, is_test};
 
 const KEYS: [&str; 7] =
     ["test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"];
@@ -44,7 +44,7 @@ fn test(item: &Item<'_>) -> Result<Vec<String>, Problem> {
         return Ok(vec!["CMD-SHELL".to_owned(), item.text()?]);
     }
     let test = item.texts()?;
-    if is_test(&test) { Ok(test) } else { Err(item.problem(TESTS)) }
+    if is_test(&test) { Ok(test) } else { Err(item.problem(TEST_FORM)) }
 }
 
 pub(super) fn duration(item: &Item<'_>) -> Result<Duration, Problem> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use super::text::some_duration;
 
 /// What is right instead of a test that the engine would ignore.
-pub(crate) const TESTS: &str =
+pub(crate) const TEST_FORM: &str =
     r#"the list begins with NONE, CMD or CMD-SHELL, as in ["CMD", "curl", "-f", "url"]"#;
 
 /// How the engine finds out whether a container is healthy.
@@ -41,7 +41,7 @@ pub struct HealthCheck {
 
 fn test<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let test = Vec::deserialize(from)?;
-    if test.is_empty() || is_test(&test) { Ok(test) } else { Err(de::Error::custom(TESTS)) }
+    if test.is_empty() || is_test(&test) { Ok(test) } else { Err(de::Error::custom(TEST_FORM)) }
 }
 
 /// Whether the engine knows this kind of test. It ignores all others.
@@ -61,7 +61,7 @@ mod tests {
         }
         for wrong in ["['true']", "['cmd', 'true']", "['']"] {
             let refused = toml::from_str::<HealthCheck>(&format!("test = {wrong}")).unwrap_err();
-            assert!(refused.message().contains(TESTS), "{refused}");
+            assert!(refused.message().contains(TEST_FORM), "{refused}");
         }
     }
 }
